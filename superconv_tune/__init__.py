@@ -1,0 +1,1 @@
+"""One-hour feasibility: LR-range test, one-cycle training and a search that ends in a verdict."""

@@ -1,0 +1,65 @@
+"""Frozen dataclasses to plain JSON values and back, exactly."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+def encode(value: object) -> Any:
+    """A JSON value for a dataclass made of numbers, strings, tuples, mappings, 1-D float arrays and such dataclasses."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(kind: Any, value: Any) -> Any:
+    """The inverse of `encode`, for a dataclass ``kind`` or the annotation of one of its fields.
+
+    Raises:
+        ValueError: if the value does not fit the annotation, naming both.
+    """
+    origin = get_origin(kind)
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{name: decode(hints[name], item) for name, item in value.items() if name in hints})
+    if origin in (Union, types.UnionType):
+        return _decode_union(get_args(kind), value)
+    if origin is tuple:
+        return _decode_tuple(get_args(kind), value)
+    if origin is np.ndarray:
+        return np.asarray(value, dtype=np.float64)
+    if origin is Literal:
+        if value not in get_args(kind):
+            raise ValueError(f"Expected one of {get_args(kind)}, but got {value!r}.")
+        return value
+    if kind is float and isinstance(value, int):
+        return float(value)
+    return value
+
+
+def _decode_union(options: tuple[Any, ...], value: Any) -> Any:
+    if value is None and type(None) in options:
+        return None
+    (option,) = (option for option in options if option is not type(None))
+    return decode(option, value)
+
+
+def _decode_tuple(items: tuple[Any, ...], value: Any) -> Any:
+    if len(items) == 2 and items[1] is Ellipsis:
+        return tuple(decode(items[0], item) for item in value)
+    return tuple(decode(item, part) for item, part in zip(items, value, strict=True))

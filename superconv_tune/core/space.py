@@ -1,0 +1,26 @@
+"""A search space as data: what Optuna may draw, without Optuna."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number between ``low`` and ``high``, both included; ``log`` draws it log-uniformly."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values; ordered ones (batch sizes) are listed in their order."""
+
+    values: tuple[float, ...]
+
+
+Dimension = Interval | Choice
+SearchSpace = Mapping[str, Dimension]

@@ -1,0 +1,75 @@
+"""A study as a fold over its events: what was asked, what came back, when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from superconv_tune.core.events import Closed, Event, Observed, Opened, Requested, Resumed
+from superconv_tune.core.trial import Kind, TrialOutcome, TrialRequest
+
+Trial = tuple[TrialRequest, TrialOutcome]
+
+
+class Study:
+    """The state of one study.
+
+    Attributes:
+        opened: how it began.
+        deadline: Unix time by which it ends.
+        requests: the latest attempt of every trial, in the order of first asking.
+        outcomes: the outcome of every trial that came back, by trial id; only of its latest attempt.
+        closed: why the driver stopped asking; None while it asks.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
+        self.deadline = opened.deadline
+        self.requests: dict[str, TrialRequest] = {}
+        self.outcomes: dict[str, TrialOutcome] = {}
+        self.closed: Closed | None = None
+
+    @staticmethod
+    def replay(events: Iterable[Event]) -> Study:
+        """The state after all events; the first of them is `Opened`.
+
+        Raises:
+            ValueError: if there is no event, or the first is not `Opened`.
+        """
+        rest = iter(events)
+        first = next(rest, None)
+        if not isinstance(first, Opened):
+            raise ValueError(f"A study begins with an Opened event, but got {first!r}.")
+        study = Study(first)
+        for event in rest:
+            study.apply(event)
+        return study
+
+    def apply(self, event: Event) -> None:
+        """Take one more event in."""
+        match event:
+            case Requested(request=request):
+                self.requests[request.trial_id] = request
+                self.outcomes.pop(request.trial_id, None)
+            case Observed(outcome=outcome):
+                # A late answer of an attempt that was already given up is not the trial's outcome.
+                if self.requests[outcome.trial_id].attempt == outcome.attempt:
+                    self.outcomes[outcome.trial_id] = outcome
+            case Resumed(deadline=deadline):
+                self.deadline = deadline
+                self.closed = None
+            case Closed():
+                self.closed = event
+            case Opened():
+                raise ValueError("A study is opened once, but a second Opened event came.")
+
+    def trials(self, *kinds: Kind) -> list[Trial]:
+        """Requests with their outcomes, of the given kinds (all if none is given), in the order of asking."""
+        return [
+            (request, self.outcomes[trial_id])
+            for trial_id, request in self.requests.items()
+            if trial_id in self.outcomes and (not kinds or request.kind in kinds)
+        ]
+
+    def running(self) -> list[TrialRequest]:
+        """Requests whose outcome has not come."""
+        return [request for trial_id, request in self.requests.items() if trial_id not in self.outcomes]

@@ -1,0 +1,151 @@
+"""What travels to a worker and back: hyperparameters, the request for one trial, its outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.lr_range import RangeTestResult
+
+Kind = Literal["range_test", "search", "confirm", "baseline"]
+Status = Literal[
+    "finished",
+    "diverged",
+    "no_lr",
+    "deadline",
+    "nan",
+    "oom",
+    "preempted",
+    "data_error",
+    "code_error",
+    "interrupted",
+]
+Precision = Literal["fp32", "bf16"]
+
+# Outcomes that tell something about the parameters; the others tell about the machine or the code.
+INFORMATIVE: frozenset[Status] = frozenset({"finished", "diverged", "nan", "no_lr"})
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """One point of the search space, under the names used from YAML to MLflow.
+
+    Attributes:
+        cycle_epochs: length of the one cycle, in epochs; may be fractional.
+        lr_multiplier: the trial's ``max_lr`` over the pick that is frozen for its rung.
+        base_momentum: lowest momentum, reached where the learning rate is highest.
+        momentum_width: ``max_momentum - base_momentum``; the width is searched so that no draw can be inverted.
+        weight_decay: decoupled from nothing: handed to the optimizer as it is, for weights of two or more dimensions.
+        pct_start: share of the cycle in which the learning rate rises.
+        div_factor: ``max_lr`` over the first learning rate.
+        final_div_factor: first learning rate over the last one.
+        batch_size: examples per optimizer step.
+        label_smoothing: share of the target spread over all classes.
+    """
+
+    cycle_epochs: float = 1.0
+    lr_multiplier: float = 1.0
+    base_momentum: float = 0.85
+    momentum_width: float = 0.1
+    weight_decay: float = 5e-4
+    pct_start: float = 0.3
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+    batch_size: int = 128
+    label_smoothing: float = 0.0
+
+    @property
+    def max_momentum(self) -> float:
+        """Highest momentum, at both ends of the cycle; kept below 1, where momentum would never forget."""
+        return min(0.99, self.base_momentum + self.momentum_width)
+
+
+@dataclass(frozen=True)
+class TrialRequest:
+    """All that a worker needs to run one trial.
+
+    Attributes:
+        trial_id: unique within the study, the same for every attempt.
+        attempt: 1 for the first try; a trial that was lost is asked for again with the next number.
+        kind: ``range_test`` (ramps only), ``search``, ``confirm`` (fresh seed, test part read), ``baseline``.
+        params: the hyperparameters.
+        seed: everything random in the trial derives from it.
+        schedule: name of the learning-rate policy.
+        rung: index of the rung of the ladder, 0 the shortest; -1 where none applies.
+        deadline: Unix time, in seconds, by which the trial must have returned.
+        pick_lr: the learning rate that ``lr_multiplier`` multiplies; None for a ``range_test``.
+        ramp: LR interval (low, high) of the trial's own ramp; None runs no ramp.
+        ramp_steps: optimizer steps of that ramp (of each of the two ramps of a ``range_test``).
+        precision: number format of the forward pass.
+        proposal: where the proposer keeps this trial (study name and number); None if it did not propose it.
+    """
+
+    trial_id: str
+    attempt: int
+    kind: Kind
+    params: Hyperparameters
+    seed: int
+    schedule: str
+    rung: int
+    deadline: float
+    pick_lr: float | None = None
+    ramp: tuple[float, float] | None = None
+    ramp_steps: int = 0
+    precision: Precision = "fp32"
+    proposal: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """What one attempt of a trial taught; JSON all through, so that the journal can keep it.
+
+    Attributes:
+        trial_id: as in the request.
+        attempt: as in the request.
+        status: how it ended.
+        objective: always finite; the validation metric, or the metric of a constant guess where nothing was learned.
+        reason: one sentence for the report; empty for a plain finish.
+        max_lr: the peak that was trained with, after the trial's own ramp capped it; None if no cycle ran.
+        validation: metric on the validation part at the end of the cycle.
+        validation_loss: mean loss there.
+        test: metric on the test part (``confirm`` only).
+        test_correct: base64 of the packed bits "item i was right" (``confirm`` with an item-level metric only).
+        test_items: number of items behind ``test_correct``.
+        steps: optimizer steps of the cycle.
+        epochs: the same in passes over the training part.
+        shortened: the anneal was cut short to keep the deadline.
+        train_s: seconds in training steps.
+        eval_s: seconds in evaluation.
+        range_test_s: seconds in the ramps.
+        wall_s: seconds from the start of the trial to its end.
+        range_test: analysis of the trial's own ramp.
+        range_curve: that ramp, thinned.
+        cycle_curve: the cycle, thinned.
+        mlflow_run_id: the run that holds the full curves.
+        node: host name of the worker.
+    """
+
+    trial_id: str
+    attempt: int
+    status: Status
+    objective: float
+    reason: str = ""
+    max_lr: float | None = None
+    validation: float | None = None
+    validation_loss: float | None = None
+    test: float | None = None
+    test_correct: str | None = None
+    test_items: int = 0
+    steps: int = 0
+    epochs: float = 0.0
+    shortened: bool = False
+    train_s: float = 0.0
+    eval_s: float = 0.0
+    range_test_s: float = 0.0
+    wall_s: float = 0.0
+    range_test: RangeTestResult | None = None
+    range_curve: Curve | None = None
+    cycle_curve: Curve | None = None
+    mlflow_run_id: str | None = None
+    node: str = ""

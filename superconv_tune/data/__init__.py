@@ -1,0 +1,1 @@
+"""Formats, splits and batches."""

@@ -1,0 +1,1 @@
+"""What to run next under the deadline; pure, a fold over the journal's events."""

@@ -1,0 +1,90 @@
+"""What a trial needs to know of a question: batches, model, optimizer, loss, metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from superconv_tune.core.trial import Hyperparameters
+
+Batch = tuple[Tensor, Tensor]
+Direction = Literal["max", "min"]
+
+
+class BatchSource(Protocol):
+    """Training batches, already on the device."""
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Optimizer steps in one pass over the training part, at least 1."""
+        ...
+
+    def stream(self, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
+        """Endless batches; batch k is a function of (batch_size, seed, k), so that a run can continue at any step."""
+        ...
+
+
+class EvaluationSet(Protocol):
+    """A part that is only read: validation or test."""
+
+    def __len__(self) -> int:
+        """Number of items."""
+        ...
+
+    def batches(self) -> Iterable[Batch]:
+        """All items once, in a fixed order, on the device."""
+        ...
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that says how good the outputs are.
+
+    Attributes:
+        name: as in the spec, the report and MLflow.
+        direction: ``max`` if higher is better.
+        low: least possible value; None if unbounded.
+        high: greatest possible value; None if unbounded.
+        compute: outputs [n, ...] and targets [n, ...] to the value.
+        correct: the same to a boolean per item, shape [n]; None where the metric is not a mean over items.
+    """
+
+    name: str
+    direction: Direction
+    low: float | None
+    high: float | None
+    compute: Callable[[Tensor, Tensor], float]
+    correct: Callable[[Tensor, Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One question on one device.
+
+    Attributes:
+        name: for the report.
+        device: where batches come and the model goes.
+        make_model: a fresh model; its weights are drawn from torch's global generator.
+        make_optimizer: model and hyperparameters to an optimizer; every group it makes says under ``"decay"`` whether
+            weight decay applies to it.
+        loss: outputs, targets and label smoothing to the mean loss of the batch, a scalar tensor.
+        metric: what the target is about.
+        train: batches of the training part.
+        validation: what the search looks at.
+        test: read once per confirmed model.
+        trivial_value: metric of the best constant guess; what a trial that learned nothing is worth.
+    """
+
+    name: str
+    device: torch.device
+    make_model: Callable[[], nn.Module]
+    make_optimizer: Callable[[nn.Module, Hyperparameters], torch.optim.Optimizer]
+    loss: Callable[[Tensor, Tensor, float], Tensor]
+    metric: Metric
+    train: BatchSource
+    validation: EvaluationSet
+    test: EvaluationSet
+    trivial_value: float

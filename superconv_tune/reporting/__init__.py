@@ -1,0 +1,1 @@
+"""verdict.json, report.html, recipe.yaml and the console."""

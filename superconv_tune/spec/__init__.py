@@ -1,0 +1,1 @@
+"""The border: YAML and command-line options become a frozen, checked ExperimentSpec."""

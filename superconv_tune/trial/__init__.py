@@ -1,0 +1,1 @@
+"""One trial as a plain function that knows neither Ray nor MLflow."""
