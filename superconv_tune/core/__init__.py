@@ -1,5 +1,5 @@
 """Pure decisions: schedules, curves, range-test analysis, planning arithmetic and the verdict.
 
-Nothing in this room touches a file, a clock, a network or a framework. The standard library and numpy only, and scipy for
-the quantiles in ``statistics``.
+Nothing in this room touches a file, a clock, a network or a framework: the standard library and numpy only, and scipy
+for the quantiles in ``statistics``.
 """

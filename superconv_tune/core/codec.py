@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def encode(value: object) -> Any:
-    """A JSON value for a dataclass made of numbers, strings, tuples, mappings, 1-D float arrays and such dataclasses."""
+    """A JSON value for a dataclass of numbers, strings, tuples, mappings, 1-D float arrays and such dataclasses."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, np.ndarray):

@@ -5,7 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.core.plan import Plan
+from superconv_tune.core.trial import Precision, TrialOutcome, TrialRequest
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the preflight measured on this machine.
+
+    Attributes:
+        train_items: examples of the training part.
+        validation_items: of the validation part.
+        test_items: of the test part.
+        step_s: seconds of one optimizer step on one worker, by batch size (JSON wants the keys as text).
+        eval_s: seconds of one evaluation of the validation part.
+        overhead_s: seconds that a trial takes around its training.
+        trivial_value: metric of the best constant guess.
+        precision: number format that was faster.
+    """
+
+    train_items: int = 0
+    validation_items: int = 0
+    test_items: int = 0
+    step_s: Mapping[str, float] = field(default_factory=dict)
+    eval_s: float = 0.0
+    overhead_s: float = 0.0
+    trivial_value: float = 0.0
+    precision: Precision = "fp32"
 
 
 @dataclass(frozen=True)
@@ -19,7 +45,7 @@ class Opened:
         workers: trials that run at once.
         spec: the checked spec as plain JSON.
         environment: versions, hardware, data fingerprint, split hash.
-        measured: what the preflight measured: ``steps_per_epoch``, ``step_s`` and so on.
+        measured: what the preflight measured.
         mlflow: ``tracking_uri``, ``experiment_id``, ``run_id`` of the parent run.
     """
 
@@ -29,16 +55,25 @@ class Opened:
     workers: int
     spec: Mapping[str, object]
     environment: Mapping[str, object] = field(default_factory=dict)
-    measured: Mapping[str, object] = field(default_factory=dict)
+    measured: Measured = field(default_factory=Measured)
     mlflow: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """A new driver took the study over; a later deadline only where the user added time."""
+    """A new driver took the study over, perhaps on another machine; a later deadline only where the user added time."""
 
     at: float
     deadline: float
+    workers: int
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The hour was divided, or divided anew after a resume."""
+
+    at: float
+    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -65,4 +100,4 @@ class Closed:
     reason: str
 
 
-Event = Opened | Resumed | Requested | Observed | Closed
+Event = Opened | Resumed | Planned | Requested | Observed | Closed

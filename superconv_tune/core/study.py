@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from superconv_tune.core.events import Closed, Event, Observed, Opened, Requested, Resumed
+from superconv_tune.core.events import Closed, Event, Observed, Opened, Planned, Requested, Resumed
+from superconv_tune.core.plan import Plan
 from superconv_tune.core.trial import Kind, TrialOutcome, TrialRequest
 
 Trial = tuple[TrialRequest, TrialOutcome]
@@ -16,6 +17,8 @@ class Study:
     Attributes:
         opened: how it began.
         deadline: Unix time by which it ends.
+        workers: trials that run at once.
+        plan: how the hour is divided; None until the speed is known.
         requests: the latest attempt of every trial, in the order of first asking.
         outcomes: the outcome of every trial that came back, by trial id; only of its latest attempt.
         closed: why the driver stopped asking; None while it asks.
@@ -24,6 +27,8 @@ class Study:
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
         self.deadline = opened.deadline
+        self.workers = opened.workers
+        self.plan: Plan | None = None
         self.requests: dict[str, TrialRequest] = {}
         self.outcomes: dict[str, TrialOutcome] = {}
         self.closed: Closed | None = None
@@ -54,8 +59,11 @@ class Study:
                 # A late answer of an attempt that was already given up is not the trial's outcome.
                 if self.requests[outcome.trial_id].attempt == outcome.attempt:
                     self.outcomes[outcome.trial_id] = outcome
-            case Resumed(deadline=deadline):
+            case Planned(plan=plan):
+                self.plan = plan
+            case Resumed(deadline=deadline, workers=workers):
                 self.deadline = deadline
+                self.workers = workers
                 self.closed = None
             case Closed():
                 self.closed = event

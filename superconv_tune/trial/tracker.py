@@ -11,7 +11,7 @@ Phase = Literal["range_test", "cycle"]
 
 
 class Tracker(Protocol):
-    """Records one trial at a time: `start`, any number of `record`, `finish`. None of them may slow the training down."""
+    """Records one trial at a time: `start`, any number of `record`, `finish`. None may slow the training down."""
 
     def start(self, request: TrialRequest) -> str | None:
         """Begin the record of this attempt; returns the run's id, or None where there is none."""

@@ -1,0 +1,39 @@
+# Everything below runs in .venv, which is made when it is missing or when what is installed in it has changed.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help search ui test lint format wheel clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+search: .venv/.installed  ## the main job on the built-in digits: about a minute
+	$(BIN)/python -m superconv_tune.search
+
+ui: .venv/.installed  ## the MLflow UI on everything searched so far, at http://127.0.0.1:5000
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///runs/mlflow.db
+
+test: lint  ## what has to be green
+	$(BIN)/pytest -m "not gpu and not slow"
+
+lint: .venv/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.installed  ## write the code as ruff likes it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: .venv/.installed  ## dist/*.whl
+	$(BIN)/python -m build --wheel
+
+clean:  ## forget the environment and what was built; runs/ stays
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,28 @@
+"""What a cluster asks of whoever decides."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.planner.ask import Signal
+
+
+class Conductor(Protocol):
+    """Hands out trials and takes their outcomes. A real cluster and a simulated one ask the same two questions."""
+
+    def next(self) -> TrialRequest | Signal:
+        """A trial for a free worker, `Signal.WAIT`, or `Signal.DONE`."""
+        ...
+
+    def observe(self, outcome: TrialOutcome) -> None:
+        """A trial came back."""
+        ...
+
+    def lost(self, trial_id: str, reason: str) -> None:
+        """A trial will not come back: its worker or its node is gone."""
+        ...
+
+    def should_stop(self) -> bool:
+        """Whether everything that still runs is to be ended now."""
+        ...

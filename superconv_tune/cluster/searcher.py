@@ -1,0 +1,58 @@
+"""Ray Tune's Searcher, answered by our conductor."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from superconv_tune.cluster.conductor import Conductor
+from superconv_tune.cluster.worker import read_outcome
+from superconv_tune.core.codec import encode
+from superconv_tune.planner.ask import Signal
+
+
+class ConductedSearcher(Searcher):
+    """Turns Ray's questions into the conductor's, and Ray's results into outcomes."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        super().__init__(metric="objective", mode="max")
+        self._conductor = conductor
+        self._names: dict[str, str] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial as a config of one JSON text; None to be asked again; FINISHED at the end."""
+        answer = self._conductor.next()
+        if answer is Signal.WAIT:
+            return None
+        if answer is Signal.DONE:
+            return str(Searcher.FINISHED)
+        assert not isinstance(answer, Signal)
+        self._names[trial_id] = answer.trial_id
+        return {"request": json.dumps(encode(answer))}
+
+    def on_trial_complete(
+        self,
+        trial_id: str,
+        result: dict[str, Any] | None = None,
+        error: bool = False,  # noqa: FBT001, FBT002 - Ray's signature
+    ) -> None:
+        """Ray is through with a trial, with a result or without."""
+        name = self._names.pop(trial_id, None)
+        if name is None:
+            return
+        if error or not result or "outcome" not in result:
+            self._conductor.lost(name, "the worker process ended before the trial did")
+        else:
+            self._conductor.observe(read_outcome(result))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes its settings to disk as a pickle that nobody reads."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is the one truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing, for the same reason."""

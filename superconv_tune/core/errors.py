@@ -1,0 +1,16 @@
+"""The one error that means: the user can mend this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class UserError(Exception):
+    """Something in the user's input is wrong; the command prints the messages and exits with 2, without a traceback.
+
+    Each message says what is wrong, where, what came and how to mend it. All errors of one file come together.
+    """
+
+    def __init__(self, messages: str | Sequence[str]) -> None:
+        self.messages: tuple[str, ...] = (messages,) if isinstance(messages, str) else tuple(messages)
+        super().__init__("\n".join(self.messages))

@@ -1,0 +1,37 @@
+"""How the hour is divided: decided once the speed is known, and kept in the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RungPlan:
+    """One length of the ladder.
+
+    Attributes:
+        epochs: length of every cycle; the longest allowed one where the sampler chooses the length.
+        width: trials to ask for.
+        free: the sampler chooses the length (``strategy: free``).
+    """
+
+    epochs: float
+    width: int
+    free: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The division of the hour.
+
+    Attributes:
+        rungs: shortest first; the last is the top rung, whose length the confirmation uses too.
+        confirm_seeds: fresh seeds of the winner, at least.
+        trial_s: predicted seconds of one cycle of each rung.
+        note: what had to be given up, for the report; empty if nothing.
+    """
+
+    rungs: tuple[RungPlan, ...]
+    confirm_seeds: int
+    trial_s: tuple[float, ...]
+    note: str = ""

@@ -1,0 +1,62 @@
+"""What the planner can answer when a worker is free."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from superconv_tune.core.horizon import HorizonRule
+from superconv_tune.core.trial import Hyperparameters, TrialRequest
+
+
+class Signal(Enum):
+    """An answer that is no trial."""
+
+    WAIT = "wait"  # something runs whose outcome decides what is next
+    DONE = "done"  # nothing more is to be asked
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A trial to run; where ``study`` is given, the sampler fills in what ``fixed`` leaves open.
+
+    Attributes:
+        request: complete but for sampled parameters.
+        study: the sampler's study for this rung; None for a trial that the sampler has no part in.
+        fixed: parameters that the sampler must take as they are.
+        warm_start: the study of the rung below, that this one learns from before its first trial.
+        rule: the pick for any cycle length; with `fill` it turns the sampled parameters into a learning rate.
+    """
+
+    request: TrialRequest
+    study: str | None = None
+    fixed: Mapping[str, float] | None = None
+    warm_start: str | None = None
+    rule: HorizonRule | None = None
+
+
+def fill(ask: Ask, drawn: Mapping[str, float], proposal: tuple[str, int]) -> TrialRequest:
+    """The request with the sampler's parameters, and with the pick for its length and its batch size."""
+    request = ask.request
+    params = with_drawn(request.params, drawn)
+    pick_lr = request.pick_lr
+    if ask.rule is not None:
+        pick_lr = ask.rule.max_lr(params.cycle_epochs) * batch_scale(params, request.params.batch_size)
+    return replace(request, params=params, pick_lr=pick_lr, proposal=proposal)
+
+
+def with_drawn(params: Hyperparameters, drawn: Mapping[str, float]) -> Hyperparameters:
+    """The parameters with those that were drawn; the batch size is a whole number."""
+    values = {name: int(value) if name == "batch_size" else float(value) for name, value in drawn.items()}
+    return replace(params, **values)  # type: ignore[arg-type]  # names are checked by the spec
+
+
+def batch_scale(params: Hyperparameters, reference: int) -> float:
+    """How the pick moves with the batch size: by its square root.
+
+    Linear scaling holds where the gradient noise dominates, none where curvature does (Smith et al. 2018, McCandlish et
+    al. 2018); the root is the middle of the two, and ``lr_multiplier`` searches around it.
+    """
+    return math.sqrt(params.batch_size / reference)

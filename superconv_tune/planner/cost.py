@@ -1,0 +1,75 @@
+"""What a trial will take, from what trials took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+
+from superconv_tune.core.study import Study, Trial
+from superconv_tune.core.trial import Hyperparameters
+
+SLACK = 1.1  # a trial is expected to take this much longer than the median one of its size
+RECENT = 12  # outcomes that the correction looks at
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Seconds of a trial by its parameters.
+
+    Attributes:
+        train_items: examples of the training part.
+        step_s: measured seconds of one optimizer step, by batch size.
+        eval_s: seconds of one evaluation.
+        overhead_s: seconds around the training of one trial.
+        correction: measured over predicted, from the trials that came back.
+    """
+
+    train_items: int
+    step_s: Mapping[int, float]
+    eval_s: float
+    overhead_s: float
+    correction: float = 1.0
+
+    @staticmethod
+    def of(study: Study) -> CostModel:
+        """The model after all that the study has seen."""
+        measured = study.opened.measured
+        prior = CostModel(
+            train_items=measured.train_items,
+            step_s={int(size): seconds for size, seconds in measured.step_s.items()},
+            eval_s=measured.eval_s,
+            overhead_s=measured.overhead_s,
+        )
+        ratios = [ratio for trial in study.trials() if (ratio := prior.ratio(trial)) is not None]
+        return replace(prior, correction=median(ratios[-RECENT:])) if ratios else prior
+
+    def steps(self, params: Hyperparameters) -> int:
+        """Optimizer steps of the cycle."""
+        return max(1, round(params.cycle_epochs * self.steps_per_epoch(params.batch_size)))
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches in one pass."""
+        return max(1, self.train_items // batch_size)
+
+    def seconds(self, params: Hyperparameters, ramp_steps: int = 0) -> float:
+        """Predicted wall seconds of one trial, its ramp included."""
+        work = (self.steps(params) + ramp_steps) * self._step_s(params.batch_size) + self.eval_s
+        return SLACK * self.correction * work + self.overhead_s
+
+    def ratio(self, trial: Trial) -> float | None:
+        """Measured over predicted seconds of a whole cycle; None for a trial that tells nothing of speed."""
+        request, outcome = trial
+        if outcome.status != "finished" or request.kind == "range_test" or outcome.steps == 0:
+            return None
+        predicted = outcome.steps * self._step_s(request.params.batch_size) + self.eval_s
+        return (outcome.train_s + outcome.eval_s) / predicted
+
+    def _step_s(self, batch_size: int) -> float:
+        """Between measured sizes by straight lines; beyond them in proportion to the size of the batch."""
+        sizes = sorted(self.step_s)
+        nearest = float(np.clip(batch_size, sizes[0], sizes[-1]))
+        between = float(np.interp(nearest, sizes, [self.step_s[size] for size in sizes]))
+        return between * max(1.0, batch_size / nearest)

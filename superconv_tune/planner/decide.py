@@ -1,0 +1,330 @@
+"""What to run next: a pure function of the study, the policy and the time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from superconv_tune.core.horizon import PRIORS, HorizonRule, best_of_grid, fit_exponent, widen
+from superconv_tune.core.ladder import best, complete_cycles, winner
+from superconv_tune.core.lr_range import RangeTestResult, pool
+from superconv_tune.core.plan import Plan, RungPlan
+from superconv_tune.core.study import Study, Trial
+from superconv_tune.core.trial import Hyperparameters, Kind, TrialRequest
+from superconv_tune.planner.ask import Ask, Signal, batch_scale, with_drawn
+from superconv_tune.planner.cost import CostModel
+from superconv_tune.planner.divide import FIRST_GRID, MAX_SEEDS, divide
+from superconv_tune.planner.evidence import confirmed, verdict_of
+from superconv_tune.planner.policy import Policy, bounds
+
+Decision = Ask | Plan | Signal
+
+RAMPS = 2  # replicates of the first range test, at least; more where there are more workers
+MOST_RAMPS = 3
+RAMP_STEPS = 180  # of a first fine ramp: three decades at 60 steps per decade (science 2.3)
+OWN_RAMP_SHARE = 0.1  # a trial's own ramp is at most this share of its cycle ...
+OWN_RAMP_STEPS = (40, 180)  # ... but long enough to be read, and never longer than a first one
+OWN_RAMP_REACH = 10.0  # it crosses the pooled minimum / and * this factor
+GRID_FACTOR = 2.0  # between neighbours of the grid of probes
+MOST_WIDENINGS = 5  # of that grid: a factor of 32 beyond its border
+PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
+JITTER = (1.0, math.sqrt(2.0), 1.0 / math.sqrt(2.0))  # of a promoted learning rate, for the best one moves with length
+ENOUGH_OF_A_RUNG = 2 / 3  # done, so that an idle worker may start on the next one
+ATTEMPTS = 3  # of a trial that was lost through no fault of its own
+LOST = frozenset({"preempted", "interrupted"})
+FALLBACK_LR = {"sgd": 0.05, "adamw": 1e-3}  # centre of the probes where the range test refused; the grid widens from it
+FALLBACK_LR_ELSE = 1e-2
+
+
+def decide(study: Study, policy: Policy, now: float) -> Decision:
+    """A trial to ask for, a plan to lay down, or a signal.
+
+    Nothing is remembered between calls: the same study at the same time gives the same decision, which is what makes a
+    replay of the journal a resume.
+    """
+    if study.closed is not None:
+        return Signal.DONE
+    return _Desk(study, policy, now).decide()
+
+
+def pooled_range_test(study: Study) -> RangeTestResult | None:
+    """What the first range tests say together; None before one came back."""
+    results = [outcome.range_test for _, outcome in study.trials("range_test") if outcome.range_test is not None]
+    return pool(results) if results else None
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """One decision, with what every step of it needs."""
+
+    study: Study
+    policy: Policy
+    now: float
+
+    # -- the order of things ----------------------------------------------------------------------------------------
+
+    def decide(self) -> Decision:
+        for step in (self._retry, self._range_test, self._plan):
+            decision = step()
+            if decision is not None:
+                return decision
+        assert self.study.plan is not None
+        for index in range(len(self.study.plan.rungs)):
+            decision = self._rung(self.study.plan, index)
+            if decision is not None:
+                return decision
+        return self._confirm(self.study.plan)
+
+    def _retry(self) -> Decision | None:
+        for request, outcome in self.study.trials():
+            if outcome.status in LOST and request.attempt < ATTEMPTS and self._fits(request.params, self._limit):
+                again = replace(request, attempt=request.attempt + 1, deadline=self._limit, proposal=None)
+                if request.proposal is None:
+                    return Ask(again)
+                return Ask(again, study=request.proposal[0], fixed=self._searched(request.params))
+        return None
+
+    def _range_test(self) -> Decision | None:
+        wanted = min(MOST_RAMPS, max(RAMPS, self.study.workers))
+        if len(self._asked("range_test")) < wanted:
+            return Ask(
+                replace(
+                    self._request("range_test", -1, self.policy.defaults, self._limit),
+                    ramp=self.policy.ramp_interval,
+                    ramp_steps=RAMP_STEPS,
+                )
+            )
+        return Signal.WAIT if self._running("range_test") else None
+
+    def _plan(self) -> Decision | None:
+        if self.study.plan is not None:
+            return None
+        return divide(self.policy, self._cost, self.study.workers, max(0.0, self._limit - self.now))
+
+    # -- a rung -----------------------------------------------------------------------------------------------------
+
+    def _rung(self, plan: Plan, index: int) -> Decision | None:
+        rung, limit = plan.rungs[index], self._limit - self._later_s(plan, index)
+        if index == 0:
+            decision = self._probe(rung, limit)
+            if decision is not None:
+                return decision
+        asked = self._asked("search", index)
+        # A rung that the next one has overtaken, or that it is too late for, asks for nothing more.
+        if len(asked) < rung.width and not self._asked("search", index + 1) and not self._asked("confirm"):
+            ask = self._search(plan, index, limit)
+            if ask is not None:
+                return ask
+        running = self._running("search", index)
+        if not running:
+            return None
+        is_top = index == len(plan.rungs) - 1
+        if is_top or len(asked) - len(running) < ENOUGH_OF_A_RUNG * len(asked):
+            return Signal.WAIT
+        return None
+
+    def _probe(self, rung: RungPlan, limit: float) -> Decision | None:
+        """Complete cycles of the default parameters over a grid of learning rates, until the best is inside it."""
+        params = replace(self.policy.defaults, cycle_epochs=rung.epochs)
+        probes = self._probes()
+        asked = {request.pick_lr for request in self._asked("search", 0) if request.proposal is None}
+        missing = [lr for lr in self._grid() if lr not in asked]
+        if not missing and self._running_probes():
+            return Signal.WAIT
+        if not missing and len(asked) < FIRST_GRID + MOST_WIDENINGS and probes:
+            lr = widen(*_grid_scores(probes), higher_is_better=self._higher)
+            missing = [] if lr is None or self._is_done_with_probes(asked) else [lr]
+        if not missing or not self._fits(params, limit):
+            return None
+        return Ask(replace(self._request("search", 0, params, limit), pick_lr=missing[0]))
+
+    def _grid(self) -> list[float]:
+        pooled = pooled_range_test(self.study)
+        if pooled is None or pooled.refusal is not None:
+            centre = FALLBACK_LR.get(self.policy.optimizer, FALLBACK_LR_ELSE)
+        else:
+            centre = pooled.max_lr
+        return [centre * GRID_FACTOR**power for power in (0, 1, -1, -2)]
+
+    def _is_done_with_probes(self, asked: set[float | None]) -> bool:
+        """Sampled trials stand on the pick of the probes, so that it must not move once one was asked for."""
+        return len(self._asked("search", 0)) > len(asked)
+
+    def _search(self, plan: Plan, index: int, limit: float) -> Decision | None:
+        rule = self._rule(plan, index)
+        if rule is None:
+            return None
+        rung = plan.rungs[index]
+        params = replace(self.policy.defaults, cycle_epochs=rung.epochs)
+        if not self._fits(params, limit):
+            return None
+        request = self._with_ramp(self._request("search", index, params, limit))
+        promoted = self._promotion(plan, index)
+        fixed = promoted if promoted is not None else {} if rung.free else {"cycle_epochs": rung.epochs}
+        below = f"rung{index - 1}" if index > 0 and not self._asked("search", index) else None
+        return Ask(request, study=f"rung{index}", fixed=fixed, warm_start=below, rule=rule)
+
+    def _promotion(self, plan: Plan, index: int) -> dict[str, float] | None:
+        """The next configuration of the rung below, with its learning rate carried over and jittered."""
+        rung = plan.rungs[index]
+        if index == 0 or rung.free:
+            return None
+        taken = len(self._asked("search", index))
+        ranked = sorted(self._finished(index - 1), key=lambda trial: trial[1].objective, reverse=self._higher)
+        if taken >= min(len(ranked), math.ceil(PROMOTED_SHARE * rung.width)):
+            return None
+        request, outcome = ranked[taken]
+        below = self._rule(plan, index - 1)
+        assert below is not None
+        assert outcome.max_lr is not None
+        multiplier = outcome.max_lr / below.max_lr(request.params.cycle_epochs) * JITTER[taken % len(JITTER)]
+        moved = replace(request.params, cycle_epochs=rung.epochs, lr_multiplier=multiplier)
+        return self._searched(moved)
+
+    def _rule(self, plan: Plan, index: int) -> HorizonRule | None:
+        """The pick for cycles of this rung: the probes' at the lowest one, moved by what the rungs showed.
+
+        The first trial of a rung freezes it: multipliers of one rung must all multiply the same number.
+        """
+        rung = plan.rungs[index]
+        first = next((r for r in self._asked("search", index) if r.proposal is not None), None)
+        if first is not None and first.pick_lr is not None and not rung.free:
+            scale = batch_scale(first.params, self.policy.defaults.batch_size)
+            return HorizonRule(first.pick_lr / scale, rung.epochs, exponent=0.0)
+        probes = self._probes()
+        if not probes:
+            return None
+        grid, scores = _grid_scores(probes)
+        prior = PRIORS.get(self.policy.optimizer, (0.0, 0.25))
+        leaders = [best(self._finished(below), self.policy.target.direction) for below in range(index)]
+        found = [(r.params.cycle_epochs, o.max_lr) for r, o in filter(None, leaders) if o.max_lr is not None]
+        pooled = pooled_range_test(self.study)
+        edge = pooled.edge if pooled is not None and pooled.refusal is None else None
+        return HorizonRule(
+            reference_lr=best_of_grid(grid, scores, higher_is_better=self._higher),
+            reference_epochs=plan.rungs[0].epochs,
+            exponent=fit_exponent(found, prior) if len(found) > 1 else prior[0],
+            edge=edge,
+        )
+
+    # -- the confirmation -------------------------------------------------------------------------------------------
+
+    def _confirm(self, plan: Plan) -> Decision:
+        items = self.study.opened.measured.validation_items if self.policy.item_level else None
+        asked = self._asked("confirm")
+        running = self._running("confirm")
+        recipe = asked[0] if asked else _frozen(winner(self.study, self.policy.target.direction, items))
+        if recipe is None:
+            return Signal.WAIT if self._running("search") else Signal.DONE
+        if len(asked) >= plan.confirm_seeds and (running or self._is_decided()):
+            return Signal.WAIT if running else Signal.DONE
+        if len(asked) < MAX_SEEDS and self._fits(recipe.params, self._limit):
+            fresh = self._request("confirm", recipe.rung, recipe.params, self._limit)
+            return Ask(replace(fresh, pick_lr=recipe.pick_lr))
+        return Signal.WAIT if running else Signal.DONE
+
+    def _is_decided(self) -> bool:
+        """Another seed cannot change what is asked: no target, or a verdict that stands at its level."""
+        if self.policy.target.value is None:
+            return True
+        return bool(confirmed(self.study)) and verdict_of(self.study, self.policy).word in (
+            "demonstrated",
+            "infeasible",
+        )
+
+    # -- small facts ------------------------------------------------------------------------------------------------
+
+    @property
+    def _limit(self) -> float:
+        return self.study.deadline - self.policy.report_s
+
+    @property
+    def _higher(self) -> bool:
+        return self.policy.target.direction == "max"
+
+    @cached_property
+    def _cost(self) -> CostModel:
+        return CostModel.of(self.study)
+
+    def _fits(self, params: Hyperparameters, limit: float) -> bool:
+        return self.now + self._cost.seconds(params) <= limit
+
+    def _later_s(self, plan: Plan, index: int) -> float:
+        """Seconds that the rungs above and the confirmation need."""
+        workers, correction = self.study.workers, self._cost
+        later = sum(
+            math.ceil(rung.width / workers)
+            * correction.seconds(replace(self.policy.defaults, cycle_epochs=rung.epochs))
+            for rung in plan.rungs[index + 1 :]
+        )
+        top = replace(self.policy.defaults, cycle_epochs=plan.rungs[-1].epochs)
+        return later + math.ceil(plan.confirm_seeds / workers) * correction.seconds(top)
+
+    def _asked(self, kind: Kind, rung: int | None = None) -> list[TrialRequest]:
+        requests = self.study.requests.values()
+        return [r for r in requests if r.kind == kind and (rung is None or r.rung == rung)]
+
+    def _running(self, kind: Kind, rung: int | None = None) -> list[TrialRequest]:
+        return [r for r in self._asked(kind, rung) if r.trial_id not in self.study.outcomes]
+
+    def _finished(self, rung: int) -> list[Trial]:
+        return [trial for trial in complete_cycles(self.study) if trial[0].rung == rung]
+
+    def _probes(self) -> list[Trial]:
+        return [
+            trial
+            for trial in self.study.trials("search")
+            if trial[0].rung == 0 and trial[0].proposal is None and trial[0].pick_lr is not None
+        ]
+
+    def _running_probes(self) -> list[TrialRequest]:
+        return [request for request in self._running("search", 0) if request.proposal is None]
+
+    def _searched(self, params: Hyperparameters) -> dict[str, float]:
+        """The parameters that the sampler knows, inside its ranges."""
+        values: dict[str, float] = {}
+        for name, dimension in self.policy.space.items():
+            low, high = bounds(dimension, 0.0)
+            values[name] = min(max(getattr(params, name), low), high)
+        return values
+
+    def _request(self, kind: Kind, rung: int, params: Hyperparameters, deadline: float) -> TrialRequest:
+        number = len(self.study.requests)
+        seed = np.random.SeedSequence([self.policy.seed, number]).generate_state(1)[0]
+        return TrialRequest(
+            trial_id=f"{number:04d}-{kind}",
+            attempt=1,
+            kind=kind,
+            params=params,
+            seed=int(seed),
+            schedule=self.policy.schedule,
+            rung=rung,
+            deadline=deadline,
+            precision=self.study.opened.measured.precision,
+        )
+
+    def _with_ramp(self, request: TrialRequest) -> TrialRequest:
+        pooled = pooled_range_test(self.study)
+        if pooled is None or pooled.refusal is not None:
+            return request
+        low, high = OWN_RAMP_STEPS
+        steps = min(high, max(low, round(OWN_RAMP_SHARE * self._cost.steps(request.params))))
+        interval = (pooled.lr_at_minimum / OWN_RAMP_REACH, pooled.lr_at_minimum * OWN_RAMP_REACH)
+        return replace(request, ramp=interval, ramp_steps=steps)
+
+
+def _grid_scores(probes: list[Trial]) -> tuple[list[float], list[float]]:
+    ordered = sorted(probes, key=lambda trial: trial[0].pick_lr or 0.0)
+    scores = [outcome.objective if outcome.status == "finished" else math.nan for _, outcome in ordered]
+    return [request.pick_lr or 0.0 for request, _ in ordered], scores
+
+
+def _frozen(trial: Trial | None) -> TrialRequest | None:
+    """The recipe as it was really trained: the peak after its own ramp, with nothing left to multiply."""
+    if trial is None:
+        return None
+    request, outcome = trial
+    return replace(request, params=with_drawn(request.params, {"lr_multiplier": 1.0}), pick_lr=outcome.max_lr)

@@ -1,0 +1,119 @@
+"""The division of the hour over cycle lengths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from superconv_tune.core.plan import Plan, RungPlan
+from superconv_tune.planner.cost import CostModel
+from superconv_tune.planner.policy import Policy
+
+FACTOR = 3.0  # each rung's cycles are this much longer than the last one's (design: T0 * 3^r)
+LOWER_RUNGS = 3  # at most; below 1/27 of the top length a cycle tells little about the top
+TOP_SHARE = 0.58  # of the time that is left: the longest search cycles and their confirmation
+LOWER_SHARE = 0.36  # of it: the shorter cycles; the rest is slack
+MIN_STEPS = 150  # a cycle with fewer optimizer steps than this is no cycle (science 3.3)
+MIN_SEEDS, MAX_SEEDS = 3, 8  # of the confirmation; past eight, another seed moves the interval little
+FIRST_GRID = 4  # learning rates that the lowest rung probes before it searches
+WIDEST = 96  # trials of one rung; past that the sampler's returns are small
+
+
+@dataclass(frozen=True)
+class _Means:
+    cost: CostModel
+    policy: Policy
+    workers: int
+    left_s: float
+
+    def trial_s(self, epochs: float) -> float:
+        """Seconds of a cycle of the default parameters; its ramp of a tenth of the steps included."""
+        params = replace(self.policy.defaults, cycle_epochs=epochs)
+        return self.cost.seconds(params, ramp_steps=self.cost.steps(params) // 10)
+
+    def epochs_in(self, seconds: float) -> float:
+        """The longest allowed cycle that ends within ``seconds`` (the shortest allowed one if none does)."""
+        low, high = self.policy.epochs_bounds
+        per_epoch = self.trial_s(2.0) - self.trial_s(1.0)
+        fits = (seconds - (self.trial_s(1.0) - per_epoch)) / max(per_epoch, 1e-9)
+        return _round(min(max(fits, low), high))
+
+
+def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan:
+    """Lengths and widths of the rungs for ``left_s`` seconds on ``workers`` workers.
+
+    Length beats breadth when the hour is small (design 6), so the top rung is made as long as its share of the time
+    allows and the shorter rungs take what is left.
+    """
+    means = _Means(cost, policy, workers, left_s)
+    seeds = min(MAX_SEEDS, max(MIN_SEEDS, workers * math.ceil(MIN_SEEDS / workers)))
+    top_width = max(2, workers)
+    waves = math.ceil(top_width / workers) + math.ceil(seeds / workers)
+    top = means.epochs_in(TOP_SHARE * left_s / waves)
+    if waves * means.trial_s(top) > left_s:
+        return _too_small(means, top)
+    lengths = [*_lower_lengths(means, top), top]
+    widths = _cap(_widths(means, lengths, top_width, seeds), policy.trials, workers)
+    rungs = tuple(RungPlan(epochs, width) for epochs, width in zip(lengths, widths, strict=True))
+    if policy.strategy == "free":
+        rungs = _free(rungs)
+    return Plan(rungs, seeds, tuple(means.trial_s(rung.epochs) for rung in rungs))
+
+
+def _too_small(means: _Means, top: float) -> Plan:
+    note = (
+        f"The budget has room for too few cycles of even {top:g} epochs "
+        f"({means.trial_s(top):.1f} s each); one rung is searched and confirmed as far as it fits."
+    )
+    return Plan((RungPlan(top, FIRST_GRID),), MIN_SEEDS, (means.trial_s(top),), note)
+
+
+def _lower_lengths(means: _Means, top: float) -> list[float]:
+    low = means.policy.epochs_bounds[0]
+    steps_per_epoch = means.cost.steps_per_epoch(means.policy.defaults.batch_size)
+    shortest = max(low, MIN_STEPS / steps_per_epoch)
+    lengths = [top / FACTOR**rung for rung in range(1, LOWER_RUNGS + 1)]
+    return [_round(epochs) for epochs in reversed(lengths) if epochs >= shortest]
+
+
+def _widths(means: _Means, lengths: Sequence[float], top_width: int, seeds: int) -> list[int]:
+    """Each lower rung gets the same share of the worker-seconds; a rung is at most half as wide as the one below."""
+    if len(lengths) == 1:
+        confirm_s = math.ceil(seeds / means.workers) * means.trial_s(lengths[0])
+        spare_s = max(0.0, (TOP_SHARE + LOWER_SHARE) * means.left_s - confirm_s)
+        return [_fit(means, lengths[0], spare_s, WIDEST)]
+    share_s = LOWER_SHARE * means.left_s / (len(lengths) - 1)
+    widths: list[int] = []
+    for epochs in lengths[:-1]:
+        most = max(means.workers, widths[-1] // 2) if widths else WIDEST
+        widths.append(_fit(means, epochs, share_s, most))
+    return [*widths, top_width]
+
+
+def _fit(means: _Means, epochs: float, seconds: float, most: int) -> int:
+    waves = int(seconds / means.trial_s(epochs))
+    return max(min(FIRST_GRID, most), min(most, waves * means.workers))
+
+
+def _cap(widths: list[int], trials: int | None, workers: int) -> list[int]:
+    """Take from the widest rung until the user's number of trials is kept; the top rung goes last."""
+    if trials is None:
+        return widths
+    while sum(widths) > trials and max(widths) > 1:
+        widest = max(range(len(widths)), key=lambda rung: (widths[rung], -rung))
+        widths[widest] -= min(workers, widths[widest] - 1, sum(widths) - trials)
+    return widths
+
+
+def _free(rungs: tuple[RungPlan, ...]) -> tuple[RungPlan, ...]:
+    """The lowest rung probes the learning rate; the sampler chooses the length of all other trials."""
+    width = sum(rung.width for rung in rungs)
+    if len(rungs) == 1:
+        return (replace(rungs[0], free=True),)
+    return (RungPlan(rungs[0].epochs, FIRST_GRID), RungPlan(rungs[-1].epochs, max(2, width - FIRST_GRID), free=True))
+
+
+def _round(epochs: float) -> float:
+    """Three significant digits: a length that people can read."""
+    return float(f"{epochs:.3g}")

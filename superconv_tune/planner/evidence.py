@@ -1,0 +1,49 @@
+"""What the verdict rests on, gathered from a study."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from superconv_tune.core.ladder import rungs
+from superconv_tune.core.statistics import unpack
+from superconv_tune.core.study import Study, Trial
+from superconv_tune.core.verdict import Evidence, Verdict, judge
+from superconv_tune.planner.policy import Policy
+
+
+def confirmed(study: Study) -> list[Trial]:
+    """Fresh models of the frozen recipe that trained the whole cycle and read the test part."""
+    return [
+        (request, outcome)
+        for request, outcome in study.trials("confirm")
+        if outcome.status == "finished" and not outcome.shortened and outcome.test is not None
+    ]
+
+
+def gather(study: Study, policy: Policy) -> Evidence:
+    """All that is known now.
+
+    The evidence is looked at once when the planned seeds are in, and once more for every later wave of the workers;
+    the number of looks is a function of the number of seeds, so that a replay judges the same.
+    """
+    trials = confirmed(study)
+    outcomes = [outcome for _, outcome in trials]
+    packed = [outcome.test_correct for outcome in outcomes if outcome.test_correct is not None]
+    correct = np.stack([unpack(text, outcomes[0].test_items) for text in packed]) if packed else None
+    planned = study.plan.confirm_seeds if study.plan else len(outcomes)
+    validation_items = study.opened.measured.validation_items if policy.item_level else None
+    return Evidence(
+        values=tuple(outcome.test for outcome in outcomes if outcome.test is not None),
+        correct=correct,
+        looks=1 + math.ceil(max(0, len(outcomes) - planned) / study.workers),
+        rungs=rungs(study, policy.target.direction, validation_items),
+        validation_items=validation_items,
+        epochs=trials[0][0].params.cycle_epochs if trials else 0.0,
+    )
+
+
+def verdict_of(study: Study, policy: Policy) -> Verdict:
+    """The verdict on the study as it stands."""
+    return judge(policy.target, gather(study, policy))

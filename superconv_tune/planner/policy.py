@@ -1,0 +1,62 @@
+"""What the user decided about the search, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from superconv_tune.core.space import Dimension, Interval, SearchSpace
+from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.verdict import Target
+
+# The whole range that a first ramp crosses (science: 1e-6..10 for SGD, 1e-7..1 for Adam-like optimizers).
+RAMP_INTERVALS: dict[str, tuple[float, float]] = {"sgd": (1e-6, 10.0), "adamw": (1e-7, 1.0)}
+RAMP_INTERVAL_ELSE = (1e-7, 10.0)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How the hour is to be spent.
+
+    Attributes:
+        target: the question.
+        space: what may be searched; ``cycle_epochs`` bounds the ladder.
+        defaults: the parameters that are tried first.
+        optimizer: its name in the spec.
+        schedule: name of the learning-rate policy of the cycles.
+        strategy: ``ladder`` (the planner fixes the length per rung) or ``free`` (the sampler chooses it).
+        seed: every trial's seed derives from it.
+        trials: most search trials to ask for; None leaves it to the time.
+        item_level: the metric is a mean over items, so that items can be counted.
+        report_s: seconds kept free before the deadline for the verdict, the report and the shut-down.
+    """
+
+    target: Target
+    space: SearchSpace
+    defaults: Hyperparameters
+    optimizer: str
+    schedule: str
+    strategy: Literal["ladder", "free"]
+    seed: int
+    trials: int | None
+    item_level: bool
+    report_s: float
+
+    @property
+    def epochs_bounds(self) -> tuple[float, float]:
+        """Shortest and longest cycle that the user allows."""
+        return bounds(self.space.get("cycle_epochs"), self.defaults.cycle_epochs)
+
+    @property
+    def ramp_interval(self) -> tuple[float, float]:
+        """Learning rates that the first ramps cross."""
+        return RAMP_INTERVALS.get(self.optimizer, RAMP_INTERVAL_ELSE)
+
+
+def bounds(dimension: Dimension | None, fixed: float) -> tuple[float, float]:
+    """Least and greatest value of a dimension; a parameter that is not searched has one value."""
+    if dimension is None:
+        return fixed, fixed
+    if isinstance(dimension, Interval):
+        return dimension.low, dimension.high
+    return min(dimension.values), max(dimension.values)

@@ -1,0 +1,185 @@
+"""What the terminal shows while a study runs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from superconv_tune.core.study import Study, Trial
+from superconv_tune.core.trial import Status
+from superconv_tune.core.verdict import Target
+from superconv_tune.reporting.sentences import number, one_line
+
+EVENTS_SHOWN = 4
+REFRESHES_PER_S = 4.0
+
+# What the machine or the code did to a trial; a divergence or a deadline is an ordinary result.
+FAILED: frozenset[Status] = frozenset({"oom", "preempted", "data_error", "code_error"})
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the panel shows; replaced as a whole, so that the drawing thread never sees half an update."""
+
+    phase: str = "starting"
+    deadline: float | None = None
+    done: int = 0
+    running: int = 0
+    failed: int = 0
+    best: str = "none yet"
+    events: tuple[str, ...] = ()
+
+
+class LiveView:
+    """One compact panel on a terminal; a line per noteworthy event elsewhere.
+
+    Use as a context manager, and call `update` from one thread after every event. The panel redraws itself, so that the
+    time left runs on between events; leaving the context, by an exception too, gives the terminal back as it was.
+
+    Args:
+        console: where to show it.
+        clock: Unix time, in seconds.
+        question: what the study asks, in one line.
+        target: metric, direction and value of the question.
+        verbose: also tell of every trial that ended, not only of what is noteworthy.
+    """
+
+    def __init__(
+        self, console: Console, clock: Callable[[], float], question: str, target: Target, *, verbose: bool = False
+    ) -> None:
+        self._console = console
+        self._clock = clock
+        self._question = one_line(question)
+        self._target = target
+        self._verbose = verbose
+        self._snapshot = Snapshot()
+        self._events: deque[str] = deque(maxlen=EVENTS_SHOWN)
+        self._seen: set[tuple[str, int]] = set()
+        self._best: float | None = None
+        self._failed = 0
+        self._told: set[str] = set()
+        self._live = Live(
+            get_renderable=self._panel, console=console, refresh_per_second=REFRESHES_PER_S, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start(refresh=True)
+        else:
+            self._print(self._question)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live.is_started:
+            self._live.stop()
+
+    def update(self, study: Study, phase: str) -> None:
+        """Take in what happened since the last call; costs what is new, not what is known."""
+        fresh = self._fresh(study)
+        news = [event for trial in fresh if (event := self._learn(trial))]
+        if self._snapshot.deadline is None and fresh:
+            news = [f"{len(fresh)} trials are already done"]  # a resumed study: old news are no news
+        if phase != self._snapshot.phase:
+            news.insert(0, f"phase: {phase}")
+        if study.closed is not None and self._is_new(closing := f"no further trials: {study.closed.reason}"):
+            news.append(closing)
+        for event in news:
+            self._tell(event, study.deadline)
+        self._snapshot = Snapshot(
+            phase=phase,
+            deadline=study.deadline,
+            done=len(study.outcomes),
+            running=len(study.requests) - len(study.outcomes),
+            failed=self._failed,
+            best=self._best_words(),
+            events=tuple(self._events),
+        )
+
+    def _fresh(self, study: Study) -> list[Trial]:
+        """Outcomes not seen before, in order; they stand at the end of ``study.outcomes``."""
+        fresh: list[Trial] = []
+        for outcome in reversed(study.outcomes.values()):
+            attempt = (outcome.trial_id, outcome.attempt)
+            if attempt in self._seen:
+                break
+            self._seen.add(attempt)
+            fresh.append((study.requests[outcome.trial_id], outcome))
+        return fresh[::-1]
+
+    def _learn(self, trial: Trial) -> str | None:
+        """Take one outcome in; the sentence about it, or None if it is not worth one."""
+        request, outcome = trial
+        if outcome.status in FAILED:
+            self._failed += 1
+            event = f"{outcome.status}: {outcome.reason or 'no reason given'}"
+            return event if self._is_new(event) else None
+        if request.kind == "confirm" and outcome.test is not None:
+            return f"fresh seed {request.seed}: {self._metric(outcome.test)} on the test part"
+        if request.kind == "search" and outcome.validation is not None and self._improves(outcome.validation):
+            self._best = outcome.validation
+            return f"best so far: {self._metric(outcome.validation)} after {number(request.params.cycle_epochs)} epochs"
+        return f"{request.trial_id}: {outcome.status} {outcome.reason}".rstrip() if self._verbose else None
+
+    def _improves(self, value: float) -> bool:
+        if self._best is None:
+            return True
+        return value > self._best if self._target.direction == "max" else value < self._best
+
+    def _metric(self, value: float) -> str:
+        return f"{self._target.metric} {number(value)}"
+
+    def _best_words(self) -> str:
+        best = "none yet" if self._best is None else f"{self._metric(self._best)} on validation"
+        return best if self._target.value is None else f"{best}, target {number(self._target.value)}"
+
+    def _is_new(self, event: str) -> bool:
+        """Whether this was never told: a hundred equal failures are one piece of news."""
+        new = event not in self._told
+        self._told.add(event)
+        return new
+
+    def _tell(self, event: str, deadline: float) -> None:
+        line = f"{_clock_words(deadline - self._clock())} left  {one_line(event)}"
+        self._events.append(line)
+        if not self._console.is_terminal:
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True, emoji=False)
+
+    def _panel(self) -> RenderableType:
+        seen = self._snapshot
+        left = "not known yet" if seen.deadline is None else _clock_words(seen.deadline - self._clock())
+        facts = Table.grid(padding=(0, 2))
+        facts.add_column(style="dim")
+        facts.add_column()
+        facts.add_row("time left", Text(left, style="bold"))
+        facts.add_row("phase", Text(one_line(seen.phase)))
+        facts.add_row("trials", _counts(seen))
+        facts.add_row("best", Text(one_line(seen.best)))
+        events = Text("\n".join(seen.events), style="dim", no_wrap=True, overflow="ellipsis")
+        body: RenderableType = Group(facts, events) if seen.events else facts
+        return Panel(body, title=Text(self._question, no_wrap=True, overflow="ellipsis"), title_align="left")
+
+
+def _counts(seen: Snapshot) -> Text:
+    counts = Text(f"{seen.done} done, {seen.running} running")
+    return counts.append(f", {seen.failed} failed", style="red") if seen.failed else counts
+
+
+def _clock_words(seconds: float) -> str:
+    """``9:05`` or ``1:02:03``; never below zero."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

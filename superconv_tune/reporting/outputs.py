@@ -1,0 +1,49 @@
+"""The output folder of a study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from superconv_tune.reporting.files import write_atomically
+from superconv_tune.reporting.findings import Findings
+from superconv_tune.reporting.recipe import write_recipe
+from superconv_tune.reporting.report import render_report
+from superconv_tune.reporting.tables import curves_table, trials_table
+from superconv_tune.reporting.verdict_json import verdict_json
+
+
+def write_outputs(findings: Findings, folder: Path) -> list[Path]:
+    """Write verdict.json, recipe.yaml (where a trial finished), the two tables and report.html, each atomically.
+
+    The verdict comes first, so that it is there even where the disk fills up at the report.
+
+    Returns:
+        The files written, in that order.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    verdict = folder / "verdict.json"
+    recipe = folder / "recipe.yaml"
+    trials = folder / "trials.parquet"
+    curves = folder / "curves.parquet"
+    report = folder / "report.html"
+    content = json.dumps(verdict_json(findings), indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(verdict, (content + "\n").encode())
+    has_recipe = write_recipe(findings, recipe)
+    write_atomically(trials, _parquet(trials_table(findings.study)))
+    write_atomically(curves, _parquet(curves_table(findings.study)))
+    write_atomically(report, render_report(findings).encode())
+    return [verdict, *([recipe] if has_recipe else []), trials, curves, report]
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    content: bytes = sink.getvalue().to_pybytes()
+    return content

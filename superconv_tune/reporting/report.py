@@ -1,0 +1,202 @@
+"""report.html: one page that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import plotly.graph_objects as go
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from superconv_tune.core.study import Trial
+from superconv_tune.reporting import figures
+from superconv_tune.reporting.findings import Findings, publishable
+from superconv_tune.reporting.sentences import (
+    LABELS,
+    OUTLOOKS,
+    budget_words,
+    duration,
+    estimate_words,
+    goal,
+    in_words,
+    number,
+    probability_words,
+    recipe_words,
+    verdict_sentence,
+)
+
+PACKAGE = "superconv_tune.reporting"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One figure of the page: its place (``key``), its words, and how it is drawn; ``missing`` stands in for it."""
+
+    key: str
+    title: str
+    caption: str
+    missing: str
+    draw: Callable[[Findings], go.Figure | None]
+
+
+LADDER = Panel(
+    "ladder",
+    "What longer training buys",
+    "Every search trial is a complete cycle, judged on the validation part. Diamonds, a little to the right, are fresh "
+    "models of the chosen recipe on the untouched test part; beside them is the estimate. The scale starts at the "
+    "better three quarters of the trials: double-click to see all.",
+    "No trial has finished yet, so there is nothing to draw.",
+    figures.ladder,
+)
+RANGE_TESTS = Panel(
+    "range-tests",
+    "Which learning rates are stable",
+    "In a range test the learning rate rises from step to step until the loss explodes. The shaded band runs from a "
+    "tenth of the rate of lowest loss up to it; the pick is the peak for a short cycle, longer cycles bear more.",
+    "No range test was recorded.",
+    figures.range_tests,
+)
+CYCLES = Panel(
+    "cycles",
+    "The winner's training, and its repetitions",
+    "Pale lines: loss of single batches, thinned so that extremes stay; strong lines: their moving average. The "
+    "momentum runs against the learning rate. The full curves are in MLflow.",
+    "No recipe has been chosen yet, so there is no cycle to show.",
+    figures.cycles,
+)
+IMPORTANCE = Panel(
+    "importance",
+    "Which settings mattered",
+    "How much of the differences between search trials each setting explains within the ranges searched. With few "
+    "trials this is a hint and not a measurement.",
+    "Too few trials finished to say which settings mattered.",
+    figures.importance,
+)
+TIME_SPENT = Panel(
+    "time-spent",
+    "Where the time went",
+    "Seconds of all workers together, by kind of trial and by activity.",
+    "No trial has ended yet.",
+    figures.time_spent,
+)
+
+
+def render_report(findings: Findings) -> str:
+    """The whole page, with the drawing library, the figures and the style inside.
+
+    Everything that came from the user is escaped, and the page forbids itself any network and any script but its own.
+    """
+    scripts = [get_plotlyjs(), _asset("report.js")]
+    environment = Environment(loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined)
+    environment.filters |= {"number": number, "duration": duration}
+    return environment.get_template("report.html").render(
+        style=_asset("report.css"),
+        scripts=scripts,
+        script_hashes=[_hash(script) for script in scripts],
+        **_answer(findings),
+        evidence=[_drawn(panel, findings) for panel in (LADDER, RANGE_TESTS, CYCLES)],
+        accounts=[_drawn(panel, findings) for panel in (IMPORTANCE, TIME_SPENT)],
+        baselines=findings.baselines,
+        winner=findings.winner[0].trial_id if findings.winner else None,
+        rows=[(_row(findings, trial), trial[1].reason) for trial in findings.study.trials()],
+        running=len(findings.study.running()),
+        environment=_flat(publishable(findings.study.opened.environment)),
+        commands=_commands(findings),
+        spec=yaml.safe_dump(publishable(findings.study.opened.spec), sort_keys=False, allow_unicode=True),
+    )
+
+
+def _answer(findings: Findings) -> dict[str, Any]:
+    opened, verdict = findings.study.opened, findings.verdict
+    facts = {
+        "Estimate": estimate_words(verdict.estimate) if verdict.estimate else "nothing was confirmed",
+        "Confidence that the target is reached": probability_words(verdict.probability),
+        "Fresh models behind it": str(len(findings.confirmations)),
+        "Recipe": recipe_words(findings.winner) if findings.winner else "no trial finished",
+        "Spent": budget_words(findings),
+    }
+    if findings.target.value is None:
+        del facts["Confidence that the target is reached"]
+    spec = publishable(opened.spec)
+    return {
+        "name": opened.name,
+        "question": f"Can {in_words(spec.get('model'))} reach {goal(findings.target)}"
+        if findings.target.value is not None
+        else f"How far does {in_words(spec.get('model'))} get in {findings.target.metric}",
+        "data": in_words(spec.get("data") or spec.get("task")),
+        "limit_s": findings.limit_s,
+        "word": verdict.word or "measured",
+        "verdict_label": LABELS[verdict.word],
+        "verdict": verdict_sentence(findings),
+        "facts": facts,
+        "reasons": verdict.reasons,
+        "changes": (*verdict.warnings, OUTLOOKS[verdict.word]),
+        "metric": findings.target.metric,
+    }
+
+
+def _drawn(panel: Panel, findings: Findings) -> dict[str, Any]:
+    figure = panel.draw(findings)
+    # plotly writes <, > and / as \u escapes, so that no text of a figure can end the script element it stands in.
+    drawing = None if figure is None else figure.to_json(engine="json")
+    return {"panel": panel, "drawing": drawing, "height": None if figure is None else figure.layout.height}
+
+
+def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
+    """One line of the trial table; numbers stay numbers, so that the page can sort them."""
+    request, outcome = trial
+    params = request.params
+    return {
+        "trial": request.trial_id,
+        "kind": request.kind,
+        "status": outcome.status + (", shortened" if outcome.shortened else ""),
+        "validation": outcome.validation,
+        "test": outcome.test,
+        "optimism": findings.optimism(outcome),
+        "epochs": outcome.epochs,
+        "max_lr": outcome.max_lr,
+        "base_momentum": params.base_momentum,
+        "max_momentum": params.max_momentum,
+        "weight_decay": params.weight_decay,
+        "pct_start": params.pct_start,
+        "batch_size": params.batch_size,
+        "seed": request.seed,
+        "seconds": outcome.wall_s,
+    }
+
+
+def _commands(findings: Findings) -> dict[str, str]:
+    name = shlex.quote(findings.study.opened.name)
+    with_recipe = {
+        "Repeat the confirmation with new seeds": f"python -m superconv_tune.verify {name}",
+        "Train the long run with this recipe": "python -m superconv_tune.train recipe.yaml --epochs N",
+    }
+    always = {
+        "Ask the same question again (the spec below, saved as spec.yaml)": "python -m superconv_tune.search spec.yaml",
+        "Write this page again": f"python -m superconv_tune.report {name}",
+    }
+    return (with_recipe if findings.winner else {}) | always
+
+
+def _flat(part: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as one level with dotted names."""
+    flat: dict[str, str] = {}
+    for key, value in part.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: in_words(value)}
+    return flat
+
+
+def _asset(file: str) -> str:
+    return resources.files(PACKAGE).joinpath("templates", file).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """What a content security policy calls a script by: the only scripts that the page will run."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

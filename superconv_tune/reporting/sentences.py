@@ -1,0 +1,148 @@
+"""The findings in words: the same sentences on the console and in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from superconv_tune.core.study import Trial
+from superconv_tune.core.verdict import Estimate, Target
+from superconv_tune.reporting.findings import Findings
+
+LABELS: Mapping[str | None, str] = {
+    "demonstrated": "Demonstrated",
+    "likely": "Likely",
+    "undecided": "Undecided",
+    "infeasible": "Infeasible",
+    None: "Measured",
+}
+
+ANSWERS: Mapping[str, str] = {
+    "demonstrated": "Yes. Fresh models reached {goal} on test data that the search never saw.",
+    "likely": "Probably. Reaching {goal} looks possible, but the evidence falls short of a demonstration.",
+    "undecided": "Open. Within this budget it was neither shown nor ruled out that {goal} can be reached.",
+    "infeasible": "No. Reaching {goal} is beyond this family of models and this budget of training.",
+}
+
+DASH = "\N{EN DASH}"  # stands where there is no value
+
+MORE_TIME = "More time may settle it: resume the study with a larger budget. So may a stronger model, or more data."
+OUTLOOKS: Mapping[str | None, str] = {
+    "demonstrated": "It holds for data like these; data of another kind need a study of their own.",
+    "likely": MORE_TIME,
+    "undecided": MORE_TIME,
+    "infeasible": "Another family of models, more data or much longer training may: none of these was tested here.",
+    None: "Give a target, and the same study says how likely it is to be reached.",
+}
+
+
+def verdict_sentence(findings: Findings) -> str:
+    """The answer in one or two sentences that need no statistics."""
+    word, estimate, target = findings.verdict.word, findings.verdict.estimate, findings.target
+    if word is not None:
+        return ANSWERS[word].format(goal=goal(target))
+    if estimate is not None:
+        return f"Fresh models of the best recipe reach {target.metric} {estimate_words(estimate)}."
+    return "No recipe was confirmed on fresh models, so there is no figure to rely on."
+
+
+def goal(target: Target) -> str:
+    """``accuracy of at least 0.94``."""
+    if target.value is None:
+        return f"the best {target.metric}"
+    bound = "at least" if target.direction == "max" else "at most"
+    return f"{target.metric} of {bound} {number(target.value)}"
+
+
+def estimate_words(estimate: Estimate) -> str:
+    """``0.951 (95 % interval 0.946 to 0.955)``."""
+    level = f"{100 * estimate.level:.4g} %"
+    return f"{number(estimate.value)} ({level} interval {number(estimate.low)} to {number(estimate.high)})"
+
+
+def probability_words(probability: float | None) -> str:
+    """A percentage that never claims certainty."""
+    if probability is None:
+        return "not known"
+    if probability > 0.999:
+        return "above 99.9 %"
+    return "below 0.1 %" if probability < 0.001 else f"{100 * probability:.3g} %"
+
+
+def recipe_words(trial: Trial) -> str:
+    """The recipe in one line."""
+    request, outcome = trial
+    params = request.params
+    return ", ".join(
+        [
+            f"{request.schedule} of {number(params.cycle_epochs)} epochs",
+            f"max_lr {number(outcome.max_lr, 3)}",
+            f"momentum {number(params.base_momentum, 3)} to {number(params.max_momentum, 3)}",
+            f"weight_decay {number(params.weight_decay, 3)}",
+            f"batch_size {params.batch_size}",
+            f"seed {request.seed}",
+        ]
+    )
+
+
+def summary(findings: Findings, folder: Path, mlflow_hint: str) -> str:
+    """What the console says at the end: at most ten lines, each safe to print as it is."""
+    verdict = findings.verdict
+    lines = [
+        f"{LABELS[verdict.word].upper()}: {verdict_sentence(findings)}",
+        f"  estimate     {estimate_words(verdict.estimate) if verdict.estimate else 'none: nothing was confirmed'}",
+        f"  probability  {probability_words(verdict.probability)}" if findings.target.value is not None else "",
+        f"  because      {verdict.reasons[0]}" if verdict.reasons else "",
+        f"  but          {verdict.warnings[0]}" if verdict.warnings else "",
+        f"  recipe       {recipe_words(findings.winner)}"
+        if findings.winner
+        else "  recipe       none: no trial finished",
+        f"  spent        {budget_words(findings)}",
+        f"  report       {folder / 'report.html'}",
+        f"  curves       {mlflow_hint}" if mlflow_hint else "",
+    ]
+    return "\n".join(one_line(line) for line in lines if line)
+
+
+def budget_words(findings: Findings) -> str:
+    """How much of the hour was used, and how well."""
+    done = len(findings.study.outcomes)
+    return (
+        f"{duration(findings.used_s)} of {duration(findings.limit_s)}, {done} trial{'s' * (done != 1)}, "
+        f"{100 * findings.training_share:.0f} % of the worker time in training and evaluation"
+    )
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """So many significant digits; a dash where there is no value."""
+    return DASH if value is None else f"{value:.{digits}g}"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``9 min 40 s`` or ``1 h 2 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters, so that no name can move the cursor."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def in_words(part: object) -> str:
+    """A part of the spec as a reader would name it: ``resnet9 (width 64)``."""
+    if isinstance(part, list | tuple):
+        return ", ".join(in_words(item) for item in part) or "none"
+    if not isinstance(part, Mapping):
+        return DASH if part is None else str(part)
+    named = {key: value for key, value in part.items() if value not in (None, "", {}, [])}
+    name = next((key for key in ("name", "format", "kind", "factory") if key in named), None)
+    rest = ", ".join(f"{key} {in_words(value)}" for key, value in named.items() if key != name)
+    if name is None:
+        return rest or DASH
+    return f"{named[name]} ({rest})" if rest else str(named[name])

@@ -1,0 +1,83 @@
+"""trials.parquet and curves.parquet: one row per trial, one row per kept step."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+
+from superconv_tune.core.curve import COLUMNS, Curve
+from superconv_tune.core.lr_range import RangeTestResult
+from superconv_tune.core.study import Study
+from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+
+Columns = dict[str, Any]
+
+ARROW = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
+BULKY = {"test_correct"}  # one bit per test item: the journal keeps it
+
+
+def trials_table(study: Study) -> pa.Table:
+    """One row per trial: request, hyperparameters, outcome and its own range test, under the names of ``core``.
+
+    A trial that has not come back has status ``running`` and nulls.
+    """
+    rows = [_trial_row(request, study.outcomes.get(request.trial_id)) for request in study.requests.values()]
+    return pa.Table.from_pylist(rows, schema=_trial_schema())
+
+
+def curves_table(study: Study) -> pa.Table:
+    """The thinned curves that the journal keeps: ``trial_id``, ``phase`` and the columns of a curve."""
+    parts = [
+        _curve_table(outcome.trial_id, phase, curve)
+        for outcome in study.outcomes.values()
+        for phase, curve in (("range_test", outcome.range_curve), ("cycle", outcome.cycle_curve))
+        if curve is not None
+    ]
+    return pa.concat_tables([_curve_table("", "", Curve.empty()), *parts])
+
+
+def _curve_table(trial_id: str, phase: str, curve: Curve) -> pa.Table:
+    steps = len(curve)
+    columns: dict[str, Any] = {
+        "trial_id": pa.array([trial_id] * steps, pa.string()),
+        "phase": pa.array([phase] * steps, pa.string()),
+    }
+    return pa.table(columns | {name: pa.array(getattr(curve, name), pa.float64()) for name in COLUMNS})
+
+
+def _trial_row(request: TrialRequest, outcome: TrialOutcome | None) -> dict[str, Any]:
+    row = _values(request, REQUEST) | _values(request.params, PARAMS) | {"max_momentum": request.params.max_momentum}
+    if outcome is None:
+        return row | {"status": "running"}
+    row |= _values(outcome, OUTCOME)
+    return row if outcome.range_test is None else row | _values(outcome.range_test, RANGE_TEST, "range_test_")
+
+
+def _trial_schema() -> pa.Schema:
+    ramp = {f"range_test_{name}": column for name, column in RANGE_TEST.items()}
+    return pa.schema(list((REQUEST | PARAMS | {"max_momentum": pa.float64()} | OUTCOME | ramp).items()))
+
+
+def _values(record: object, columns: Columns, prefix: str = "") -> dict[str, Any]:
+    return {prefix + name: getattr(record, name) for name in columns}
+
+
+def _columns(kind: Any) -> Columns:
+    """Fields of a dataclass that hold one number or word, None allowed, with their column type."""
+    hints = get_type_hints(kind)
+    scalars = {field.name: _scalar(hints[field.name]) for field in fields(kind) if field.name not in BULKY}
+    return {name: ARROW[scalar] for name, scalar in scalars.items() if scalar in ARROW}
+
+
+def _scalar(annotation: Any) -> Any:
+    if get_origin(annotation) is UnionType:
+        annotation = next(option for option in get_args(annotation) if option is not type(None))
+    return str if get_origin(annotation) is Literal else annotation
+
+
+REQUEST, PARAMS, OUTCOME, RANGE_TEST = (
+    _columns(kind) for kind in (TrialRequest, Hyperparameters, TrialOutcome, RangeTestResult)
+)

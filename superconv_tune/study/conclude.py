@@ -1,0 +1,33 @@
+"""From a study to its findings and files."""
+
+from __future__ import annotations
+
+from superconv_tune.core.ladder import rungs, winner
+from superconv_tune.core.study import Study
+from superconv_tune.planner.decide import pooled_range_test
+from superconv_tune.planner.evidence import verdict_of
+from superconv_tune.planner.policy import Policy
+from superconv_tune.proposer.proposer import Proposer
+from superconv_tune.reporting.findings import Findings
+
+
+def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) -> Findings:
+    """All that the study found, up to now."""
+    items = study.opened.measured.validation_items if policy.item_level else None
+    direction = policy.target.direction
+    return Findings(
+        study=study,
+        target=policy.target,
+        verdict=verdict_of(study, policy),
+        ladder=rungs(study, direction, items),
+        winner=winner(study, direction, items),
+        range_test=pooled_range_test(study),
+        importance=_importance(study, proposer),
+        now=now,
+    )
+
+
+def _importance(study: Study, proposer: Proposer) -> dict[str, float]:
+    """From the lowest rung, which has the most trials."""
+    keys = [request.proposal[0] for request in study.requests.values() if request.proposal is not None]
+    return proposer.importance(max(set(keys), key=keys.count)) if keys else {}

@@ -1,0 +1,100 @@
+"""Joins planner, proposer and journal: what a cluster asks, answered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from superconv_tune.core.events import Event, Observed, Planned, Requested
+from superconv_tune.core.plan import Plan
+from superconv_tune.core.study import Study
+from superconv_tune.core.trial import Status, TrialOutcome, TrialRequest
+from superconv_tune.journal.journal import Journal
+from superconv_tune.planner.ask import Ask, Signal, fill
+from superconv_tune.planner.decide import decide
+from superconv_tune.planner.policy import Policy
+from superconv_tune.proposer.proposer import Proposal, Proposer
+
+Clock = Callable[[], float]
+OnEvent = Callable[[Event], None]
+
+
+class StudyConductor:
+    """Hands out trials and takes outcomes; every event is in the journal before anything is done about it.
+
+    Args:
+        study: the state, replayed so far.
+        policy: what the user decided.
+        journal: where events go.
+        proposer: fills in sampled parameters.
+        clock: Unix time in seconds.
+        on_event: told of every event, after it was stored.
+    """
+
+    def __init__(
+        self, study: Study, policy: Policy, journal: Journal, proposer: Proposer, clock: Clock, on_event: OnEvent
+    ) -> None:
+        self.study = study
+        self._policy = policy
+        self._journal = journal
+        self._proposer = proposer
+        self._clock = clock
+        self._on_event = on_event
+        self._interrupted = threading.Event()
+
+    def record(self, event: Event) -> None:
+        """Store the event, then take it in."""
+        self._journal.append(self.study.opened.name, event)
+        self.study.apply(event)
+        self._on_event(event)
+
+    def next(self) -> TrialRequest | Signal:
+        """A trial for a free worker, or a signal."""
+        while not self._interrupted.is_set():
+            now = self._clock()
+            match decide(self.study, self._policy, now):
+                case Plan() as plan:
+                    self.record(Planned(now, plan))
+                case Ask() as ask:
+                    request = self._complete(ask)
+                    self.record(Requested(now, request))
+                    return request
+                case Signal() as signal:
+                    return signal
+        return Signal.DONE
+
+    def observe(self, outcome: TrialOutcome) -> None:
+        """A trial came back."""
+        self.record(Observed(self._clock(), outcome))
+        request = self.study.requests[outcome.trial_id]
+        if request.proposal is not None and request.attempt == outcome.attempt:
+            self._proposer.tell(Proposal(*request.proposal, params={}), outcome)
+
+    def lost(self, trial_id: str, reason: str) -> None:
+        """A trial will not come back."""
+        request = self.study.requests[trial_id]
+        status: Status = "interrupted" if self._interrupted.is_set() else "preempted"
+        objective = self.study.opened.measured.trivial_value
+        self.observe(TrialOutcome(trial_id, request.attempt, status, objective, reason))
+
+    def interrupt(self) -> None:
+        """Ask for nothing more and end what runs; safe in a signal handler."""
+        self._interrupted.set()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user ended the search."""
+        return self._interrupted.is_set()
+
+    def should_stop(self) -> bool:
+        """Whether what still runs is to be ended: the user said so, or a trial outlived the deadline given to it."""
+        return self._interrupted.is_set() or self._clock() > self.study.deadline - self._policy.report_s / 2
+
+    def _complete(self, ask: Ask) -> TrialRequest:
+        if ask.study is None:
+            return replace(ask.request, proposal=None)
+        if ask.warm_start is not None:
+            self._proposer.warm_start(ask.study, ask.warm_start)
+        proposal = self._proposer.ask(ask.study, ask.fixed)
+        return fill(ask, proposal.params, (proposal.study, proposal.number))

@@ -1,0 +1,33 @@
+"""search.log: what Ray, Optuna and MLflow chatter about, away from the console."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+QUIET = {"ray": logging.WARNING, "ray.tune": logging.ERROR, "alembic": logging.WARNING, "matplotlib": logging.WARNING}
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@contextmanager
+def search_log(folder: Path) -> Iterator[None]:
+    """Send every log record and warning to ``folder/search.log`` while the block runs, and none to the console."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / "search.log", encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter(FORMAT))
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, [handler]
+    root.setLevel(logging.INFO)
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(level)
+    logging.captureWarnings(capture=True)
+    warnings.simplefilter("default")
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        root.handlers = before
+        handler.close()

@@ -1,0 +1,94 @@
+"""Which points of a curve MLflow shows, and under which names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superconv_tune.core.curve import Column, Curve
+from superconv_tune.core.trial import TrialOutcome
+
+Phase = Literal["range_test", "cycle"]
+
+# With RESULTS these are all metric names of a study: the UI stays usable with few.
+SERIES: Mapping[Phase, tuple[str, ...]] = {
+    "range_test": ("loss", "lr"),
+    "cycle": ("loss", "lr", "momentum"),
+}
+RESULTS: Mapping[str, str] = {
+    "validation/metric": "validation",
+    "validation/loss": "validation_loss",
+    "test/metric": "test",
+    "max_lr": "max_lr",
+    "wall_s": "wall_s",
+}
+MAX_POINTS = 500  # per series; the UI draws 320 of a run
+LIVE_PER_DOUBLING = 16
+
+
+class Point(NamedTuple):
+    """One metric value. The same point sent twice is stored once, since MLflow keys on all four fields."""
+
+    key: str
+    value: float
+    timestamp_ms: int
+    step: int
+
+
+def live_rows(step: Column) -> NDArray[np.intp]:
+    """Rows that are shown while the trial runs, before its length is known.
+
+    They are every ``k``-th step, where ``k`` is 1 below step 32 and doubles whenever the step does: 32 points and 16
+    more per doubling, so about 150 of 5,000 steps and 270 of a million.
+    """
+    stride = 2.0 ** np.floor(np.log2(np.maximum(step / LIVE_PER_DOUBLING, 1.0)))
+    return np.flatnonzero(step % stride == 0)
+
+
+def shown(curve: Curve) -> Curve:
+    """At most `MAX_POINTS` rows: all of a short curve; the live rows, both ends and the extremes of a long one.
+
+    The steps of the curve must rise.
+    """
+    if len(curve) <= MAX_POINTS:
+        return curve
+    live = live_rows(curve.step)
+    thinned = np.flatnonzero(np.isin(curve.step, curve.thin(MAX_POINTS - len(live)).step))
+    return curve.take(np.union1d(live, thinned))
+
+
+def curve_points(phase: Phase, curve: Curve, started_at: float) -> list[Point]:
+    """The curve as points, dated by the time of each step; ``started_at`` is the Unix time of the phase's start.
+
+    Values that are not finite are left out: MLflow stores infinity as 1.8e308 and trips over NaN. They are kept in
+    ``curves.parquet``.
+    """
+    at = ((started_at + curve.elapsed_s) * 1000).astype(np.int64).tolist()
+    steps = curve.step.astype(np.int64).tolist()
+    return [
+        Point(f"{phase}/{name}", value, at[row], steps[row])
+        for name in SERIES[phase]
+        for row, value in enumerate(getattr(curve, name).tolist())
+        if math.isfinite(value)
+    ]
+
+
+def result_points(outcome: TrialOutcome, ended_at: float) -> list[Point]:
+    """What is known at the end, as one point each; left out where unknown or not finite."""
+    values = {key: getattr(outcome, name) for key, name in RESULTS.items()}
+    return [
+        Point(key, float(value), int(ended_at * 1000), outcome.steps)
+        for key, value in values.items()
+        if value is not None and math.isfinite(value)
+    ]
+
+
+def follow(block: Curve, last_step: float) -> Curve:
+    """The block with its steps counted on where it starts again at or before ``last_step``, as a second ramp does."""
+    overlap = last_step + 1 - block.step[0]
+    return replace(block, step=block.step + overlap) if overlap > 0 else block

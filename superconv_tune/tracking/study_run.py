@@ -1,0 +1,208 @@
+"""The parent run of a study: the driver's side of MLflow."""
+
+from __future__ import annotations
+
+import math
+import socket
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.utils.time import get_current_time_millis
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.tracking.client import TrackingError, absolute, connect, sqlite_path
+
+PROBE_TIMEOUT_S = 5.0
+DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+PARAM_CHARS = 6000  # MLflow's limit for the value of a param
+
+# What a store that is away or refuses raises; requests' errors are OSErrors.
+STORE_ERRORS = (MlflowException, OSError, sqlite3.Error)
+
+
+@dataclass(frozen=True)
+class StudyHandle:
+    """Where the runs of a study go; plain text, so that it travels to workers and into the journal.
+
+    Attributes:
+        tracking_uri: of the store; a sqlite path in it is absolute.
+        experiment_id: of the experiment that holds parent and children.
+        run_id: of the parent run.
+    """
+
+    tracking_uri: str
+    experiment_id: str
+    run_id: str
+
+
+def check(tracking_uri: str) -> None:
+    """Preflight of the store; creates the tables of a new sqlite file.
+
+    A sqlite file is also tried for writing. On a server, what a user may write shows only where it is written: there
+    `open_study`, which comes next and before any training, is the test.
+
+    Raises:
+        UserError: if the store is of a kind that cannot be used, cannot be reached or cannot be written.
+    """
+    _refuse_unusable(tracking_uri)
+    with _told_to_user(tracking_uri):
+        _probe(tracking_uri)
+        connect(absolute(tracking_uri)).search_experiments(max_results=1)
+
+
+def open_study(
+    tracking_uri: str,
+    artifact_root: Path | None,
+    experiment: str,
+    name: str,
+    params: Mapping[str, object],
+    tags: Mapping[str, str],
+) -> StudyHandle:
+    """Create the experiment, if it is not there, and the one parent run of this study.
+
+    Args:
+        tracking_uri: of the store; a relative sqlite path is taken from the working directory.
+        artifact_root: folder for the files of a new experiment; None lets an MLflow server decide. An experiment
+            that exists keeps its own place.
+        experiment: name of the experiment.
+        name: of the parent run.
+        params: written once, as text.
+        tags: of the parent run.
+
+    Raises:
+        UserError: if the store cannot be used, reached or written.
+    """
+    _refuse_unusable(tracking_uri)
+    uri = absolute(tracking_uri)
+    with _told_to_user(tracking_uri):
+        client = connect(uri)
+        experiment_id = _experiment_id(client, experiment, artifact_root)
+        run_id: str = client.create_run(experiment_id, tags=dict(tags), run_name=name).info.run_id
+        texts = [Param(key, str(value)[:PARAM_CHARS]) for key, value in params.items()]
+        client.log_batch(run_id, params=texts)
+    return StudyHandle(uri, experiment_id, run_id)
+
+
+def reopen_study(handle: StudyHandle) -> None:
+    """Set the parent run to RUNNING again, for a study that is resumed.
+
+    Raises:
+        UserError: if the store or the run cannot be reached.
+    """
+    with _told_to_user(handle.tracking_uri):
+        connect(handle.tracking_uri).update_run(handle.run_id, status="RUNNING")
+
+
+def close_study(
+    handle: StudyHandle,
+    *,
+    status: Literal["FINISHED", "FAILED", "KILLED"],
+    tags: Mapping[str, str],
+    metrics: Mapping[str, float],
+    artifacts: Sequence[Path],
+) -> None:
+    """End the parent run: its tags, metrics (finite ones) and files; children that still run are ended as KILLED.
+
+    Raises:
+        TrackingError: if MLflow cannot be written. The files themselves are safe where they were.
+    """
+    now = get_current_time_millis()
+    values = [Metric(key, value, now, 0) for key, value in metrics.items() if math.isfinite(value)]
+    try:
+        client = connect(handle.tracking_uri)
+        for child in _running_children(client, handle):
+            client.set_tag(child.info.run_id, "status", "killed")
+            client.set_terminated(child.info.run_id, "KILLED")
+        client.log_batch(handle.run_id, metrics=values, tags=[RunTag(key, value) for key, value in tags.items()])
+        for path in artifacts:
+            client.log_artifact(handle.run_id, str(path))
+        client.set_terminated(handle.run_id, status)
+    except STORE_ERRORS as error:
+        raise TrackingError(f"The run {handle.run_id} at {handle.tracking_uri} could not be ended: {error}") from error
+
+
+def children_of(handle: StudyHandle) -> str:
+    """The filter that finds the child runs of this study."""
+    return f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{handle.run_id}'"
+
+
+def _running_children(client: MlflowClient, handle: StudyHandle) -> list[Run]:
+    where = f"{children_of(handle)} and attributes.status = 'RUNNING'"
+    found: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs([handle.experiment_id], where, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _experiment_id(client: MlflowClient, name: str, artifact_root: Path | None) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        place = None
+        if artifact_root is not None:
+            artifact_root.mkdir(parents=True, exist_ok=True)
+            # Absolute, or a worker in another folder and `mlflow ui` would each look in their own.
+            place = artifact_root.resolve().as_uri()
+        try:
+            return str(client.create_experiment(name, artifact_location=place))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)  # another study was quicker
+    if found.lifecycle_stage != "active":
+        raise UserError(
+            f"The MLflow experiment {name!r} was deleted. Restore it with "
+            f"`mlflow experiments restore --experiment-id {found.experiment_id}`, or choose another name."
+        )
+    return str(found.experiment_id)
+
+
+def _refuse_unusable(tracking_uri: str) -> None:
+    if urlsplit(tracking_uri).scheme in ("", "file"):
+        raise UserError(
+            f"The MLflow tracking URI {tracking_uri!r} is a folder, and MLflow 3.13 and later refuse to keep runs in "
+            "plain files. Use a database such as sqlite:///runs/mlflow.db, or a server such as http://localhost:5000."
+        )
+    path = sqlite_path(tracking_uri)
+    if tracking_uri.startswith("sqlite") and (path is None or path.name == ":memory:"):
+        raise UserError(
+            f"The MLflow tracking URI {tracking_uri!r} names no file, but the workers are processes of their own and "
+            "meet in a file only. Use for example sqlite:///runs/mlflow.db."
+        )
+
+
+@contextmanager
+def _told_to_user(tracking_uri: str) -> Iterator[None]:
+    try:
+        yield
+    except STORE_ERRORS as error:
+        raise UserError(
+            f"MLflow cannot be used at {tracking_uri!r}: {error}. Mend it, or name another store with --tracking-uri."
+        ) from error
+
+
+def _probe(tracking_uri: str) -> None:
+    """Fail at once where MLflow would try for minutes to open a database."""
+    path = sqlite_path(tracking_uri)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=PROBE_TIMEOUT_S)) as database:
+            database.execute("BEGIN IMMEDIATE")
+        return
+    address = urlsplit(tracking_uri)
+    scheme = address.scheme.partition("+")[0]
+    if scheme in DATABASE_PORTS:
+        place = (address.hostname or "localhost", address.port or DATABASE_PORTS[scheme])
+        socket.create_connection(place, PROBE_TIMEOUT_S).close()

@@ -1,0 +1,189 @@
+"""The worker's side of MLflow: one child run for each attempt, written beside the training and never in its way."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+from mlflow.tracking import MlflowClient
+
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.tracking.client import connect
+from superconv_tune.tracking.delivery import RECORD, Attempt, create_run, deliver, describe, save, send
+from superconv_tune.tracking.series import SERIES, Phase, Point, curve_points, follow, live_rows, result_points, shown
+from superconv_tune.tracking.study_run import StudyHandle
+
+logger = logging.getLogger(__name__)
+
+START_TIMEOUT_S = 10.0
+SEND_EVERY_S = 1.0
+MAX_PENDING = 1000  # points: one request's worth
+
+
+class MlflowTracker:
+    """Records one trial after the other; no call raises, whatever happens to MLflow or to the disk.
+
+    The curve is kept in memory. One background thread sends a sparse part of it while the trial runs; `finish` saves
+    the whole on disk, sends it and removes it again. What MLflow does not take in time stays on disk and is tried again
+    at the end of the next trial, and by `recover`.
+
+    Args:
+        handle: the study.
+        spill_dir: folder on this machine for what MLflow has not taken yet.
+        finish_timeout_s: how long `finish` waits for MLflow.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        handle: StudyHandle,
+        spill_dir: Path,
+        *,
+        finish_timeout_s: float = 30.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._handle = handle
+        self._folder = spill_dir / handle.run_id
+        self._finish_timeout_s = finish_timeout_s
+        self._clock = clock
+        self._recording: _Recording | None = None
+        self._unsent: list[Path] = []
+        # All of MLflow happens on this one thread, so that nothing is sent twice at once.
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
+        self._stream: Future[None] | None = None
+        self._stream_at = 0.0
+        self._stream_pause_s = SEND_EVERY_S
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return connect(self._handle.tracking_uri)
+
+    def start(self, request: TrialRequest) -> str | None:
+        """Create the run of this attempt; None if MLflow does not answer in time."""
+        recording = self._recording = _Recording(request, self._clock)
+        self._stream_at = self._clock() + SEND_EVERY_S
+        wait([self._executor.submit(self._create, recording)], START_TIMEOUT_S)
+        self._executor.submit(self._describe, recording)
+        return recording.run_id
+
+    def record(self, phase: Phase, block: Curve) -> None:
+        """Take the next stretch of the curve; returns at once."""
+        recording = self._recording
+        if recording is None or len(block) == 0:
+            return
+        recording.add(phase, block)
+        if self._clock() >= self._stream_at and (self._stream is None or self._stream.done()):
+            self._stream = self._executor.submit(self._send_pending, recording)
+
+    def finish(self, outcome: TrialOutcome) -> None:
+        """Save what was recorded, and wait a bounded time until MLflow has it."""
+        recording, self._recording = self._recording, None
+        if recording is None:
+            return
+        with _logged("saving a trial"):
+            folder = self._folder / f"{quote(outcome.trial_id, safe='')}-{outcome.attempt}"
+            save(folder, recording.ended(outcome), recording.curves())
+            self._unsent.insert(0, folder)
+        wait([self._executor.submit(self._deliver)], self._finish_timeout_s)
+        if self._unsent:
+            logger.warning("MLflow lacks %d trials, which are kept in %s.", len(self._unsent), self._folder)
+
+    def _create(self, recording: _Recording) -> None:
+        with _logged("creating a run"):
+            recording.run_id = create_run(self._client, self._handle, recording.request)
+
+    def _describe(self, recording: _Recording) -> None:
+        if recording.run_id is not None:
+            with _logged("describing a run"):
+                describe(self._client, self._handle, recording.request, recording.run_id)
+
+    def _send_pending(self, recording: _Recording) -> None:
+        points = recording.take_pending()
+        if recording.run_id is None or not points:
+            return
+        self._stream_pause_s *= 2
+        with _logged("sending points"):
+            send(self._client, recording.run_id, points, {"phase": points[-1].key.partition("/")[0]})
+            recording.confirmed.update(points)
+            self._stream_pause_s = SEND_EVERY_S
+        self._stream_at = self._clock() + self._stream_pause_s
+
+    def _deliver(self) -> None:
+        for folder in tuple(self._unsent):
+            with _logged("sending a trial"):
+                deliver(self._client, self._handle, folder)
+            self._unsent.remove(folder)
+            if folder.exists():
+                self._unsent.append(folder)  # behind the others
+                return  # MLflow is probably away; the next would only wait for it again
+
+
+def recover(handle: StudyHandle, spill_dir: Path) -> int:
+    """Send what trackers on this machine had to leave on disk; call it when none of them runs any more.
+
+    Returns:
+        How many attempts are still on disk, because MLflow would not take them.
+    """
+    folders = [record.parent for record in sorted((spill_dir / handle.run_id).glob(f"*/{RECORD}"))]
+    for folder in folders:
+        with _logged("sending a trial"):
+            deliver(connect(handle.tracking_uri), handle, folder)
+    return sum(folder.exists() for folder in folders)
+
+
+class _Recording:
+    """What is known of the attempt under way.
+
+    Attributes:
+        request: what was asked.
+        run_id: its run, once MLflow has made one.
+        confirmed: points that MLflow holds.
+    """
+
+    def __init__(self, request: TrialRequest, clock: Callable[[], float]) -> None:
+        self.request = request
+        self.run_id: str | None = None
+        self.confirmed: set[Point] = set()
+        self._clock = clock
+        self._blocks: dict[Phase, list[Curve]] = {phase: [] for phase in SERIES}
+        self._started_at: dict[Phase, float] = {}
+        # What falls out, and what was not confirmed, is sent at the end of the trial.
+        self._pending: deque[Point] = deque(maxlen=MAX_PENDING)
+
+    def add(self, phase: Phase, block: Curve) -> None:
+        blocks = self._blocks[phase]
+        if blocks:
+            block = follow(block, blocks[-1].step[-1])
+        started_at = self._started_at.setdefault(phase, self._clock() - block.elapsed_s[-1])
+        blocks.append(block)
+        self._pending.extend(curve_points(phase, block.take(live_rows(block.step)), started_at))
+
+    def take_pending(self) -> list[Point]:
+        return [self._pending.popleft() for _ in range(len(self._pending))]
+
+    def curves(self) -> Mapping[Phase, Curve]:
+        return {phase: Curve.join(blocks) for phase, blocks in self._blocks.items()}
+
+    def ended(self, outcome: TrialOutcome) -> Attempt:
+        points = result_points(outcome, self._clock())
+        for phase, curve in self.curves().items():
+            points += curve_points(phase, shown(curve), self._started_at.get(phase, 0.0))
+        confirmed = self.confirmed.copy()  # the thread may be adding to it
+        return Attempt(self.request, outcome, self.run_id, [point for point in points if point not in confirmed])
+
+
+@contextmanager
+def _logged(doing: str) -> Iterator[None]:
+    """Log an error and go on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 -- a recorder must not stop the training, whatever a library raises
+        logger.warning("MLflow: %s failed, to be tried again: %s: %s", doing, type(error).__name__, error)

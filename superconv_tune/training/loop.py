@@ -1,0 +1,156 @@
+"""The training loop: a generator of recorded steps that never decides to stop."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.schedule import Knobs
+from superconv_tune.core.trial import Precision
+
+Batch = tuple[Tensor, Tensor]
+Row = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and in which number format a model runs; one decision, applied to the model and to every batch.
+
+    Attributes:
+        device: of parameters and batches.
+        precision: ``bf16`` runs the forward pass under autocast; parameters, gradients and loss stay in fp32.
+        channels_last: images are laid out [n, h, w, c] in memory, which convolutions prefer.
+    """
+
+    device: torch.device
+    precision: Precision = "fp32"
+    channels_last: bool = False
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """The model, moved to the device; to be called before the optimizer takes hold of its parameters."""
+        layout = torch.channels_last if self.channels_last else torch.preserve_format
+        # torch's stubs know `to(memory_format=)` only for tensors
+        return model.to(self.device, memory_format=layout)  # type: ignore[call-overload, no-any-return]
+
+    def batch(self, batch: Batch) -> Batch:
+        """Inputs and targets on the device; the copy is asynchronous where they lie in pinned memory."""
+        inputs, targets = batch
+        is_image = self.channels_last and inputs.dim() == 4
+        layout = torch.channels_last if is_image else torch.preserve_format
+        inputs = inputs.to(self.device, non_blocking=True, memory_format=layout)
+        return inputs, targets.to(self.device, non_blocking=True)
+
+    def forward(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        """The model's outputs; in fp32 where autocast made them bf16, so that loss and metric lose no digits."""
+        with self._autocast():
+            outputs: Tensor = model(inputs)
+        return outputs.float() if outputs.dtype is torch.bfloat16 else outputs
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+
+def supports_bf16(device: torch.device) -> bool:
+    """Whether the device computes in bf16 at all; whether that is faster has to be timed."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    # The name is torch's own test of the CPU, used by its CPU tests; there is no public one.
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def apply(optimizer: torch.optim.Optimizer, knobs: Knobs) -> None:
+    """Set learning rate, momentum and weight decay of all parameter groups.
+
+    Momentum is ``betas[0]`` where a group has betas, ``momentum`` where it has that, and nothing otherwise. Weight decay
+    goes to the groups that say ``"decay": True`` (no entry counts as True), so that biases and norms stay free of it.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = knobs.lr
+        if "betas" in group:
+            group["betas"] = (knobs.momentum, *group["betas"][1:])
+        elif "momentum" in group:
+            group["momentum"] = knobs.momentum
+        if "weight_decay" in group and group.get("decay", True):
+            group["weight_decay"] = knobs.weight_decay
+
+
+def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bundle would only rename them)
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterator[Batch],
+    loss: Callable[[Tensor, Tensor], Tensor],
+    knobs: Callable[[int], Knobs | None],
+    *,
+    runtime: Runtime,
+    clock: Callable[[], float],
+    first_step: int = 0,
+    block_steps: int = 50,
+) -> Iterator[Curve]:
+    """Train step by step, and yield what was recorded in blocks.
+
+    Losses stay on the device and are read once per block, so that no step waits for the one before it. A non-finite
+    loss is recorded like any other: whether to go on is the caller's decision, taken by closing the generator.
+
+    Args:
+        model: placed on the runtime's device; put into training mode.
+        optimizer: of the model's parameters; its knobs are set anew before every step.
+        batches: at least as many as steps are taken.
+        loss: outputs and targets to the mean loss of the batch, a scalar tensor.
+        knobs: asked once per step, in order, before the step; None ends the training.
+        runtime: device, precision and memory format.
+        clock: seconds.
+        first_step: index of the first step, for a continued run.
+        block_steps: steps per yielded block; the last block may be shorter.
+
+    Raises:
+        ValueError: if a block would have no step.
+        RuntimeError: if the batches run out (a generator must not raise StopIteration).
+    """
+    if block_steps < 1:
+        raise ValueError(f"`block_steps >= 1` must hold, but got {block_steps=}.")
+    model.train()
+    losses = torch.empty(block_steps, device=runtime.device)
+    rows: list[Row] = []
+    started = clock()
+    for step in itertools.count(first_step):
+        now = knobs(step)
+        if now is None:
+            break
+        apply(optimizer, now)
+        row = (float(step), now.lr, now.momentum, clock() - started)
+        losses[len(rows)] = _step(model, optimizer, runtime.batch(next(batches)), loss, runtime)
+        rows.append(row)
+        if len(rows) == block_steps:
+            yield _read(rows, losses)
+            rows.clear()
+    if rows:
+        yield _read(rows, losses)
+
+
+def _step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    runtime: Runtime,
+) -> Tensor:
+    inputs, targets = batch
+    optimizer.zero_grad(set_to_none=True)
+    value = loss(runtime.forward(model, inputs), targets)
+    value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    optimizer.step()
+    return value.detach()
+
+
+def _read(rows: list[Row], losses: Tensor) -> Curve:
+    """The block so far as columns; the one place where the host waits for the device."""
+    step, lr, momentum, elapsed_s = np.array(rows, dtype=np.float64).T
+    loss = losses[: len(rows)].cpu().numpy().astype(np.float64)
+    return Curve(step, lr, momentum, loss, elapsed_s)

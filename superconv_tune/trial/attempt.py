@@ -1,0 +1,142 @@
+"""One attempt of a trial while it runs: what it trains with, and what it has learned so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.schedule import Knobs
+from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.problems.problem import EvaluationSet, Problem
+from superconv_tune.training.evaluation import evaluate
+from superconv_tune.training.loop import Runtime, train
+from superconv_tune.training.randomness import seed_all
+from superconv_tune.trial.failures import Stopped, endless, guarded
+from superconv_tune.trial.tracker import Phase, Tracker
+
+CURVE_POINTS = 200  # of a curve that travels with the outcome; the tracker gets every step
+
+Timed = Literal["train_s", "eval_s", "range_test_s"]
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A model, its optimizer and where they run."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    runtime: Runtime
+
+
+class Attempt:
+    """The request, the problem and the outcome that grows while the attempt runs.
+
+    Attributes:
+        request: what was asked.
+        problem: the question.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self, request: TrialRequest, problem: Problem, tracker: Tracker, clock: Callable[[], float], node: str
+    ) -> None:
+        self.request = request
+        self.problem = problem
+        self.clock = clock
+        self._tracker = tracker
+        self._started = clock()
+        self._phase_started: dict[Phase, float] = {}
+        self._blocks: dict[Phase, list[Curve]] = {"range_test": [], "cycle": []}
+        self._outcome = TrialOutcome(
+            request.trial_id, request.attempt, status="finished", objective=problem.trivial_value, node=node
+        )
+
+    def note(self, **facts: Any) -> None:
+        """Put fields of the outcome to their values."""
+        self._outcome = replace(self._outcome, **facts)
+
+    @contextmanager
+    def timed(self, field: Timed) -> Iterator[None]:
+        """Add the seconds spent inside to a field of the outcome, also when they end in an exception."""
+        started = self.clock()
+        try:
+            yield
+        finally:
+            self.note(**{field: getattr(self._outcome, field) + self.clock() - started})
+
+    def outcome(self) -> TrialOutcome:
+        """What is known now."""
+        ramp, cycle = (Curve.join(self._blocks[phase]) for phase in ("range_test", "cycle"))
+        steps_per_epoch = self.steps_per_epoch() if len(cycle) else 1
+        return replace(
+            self._outcome,
+            steps=len(cycle),
+            epochs=len(cycle) / steps_per_epoch,
+            range_curve=ramp.thin(CURVE_POINTS) if len(ramp) else None,
+            cycle_curve=cycle.thin(CURVE_POINTS) if len(cycle) else None,
+            wall_s=self.clock() - self._started,
+        )
+
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one pass over the training part."""
+        return self.problem.train.steps_per_epoch(self.request.params.batch_size)
+
+    def check_deadline(self) -> None:
+        """Go on only if there is time.
+
+        Raises:
+            Stopped: if the deadline has passed.
+        """
+        late_s = self.clock() - self.request.deadline
+        if late_s >= 0.0:
+            raise Stopped("deadline", f"The deadline had passed {late_s:.1f} s before the next phase could begin.")
+
+    def fresh_learner(self) -> Learner:
+        """A new model from the trial's seed, which also fixes what dropout will draw: nothing is left of an earlier one."""
+        seed_all(self.request.seed)
+        model = self.problem.make_model()
+        has_images = any(isinstance(module, nn.Conv2d) for module in model.modules())
+        runtime = Runtime(self.problem.device, self.request.precision, channels_last=has_images)
+        model = runtime.place(model)
+        return Learner(model, self.problem.make_optimizer(model, self.request.params), runtime)
+
+    def steps(
+        self, phase: Phase, learner: Learner, knobs: Callable[[int], Knobs | None], block_steps: int
+    ) -> Iterator[Curve]:
+        """Train, and hand every block to the record before the caller judges it.
+
+        Steps and seconds go on from an earlier run of the same phase, so that a phase is one series.
+        """
+        began = self._phase_started.setdefault(phase, self.clock())
+        past_steps, past_s = sum(map(len, self._blocks[phase])), self.clock() - began
+        params, source = self.request.params, self.problem.train
+        with (
+            closing(guarded(lambda: source.stream(params.batch_size, self.request.seed))) as batches,
+            closing(
+                train(
+                    learner.model,
+                    learner.optimizer,
+                    endless(batches),
+                    lambda outputs, targets: self.problem.loss(outputs, targets, params.label_smoothing),
+                    knobs,
+                    runtime=learner.runtime,
+                    clock=self.clock,
+                    block_steps=block_steps,
+                )
+            ) as blocks,
+        ):
+            for block in blocks:
+                block = replace(block, step=block.step + past_steps, elapsed_s=block.elapsed_s + past_s)
+                self._blocks[phase].append(block)
+                self._tracker.record(phase, block)
+                yield block
+
+    def evaluate(self, learner: Learner, part: EvaluationSet) -> tuple[torch.Tensor, torch.Tensor]:
+        """Outputs and targets of a part."""
+        return evaluate(learner.model, guarded(part.batches), learner.runtime)

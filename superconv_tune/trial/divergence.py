@@ -1,0 +1,119 @@
+"""When a cycle is beyond saving, seen from its training loss alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superconv_tune.core.trial import Status
+
+HALF_LIFE_SHARE = 0.02  # of the cycle, as for the range test
+MIN_HALF_LIFE = 5.0  # steps
+OPENING_SHARE = 0.02  # of the cycle: its mean is the first loss L0; at least
+MIN_OPENING = 5  # steps
+GRACE_SHARE = 0.1  # of the cycle, in which nothing is judged
+GIVE_BACK = 0.9  # share of the improvement whose loss means that nothing is left of it
+SUSTAIN_SHARE = 0.02  # of the cycle, and at least
+MIN_SUSTAIN = 10  # steps in a row that the give-back must last
+EXPLODED = 4.0  # times the best loss, as in fastai,
+EXPLODED_STEPS = 50  # for so many steps in a row,
+EXPLODED_GIVE_BACK = 0.5  # and this share of the improvement lost: 4 times almost nothing is still almost nothing
+NOISE_FACTOR = 8.0  # a rise below so many standard deviations of the smoothed loss may be noise
+
+Stop = tuple[Status, str]
+Rule = Literal["give-back", "exploded"]
+
+
+class DivergenceWatch:
+    """Judges a cycle's losses as they come.
+
+    The loss s is smoothed by a bias-corrected exponential mean with a half-life of 2 % of the cycle. After the first
+    tenth, the cycle has diverged when s stays for 2 % of it within a tenth of the improvement from the first loss L0, or
+    when it stays for 50 steps above four times its best:
+
+        s >= L0 - 0.1 * (L0 - best)      or      s > 4 * best > 0
+
+    (science: a dead ReLU network returns to ln C and not to infinity). Both also ask that the rise s - best be larger
+    than the noise can make it, with the noise measured from successive differences; and a high learning rate may lift a
+    small loss many times over and still anneal well, so the second asks that half the improvement be lost.
+    """
+
+    def __init__(self, cycle_steps: int) -> None:
+        half_life = max(MIN_HALF_LIFE, HALF_LIFE_SHARE * cycle_steps)
+        self._decay = 0.5 ** (1.0 / half_life)
+        self._opening = max(MIN_OPENING, round(OPENING_SHARE * cycle_steps))
+        self._grace = GRACE_SHARE * cycle_steps
+        self._needed: dict[Rule, int] = {
+            "give-back": max(MIN_SUSTAIN, round(SUSTAIN_SHARE * cycle_steps)),
+            "exploded": EXPLODED_STEPS,
+        }
+        self._lasted: dict[Rule, int] = {"give-back": 0, "exploded": 0}
+        self._steps = 0
+        self._first = 0.0  # mean of the opening
+        self._mean = 0.0
+        self._square = 0.0  # of successive differences, smoothed; half of it is the variance of one loss
+        self._last = math.nan
+        self._best = math.inf
+
+    def judge(self, losses: NDArray[np.float64]) -> Stop | None:
+        """The next losses of the cycle, in order; the verdict if they ended it."""
+        for loss in losses.tolist():
+            stop = self._take(loss)
+            if stop is not None:
+                return stop
+        return None
+
+    def _take(self, loss: float) -> Stop | None:
+        if not math.isfinite(loss):
+            return self._non_finite(loss)
+        smooth = self._smooth(loss)
+        if self._steps <= self._opening:
+            self._first += (loss - self._first) / self._steps
+            return None
+        self._best = min(self._best, smooth)
+        if self._steps <= self._grace:
+            return None
+        for rule, holds in self._signs(smooth).items():
+            self._lasted[rule] = self._lasted[rule] + 1 if holds else 0
+            if self._lasted[rule] >= self._needed[rule]:
+                return "diverged", self._sentence(rule, smooth)
+        return None
+
+    def _smooth(self, loss: float) -> float:
+        if self._steps:
+            self._square += (1.0 - self._decay) * ((loss - self._last) ** 2 - self._square)
+        self._mean += (1.0 - self._decay) * (loss - self._mean)
+        self._last = loss
+        self._steps += 1
+        return self._mean / (1.0 - self._decay**self._steps)
+
+    def _signs(self, smooth: float) -> dict[Rule, bool]:
+        improvement = self._first - self._best
+        lost = smooth - self._best
+        is_real = lost > NOISE_FACTOR * self._noise()
+        return {
+            "give-back": is_real and lost >= GIVE_BACK * improvement,
+            "exploded": is_real and 0.0 < EXPLODED * self._best < smooth and lost >= EXPLODED_GIVE_BACK * improvement,
+        }
+
+    def _noise(self) -> float:
+        """Standard deviation of the smoothed loss, from that of one loss: factor sqrt((1 - b) / (1 + b))."""
+        variance = 0.5 * self._square / (1.0 - self._decay ** (self._steps - 1))
+        return math.sqrt(variance * (1.0 - self._decay) / (1.0 + self._decay))
+
+    def _non_finite(self, loss: float) -> Stop:
+        """Infinite, or not a number after a climb, is divergence; not a number out of nothing is a defect."""
+        where = f"at step {self._steps} of the cycle"
+        if math.isinf(loss) or self._last > EXPLODED * abs(self._first):
+            return "diverged", f"The training loss overflowed {where}; the learning rate is too high."
+        return "nan", f"The training loss was not a number {where}, without a rise before it."
+
+    def _sentence(self, rule: Rule, smooth: float) -> str:
+        meaning = "gave its improvement back" if rule == "give-back" else "rose beyond four times its best"
+        return (
+            f"The training loss {meaning}: smoothed {smooth:.4g} at step {self._steps - 1}, "
+            f"first {self._first:.4g}, best {self._best:.4g}."
+        )

@@ -1,0 +1,90 @@
+"""Why a trial ends without a finish, as a status and one sentence."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from superconv_tune.core.trial import Status
+from superconv_tune.training.loop import Batch
+
+_LIBRARIES = ("site-packages", "dist-packages")
+
+
+class Stopped(Exception):  # noqa: N818  (a decision and not an error)
+    """The trial ends here, by decision: diverged, out of time, no learning rate found."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(reason)
+
+
+class SourceError(Exception):
+    """The batches could not be read; the cause is the source's own exception."""
+
+
+def guarded(read: Callable[[], Iterable[Batch]]) -> Iterator[Batch]:
+    """The batches that ``read`` gives; whatever fails in them is a `SourceError`, except a lack of memory.
+
+    Raises:
+        SourceError: from the source's own exception.
+    """
+    try:
+        yield from read()
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise SourceError from error
+
+
+def endless(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, whose end is an error.
+
+    Raises:
+        SourceError: when they run out.
+    """
+    count = 0
+    for count, batch in enumerate(batches, 1):  # noqa: B007  (read after the loop)
+        yield batch
+    raise SourceError from EOFError(f"the training batches ended after {count}, but a source must go on for ever")
+
+
+def explain(error: Exception) -> tuple[Status, str]:
+    """Status and one sentence for whatever came out of a trial."""
+    if isinstance(error, Stopped):
+        return error.status, error.reason
+    if is_out_of_memory(error):
+        return "oom", f"The device ran out of memory: {_first_line(error)} A smaller batch_size or model needs less."
+    if isinstance(error, SourceError):
+        return "data_error", f"The data could not be read: {_describe(error.__cause__ or error)}"
+    return "code_error", f"The model, loss or metric failed: {_describe(error)}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory, of the device or of the host, was refused; torch's CPU allocator has no type of its own."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_first_line(error)}{_place(error)}"
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else "(no message)"
+
+
+def _place(error: BaseException) -> str:
+    """Where it happened: the innermost line that is not inside an installed library."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    own = [frame for frame in frames if not any(part in _LIBRARIES for part in Path(frame.filename).parts)]
+    frame = (own or frames)[-1]
+    return f" ({frame.filename}:{frame.lineno})"

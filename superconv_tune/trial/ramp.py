@@ -1,0 +1,101 @@
+"""The learning-rate range test of a trial."""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.lr_range import RAMPS, RangeTestResult, analyse, stop_reason
+from superconv_tune.core.schedule import Knobs
+from superconv_tune.trial.attempt import Attempt
+from superconv_tune.trial.failures import Stopped
+
+COARSE_STEPS_PER_DECADE = 15  # science 2.3: finds the decade
+FINE_STEPS_PER_DECADE = 60  # fewer, and the minimum moves with the length of the ramp
+FINE_BELOW = 100.0  # the fine ramp goes from the coarse minimum over this
+FINE_ABOVE = 10.0  # to the coarse minimum times this
+BLOCK_STEPS = 10
+CAP_DIVISOR = 1.5  # a peak stays this factor below the edge that the trial's own ramp saw
+
+
+def range_test(attempt: Attempt) -> RangeTestResult:
+    """A coarse ramp over the asked interval and a fine one around its minimum.
+
+    Raises:
+        Stopped: if either says nothing (``no_lr``), or the time ran out (``deadline``).
+        ValueError: if the request has no interval.
+    """
+    if attempt.request.ramp is None:
+        raise ValueError(f"A range test needs an LR interval, but trial {attempt.request.trial_id!r} has ramp=None.")
+    low, high = attempt.request.ramp
+    coarse = _ramp(attempt, low, high, _steps(low, high, COARSE_STEPS_PER_DECADE))
+    centre = _analysed(attempt, coarse).lr_at_minimum
+    low, high = centre / FINE_BELOW, centre * FINE_ABOVE
+    steps = attempt.request.ramp_steps or _steps(low, high, FINE_STEPS_PER_DECADE)
+    return _analysed(attempt, _ramp(attempt, low, high, steps))
+
+
+def capped_max_lr(attempt: Attempt) -> float:
+    """The peak of the cycle: the asked one, or less where the trial's own ramp saw an edge below it.
+
+    A ramp that says nothing leaves the asked peak as it is; so does one that ends without an edge.
+
+    Raises:
+        Stopped: if the time ran out.
+        ValueError: if the request has no pick.
+    """
+    request = attempt.request
+    if request.pick_lr is None:
+        raise ValueError(f"A cycle needs a learning rate, but trial {request.trial_id!r} has pick_lr=None.")
+    asked = request.pick_lr * request.params.lr_multiplier
+    if request.ramp is None or request.kind == "confirm":
+        return asked
+    low, high = request.ramp
+    steps = request.ramp_steps or _steps(low, high, FINE_STEPS_PER_DECADE)
+    result = analyse([_ramp(attempt, low, high, steps)])
+    attempt.note(range_test=result)
+    saw_edge = result.refusal is None and low < result.edge < high
+    return min(asked, result.edge / CAP_DIVISOR) if saw_edge else asked
+
+
+def _steps(low: float, high: float, per_decade: int) -> int:
+    return max(BLOCK_STEPS, round(per_decade * math.log10(high / low)))
+
+
+def _analysed(attempt: Attempt, curve: Curve) -> RangeTestResult:
+    result = analyse([curve])
+    attempt.note(range_test=result)
+    if result.refusal is not None:
+        raise Stopped("no_lr", result.refusal)
+    return result
+
+
+def _ramp(attempt: Attempt, low: float, high: float, steps: int) -> Curve:
+    """One exponential ramp on a fresh model, at the lowest momentum, until it says enough."""
+    attempt.check_deadline()
+    with attempt.timed("range_test_s"):
+        curve = _train_ramp(attempt, RAMPS["exponential"](low, high, steps))
+    if len(curve) < steps and attempt.clock() >= attempt.request.deadline:
+        raise Stopped("deadline", f"The deadline came {len(curve)} steps into a ramp of {steps}.")
+    return curve
+
+
+def _train_ramp(attempt: Attempt, rates: NDArray[np.float64]) -> Curve:
+    params = attempt.request.params
+
+    def knobs(step: int) -> Knobs | None:
+        if step == len(rates) or attempt.clock() >= attempt.request.deadline:
+            return None
+        return Knobs(float(rates[step]), params.base_momentum, params.weight_decay)
+
+    curve = Curve.empty()
+    with closing(attempt.steps("range_test", attempt.fresh_learner(), knobs, BLOCK_STEPS)) as blocks:
+        for block in blocks:
+            curve = Curve.join([curve, block])
+            if stop_reason(curve.loss, len(rates)) is not None:
+                break
+    return curve

@@ -1,0 +1,101 @@
+"""One trial as a plain function: it runs the same under Ray, under pytest and under pdb."""
+
+from __future__ import annotations
+
+import logging
+import math
+import platform
+from collections.abc import Callable
+
+import torch
+
+from superconv_tune.core.statistics import pack
+from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.problems.problem import Problem
+from superconv_tune.training.randomness import isolated
+from superconv_tune.trial.attempt import Attempt, Learner
+from superconv_tune.trial.cycle import run_cycle
+from superconv_tune.trial.failures import Stopped, explain
+from superconv_tune.trial.ramp import capped_max_lr, range_test
+from superconv_tune.trial.tracker import Tracker
+from superconv_tune.trial.trackers import ShelteredTracker
+
+_log = logging.getLogger(__name__)
+
+
+def run(
+    request: TrialRequest, problem: Problem, tracker: Tracker, clock: Callable[[], float], node: str | None = None
+) -> TrialOutcome:
+    """Run one attempt of a trial from its first ramp to its last evaluation.
+
+    A ``range_test`` runs two ramps. A ``search`` or ``baseline`` runs its own ramp if it has an interval, then one whole
+    cycle on a fresh model from the same seed, then validation. A ``confirm`` runs the cycle as given, then validation,
+    then reads the test part once. What is trained depends on the request alone, unless it runs late.
+
+    Args:
+        request: what to run.
+        problem: on what.
+        tracker: who records it; its failures are logged and cost the record only.
+        clock: Unix time in seconds.
+        node: host name for the outcome; this machine's if None.
+
+    Returns:
+        The outcome. A failure of data, model, loss, metric or memory is an outcome too, with a finite objective; only
+        interrupts are raised. The caller's global random state is left as it was.
+    """
+    sheltered = ShelteredTracker(tracker)
+    run_id = sheltered.start(request)
+    attempt = Attempt(request, problem, sheltered, clock, node or platform.node())
+    attempt.note(mlflow_run_id=run_id)
+    with isolated(problem.device):
+        _run_phases(attempt)
+    if problem.device.type == "cuda":
+        torch.cuda.empty_cache()  # the next trial's model may need other block sizes, above all after an "oom"
+    outcome = attempt.outcome()
+    sheltered.finish(outcome)
+    return outcome
+
+
+def _run_phases(attempt: Attempt) -> None:
+    try:
+        if attempt.request.kind == "range_test":
+            range_test(attempt)
+        else:
+            _cycle(attempt)
+    except Exception as error:
+        status, reason = explain(error)
+        attempt.note(status=status, reason=reason)
+        if not isinstance(error, Stopped):
+            _log.exception("Trial %s ended as %s.", attempt.request.trial_id, status)
+
+
+def _cycle(attempt: Attempt) -> None:
+    learner = run_cycle(attempt, capped_max_lr(attempt))
+    with attempt.timed("eval_s"):
+        _validate(attempt, learner)
+        if attempt.request.kind == "confirm":
+            _test(attempt, learner)
+
+
+def _validate(attempt: Attempt, learner: Learner) -> None:
+    problem = attempt.problem
+    outputs, targets = attempt.evaluate(learner, problem.validation)
+    value = _finite(problem.metric.compute(outputs, targets), f"{problem.metric.name} of the validation part")
+    # Without label smoothing, so that trials which smooth differently can be compared.
+    loss = float(problem.loss(outputs, targets, 0.0))
+    attempt.note(validation=value, objective=value, validation_loss=loss if math.isfinite(loss) else None)
+
+
+def _test(attempt: Attempt, learner: Learner) -> None:
+    metric = attempt.problem.metric
+    outputs, targets = attempt.evaluate(learner, attempt.problem.test)
+    attempt.note(test=_finite(metric.compute(outputs, targets), f"{metric.name} of the test part"))
+    if metric.correct is not None:
+        correct = metric.correct(outputs, targets).cpu().numpy()
+        attempt.note(test_correct=pack(correct), test_items=len(correct))
+
+
+def _finite(value: float, what: str) -> float:
+    if not math.isfinite(value):
+        raise Stopped("nan", f"The {what} is not finite after a whole cycle: got {value}.")
+    return value

@@ -1,0 +1,60 @@
+"""Trackers that need no engine."""
+
+from __future__ import annotations
+
+import logging
+
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.trial.tracker import Phase, Tracker
+
+_log = logging.getLogger(__name__)
+
+
+class NullTracker:
+    """Keeps nothing; for debugging, and for the smoke trial before a search."""
+
+    def start(self, request: TrialRequest) -> str | None:
+        """There is no run."""
+
+    def record(self, phase: Phase, block: Curve) -> None:
+        """The block is dropped."""
+
+    def finish(self, outcome: TrialOutcome) -> None:
+        """There is nothing to write."""
+
+
+class ShelteredTracker:
+    """Another tracker whose failures cost its record and not the trial: they are logged, and recording ends."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._works = True
+
+    def start(self, request: TrialRequest) -> str | None:
+        """As the tracker within; None if it failed."""
+        try:
+            return self._tracker.start(request)
+        except Exception:
+            self._give_up("start")
+            return None
+
+    def record(self, phase: Phase, block: Curve) -> None:
+        """As the tracker within, until it fails."""
+        if not self._works:
+            return
+        try:
+            self._tracker.record(phase, block)
+        except Exception:
+            self._give_up("record")
+
+    def finish(self, outcome: TrialOutcome) -> None:
+        """As the tracker within, and also after it failed: it may still close its run."""
+        try:
+            self._tracker.finish(outcome)
+        except Exception:
+            self._give_up("finish")
+
+    def _give_up(self, call: str) -> None:
+        self._works = False
+        _log.warning("The tracker failed in `%s`; the trial goes on unrecorded.", call, exc_info=True)

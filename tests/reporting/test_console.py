@@ -1,0 +1,151 @@
+import io
+import time
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from superconv_tune.core.events import Closed, Observed, Requested
+from superconv_tune.core.study import Study
+from superconv_tune.core.verdict import Target
+from superconv_tune.reporting.console import LiveView
+from superconv_tune.reporting.findings import Findings
+
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
+
+def console(*, terminal: bool) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=100, height=30, legacy_windows=False)
+
+
+def printed(shown: Console) -> str:
+    assert isinstance(shown.file, io.StringIO)
+    return shown.file.getvalue()
+
+
+def replayed(findings: Findings, view: LiveView) -> Study:
+    """The study again, event by event, the view told of each."""
+    study = Study(findings.study.opened)
+    view.update(study, "range test")
+    for request, outcome in findings.study.trials():
+        phase = "search" if request.kind == "search" else "confirmation"
+        study.apply(Requested(0.0, request))
+        view.update(study, phase)
+        study.apply(Observed(0.0, outcome))
+        view.update(study, phase)
+    return study
+
+
+def test_off_a_terminal_there_is_a_line_per_noteworthy_event(findings: Findings) -> None:
+    shown = console(terminal=False)
+    with LiveView(shown, lambda: findings.study.opened.started_at + 60, "Can it?", findings.target) as view:
+        study = replayed(findings, view)
+        study.apply(Closed(0.0, "decided"))
+        view.update(study, "confirmation")
+        view.update(study, "confirmation")
+    lines = printed(shown).splitlines()
+
+    assert lines[0] == "Can it?"
+    assert lines[1] == "9:00 left  phase: range test"
+    assert lines[-1] == "9:00 left  no further trials: decided"
+    assert "9:00 left  best so far: accuracy 0.9283 after 9 epochs" in lines
+    assert sum("on the test part" in line for line in lines) == 4
+    assert sum("CUDA out of memory" in line for line in lines) == 1
+    assert len(lines) < len(findings.study.requests)
+    assert "\x1b" not in printed(shown)
+
+
+def test_an_improvement_of_an_error_is_downward(regression_findings: Findings) -> None:
+    shown = console(terminal=False)
+    with LiveView(shown, lambda: 0.0, "How far?", regression_findings.target) as view:
+        replayed(regression_findings, view)
+    best = [float(line.split()[6]) for line in printed(shown).splitlines() if "best so far" in line]
+
+    assert len(best) > 1
+    assert best == sorted(best, reverse=True)
+
+
+def test_a_resumed_study_does_not_tell_its_old_news_again(findings: Findings) -> None:
+    shown = console(terminal=False)
+    with LiveView(shown, lambda: 0.0, "Can it?", findings.target) as view:
+        view.update(findings.study, "search")
+    lines = printed(shown).splitlines()
+
+    assert any("19 trials are already done" in line for line in lines)
+    assert not any("fresh seed" in line for line in lines)
+
+
+def test_a_retried_trial_is_told_of_once_per_attempt(findings: Findings) -> None:
+    request, outcome = findings.study.trials("confirm")[0]
+    study = Study(findings.study.opened)
+    shown = console(terminal=False)
+    with LiveView(shown, lambda: 0.0, "Can it?", findings.target) as view:
+        view.update(study, "search")
+        for trial, came in [*findings.study.trials("search")[:1], (request, outcome)]:
+            study.apply(Requested(0.0, trial))
+            study.apply(Observed(0.0, came))
+            view.update(study, "search")
+        study.apply(Requested(0.0, replace(request, attempt=2)))
+        view.update(study, "search")
+        study.apply(Observed(0.0, replace(outcome, attempt=2)))
+        view.update(study, "search")
+    lines = printed(shown).splitlines()
+
+    assert sum("on the test part" in line for line in lines) == 2
+    assert sum("best so far" in line for line in lines) == 1
+
+
+def test_equal_failures_are_one_piece_of_news(findings: Findings) -> None:
+    study = Study(findings.study.opened)
+    shown = console(terminal=False)
+    with LiveView(shown, lambda: 0.0, "Can it?", findings.target) as view:
+        view.update(study, "search")
+        for request, outcome in findings.study.trials("search"):
+            study.apply(Requested(0.0, request))
+            study.apply(Observed(0.0, replace(outcome, status="data_error", reason="no file")))
+            view.update(study, "search")
+
+    assert printed(shown).count("data_error: no file") == 1
+
+
+def test_the_panel_shows_the_state_and_its_clock_runs_by_itself(findings: Findings) -> None:
+    shown = console(terminal=True)
+    seconds = iter(range(10_000))
+    clock = lambda: findings.study.opened.started_at + next(seconds)  # noqa: E731  # one line says it all
+    with LiveView(shown, clock, "Can it?", findings.target) as view:
+        view.update(findings.study, "confirmation")
+        time.sleep(0.8)
+    frames = printed(shown)
+
+    assert "19 done, 1 running, 1 failed" in frames.replace("\x1b[31m", "").replace("\x1b[0m", "")
+    assert "accuracy 0.9283 on validation, target 0.92" in frames
+    assert sum(f"9:{second:02d}" in frames for second in range(60)) >= 3
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError, KeyboardInterrupt])
+def test_the_terminal_is_given_back(findings: Findings, error: type[BaseException] | None) -> None:
+    shown = console(terminal=True)
+
+    def run() -> None:
+        with LiveView(shown, time.time, "Can it?", findings.target) as view:
+            view.update(findings.study, "search")
+            if error is not None:
+                raise error
+
+    if error is None:
+        run()
+    else:
+        with pytest.raises(error):
+            run()
+    assert printed(shown).count(HIDE_CURSOR) == printed(shown).count(SHOW_CURSOR) == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_hostile_words_cannot_move_the_cursor(hostile_findings: Findings, terminal: bool) -> None:
+    shown = console(terminal=terminal)
+    target = Target("[red]\x1b[2J", "max", 0.9)
+    with LiveView(shown, time.time, hostile_findings.study.opened.name, target, verbose=True) as view:
+        replayed(hostile_findings, view)
+
+    assert "\x1b[2J" not in printed(shown)
+    assert "[red]" in printed(shown)

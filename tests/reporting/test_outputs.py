@@ -1,0 +1,111 @@
+import json
+import os
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from superconv_tune.core.codec import decode
+from superconv_tune.core.curve import COLUMNS
+from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.reporting.files import write_atomically
+from superconv_tune.reporting.findings import Findings
+from superconv_tune.reporting.outputs import write_outputs
+from superconv_tune.reporting.verdict_json import verdict_json
+
+
+def test_every_file_is_written_and_no_draft_is_left(findings: Findings, tmp_path: Path) -> None:
+    written = write_outputs(findings, tmp_path / "runs" / "one")
+
+    names = [path.name for path in written]
+    assert names == ["verdict.json", "recipe.yaml", "trials.parquet", "curves.parquet", "report.html"]
+    assert sorted(path.name for path in (tmp_path / "runs" / "one").iterdir()) == sorted(names)
+    assert json.loads(written[0].read_text()) == verdict_json(findings)
+
+
+@pytest.mark.parametrize("name", ["empty_findings", "failed_findings"])
+def test_without_a_winner_there_is_no_recipe(
+    name: str, every_findings: Callable[[str], Findings], tmp_path: Path
+) -> None:
+    write_outputs(every_findings(name), tmp_path)
+
+    assert not (tmp_path / "recipe.yaml").exists()
+    assert pq.read_table(tmp_path / "trials.parquet").num_rows == len(every_findings(name).study.requests)
+    assert pq.read_table(tmp_path / "curves.parquet").column_names == ["trial_id", "phase", *COLUMNS]
+
+
+def test_writing_again_replaces_the_files(findings: Findings, empty_findings: Findings, tmp_path: Path) -> None:
+    write_outputs(empty_findings, tmp_path)
+    write_outputs(findings, tmp_path)
+
+    assert json.loads((tmp_path / "verdict.json").read_text())["verdict"] == "demonstrated"
+
+
+def test_the_recipe_gives_back_the_hyperparameters(findings: Findings, tmp_path: Path) -> None:
+    write_outputs(findings, tmp_path)
+    recipe = yaml.safe_load((tmp_path / "recipe.yaml").read_text())
+
+    assert findings.winner is not None
+    request, outcome = findings.winner
+    assert decode(Hyperparameters, recipe["params"]) == request.params
+    assert recipe["params"]["max_lr"] == outcome.max_lr
+    assert (recipe["seed"], recipe["schedule"]) == (request.seed, "one_cycle")
+    assert recipe["data"] == findings.study.opened.spec["data"]
+    assert {"model", "optimizer", "split", "metric"} <= set(recipe)
+    assert recipe["provenance"]["trial"] == "search-13"
+    assert recipe["estimate"]["low"] == 0.9218
+
+
+def test_no_file_shows_the_password_of_the_store(findings: Findings, tmp_path: Path) -> None:
+    for path in write_outputs(findings, tmp_path):
+        assert b"hunter2" not in path.read_bytes()
+
+
+def test_hostile_words_come_back_from_the_recipe_as_they_were(hostile_findings: Findings, tmp_path: Path) -> None:
+    write_outputs(hostile_findings, tmp_path)
+    recipe = yaml.safe_load((tmp_path / "recipe.yaml").read_text())
+
+    assert recipe["provenance"]["study"] == hostile_findings.study.opened.name
+
+
+def test_the_trial_table_has_a_row_per_trial_and_its_own_range_test(findings: Findings, tmp_path: Path) -> None:
+    write_outputs(findings, tmp_path)
+    table = pq.read_table(tmp_path / "trials.parquet").to_pylist()
+    by_id = {row["trial_id"]: row for row in table}
+
+    assert len(table) == len(findings.study.requests) == 20
+    assert set(by_id["search-00"]) >= {field.name for field in fields(Hyperparameters)}
+    assert by_id["search-00"]["range_test_lr_at_minimum"] == 0.42
+    assert by_id["confirm-00"]["range_test_lr_at_minimum"] is None
+    assert (by_id["search-05"]["status"], by_id["search-05"]["validation"]) == ("diverged", None)
+    assert (by_id["search-99"]["status"], by_id["search-99"]["objective"]) == ("running", None)
+
+
+def test_the_curve_table_gives_back_every_kept_step(findings: Findings, tmp_path: Path) -> None:
+    write_outputs(findings, tmp_path)
+    table = pq.read_table(
+        tmp_path / "curves.parquet", filters=[("trial_id", "=", "confirm-01"), ("phase", "=", "cycle")]
+    )
+    curve = findings.study.outcomes["confirm-01"].cycle_curve
+
+    assert curve is not None
+    for column in COLUMNS:
+        np.testing.assert_array_equal(table[column].to_numpy(), getattr(curve, column))
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "verdict.json"
+    write_atomically(path, b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,171 @@
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from superconv_tune.reporting.findings import Baseline, Findings
+from superconv_tune.reporting.report import render_report
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=10000",
+    "--enable-logging=stderr",
+    "--dump-dom",
+]
+FIGURES = ["ladder", "range-tests", "cycles", "importance", "time-spent"]
+needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium")
+EVERY = ["findings", "empty_findings", "failed_findings", "regression_findings", "hostile_findings"]
+
+
+class Page(HTMLParser):
+    """What a browser would fetch, run or show of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.handlers: list[str] = []
+        self.scripts = 0
+        self.words: list[str] = []
+        self._silent = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._silent = tag if tag in ("script", "style") else self._silent
+        self.scripts += tag == "script"
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "action", "srcset", "data"):
+                self.addresses.append(value or "")
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = "" if tag == self._silent else self._silent
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_page_needs_no_network_and_runs_only_its_own_scripts(
+    name: str, every_findings: Callable[[str], Findings]
+) -> None:
+    page = Page(render_report(every_findings(name)))
+
+    assert [address for address in page.addresses if not address.startswith(("#", "data:"))] == []
+    assert page.handlers == []
+    assert page.scripts <= 2 + len(FIGURES)  # plotly, ours, and the data of each figure
+
+
+def test_the_verdict_comes_first(findings: Findings) -> None:
+    text = Page(render_report(findings)).text
+
+    assert text.index("Yes. Fresh models reached") < text.index("What longer training buys")
+    for words in ("0.9247 (95 % interval 0.9218 to 0.9275)", "99.3 %", "CUDA out of memory", "versions.torch 2.13.0"):
+        assert words in text
+    assert "python -m superconv_tune.verify fashion-mnist-92" in text
+
+
+def test_hostile_words_are_shown_as_they_are(hostile_findings: Findings) -> None:
+    html = render_report(hostile_findings)
+
+    assert "<script>alert" not in html
+    assert "<img" not in html.split("Plotly", maxsplit=1)[0]
+    assert "<script>alert(1)</script><img src=https://evil.example/x" in Page(html).text
+    assert "hunter2" not in html
+
+
+def test_without_trials_every_part_says_what_is_missing(empty_findings: Findings) -> None:
+    text = Page(render_report(empty_findings)).text
+
+    for words in (
+        "there is nothing to draw",
+        "No range test was recorded",
+        "No trial has ended",
+        "nothing was confirmed",
+    ):
+        assert words in text
+    assert "recipe.yaml" not in text
+
+
+def test_a_smaller_error_is_better_and_no_target_is_invented(regression_findings: Findings) -> None:
+    text = Page(render_report(regression_findings)).text
+
+    assert "How far does resnet9 (width 32) get in mean_absolute_error?" in text
+    assert "Confidence that the target" not in text
+
+
+def test_baselines_are_listed_where_they_ran(findings: Findings) -> None:
+    baselines = (
+        Baseline("constant", 0.901, 0.897, 0.905, 9.0, 240),
+        Baseline("cosine", 0.931, 0.928, 0.934, 9.0, None),
+    )
+    text = Page(render_report(replace(findings, baselines=baselines))).text
+
+    assert "constant 0.901 0.897 to 0.905 9 240 steps" in text
+    assert "cosine 0.931 0.928 to 0.934 9 not in this study" in text
+
+
+def test_the_same_findings_give_the_same_page(findings: Findings) -> None:
+    assert render_report(findings) == render_report(findings)
+
+
+def browse(html: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The page as Chromium leaves it, and what it complained about."""
+    page = folder / "report.html"
+    page.write_text(html, encoding="utf-8")
+    command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={folder / 'profile'}", page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+@needs_chromium
+def test_a_browser_draws_every_figure_whatever_the_words(hostile_findings: Findings, tmp_path: Path) -> None:
+    seen = browse(render_report(hostile_findings), tmp_path)
+    drawn = re.findall(r'<div class="drawing[^"]*" id="([a-z-]+)"[^>]*>\s*<div class="plot-container', seen.stdout)
+
+    assert drawn == FIGURES
+    assert seen.stdout.count('class="main-svg"') >= len(FIGURES)
+    assert "Content Security Policy" not in seen.stderr  # every script ran, nothing was refused
+    assert "Uncaught" not in seen.stderr
+    assert not [address for address in Page(seen.stdout).addresses if address.startswith("http")]
+
+
+@needs_chromium
+def test_a_click_on_a_heading_sorts_and_leaves_what_is_missing_last(findings: Findings, tmp_path: Path) -> None:
+    own_scripts_only = re.compile(r"<meta http-equiv[^>]*>")
+    clicks = "<script>for (let i = 0; i < 2; i++) document.querySelectorAll('.sortable button')[3].click();</script>"
+    html = own_scripts_only.sub("", render_report(findings), count=1).replace("</body>", clicks + "</body>")
+    body = browse(html, tmp_path).stdout.split("<tbody>")[1]
+    shown = re.findall(r"<td>((?:search|confirm)-\d+)", body)
+    trials = {request.trial_id: outcome.validation for request, outcome in findings.study.trials()}
+
+    values = [trials[trial] for trial in shown]
+    measured = [value for value in values if value is not None]
+    assert len(shown) == len(trials)
+    assert measured == sorted(measured, reverse=True)
+    assert values[len(measured) :] == [None, None]
+
+
+@needs_chromium
+def test_a_foreign_script_would_not_run(findings: Findings, tmp_path: Path) -> None:
+    foreign = "<script>document.title = 'taken over'</script></body>"
+    seen = browse(render_report(findings).replace("</body>", foreign), tmp_path)
+
+    assert "<title>taken over" not in seen.stdout
+    assert "Content Security Policy" in seen.stderr

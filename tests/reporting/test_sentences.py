@@ -1,0 +1,97 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from superconv_tune.core.verdict import Target, Verdict
+from superconv_tune.reporting.findings import Findings
+from superconv_tune.reporting.sentences import (
+    DASH,
+    duration,
+    goal,
+    in_words,
+    one_line,
+    probability_words,
+    summary,
+    verdict_sentence,
+)
+
+
+def test_the_summary_names_verdict_interval_recipe_and_where_to_look(findings: Findings) -> None:
+    text = summary(findings, Path("runs/x"), "make ui")
+
+    assert text.startswith("DEMONSTRATED: Yes. Fresh models reached accuracy of at least 0.92")
+    assert "0.9247 (95 % interval 0.9218 to 0.9275)" in text
+    assert "99.3 %" in text
+    assert "one_cycle of 9 epochs, max_lr 0.144" in text
+    assert "runs/x/report.html" in text
+    assert "make ui" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["findings", "empty_findings", "failed_findings", "regression_findings", "hostile_findings"]
+)
+def test_the_summary_has_at_most_ten_safe_lines(name: str, every_findings: Callable[[str], Findings]) -> None:
+    lines = summary(every_findings(name), Path("runs/x"), "make ui").split("\n")
+
+    assert len(lines) <= 10
+    assert all(line.isprintable() for line in lines)
+
+
+def test_without_a_target_the_answer_is_the_figure(regression_findings: Findings) -> None:
+    sentence = verdict_sentence(regression_findings)
+
+    assert sentence == "Fresh models of the best recipe reach mean_absolute_error 0.723 (95 % interval 0.695 to 0.752)."
+    assert "probability" not in summary(regression_findings, Path("x"), "")
+
+
+def test_without_target_and_estimate_nothing_is_claimed(empty_findings: Findings) -> None:
+    asked = replace(empty_findings, target=Target("accuracy", "max", None), verdict=Verdict(None, None, None))
+
+    assert "no figure to rely on" in verdict_sentence(asked)
+
+
+def test_an_error_is_to_be_at_most_its_target() -> None:
+    assert goal(Target("mae", "min", 0.25)) == "mae of at most 0.25"
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [(None, "not known"), (1.0, "above 99.9 %"), (0.0, "below 0.1 %"), (0.875, "87.5 %"), (0.9985, "99.9 %")],
+)
+def test_probability_never_claims_certainty(probability: float | None, words: str) -> None:
+    assert probability_words(probability) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "0 s"), (59.6, "1 min"), (580, "9 min 40 s"), (3600, "1 h"), (3720, "1 h 2 min"), (3719.7, "1 h 2 min")],
+)
+def test_durations_read_like_a_clock(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (None, DASH),
+        ("digits", "digits"),
+        ({"name": "resnet9", "width": 64, "args": {}}, "resnet9 (width 64)"),
+        ({"path": "photos"}, "path photos"),
+        ([], "none"),
+        (["A100", "A100"], "A100, A100"),
+    ],
+)
+def test_parts_of_a_spec_in_words(part: object, words: str) -> None:
+    assert in_words(part) == words
+
+
+@given(st.text())
+def test_one_line_is_printable_and_keeps_what_was(text: str) -> None:
+    safe = one_line(text)
+
+    assert safe.isprintable()
+    assert len(safe) == len(text)

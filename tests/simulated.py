@@ -1,0 +1,210 @@
+"""A whole cluster in memory: fake clock, workers with speeds, trials whose outcomes come from a formula.
+
+It speaks the same protocol as Ray does (`superconv_tune.cluster.conductor.Conductor`), so that an hour of planning is
+tested in well under a second.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from superconv_tune.cluster.conductor import Conductor
+from superconv_tune.core.events import Event, Measured, Observed, Opened, Planned, Requested
+from superconv_tune.core.lr_range import RangeTestResult
+from superconv_tune.core.plan import Plan
+from superconv_tune.core.space import Choice, Interval, SearchSpace
+from superconv_tune.core.statistics import pack
+from superconv_tune.core.study import Study
+from superconv_tune.core.trial import Hyperparameters, Status, TrialOutcome, TrialRequest
+from superconv_tune.core.verdict import Target
+from superconv_tune.planner.ask import Ask, Signal, fill
+from superconv_tune.planner.decide import decide
+from superconv_tune.planner.policy import Policy, bounds
+
+SPACE: SearchSpace = {
+    "cycle_epochs": Interval(1.0, 30.0, log=True),
+    "lr_multiplier": Interval(0.35, 2.0, log=True),
+    "base_momentum": Interval(0.80, 0.90),
+    "momentum_width": Interval(0.0, 0.12),
+    "weight_decay": Interval(1e-6, 1e-2, log=True),
+    "pct_start": Interval(0.1, 0.5),
+    "batch_size": Choice((64, 128, 256)),
+}
+
+
+def policy(target: float | None = 0.9, **changes: object) -> Policy:
+    """A policy over `SPACE`."""
+    values: dict[str, object] = {
+        "target": Target("accuracy", "max", target),
+        "space": SPACE,
+        "defaults": Hyperparameters(),
+        "optimizer": "sgd",
+        "schedule": "one_cycle",
+        "strategy": "ladder",
+        "seed": 0,
+        "trials": None,
+        "item_level": True,
+        "report_s": 8.0,
+    }
+    return Policy(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_000_000.0) -> Opened:
+    """A study on 10,000 examples, half a minute after the command."""
+    sizes = {str(size): step_s * size / 128 for size in (64, 128, 256)}
+    measured = Measured(10_000, 2_000, 2_000, sizes, eval_s=0.5, overhead_s=0.3, trivial_value=0.1)
+    return Opened("simulated", at, at + budget_s, workers, spec={}, measured=measured)
+
+
+@dataclass
+class World:
+    """What is true of the simulated problem.
+
+    The best learning rate of a cycle of T epochs is ``best_lr * T^exponent``, and its accuracy is
+    ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, and four octaves above it nothing is learned.
+    """
+
+    ceiling: float = 0.97
+    best_lr: float = 0.1
+    exponent: float = 0.25
+    step_s: float = 0.01
+    slow: Callable[[TrialRequest], float] = lambda _: 1.0
+    fate: Callable[[TrialRequest], Status] = lambda _: "finished"
+
+    def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome, float]:
+        """The outcome of the trial and the seconds it takes."""
+        rng = np.random.default_rng(request.seed)
+        if request.kind == "range_test":
+            pick = self.best_lr * 2.0 ** rng.normal(0.0, 0.3)
+            found = RangeTestResult(pick * 2, pick * 8, pick, pick / 5, "good", 0.0, 285)
+            took = 285 * self.step_s
+            return TrialOutcome(request.trial_id, request.attempt, "finished", 0.1, range_test=found, wall_s=took), took
+        return self._cycle(request, now, rng)
+
+    def _cycle(self, request: TrialRequest, now: float, rng: np.random.Generator) -> tuple[TrialOutcome, float]:
+        params = request.params
+        assert request.pick_lr is not None
+        max_lr = request.pick_lr * params.lr_multiplier
+        octaves = math.log2(max_lr / (self.best_lr * params.cycle_epochs**self.exponent))
+        steps = max(1, round(params.cycle_epochs * (10_000 // params.batch_size)))
+        train_s = steps * self.step_s * params.batch_size / 128 * self.slow(request)
+        shortened = now + train_s > request.deadline
+        train_s = min(train_s, max(0.0, request.deadline - now))
+        status = self.fate(request)
+        if status == "finished" and octaves > 4.0:
+            status = "diverged"
+        skill = self.ceiling - 0.3 / math.sqrt(params.cycle_epochs) - 0.015 * octaves**2 + rng.normal(0.0, 0.003)
+        skill = float(np.clip(skill, 0.1, 1.0)) if status == "finished" else 0.1
+        test = rng.random(2_000) < skill
+        is_confirm = request.kind == "confirm" and status == "finished"
+        return TrialOutcome(
+            request.trial_id,
+            request.attempt,
+            status,
+            objective=skill,
+            max_lr=max_lr,
+            validation=skill if status == "finished" else None,
+            test=float(test.mean()) if is_confirm else None,
+            test_correct=pack(test) if is_confirm else None,
+            test_items=2_000 if is_confirm else 0,
+            steps=steps,
+            epochs=params.cycle_epochs,
+            shortened=shortened,
+            train_s=train_s,
+            eval_s=0.5,
+            wall_s=train_s + 0.8,
+        ), train_s + 0.8
+
+
+class PlanningConductor:
+    """The planner with a random sampler and a journal in memory; a full `Conductor`."""
+
+    def __init__(self, study: Study, policy: Policy, clock: Callable[[], float]) -> None:
+        self.study = study
+        self.policy = policy
+        self.events: list[Event] = [study.opened]
+        self._clock = clock
+        self._rng = np.random.default_rng(policy.seed)
+
+    def record(self, event: Event) -> None:
+        self.events.append(event)
+        self.study.apply(event)
+
+    def next(self) -> TrialRequest | Signal:
+        while True:
+            decision = decide(self.study, self.policy, self._clock())
+            if isinstance(decision, Signal):
+                return decision
+            if isinstance(decision, Plan):
+                self.record(Planned(self._clock(), decision))
+                continue
+            request = self._complete(decision)
+            self.record(Requested(self._clock(), request))
+            return request
+
+    def observe(self, outcome: TrialOutcome) -> None:
+        self.record(Observed(self._clock(), outcome))
+
+    def lost(self, trial_id: str, reason: str) -> None:
+        attempt = self.study.requests[trial_id].attempt
+        self.observe(TrialOutcome(trial_id, attempt, "preempted", 0.1, reason))
+
+    def should_stop(self) -> bool:
+        return self._clock() > self.study.deadline
+
+    def _complete(self, ask: Ask) -> TrialRequest:
+        if ask.study is None:
+            return ask.request
+        return fill(ask, {**self._draw(), **(ask.fixed or {})}, (ask.study, len(self.events)))
+
+    def _draw(self) -> dict[str, float]:
+        drawn: dict[str, float] = {}
+        for name, dimension in self.policy.space.items():
+            low, high = bounds(dimension, 0.0)
+            if isinstance(dimension, Choice):
+                drawn[name] = float(self._rng.choice(dimension.values))
+            elif dimension.log:
+                drawn[name] = float(np.exp(self._rng.uniform(np.log(low), np.log(high))))
+            else:
+                drawn[name] = float(self._rng.uniform(low, high))
+        return drawn
+
+
+@dataclass
+class SimulatedCluster:
+    """Runs a conductor on ``workers`` workers until it is done; time passes when all workers are busy or waiting."""
+
+    world: World
+    workers: int
+    now: float
+    busy_s: float = 0.0
+    _running: list[tuple[float, int, TrialOutcome]] = field(default_factory=list)
+
+    def clock(self) -> float:
+        return self.now
+
+    def run(self, conductor: Conductor) -> None:
+        count = 0
+        while not conductor.should_stop():
+            signal: TrialRequest | Signal = Signal.WAIT
+            while len(self._running) < self.workers:
+                signal = conductor.next()
+                if isinstance(signal, Signal):
+                    break
+                outcome, took = self.world.run(signal, self.now)
+                self.busy_s += took
+                count += 1
+                heapq.heappush(self._running, (self.now + took, count, outcome))
+            if not self._running:
+                assert signal is Signal.DONE, "the conductor waits although nothing runs"
+                return
+            self.now, _, outcome = heapq.heappop(self._running)
+            if outcome.status == "preempted":
+                conductor.lost(outcome.trial_id, "killed")
+            else:
+                conductor.observe(outcome)

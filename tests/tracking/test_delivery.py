@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.tracking.client import connect
+from superconv_tune.tracking.delivery import Attempt, create_run, curve_table, deliver, save
+from superconv_tune.tracking.series import curve_points
+from superconv_tune.tracking.study_run import StudyHandle
+
+REQUEST = TrialRequest("s-1", 1, "search", Hyperparameters(), 7, "one_cycle", 0, 2e9, ramp=(1e-5, 1.0))
+STEP = np.arange(100, dtype=np.float64)
+CYCLE = Curve(STEP, STEP + 0.1, STEP, STEP, STEP)
+
+
+def test_an_attempt_is_read_as_it_was_written(tmp_path: Path) -> None:
+    outcome = TrialOutcome("s-1", 1, "nan", 0.1, steps=100, cycle_curve=CYCLE)
+    attempt = Attempt(REQUEST, outcome, None, curve_points("cycle", CYCLE, 1.5))
+    attempt.write(tmp_path)
+    assert Attempt.read(tmp_path) == attempt
+
+
+def test_an_attempt_that_is_sent_twice_is_stored_once(handle: StudyHandle, tmp_path: Path) -> None:
+    client = connect(handle.tracking_uri)
+    run_id = create_run(client, handle, REQUEST)
+    points = curve_points("cycle", CYCLE, 1000.0)
+    outcome = TrialOutcome("s-1", 1, "finished", 0.9, steps=100)
+    save(tmp_path / "first", Attempt(REQUEST, outcome, run_id, points), {"cycle": CYCLE})
+    shutil.copytree(tmp_path / "first", tmp_path / "again")
+    for name in ("first", "again"):
+        deliver(client, handle, tmp_path / name)
+        assert not (tmp_path / name).exists()
+        assert len(client.get_metric_history(run_id, "cycle/loss")) == 100
+
+
+def test_a_trial_without_a_step_is_an_empty_table() -> None:
+    table = curve_table({"range_test": Curve.empty(), "cycle": Curve.empty()})
+    assert table.num_rows == 0
+    assert table.column_names == ["phase", "step", "lr", "momentum", "loss", "elapsed_s"]
