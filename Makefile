@@ -17,7 +17,7 @@ search: .venv/.installed  ## the main job on the built-in digits: about a minute
 	$(BIN)/python -m superconv_tune.search
 
 ui: .venv/.installed  ## the MLflow UI on everything searched so far, at http://127.0.0.1:5000
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///runs/mlflow.db
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///runs/mlflow.db --host 127.0.0.1 --workers 1
 
 test: lint  ## what has to be green
 	$(BIN)/pytest -m "not gpu and not slow"

@@ -17,7 +17,7 @@ from superconv_tune.core.trial import Hyperparameters, Kind, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal, batch_scale, with_drawn
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import FIRST_GRID, MAX_SEEDS, divide
-from superconv_tune.planner.evidence import confirmed, verdict_of
+from superconv_tune.planner.evidence import is_decided
 from superconv_tune.planner.policy import Policy, bounds
 
 Decision = Ask | Plan | Signal
@@ -219,21 +219,12 @@ class _Desk:
         recipe = asked[0] if asked else _frozen(winner(self.study, self.policy.target.direction, items))
         if recipe is None:
             return Signal.WAIT if self._running("search") else Signal.DONE
-        if len(asked) >= plan.confirm_seeds and (running or self._is_decided()):
+        if len(asked) >= plan.confirm_seeds and (running or is_decided(self.study, self.policy)):
             return Signal.WAIT if running else Signal.DONE
         if len(asked) < MAX_SEEDS and self._fits(recipe.params, self._limit):
             fresh = self._request("confirm", recipe.rung, recipe.params, self._limit)
             return Ask(replace(fresh, pick_lr=recipe.pick_lr))
         return Signal.WAIT if running else Signal.DONE
-
-    def _is_decided(self) -> bool:
-        """Another seed cannot change what is asked: no target, or a verdict that stands at its level."""
-        if self.policy.target.value is None:
-            return True
-        return bool(confirmed(self.study)) and verdict_of(self.study, self.policy).word in (
-            "demonstrated",
-            "infeasible",
-        )
 
     # -- small facts ------------------------------------------------------------------------------------------------
 

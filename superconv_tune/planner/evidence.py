@@ -47,3 +47,11 @@ def gather(study: Study, policy: Policy) -> Evidence:
 def verdict_of(study: Study, policy: Policy) -> Verdict:
     """The verdict on the study as it stands."""
     return judge(policy.target, gather(study, policy))
+
+
+def is_decided(study: Study, policy: Policy) -> bool:
+    """Whether another seed cannot change what is asked: a verdict that stands at its level, or no target at all."""
+    enough = study.plan is not None and len(confirmed(study)) >= study.plan.confirm_seeds
+    if policy.target.value is None:
+        return enough
+    return enough and verdict_of(study, policy).word in ("demonstrated", "infeasible")

@@ -10,6 +10,21 @@ from superconv_tune.planner.policy import Policy
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.reporting.findings import Findings
 
+EXPECTED_TRIALS = 100  # for the choice of the sampler, where the user named no number
+
+
+def proposer_of(study: Study, policy: Policy, storage: str) -> Proposer:
+    """The sampler of a study, with all that it has been told."""
+    return Proposer(
+        storage,
+        study.opened.name,
+        policy.space,
+        policy.target.direction,
+        str(study.opened.spec["sampler"]),
+        policy.seed,
+        policy.trials or EXPECTED_TRIALS,
+    )
+
 
 def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) -> Findings:
     """All that the study found, up to now."""

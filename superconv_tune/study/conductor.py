@@ -6,18 +6,21 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from superconv_tune.core.events import Event, Observed, Planned, Requested
+from superconv_tune.core.events import Closed, Event, Observed, Planned, Requested
 from superconv_tune.core.plan import Plan
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import Status, TrialOutcome, TrialRequest
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.ask import Ask, Signal, fill
 from superconv_tune.planner.decide import decide
+from superconv_tune.planner.evidence import is_decided
 from superconv_tune.planner.policy import Policy
 from superconv_tune.proposer.proposer import Proposal, Proposer
 
 Clock = Callable[[], float]
-OnEvent = Callable[[Event], None]
+OnEvent = Callable[[], None]
+
+PHASES = {"range_test": "range test", "search": "search", "confirm": "confirmation", "baseline": "baselines"}
 
 
 class StudyConductor:
@@ -47,7 +50,18 @@ class StudyConductor:
         """Store the event, then take it in."""
         self._journal.append(self.study.opened.name, event)
         self.study.apply(event)
-        self._on_event(event)
+        self._on_event()
+
+    def take_over(self) -> None:
+        """Give up, in a study that is resumed, what an earlier driver left running; the planner asks for it again."""
+        for request in self.study.running():
+            self._give_up(request, "interrupted", "the driver ended while the trial ran")
+
+    def close(self) -> None:
+        """The cluster is through: nothing runs any more, and why no more was asked is written down."""
+        for request in self.study.running():
+            self._give_up(request, "interrupted", "the search was ended while the trial ran")
+        self.record(Closed(self._clock(), self._reason()))
 
     def next(self) -> TrialRequest | Signal:
         """A trial for a free worker, or a signal."""
@@ -73,10 +87,7 @@ class StudyConductor:
 
     def lost(self, trial_id: str, reason: str) -> None:
         """A trial will not come back."""
-        request = self.study.requests[trial_id]
-        status: Status = "interrupted" if self._interrupted.is_set() else "preempted"
-        objective = self.study.opened.measured.trivial_value
-        self.observe(TrialOutcome(trial_id, request.attempt, status, objective, reason))
+        self._give_up(self.study.requests[trial_id], "preempted", reason)
 
     def interrupt(self) -> None:
         """Ask for nothing more and end what runs; safe in a signal handler."""
@@ -91,6 +102,17 @@ class StudyConductor:
         """Whether what still runs is to be ended: the user said so, or a trial outlived the deadline given to it."""
         return self._interrupted.is_set() or self._clock() > self.study.deadline - self._policy.report_s / 2
 
+    def _give_up(self, request: TrialRequest, status: Status, reason: str) -> None:
+        objective = self.study.opened.measured.trivial_value
+        self.observe(TrialOutcome(request.trial_id, request.attempt, status, objective, reason))
+
+    def _reason(self) -> str:
+        if self.interrupted:
+            return "interrupted"
+        if self.should_stop():
+            return "deadline"
+        return "decided" if is_decided(self.study, self._policy) else "exhausted"
+
     def _complete(self, ask: Ask) -> TrialRequest:
         if ask.study is None:
             return replace(ask.request, proposal=None)
@@ -98,3 +120,9 @@ class StudyConductor:
             self._proposer.warm_start(ask.study, ask.warm_start)
         proposal = self._proposer.ask(ask.study, ask.fixed)
         return fill(ask, proposal.params, (proposal.study, proposal.number))
+
+
+def phase(study: Study) -> str:
+    """What the study does now, in a word for the live view."""
+    latest = next(reversed(study.requests.values()), None)
+    return "starting" if latest is None else PHASES[latest.kind]

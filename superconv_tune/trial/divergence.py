@@ -12,15 +12,14 @@ from superconv_tune.core.trial import Status
 
 HALF_LIFE_SHARE = 0.02  # of the cycle, as for the range test
 MIN_HALF_LIFE = 5.0  # steps
-OPENING_SHARE = 0.02  # of the cycle: its mean is the first loss L0; at least
-MIN_OPENING = 5  # steps
+OPENING = 5  # steps whose mean is the first loss L0; more would already see the descent
 GRACE_SHARE = 0.1  # of the cycle, in which nothing is judged
 GIVE_BACK = 0.9  # share of the improvement whose loss means that nothing is left of it
 SUSTAIN_SHARE = 0.02  # of the cycle, and at least
 MIN_SUSTAIN = 10  # steps in a row that the give-back must last
 EXPLODED = 4.0  # times the best loss, as in fastai,
 EXPLODED_STEPS = 50  # for so many steps in a row,
-EXPLODED_GIVE_BACK = 0.5  # and this share of the improvement lost: 4 times almost nothing is still almost nothing
+EXPLODED_GIVE_BACK = 0.75  # and this share of the improvement lost: 4 times almost nothing is almost nothing
 NOISE_FACTOR = 8.0  # a rise below so many standard deviations of the smoothed loss may be noise
 
 Stop = tuple[Status, str]
@@ -38,13 +37,12 @@ class DivergenceWatch:
 
     (science: a dead ReLU network returns to ln C and not to infinity). Both also ask that the rise s - best be larger
     than the noise can make it, with the noise measured from successive differences; and a high learning rate may lift a
-    small loss many times over and still anneal well, so the second asks that half the improvement be lost.
+    small loss many times over and still anneal well, so the second asks that three quarters of the improvement be lost.
     """
 
     def __init__(self, cycle_steps: int) -> None:
         half_life = max(MIN_HALF_LIFE, HALF_LIFE_SHARE * cycle_steps)
         self._decay = 0.5 ** (1.0 / half_life)
-        self._opening = max(MIN_OPENING, round(OPENING_SHARE * cycle_steps))
         self._grace = GRACE_SHARE * cycle_steps
         self._needed: dict[Rule, int] = {
             "give-back": max(MIN_SUSTAIN, round(SUSTAIN_SHARE * cycle_steps)),
@@ -52,7 +50,7 @@ class DivergenceWatch:
         }
         self._lasted: dict[Rule, int] = {"give-back": 0, "exploded": 0}
         self._steps = 0
-        self._first = 0.0  # mean of the opening
+        self._first = 0.0  # mean of the opening, L0
         self._mean = 0.0
         self._square = 0.0  # of successive differences, smoothed; half of it is the variance of one loss
         self._last = math.nan
@@ -70,7 +68,7 @@ class DivergenceWatch:
         if not math.isfinite(loss):
             return self._non_finite(loss)
         smooth = self._smooth(loss)
-        if self._steps <= self._opening:
+        if self._steps <= OPENING:
             self._first += (loss - self._first) / self._steps
             return None
         self._best = min(self._best, smooth)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,14 @@ FINE_BELOW = 100.0  # the fine ramp goes from the coarse minimum over this
 FINE_ABOVE = 10.0  # to the coarse minimum times this
 BLOCK_STEPS = 10
 CAP_DIVISOR = 1.5  # a peak stays this factor below the edge that the trial's own ramp saw
+
+
+@dataclass(frozen=True)
+class _Ramp:
+    """A ramp with why it was stopped before its end; None if it went to its end."""
+
+    curve: Curve
+    stopped: str | None
 
 
 def range_test(attempt: Attempt) -> RangeTestResult:
@@ -56,9 +65,11 @@ def capped_max_lr(attempt: Attempt) -> float:
         return asked
     low, high = request.ramp
     steps = request.ramp_steps or _steps(low, high, FINE_STEPS_PER_DECADE)
-    result = analyse([_ramp(attempt, low, high, steps)])
+    ramp = _ramp(attempt, low, high, steps)
+    result = analyse([ramp.curve])
     attempt.note(range_test=result)
-    saw_edge = result.refusal is None and low < result.edge < high
+    # Only a ramp that had to be stopped has surely seen an edge: on a flat one noise alone can look like one.
+    saw_edge = ramp.stopped is not None and result.refusal is None and result.edge < high
     return min(asked, result.edge / CAP_DIVISOR) if saw_edge else asked
 
 
@@ -66,25 +77,25 @@ def _steps(low: float, high: float, per_decade: int) -> int:
     return max(BLOCK_STEPS, round(per_decade * math.log10(high / low)))
 
 
-def _analysed(attempt: Attempt, curve: Curve) -> RangeTestResult:
-    result = analyse([curve])
+def _analysed(attempt: Attempt, ramp: _Ramp) -> RangeTestResult:
+    result = analyse([ramp.curve])
     attempt.note(range_test=result)
     if result.refusal is not None:
         raise Stopped("no_lr", result.refusal)
     return result
 
 
-def _ramp(attempt: Attempt, low: float, high: float, steps: int) -> Curve:
+def _ramp(attempt: Attempt, low: float, high: float, steps: int) -> _Ramp:
     """One exponential ramp on a fresh model, at the lowest momentum, until it says enough."""
     attempt.check_deadline()
     with attempt.timed("range_test_s"):
-        curve = _train_ramp(attempt, RAMPS["exponential"](low, high, steps))
-    if len(curve) < steps and attempt.clock() >= attempt.request.deadline:
-        raise Stopped("deadline", f"The deadline came {len(curve)} steps into a ramp of {steps}.")
-    return curve
+        ramp = _train_ramp(attempt, RAMPS["exponential"](low, high, steps))
+    if ramp.stopped is None and len(ramp.curve) < steps:
+        raise Stopped("deadline", f"The deadline came {len(ramp.curve)} steps into a ramp of {steps}.")
+    return ramp
 
 
-def _train_ramp(attempt: Attempt, rates: NDArray[np.float64]) -> Curve:
+def _train_ramp(attempt: Attempt, rates: NDArray[np.float64]) -> _Ramp:
     params = attempt.request.params
 
     def knobs(step: int) -> Knobs | None:
@@ -92,10 +103,11 @@ def _train_ramp(attempt: Attempt, rates: NDArray[np.float64]) -> Curve:
             return None
         return Knobs(float(rates[step]), params.base_momentum, params.weight_decay)
 
-    curve = Curve.empty()
+    curve, stopped = Curve.empty(), None
     with closing(attempt.steps("range_test", attempt.fresh_learner(), knobs, BLOCK_STEPS)) as blocks:
         for block in blocks:
             curve = Curve.join([curve, block])
-            if stop_reason(curve.loss, len(rates)) is not None:
+            stopped = stop_reason(curve.loss, len(rates))
+            if stopped is not None:
                 break
-    return curve
+    return _Ramp(curve, stopped)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import math
 import platform
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from superconv_tune.core.statistics import pack
 from superconv_tune.core.trial import TrialOutcome, TrialRequest
 from superconv_tune.problems.problem import Problem
 from superconv_tune.training.randomness import isolated
@@ -49,9 +51,9 @@ def run(
     attempt.note(mlflow_run_id=run_id)
     with isolated(problem.device):
         _run_phases(attempt)
-    if problem.device.type == "cuda":
-        torch.cuda.empty_cache()  # the next trial's model may need other block sizes, above all after an "oom"
     outcome = attempt.outcome()
+    if outcome.status == "oom":
+        torch.cuda.empty_cache()  # so that the next trial finds all memory; without a GPU it does nothing
     sheltered.finish(outcome)
     return outcome
 
@@ -91,8 +93,13 @@ def _test(attempt: Attempt, learner: Learner) -> None:
     outputs, targets = attempt.evaluate(learner, attempt.problem.test)
     attempt.note(test=_finite(metric.compute(outputs, targets), f"{metric.name} of the test part"))
     if metric.correct is not None:
-        correct = metric.correct(outputs, targets).cpu().numpy()
-        attempt.note(test_correct=pack(correct), test_items=len(correct))
+        correct = metric.correct(outputs, targets)
+        attempt.note(test_correct=_packed(correct), test_items=len(correct))
+
+
+def _packed(correct: Tensor) -> str:
+    """The bits "item i was right" as base64; `core.statistics.unpack` is the inverse, but lives with scipy."""
+    return base64.b64encode(np.packbits(correct.cpu().numpy()).tobytes()).decode("ascii")
 
 
 def _finite(value: float, what: str) -> float:

@@ -1,0 +1,109 @@
+"""``python -m superconv_tune.search``: can this target be reached within the budget, how sure are we, which recipe?"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.spec.load import load_spec
+
+STARTED_AT = time.time()  # the budget counts from the command, the slow imports below included
+
+EXAMPLES = """
+Examples:
+
+\b
+  python -m superconv_tune.search                                 the built-in digits, about a minute
+  python -m superconv_tune.search search_spaces/fashion_mnist.yaml --budget 20m --target 0.92
+  python -m superconv_tune.search my_problem.yaml --dry-run       the plan; trains nothing
+  python -m superconv_tune.search --resume NAME                   after a crash or Ctrl-C, inside the first deadline
+  python -m superconv_tune.search --resume NAME --budget +20m     the same, with more time
+
+\b
+Exit codes: 0 a verdict; 2 the input is wrong and nothing was started; 3 --require was not met; 130 interrupted, and
+what was learned is reported; 1 a failure of the program itself.
+"""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command(epilog=EXAMPLES)
+def search(  # noqa: PLR0913 - a command line
+    spec: Annotated[Path | None, typer.Argument(help="YAML file; without it, the built-in digits.")] = None,
+    data: Annotated[str | None, typer.Option(help="Path of the data, in the place of the spec's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Built-in model, in the place of the spec's.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What the target is about, such as accuracy or rmse.")] = None,
+    target: Annotated[str | None, typer.Option(help="The value in question; none asks how far one gets.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Wall clock to the report: 90s, 10m, 1h30m.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="Learning-rate policy of the cycles.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="ladder, or free: the sampler chooses the length.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="auto, tpe, gp, qmc or random.")] = None,
+    trials: Annotated[str | None, typer.Option(help="Most search trials; the time decides otherwise.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Every random choice derives from it.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Trials at once; as many as fit otherwise.")] = None,
+    address: Annotated[str | None, typer.Option(help="Ray cluster; a local one otherwise.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow; a file in the output folder otherwise.")] = None,
+    storage: Annotated[str | None, typer.Option(help="Database URL of journal and Optuna study.")] = None,
+    output: Annotated[str | None, typer.Option(help="Folder of all studies; runs otherwise.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the study and its folder; made from spec and time else.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with this study.")] = None,
+    require: Annotated[Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 for less.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,  # noqa: FBT002
+) -> None:
+    """Can this target be reached within the budget, how sure are we, and with which recipe?"""
+    given = {
+        "data.path": data, "model": model, "metric": metric, "target": target, "schedule": schedule,
+        "strategy": strategy, "sampler": sampler, "trials": trials, "seed": seed, "resources.workers": workers,
+        "tracking_uri": tracking_uri, "storage": storage, "output": output,
+    }  # fmt: skip
+    overrides = {key: value for key, value in given.items() if value is not None}
+    try:
+        if resume is None:
+            checked = load_spec(spec, overrides | ({"budget": budget} if budget else {}))
+        else:
+            refuse_new_question(spec, overrides)
+        # --help and a typing error must answer at once, and torch, Ray and MLflow take ten seconds to import.
+        from superconv_tune.study import service  # noqa: PLC0415
+
+        if resume is not None:
+            ended = service.resume(resume, output or "runs", storage, budget, service.Call(STARTED_AT, address))
+        elif dry_run:
+            typer.echo(service.planned(checked))
+            return
+        else:
+            ended = service.begin(checked, name, service.Call(STARTED_AT, address))
+    except UserError as error:
+        for message in error.messages:
+            typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(exit_code(ended.verdict, ended.interrupted, require))
+
+
+def refuse_new_question(spec: Path | None, overrides: dict[str, str]) -> None:
+    """A study that is resumed keeps its question.
+
+    Raises:
+        UserError: if a spec or an option that belongs to the question came with ``--resume``.
+    """
+    asked = sorted(set(overrides) - {"output", "storage"}) + ([str(spec)] if spec else [])
+    if asked:
+        raise UserError(
+            f"--resume goes on with the question as it was asked, but {', '.join(asked)} came too. Leave it out, or start "
+            f"a new search; only --budget +TIME, --address, --output and --storage go with --resume."
+        )
+
+
+def exit_code(verdict: str | None, interrupted: bool, require: str | None) -> int:  # noqa: FBT001 - a table's row
+    """What the shell is told; see the table of exit codes in ``--help``."""
+    if interrupted:
+        return 130
+    accepted = {None: (verdict,), "demonstrated": ("demonstrated",), "likely": ("demonstrated", "likely")}
+    return 0 if verdict in accepted[require] else 3
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,85 @@
+"""Kinds of values that several sections of a spec share."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+_DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
+
+
+class Section(BaseModel):
+    """A mapping of the YAML file: frozen, without unknown keys, without infinite numbers.
+
+    Attributes:
+        shorthand: the key that a bare string stands for, so that ``metric: rmse`` means ``metric: {name: rmse}``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    shorthand: ClassVar[str | None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        return {cls.shorthand: value} if cls.shorthand and isinstance(value, str) else value
+
+
+def to_number(value: object) -> int | float:
+    """A finite number; also from text, because YAML 1.1 reads ``1e-4`` as text.
+
+    Raises:
+        ValueError: for anything else. ``yes`` and ``on`` are no numbers, though Python's True is.
+    """
+    try:
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else float(_text(value))
+    except ValueError:
+        raise ValueError(f"must be a number, but got {value!r}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"must be finite, but got {value!r}")
+    return number
+
+
+def to_seconds(value: object) -> float:
+    """Seconds from a number or a duration like ``90s``, ``10m``, ``1h30m``.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(to_number(value))
+    match = _DURATION.fullmatch(value.strip().lower()) if isinstance(value, str) and value.strip() else None
+    if match is None:
+        raise ValueError(f"must be seconds or a duration, but got {value!r}. Write 90, 90s, 10m, 1h or 1h30m")
+    hours, minutes, seconds = (float(part or 0) for part in match.group("h", "m", "s"))
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """A hint at the nearest known word, then all of them."""
+    words = list(known)
+    near = difflib.get_close_matches(str(word), words, n=1)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(words)}."
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool):  # YAML reads yes, on and true as one, and Python takes True for 1
+        raise ValueError(f"must be a whole number, but got {value!r}")  # noqa: TRY004  (pydantic collects ValueErrors)
+    return value
+
+
+Number = Annotated[int | float, BeforeValidator(to_number)]
+Positive = Annotated[Number, Field(gt=0)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
+Seed = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
+Share = Annotated[Number, Field(ge=0, lt=1)]

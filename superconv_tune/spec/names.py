@@ -1,0 +1,51 @@
+"""The names that a spec may use; tests hold them against the tables that give them their meaning.
+
+The spec lies below the rooms that read data and build models, and must all the same find a misspelled name before
+anything is read; so the names stand here, and the tables (``FORMATS``, ``MODELS``, …) in their rooms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Format = Literal["digits", "idx", "npz", "mnist1d"]
+Model = Literal["mlp", "lenet5", "cnn1d", "resnet9", "resnet_cifar"]
+Augmentation = Literal["flip", "shift", "cutout"]
+Direction = Literal["max", "min"]
+
+# A format's data lie in files (True), or come with a package (False).
+READS_PATH: dict[Format, bool] = {"digits": False, "idx": True, "npz": True, "mnist1d": False}
+
+# What a spec that names no model is searched with; the choice is written into the spec, the report and the recipe.
+DEFAULT_MODEL: dict[Format, Model] = {"digits": "lenet5", "idx": "lenet5", "npz": "mlp", "mnist1d": "cnn1d"}
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """What is known of a metric without computing it.
+
+    Attributes:
+        direction: ``max`` if higher is better.
+        low: least possible value; None if unbounded.
+        high: greatest possible value; None if unbounded.
+        item_level: the metric is a mean over items of right and wrong.
+        regression: targets are numbers and not classes.
+    """
+
+    direction: Direction
+    low: float | None
+    high: float | None
+    item_level: bool = False
+    regression: bool = False
+
+
+METRIC_FACTS: dict[str, MetricFacts] = {
+    "accuracy": MetricFacts("max", 0.0, 1.0, item_level=True),
+    "top5_accuracy": MetricFacts("max", 0.0, 1.0, item_level=True),
+    "balanced_accuracy": MetricFacts("max", 0.0, 1.0),
+    "macro_f1": MetricFacts("max", 0.0, 1.0),
+    "rmse": MetricFacts("min", 0.0, None, regression=True),
+    "mae": MetricFacts("min", 0.0, None, regression=True),
+    "r2": MetricFacts("max", None, 1.0, regression=True),
+}

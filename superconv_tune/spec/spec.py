@@ -1,0 +1,389 @@
+"""The question and the search as one checked, frozen value; the shape of the YAML file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from superconv_tune.core.schedule import SCHEDULES
+from superconv_tune.core.space import Choice, Interval, SearchSpace
+from superconv_tune.core.space import Dimension as CoreDimension
+from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.spec.fields import Count, Number, Positive, Section, Seed, Share, did_you_mean, to_seconds
+from superconv_tune.spec.names import DEFAULT_MODEL, METRIC_FACTS, READS_PATH, Augmentation, Direction, Format, Model
+from superconv_tune.spec.space import Dimension, Range, Space
+
+MIN_BUDGET_S = 10.0  # less does not even cover the start of the workers
+
+CROSSING = (
+    "one-cycle curves cross: a run with a high learning rate looks worse until its last epochs, so stopping the "
+    "laggards early keeps the wrong ones. Complete short cycles take that part here; leave the key out"
+)
+
+
+class DataSpec(Section):
+    """Data in one of the known formats.
+
+    Attributes:
+        format: name of the reader.
+        path: file or folder, for the formats that read one.
+        args: options of the reader.
+        augment: what is done to training images, batch by batch, on the device.
+    """
+
+    shorthand: ClassVar[str | None] = "format"
+
+    format: Format
+    path: str | None = None
+    args: dict[str, Any] = Field(default_factory=dict)
+    augment: tuple[Augmentation, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_path(self) -> DataSpec:
+        if READS_PATH[self.format] and self.path is None:
+            raise ValueError(f"format {self.format} reads files, but no path is given. Add `path: …`")
+        if not READS_PATH[self.format] and self.path is not None:
+            raise ValueError(f"format {self.format} reads no file, but got path {self.path!r}. Leave it out")
+        return self
+
+
+class TaskSpec(Section):
+    """A question that the user's own code poses; see `superconv_tune.problems.user`.
+
+    Attributes:
+        factory: ``file.py:function`` or ``module:function``.
+        args: what the function is called with.
+    """
+
+    shorthand: ClassVar[str | None] = "factory"
+
+    factory: str = Field(pattern=r"^.+:[A-Za-z_]\w*$")
+    args: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModelSpec(Section):
+    """The family of models: one of the built-in ones, or the user's.
+
+    Attributes:
+        name: of a built-in model; None with a factory.
+        factory: ``module:function`` or ``file.py:function`` that returns an ``nn.Module``.
+        width: size of a built-in model; None for the one that its authors gave it.
+        args: further options of the model, or what the factory is called with.
+    """
+
+    shorthand: ClassVar[str | None] = "name"
+
+    name: Model | None = None
+    factory: str | None = Field(default=None, pattern=r"^.+:[A-Za-z_]\w*$")
+    width: Count | None = None
+    args: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_one(self) -> ModelSpec:
+        if (self.name is None) == (self.factory is None):
+            came = "both" if self.name else "neither"
+            raise ValueError(f"takes either a name or a factory, but got {came}. Keep one")
+        if self.factory and self.width is not None:
+            raise ValueError(f"width sizes the built-in models; hand {self.width} to the factory under args")
+        return self
+
+
+class MetricSpec(Section):
+    """What the target is about.
+
+    Attributes:
+        name: of a built-in metric, or of the one that the task brings.
+        direction: ``max`` if higher is better; known for built-in metrics.
+        item_level: the metric is a mean over items of right and wrong; known for built-in metrics.
+    """
+
+    shorthand: ClassVar[str | None] = "name"
+
+    name: str
+    direction: Direction
+    item_level: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, value: Any) -> Any:
+        given = {"name": value} if isinstance(value, str) else value
+        if not isinstance(given, dict):
+            return given
+        facts = METRIC_FACTS.get(str(given.get("name")))
+        known = {"direction": facts.direction, "item_level": facts.item_level} if facts else {}
+        if any(given.get(key, fact) != fact for key, fact in known.items()):
+            raise ValueError(f"{given['name']} is known here with {known}, but got {given}. Write its name alone")
+        if facts is None and "name" in given and "direction" not in given:
+            raise ValueError(
+                f"is unknown: {given['name']!r}. {did_you_mean(given['name'], METRIC_FACTS)} "
+                f"A metric of your own task needs its direction: {{name: {given['name']}, direction: max}}"
+            )
+        return known | given
+
+
+class OptimizerSpec(Section):
+    """What steps.
+
+    Attributes:
+        name: ``sgd``, ``adamw``, or ``factory``.
+        nesterov: Nesterov momentum, for ``sgd``.
+        factory: ``file.py:function`` or ``module:function``: parameter groups to an optimizer.
+        args: what the factory is called with.
+    """
+
+    shorthand: ClassVar[str | None] = "name"
+
+    name: Literal["sgd", "adamw", "factory"] = "sgd"
+    nesterov: bool = True
+    factory: str | None = Field(default=None, pattern=r"^.+:[A-Za-z_]\w*$")
+    args: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_factory(cls, value: Any) -> Any:
+        return {"name": "factory"} | value if isinstance(value, dict) and value.get("factory") else value
+
+    @model_validator(mode="after")
+    def _check_factory(self) -> OptimizerSpec:
+        if (self.name == "factory") != (self.factory is not None):
+            raise ValueError(f"name {self.name!r} and factory {self.factory!r} do not go together. Keep one")
+        if self.args and self.factory is None:
+            raise ValueError(f"args go to a factory, but {self.name} has none. Leave them out: {sorted(self.args)}")
+        return self
+
+
+def _known_policy(value: str) -> str:
+    if value not in SCHEDULES:
+        raise ValueError(f"is unknown: {value!r}. {did_you_mean(value, SCHEDULES)}")
+    return value
+
+
+class ScheduleSpec(Section):
+    """How learning rate and momentum run through a cycle; its shape is searched in ``space`` (pct_start, div_factor, …)."""
+
+    shorthand: ClassVar[str | None] = "policy"
+
+    policy: Annotated[str, AfterValidator(_known_policy)] = "one_cycle"
+
+
+class SplitSpec(Section):
+    """Which shares of the data are held out; what the data come with (a test part) is kept as it is.
+
+    Attributes:
+        validation: what the search looks at.
+        test: what is read once, for the verdict.
+        seed: of the split, apart from the seed of the search.
+    """
+
+    validation: Annotated[Share, Field(gt=0)] = 0.15
+    test: Share = 0.15
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _check_rest(self) -> SplitSpec:
+        if self.validation + self.test > 0.9:
+            rest = 1 - self.validation - self.test
+            raise ValueError(
+                f"validation {self.validation:g} and test {self.test:g} leave {max(rest, 0):.0%} to train on. "
+                f"Keep their sum below 0.9"
+            )
+        return self
+
+
+def _workers(value: object) -> object:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise ValueError(f"must be auto or a whole number from 1, but got {value!r}")
+
+
+def _gpus(value: float) -> float:
+    if value > 1:
+        raise ValueError(
+            f"a search trains each trial on one GPU at most, but got {value:g}: a short cycle is over before several "
+            f"GPUs pay for their traffic, and one trial per GPU searches faster. Write 1, or a fraction to share one"
+        )
+    return value
+
+
+class ResourcesSpec(Section):
+    """What one trial takes of the cluster.
+
+    Attributes:
+        workers: trials at once; ``auto`` for as many as fit.
+        cpus_per_trial: cores; torch uses that many threads.
+        gpus_per_trial: 0, a fraction (several trials share a GPU), or 1.
+    """
+
+    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = "auto"
+    cpus_per_trial: Positive = 1
+    gpus_per_trial: Annotated[Number, Field(ge=0), AfterValidator(_gpus)] = 0
+
+
+def _long_enough(seconds: float) -> float:
+    if seconds < MIN_BUDGET_S:
+        raise ValueError(
+            f"{seconds:g} s is too little: starting the workers takes that long. Give at least {MIN_BUDGET_S:g} s"
+        )
+    return seconds
+
+
+def _fifo(value: object) -> object:
+    if value != "fifo":
+        raise ValueError(f"{value!r} is refused: {CROSSING}")
+    return value
+
+
+class ExperimentSpec(Section):
+    """One question and how it is searched.
+
+    Attributes:
+        name: of the study; names its folder.
+        data: the data, unless a task brings them.
+        task: the user's own code that poses the question.
+        model: the family of models; None where the task brings it.
+        metric: what the target is about.
+        loss: what is trained on; ``auto`` follows from the metric.
+        target: value of the metric to be reached; None asks how far one can get.
+        budget: wall clock from the command to the report, in seconds.
+        optimizer: what steps.
+        schedule: how the learning rate runs.
+        space: what is searched.
+        split: what is held out.
+        strategy: ``ladder`` of cycle lengths, or ``free``: the sampler chooses the length.
+        sampler: who proposes.
+        trials: most search trials; None leaves it to the time.
+        seed: of the search.
+        resources: what a trial takes.
+        scheduler: ``fifo``; the others are refused, with the reason.
+        horizon: epochs of the long run that "this budget of training" means; None for 8 times the longest cycle.
+        tracking_uri: MLflow; None for a local file.
+        storage: database URL of journal and Optuna study; None for a local file.
+        output: folder of all studies.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)
+    data: DataSpec | None = None
+    task: Annotated[TaskSpec | None, Field(validate_default=True)] = None
+    model: Annotated[ModelSpec | None, Field(validate_default=True)] = None
+    metric: MetricSpec = MetricSpec(name="accuracy", direction="max", item_level=True)
+    loss: Literal["auto", "cross_entropy", "bce", "mse"] = "auto"
+    target: Number | None = None
+    budget: Annotated[float, BeforeValidator(to_seconds), AfterValidator(_long_enough)] = 3600.0
+    optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    space: Space = Space()
+    split: SplitSpec = SplitSpec()
+    strategy: Literal["ladder", "free"] = "ladder"
+    sampler: Literal["auto", "tpe", "gp", "qmc", "random"] = "auto"
+    trials: Count | None = None
+    seed: Seed = 0
+    resources: ResourcesSpec = ResourcesSpec()
+    scheduler: Annotated[Literal["fifo"], BeforeValidator(_fifo)] = "fifo"
+    horizon: Positive | None = None
+    tracking_uri: str | None = None
+    storage: str | None = None
+    output: str = "runs"
+
+    # A check that joins two fields stands with the later one; the earlier is missing from info.data if it was wrong
+    # itself. That way every error of a file is found in one go, which a check on the whole could not do.
+
+    @field_validator("task")
+    @classmethod
+    def _one_question(cls, task: TaskSpec | None, info: ValidationInfo) -> TaskSpec | None:
+        if "data" in info.data and (task is None) == (info.data["data"] is None):
+            came = "neither data nor task is given" if task is None else "both data and task are given"
+            raise ValueError(f"{came}. Write `data: {{format: …}}`, or `task: {{factory: …}}` for your own code")
+        return task
+
+    @field_validator("model")
+    @classmethod
+    def _default_model(cls, model: ModelSpec | None, info: ValidationInfo) -> ModelSpec | None:
+        data = info.data.get("data")
+        return ModelSpec(name=DEFAULT_MODEL[data.format]) if model is None and data else model
+
+    @field_validator("metric")
+    @classmethod
+    def _own_metric_needs_task(cls, metric: MetricSpec, info: ValidationInfo) -> MetricSpec:
+        if metric.name not in METRIC_FACTS and info.data.get("data"):
+            raise ValueError(f"is unknown: {metric.name!r}. {did_you_mean(metric.name, METRIC_FACTS)}")
+        return metric
+
+    @field_validator("loss")
+    @classmethod
+    def _loss_fits_metric(cls, loss: str, info: ValidationInfo) -> str:
+        metric = info.data.get("metric")
+        facts = METRIC_FACTS.get(metric.name) if metric else None
+        if facts and loss != "auto" and facts.regression != (loss == "mse"):
+            raise ValueError(f"{loss} does not go with the metric {metric.name}. Leave it out, or write auto")
+        return loss
+
+    @field_validator("target")
+    @classmethod
+    def _target_within_metric(cls, target: float | None, info: ValidationInfo) -> float | None:
+        metric = info.data.get("metric")
+        facts = METRIC_FACTS.get(metric.name) if metric else None
+        if target is None or facts is None:
+            return target
+        low = -math.inf if facts.low is None else facts.low
+        high = math.inf if facts.high is None else facts.high
+        if not low <= target <= high:
+            hint = f" Did you mean {target / 100:g}?" if facts.high == 1 and 1 < target <= 100 else ""
+            raise ValueError(f"{metric.name} lies between {low:g} and {high:g}, but got {target:g}.{hint}")
+        return target
+
+    @property
+    def budget_s(self) -> float:
+        """Wall clock from the command to the report, in seconds."""
+        return self.budget
+
+    @property
+    def metric_name(self) -> str:
+        """As in METRICS, or as the task calls it."""
+        return self.metric.name
+
+    @property
+    def direction(self) -> Direction:
+        """``max`` if a higher metric is better."""
+        return self.metric.direction
+
+    @property
+    def item_level(self) -> bool:
+        """The metric is a mean over items of right and wrong, so that items can be counted."""
+        return self.metric.item_level
+
+
+def search_space(spec: ExperimentSpec) -> SearchSpace:
+    """What may be drawn; a hyperparameter that the spec fixes is not in it."""
+    return {name: found for name in Space.model_fields if (found := _core(getattr(spec.space, name))) is not None}
+
+
+def defaults(spec: ExperimentSpec) -> Hyperparameters:
+    """Middle-of-the-road hyperparameters inside the space, which are tried first.
+
+    The customary value where the space contains it, else the middle of the dimension; what the spec fixes is as fixed.
+    """
+    customary = Hyperparameters()
+    return replace(
+        customary,
+        **{field.name: _inside(getattr(spec.space, field.name), getattr(customary, field.name)) for field in fields(customary)},
+    )
+
+
+def _core(dimension: Dimension) -> CoreDimension | None:
+    if isinstance(dimension, Range):
+        return Interval(dimension.low, dimension.high, dimension.log)
+    return Choice(dimension) if isinstance(dimension, tuple) else None
+
+
+def _inside(dimension: Dimension, customary: float) -> float:
+    if isinstance(dimension, Range):
+        if dimension.low <= customary <= dimension.high:
+            return customary
+        low, high = dimension.low, dimension.high
+        return math.sqrt(low * high) if dimension.log else (low + high) / 2
+    if isinstance(dimension, tuple):
+        return customary if customary in dimension else dimension[len(dimension) // 2]
+    return dimension

@@ -1,0 +1,71 @@
+"""A spec made ready: the data read and split, a real trial run, the speed of a step measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from superconv_tune.core.events import Measured
+from superconv_tune.core.verdict import Target
+from superconv_tune.planner.policy import Policy, bounds
+from superconv_tune.problems.payload import DataCard, Payload, prepare, realise
+from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
+from superconv_tune.study.preflight import measure
+
+REPORT_S = 8.0  # verdict, report, MLflow's parent run and Ray's end, on two cores
+REPORT_SHARE = 0.01  # of a long budget: larger studies have larger reports
+
+
+@dataclass(frozen=True)
+class Question:
+    """All that a search needs to know of what is asked.
+
+    Attributes:
+        spec: as the user wrote it.
+        policy: what it decides about the search.
+        payload: data and model, ready to travel.
+        card: what the data are.
+        measured: how fast they train here.
+    """
+
+    spec: ExperimentSpec
+    policy: Policy
+    payload: Payload
+    card: DataCard
+    measured: Measured
+
+
+def ready(spec: ExperimentSpec) -> Question:
+    """Read the data and try everything out.
+
+    Raises:
+        UserError: if the data, the model, the loss or a user's file does not work; nothing was started then.
+    """
+    payload, card = prepare(spec)
+    torch.set_num_threads(threads(spec))  # as a worker will run
+    problem = realise(payload, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    sizes = bounds(search_space(spec).get("batch_size"), defaults(spec).batch_size)
+    measured = measure(problem, card, defaults(spec), map(int, sizes))
+    return Question(spec, policy_of(spec), payload, card, measured)
+
+
+def policy_of(spec: ExperimentSpec) -> Policy:
+    """What the spec decides about the search."""
+    return Policy(
+        target=Target(spec.metric_name, spec.direction, spec.target),
+        space=search_space(spec),
+        defaults=defaults(spec),
+        optimizer=spec.optimizer.name,
+        schedule=spec.schedule.policy,
+        strategy=spec.strategy,
+        seed=spec.seed,
+        trials=spec.trials,
+        item_level=spec.item_level,
+        report_s=max(REPORT_S, REPORT_SHARE * spec.budget_s),
+    )
+
+
+def threads(spec: ExperimentSpec) -> int:
+    """Torch's threads in one trial: one trial per core beats one trial on all cores (design 9)."""
+    return max(1, round(spec.resources.cpus_per_trial))

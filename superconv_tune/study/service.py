@@ -1,0 +1,293 @@
+"""One search from the command to its findings: everything that the command line does not do itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from superconv_tune.cluster.driver import Resources, cluster, run
+from superconv_tune.cluster.worker import Setting
+from superconv_tune.core.codec import decode
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.events import Opened, Resumed
+from superconv_tune.core.study import Study
+from superconv_tune.core.verdict import Target
+from superconv_tune.journal.journal import Journal
+from superconv_tune.planner.cost import CostModel
+from superconv_tune.planner.divide import divide
+from superconv_tune.planner.policy import Policy
+from superconv_tune.problems.payload import DataCard
+from superconv_tune.proposer.proposer import Proposer
+from superconv_tune.reporting.console import LiveView
+from superconv_tune.reporting.findings import Findings
+from superconv_tune.reporting.outputs import write_outputs
+from superconv_tune.reporting.sentences import plan_words, summary
+from superconv_tune.spec.fields import to_seconds
+from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.study.conclude import findings_of, proposer_of
+from superconv_tune.study.conductor import StudyConductor, phase
+from superconv_tune.study.environment import describe
+from superconv_tune.study.logs import search_log
+from superconv_tune.study.places import Places, places
+from superconv_tune.study.question import Question, ready, threads
+from superconv_tune.tracking.client import TrackingError
+from superconv_tune.tracking.study_run import StudyHandle, check, close_study, open_study, reopen_study
+from superconv_tune.tracking.worker import recover
+
+logger = logging.getLogger(__name__)
+
+START_S = 15.0  # imports, preflight and Ray's start, for a plan that is made without them
+
+
+@dataclass(frozen=True)
+class Call:
+    """How the command was called.
+
+    Attributes:
+        started_at: Unix time of the command.
+        address: of a Ray cluster; None starts a local one and ends it again.
+        console: where progress and summary go.
+    """
+
+    started_at: float
+    address: str | None = None
+    console: Console = Console(soft_wrap=True, highlight=False)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a search ended: its verdict's word, if a target was asked, and whether the user cut it short."""
+
+    verdict: str | None
+    interrupted: bool
+
+
+def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
+    """A new search, from preflight to summary.
+
+    Raises:
+        UserError: if the name is taken, or anything of the user's does not work; nothing was started then.
+    """
+    name = name or f"{spec.name}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(call.started_at))}"
+    where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(where.storage))
+        if journal.exists(name):
+            raise UserError(f"--name: a study {name!r} exists. Choose another name, or go on with --resume {name}.")
+        check(where.tracking_uri)
+        question = ready(spec)
+        stack.enter_context(search_log(where.folder))
+        workers = stack.enter_context(cluster(call.address, _resources(spec)))
+        handle = open_study(
+            where.tracking_uri, where.artifact_root, spec.name, name, _params(spec), {"phase": "search"}
+        )
+        opened = Opened(
+            name=name,
+            started_at=call.started_at,
+            deadline=call.started_at + spec.budget_s,
+            workers=workers,
+            spec=spec.model_dump(mode="json"),
+            environment=describe(question.card),
+            measured=question.measured,
+            mlflow={
+                "tracking_uri": handle.tracking_uri,
+                "experiment_id": handle.experiment_id,
+                "run_id": handle.run_id,
+            },
+        )
+        journal.append(name, opened)
+        return _conduct(Study(opened), question, where, journal, call.console)
+
+
+def resume(name: str, output: str, storage: str | None, budget: str | None, call: Call) -> Ended:
+    """Go on with a study from its journal, inside its deadline; ``budget`` such as ``+20m`` moves that.
+
+    Raises:
+        UserError: if there is no such study, it has ended, its time is over, or its data changed.
+    """
+    more_s = _added(budget)
+    where = places(Path(output), name, storage, tracking_uri=None)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(where.storage))
+        study = replayed(journal, name)
+        _refuse_ended(study, more_s)
+        check(study.opened.mlflow["tracking_uri"])
+        question = ready(ExperimentSpec.model_validate(study.opened.spec))
+        _refuse_other_data(study, question.card)
+        stack.enter_context(search_log(where.folder))
+        workers = stack.enter_context(cluster(call.address, _resources(question.spec)))
+        reopen_study(StudyHandle(**study.opened.mlflow))
+        event = Resumed(time.time(), study.deadline + more_s, workers)
+        journal.append(name, event)
+        study.apply(event)
+        return _conduct(study, question, where, journal, call.console)
+
+
+def planned(spec: ExperimentSpec) -> str:
+    """What a search with this spec would do with its time, in lines; nothing is trained but the preflight's steps.
+
+    Raises:
+        UserError: if anything of the user's does not work.
+    """
+    question = ready(spec)
+    workers = _resources(spec).workers or max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial))
+    opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
+    left_s = max(0.0, spec.budget_s - START_S - question.policy.report_s)
+    plan = divide(question.policy, CostModel.of(Study(opened)), workers, left_s)
+    return plan_words(plan, question.policy.space, workers, spec.budget_s)
+
+
+def replayed(journal: Journal, name: str) -> Study:
+    """The state of a study.
+
+    Raises:
+        UserError: if the journal does not know it.
+    """
+    if not journal.exists(name):
+        known = ", ".join(journal.names()[:5]) or "none"
+        raise UserError(f"There is no study {name!r} here. Known, newest first: {known}. --output names their folder.")
+    return Study.replay(journal.events(name))
+
+
+def _conduct(study: Study, question: Question, where: Places, journal: Journal, console: Console) -> Ended:
+    """Run what is left of a study, then write its files; an interruption ends the first part, never the second."""
+    policy, handle = question.policy, StudyHandle(**study.opened.mlflow)
+    proposer = proposer_of(study, policy, where.storage)
+    with LiveView(console, time.time, _asked(study, policy.target), policy.target) as view:
+        conductor = StudyConductor(
+            study, policy, journal, proposer, time.time, lambda: view.update(study, phase(study))
+        )
+        proposer.reconcile(study)
+        conductor.take_over()
+        with _signals(conductor):
+            setting = Setting(question.payload, handle, str(where.spill_dir), threads(question.spec))
+            run(conductor, setting, _resources(question.spec), study.workers)
+        conductor.close()
+        view.update(study, "report")
+        findings = _publish(study, policy, proposer, where)
+    console.print(summary(findings, where.folder, _mlflow_hint(handle)), markup=False)
+    return Ended(findings.verdict.word, conductor.interrupted)
+
+
+def _publish(study: Study, policy: Policy, proposer: Proposer, where: Places) -> Findings:
+    """Write the files, then bring them and what the workers could not send to MLflow; only the files must not fail."""
+    findings = findings_of(study, policy, proposer, time.time())
+    files = write_outputs(findings, where.folder)
+    handle = StudyHandle(**study.opened.mlflow)
+    left = recover(handle, where.spill_dir)
+    if left:
+        logger.warning("%d trials could not be sent to MLflow; they stay in %s.", left, where.spill_dir)
+    interrupted = study.closed is not None and study.closed.reason == "interrupted"
+    try:
+        close_study(
+            handle,
+            status="KILLED" if interrupted else "FINISHED",
+            tags={"verdict": str(findings.verdict.word), "target": str(policy.target.value), "phase": "done"},
+            metrics=_numbers(findings),
+            artifacts=files,
+        )
+    except TrackingError as error:
+        logger.warning("The parent run was not ended: %s", error)
+    return findings
+
+
+def _numbers(findings: Findings) -> dict[str, float]:
+    numbers = {"used_s": findings.used_s, "training_share": findings.training_share}
+    if findings.verdict.probability is not None:
+        numbers["probability"] = findings.verdict.probability
+    if findings.verdict.estimate is not None:
+        estimate = findings.verdict.estimate
+        numbers |= {"estimate": estimate.value, "estimate_low": estimate.low, "estimate_high": estimate.high}
+    return numbers
+
+
+@contextmanager
+def _signals(conductor: StudyConductor) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the search and go on to the report; a second Ctrl-C ends the program."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        conductor.interrupt()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _added(budget: str | None) -> float:
+    if budget is None:
+        return 0.0
+    if not budget.startswith("+"):
+        raise UserError(f"--budget: with --resume it adds time to the deadline, but got {budget!r}. Write +{budget}.")
+    try:
+        return to_seconds(budget[1:])
+    except ValueError as error:
+        raise UserError(f"--budget: {error}.") from error
+
+
+def _refuse_ended(study: Study, more_s: float) -> None:
+    name = study.opened.name
+    if study.closed is not None and study.closed.reason != "interrupted" and not more_s:
+        raise UserError(
+            f"--resume: {name!r} has ended ({study.closed.reason}). Render it with `python -m superconv_tune.report "
+            f"{name}`, or go on with --resume {name} --budget +20m."
+        )
+    late_s = time.time() - study.deadline - more_s
+    if late_s >= 0.0:
+        raise UserError(f"--resume: the deadline of {name!r} passed {late_s:.0f} s ago. Add time: --budget +20m.")
+
+
+def _refuse_other_data(study: Study, card: DataCard) -> None:
+    before: DataCard = decode(DataCard, study.opened.environment["data"])
+    if (before.fingerprint, before.split_digest) != (card.fingerprint, card.split_digest):
+        raise UserError(
+            f"--resume: the data of {study.opened.name!r} have changed since it began (fingerprint "
+            f"{before.fingerprint[:12]}, now {card.fingerprint[:12]}). Start a new search on the new data."
+        )
+
+
+def _resources(spec: ExperimentSpec) -> Resources:
+    wanted = spec.resources
+    workers = wanted.workers if isinstance(wanted.workers, int) else None
+    return Resources(wanted.cpus_per_trial, wanted.gpus_per_trial, workers)
+
+
+def _params(spec: ExperimentSpec) -> dict[str, object]:
+    shown = (
+        "data",
+        "task",
+        "model",
+        "optimizer",
+        "schedule",
+        "metric",
+        "target",
+        "budget",
+        "strategy",
+        "sampler",
+        "seed",
+    )
+    values = spec.model_dump(mode="json")
+    return {key: values[key] for key in shown if values[key] is not None}
+
+
+def _asked(study: Study, target: Target) -> str:
+    goal = "how far can one get" if target.value is None else f"is {target.metric} {target.value:g} within reach"
+    return f"{study.opened.name}: {goal}? {study.workers} trials at once"
+
+
+def _mlflow_hint(handle: StudyHandle) -> str:
+    if handle.tracking_uri.startswith("sqlite:"):
+        return f"mlflow ui --backend-store-uri {handle.tracking_uri}"
+    return handle.tracking_uri

@@ -1,0 +1,168 @@
+"""A whole hour in memory: deadlines, promotion, retries, replay, and what the hour is spent on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from superconv_tune.core.events import Closed, Requested
+from superconv_tune.core.study import Study
+from superconv_tune.core.trial import Status, TrialRequest
+from superconv_tune.planner.ask import Ask, Signal
+from superconv_tune.planner.decide import decide
+from superconv_tune.planner.evidence import confirmed, verdict_of
+from superconv_tune.planner.policy import Policy
+from tests.simulated import PlanningConductor, SimulatedCluster, World, opened, policy
+
+
+def hour(
+    world: World, budget_s: float = 600.0, workers: int = 2, how: Policy | None = None
+) -> tuple[PlanningConductor, SimulatedCluster]:
+    """A search from half a minute after the command to its end."""
+    start = opened(budget_s, workers, world.step_s)
+    cluster = SimulatedCluster(world, workers, start.started_at + 30.0)
+    conductor = PlanningConductor(Study(start), how or policy(), cluster.clock)
+    cluster.run(conductor)
+    return conductor, cluster
+
+
+def test_a_reachable_target_is_demonstrated() -> None:
+    conductor, _ = hour(World(), how=policy(0.85))
+    assert verdict_of(conductor.study, conductor.policy).word == "demonstrated"
+
+
+def test_an_unreachable_target_is_not_called_feasible() -> None:
+    conductor, _ = hour(World(), how=policy(0.995))
+    assert verdict_of(conductor.study, conductor.policy).word in ("undecided", "infeasible")
+
+
+def test_a_decided_search_stops_early() -> None:
+    conductor, cluster = hour(World(), budget_s=3600.0, how=policy(0.7))
+    assert verdict_of(conductor.study, conductor.policy).word == "demonstrated"
+    assert cluster.now < conductor.study.deadline - 60.0
+
+
+@pytest.mark.parametrize("strategy", ["ladder", "free"])
+def test_the_top_rung_is_the_confirmations_length(strategy: str) -> None:
+    conductor, _ = hour(World(), how=policy(None, strategy=strategy))
+    plan = conductor.study.plan
+    assert plan is not None
+    searched = [request.params.cycle_epochs for request, _ in conductor.study.trials("search")]
+    (fresh,) = {request.params.cycle_epochs for request, _ in conductor.study.trials("confirm")}
+    assert len(set(searched)) >= 2
+    if strategy == "ladder":
+        assert fresh == max(searched) == plan.rungs[-1].epochs
+    else:
+        assert fresh in searched
+        assert len(set(searched)) > 4
+
+
+def test_confirmation_is_one_frozen_recipe_on_fresh_seeds() -> None:
+    conductor, _ = hour(World(), how=policy(None))
+    trials = confirmed(conductor.study)
+    assert len(trials) >= 3
+    assert len({(request.params, request.pick_lr) for request, _ in trials}) == 1
+    seeds = [request.seed for request in conductor.study.requests.values()]
+    assert len(set(seeds)) == len(seeds)
+
+
+@pytest.mark.parametrize("best_lr", [0.002, 0.1, 5.0])
+def test_probes_widen_until_the_best_learning_rate_is_inside(best_lr: float) -> None:
+    """The range test of this world is 64 times too low; the probes have to climb out."""
+    world = World(best_lr=best_lr)
+    plain = world.run
+
+    def misled(request: TrialRequest, now: float):  # type: ignore[no-untyped-def]
+        outcome, took = plain(request, now)
+        return outcome, took
+
+    world.run = misled  # type: ignore[method-assign]
+    conductor, _ = hour(world, how=policy(None))
+    recipe = confirmed(conductor.study)[0][0]
+    assert recipe.pick_lr is not None
+    wanted = best_lr * recipe.params.cycle_epochs**world.exponent
+    assert abs(np.log2(recipe.pick_lr / wanted)) < 1.5
+
+
+def test_at_least_half_of_the_worker_seconds_go_to_the_longest_cycles() -> None:
+    conductor, cluster = hour(World(step_s=0.03), budget_s=600.0, how=policy(None))
+    plan = conductor.study.plan
+    assert plan is not None
+    top = [o.wall_s for r, o in conductor.study.trials("search", "confirm") if r.params.cycle_epochs == plan.rungs[-1].epochs]
+    assert sum(top) >= 0.5 * cluster.busy_s
+
+
+def test_workers_are_busy() -> None:
+    conductor, cluster = hour(World(step_s=0.03), budget_s=600.0, how=policy(None))
+    assert cluster.busy_s >= 0.8 * 2 * (cluster.now - conductor.study.opened.started_at - 30.0)
+
+
+def test_a_replayed_prefix_decides_the_same() -> None:
+    conductor, cluster = hour(World(), how=policy(None))
+    requested = [index for index, event in enumerate(conductor.events) if isinstance(event, Requested)]
+    for index in requested[::5]:
+        event = conductor.events[index]
+        assert isinstance(event, Requested)
+        decision = decide(Study.replay(conductor.events[:index]), conductor.policy, event.at)
+        assert isinstance(decision, Ask)
+        assert decision.request.trial_id == event.request.trial_id
+        assert decision.request.seed == event.request.seed
+
+
+def test_a_closed_study_asks_for_nothing() -> None:
+    conductor, cluster = hour(World(), how=policy(None))
+    conductor.record(Closed(cluster.now, "interrupted"))
+    assert decide(conductor.study, conductor.policy, cluster.now) is Signal.DONE
+
+
+def test_a_lost_trial_is_asked_for_again_and_no_more_than_three_times() -> None:
+    def fate(request: TrialRequest) -> Status:
+        return "preempted" if request.trial_id.startswith("0004") else "finished"
+
+    conductor, _ = hour(World(fate=fate), how=policy(None))
+    attempts = [e.request.attempt for e in conductor.events if isinstance(e, Requested) and e.request.trial_id[:4] == "0004"]
+    assert attempts == [1, 2, 3]
+
+
+def test_nothing_that_finishes_is_undecided_and_ends() -> None:
+    conductor, _ = hour(World(fate=lambda _: "code_error"), how=policy(0.8))
+    assert verdict_of(conductor.study, conductor.policy).word == "undecided"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    budget_s=st.floats(60.0, 3600.0),
+    workers=st.integers(1, 9),
+    step_s=st.floats(0.001, 0.2),
+    slow=st.floats(0.5, 4.0),
+    strategy=st.sampled_from(["ladder", "free"]),
+)
+def test_whatever_fails_the_deadline_is_kept(
+    seed: int, budget_s: float, workers: int, step_s: float, slow: float, strategy: str
+) -> None:
+    """Random faults, and machines up to four times slower than the preflight measured."""
+
+    def fate(request: TrialRequest) -> Status:
+        draw = np.random.default_rng([seed, request.seed]).random()
+        fates: list[Status] = ["preempted", "code_error", "nan", "oom"]
+        return fates[int(draw * 40)] if draw < 0.1 else "finished"
+
+    def pace(request: TrialRequest) -> float:
+        return float(slow * np.random.default_rng([request.seed, seed]).uniform(0.8, 1.6))
+
+    conductor, cluster = hour(
+        World(step_s=step_s, slow=pace, fate=fate), budget_s, workers, policy(0.9, seed=seed, strategy=strategy)
+    )
+    assert cluster.now <= conductor.study.deadline
+    assert not conductor.study.running()
+    assert verdict_of(conductor.study, conductor.policy).word is not None
+
+
+@pytest.mark.timeout(20)
+def test_an_hour_on_64_workers_takes_seconds() -> None:
+    conductor, _ = hour(World(step_s=0.02), budget_s=3600.0, workers=64, how=policy(0.99))
+    assert len(conductor.study.requests) > 100
+    assert verdict_of(conductor.study, conductor.policy).word is not None

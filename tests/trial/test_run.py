@@ -1,0 +1,448 @@
+from __future__ import annotations
+
+import logging
+import math
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from superconv_tune.core.codec import decode, encode
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.schedule import SchedulePlan, build
+from superconv_tune.core.statistics import unpack
+from superconv_tune.core.trial import Hyperparameters, Status, TrialOutcome, TrialRequest
+from superconv_tune.problems.problem import Batch, Metric, Problem
+from superconv_tune.trial.run import run
+from superconv_tune.trial.tracker import Tracker
+from superconv_tune.trial.trackers import NullTracker
+from tests.fakes import (
+    ACCURACY,
+    FakeClock,
+    HookedSource,
+    MemoryTracker,
+    TensorPart,
+    TensorSource,
+    toy_model,
+    toy_problem,
+)
+
+EPOCH = 15  # steps: 480 items in batches of 32
+PARAMS = Hyperparameters(cycle_epochs=8.0, batch_size=32)
+RAMP = (1e-3, 10.0)
+
+
+def ask(**changes: Any) -> TrialRequest:
+    request = TrialRequest(
+        "trial-1", 1, "search", PARAMS, seed=7, schedule="one_cycle", rung=0, deadline=math.inf, pick_lr=0.1
+    )
+    return replace(request, **changes)
+
+
+def go(
+    request: TrialRequest,
+    problem: Problem | None = None,
+    tracker: Tracker | None = None,
+    clock: Callable[[], float] | None = None,
+) -> TrialOutcome:
+    return run(request, problem or toy_problem(), tracker or MemoryTracker(), clock or FakeClock())
+
+
+def ticking(problem: Problem, clock: FakeClock, step_s: Callable[[int], float]) -> Problem:
+    source = problem.train
+    assert isinstance(source, TensorSource)
+    return replace(problem, train=HookedSource(source, lambda step: clock.advance(step_s(step))))
+
+
+# One cycle
+
+
+def test_a_search_trains_one_whole_cycle_and_reports_validation() -> None:
+    tracker, problem = MemoryTracker(), toy_problem()
+    outcome = go(ask(), problem, tracker)
+    assert (outcome.status, outcome.reason) == ("finished", "")
+    assert outcome.validation is not None
+    assert outcome.validation > 0.85
+    assert outcome.objective == outcome.validation
+    assert outcome.validation_loss is not None
+    assert 0.0 < outcome.validation_loss < 0.6
+    assert (outcome.steps, outcome.epochs, outcome.shortened) == (8 * EPOCH, 8.0, False)
+    assert outcome.max_lr == 0.1
+    assert (outcome.test, outcome.test_correct, outcome.range_test) == (None, None, None)
+    assert isinstance(problem.test, TensorPart)
+    assert problem.test.reads == []
+
+
+def test_the_recorded_cycle_is_the_schedule_step_by_step() -> None:
+    tracker = MemoryTracker()
+    go(ask(), tracker=tracker)
+    curve = tracker.curve("cycle")
+    plan = SchedulePlan("one_cycle", 120, 0.1, base_momentum=0.85, max_momentum=PARAMS.max_momentum, weight_decay=5e-4)
+    expected = [build(plan)(step / 119) for step in range(120)]
+    np.testing.assert_array_equal(curve.step, np.arange(120))
+    np.testing.assert_array_equal(curve.lr, [knobs.lr for knobs in expected])
+    np.testing.assert_array_equal(curve.momentum, [knobs.momentum for knobs in expected])
+
+
+def test_the_tracker_sees_the_request_every_block_and_the_outcome() -> None:
+    tracker = MemoryTracker()
+    outcome = go(ask(ramp=RAMP, ramp_steps=100), tracker=tracker)
+    assert tracker.requests == [ask(ramp=RAMP, ramp_steps=100)]
+    assert tracker.outcomes == [outcome]
+    assert outcome.mlflow_run_id == "run-1"
+    phases = [phase for phase, _ in tracker.blocks]
+    assert phases == sorted(phases, reverse=True)  # range_test, then cycle
+    assert outcome.steps == len(tracker.curve("cycle"))
+
+
+def test_long_curves_travel_thinned_and_the_tracker_gets_them_whole() -> None:
+    tracker = MemoryTracker()
+    outcome = go(ask(params=replace(PARAMS, cycle_epochs=20.0)), tracker=tracker)
+    assert len(tracker.curve("cycle")) == 20 * EPOCH
+    assert outcome.cycle_curve is not None
+    assert len(outcome.cycle_curve) <= 200
+
+
+def test_an_outcome_survives_the_journal() -> None:
+    outcome = go(ask(kind="confirm"))
+    assert decode(TrialOutcome, encode(outcome)) == outcome
+
+
+def test_a_part_of_an_epoch_is_at_least_one_step() -> None:
+    assert go(ask(params=replace(PARAMS, cycle_epochs=0.5))).steps == round(0.5 * EPOCH)
+    tiny = go(ask(params=replace(PARAMS, cycle_epochs=1e-4)))
+    assert (tiny.status, tiny.steps) == ("finished", 1)
+
+
+# Seeds
+
+
+def test_the_same_request_gives_the_same_trial_bit_for_bit() -> None:
+    request = ask(kind="confirm", ramp=None)
+    assert go(request) == go(request)
+    ramped = ask(ramp=RAMP, ramp_steps=120)
+    assert go(ramped) == go(ramped)
+
+
+def test_another_seed_is_another_trial() -> None:
+    assert go(ask()).cycle_curve != go(ask(seed=8)).cycle_curve
+
+
+def test_a_ramp_before_the_cycle_leaves_no_trace_in_it() -> None:
+    """Claim 2 of the science notes: the same trial with and without a preceding range test."""
+    with_ramp = go(ask(ramp=RAMP, ramp_steps=120, pick_lr=1e-2))
+    without = go(ask(pick_lr=with_ramp.max_lr, params=PARAMS))
+    assert with_ramp.range_curve is not None
+    assert with_ramp.cycle_curve == without.cycle_curve
+    assert with_ramp.validation_loss == without.validation_loss
+
+
+def test_the_caller_s_random_state_is_untouched_and_without_influence() -> None:
+    torch.manual_seed(1)
+    random.seed(1)
+    before = torch.get_rng_state(), random.getstate()
+    first = go(ask())
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    torch.manual_seed(2)
+    assert go(ask()) == first
+
+
+# Range test
+
+
+def test_a_range_test_runs_two_ramps_as_one_series_and_no_cycle() -> None:
+    tracker = MemoryTracker()
+    outcome = go(ask(kind="range_test", ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
+    assert (outcome.status, outcome.reason) == ("finished", "")
+    assert outcome.range_test is not None
+    assert 1e-2 < outcome.range_test.lr_at_minimum < 10.0
+    assert outcome.objective == 0.25
+    assert (outcome.cycle_curve, outcome.max_lr, outcome.steps) == (None, None, 0)
+    curve = tracker.curve("range_test")
+    np.testing.assert_array_equal(curve.step, np.arange(len(curve)))
+    falls = np.flatnonzero(np.diff(curve.lr) < 0)  # where the fine ramp begins
+    assert len(falls) == 1
+    coarse, fine = curve.lr[: falls[0] + 1], curve.lr[falls[0] + 1 :]
+    decades = np.log10(coarse[-1] / coarse[0])
+    assert (len(coarse) - 1) / decades == pytest.approx(15, rel=0.05)
+    assert (len(fine) - 1) / np.log10(fine[-1] / fine[0]) == pytest.approx(60, rel=0.05)
+    assert set(curve.momentum) == {PARAMS.base_momentum}
+
+
+def test_the_steps_of_the_fine_ramp_can_be_asked_for() -> None:
+    tracker = MemoryTracker()
+    go(ask(kind="range_test", ramp=(1e-5, 10.0), ramp_steps=300), tracker=tracker)
+    curve = tracker.curve("range_test")
+    fine = curve.lr[np.flatnonzero(np.diff(curve.lr) < 0)[0] + 1 :]
+    assert (len(fine) - 1) / np.log10(fine[-1] / fine[0]) == pytest.approx(100, rel=0.05)
+
+
+def test_a_ramp_that_says_nothing_is_no_lr_with_its_reason() -> None:
+    outcome = go(ask(kind="range_test", ramp=(1e-9, 1e-8)))
+    assert outcome.status == "no_lr"
+    assert outcome.reason
+    assert outcome.range_test is not None
+    assert outcome.range_test.refusal == outcome.reason
+    assert outcome.objective == 0.25
+
+
+def test_a_trial_s_own_ramp_caps_a_peak_beyond_its_edge() -> None:
+    outcome = go(ask(ramp=(1e-3, 1e3), ramp_steps=360, pick_lr=1e3))
+    assert outcome.range_test is not None
+    assert outcome.max_lr == outcome.range_test.edge / 1.5
+
+
+def test_a_ramp_leaves_a_peak_below_its_edge_alone_and_the_multiplier_counts() -> None:
+    outcome = go(ask(ramp=RAMP, ramp_steps=200, pick_lr=1e-2, params=replace(PARAMS, lr_multiplier=1.5)))
+    assert outcome.max_lr == pytest.approx(1.5e-2)
+
+
+def test_a_ramp_without_an_edge_caps_nothing() -> None:
+    outcome = go(ask(ramp=(1e-6, 1e-4), ramp_steps=60, pick_lr=0.1))
+    assert outcome.max_lr == 0.1
+    assert outcome.status == "finished"
+
+
+# Confirmation
+
+
+def test_a_confirmation_runs_no_ramp_and_reads_the_test_part_once() -> None:
+    problem = toy_problem()
+    outcome = go(ask(kind="confirm", ramp=RAMP, ramp_steps=100), problem)
+    assert outcome.range_curve is None
+    assert isinstance(problem.test, TensorPart)
+    assert len(problem.test.reads) == 1
+    assert outcome.test_items == 200
+    assert outcome.test_correct is not None
+    assert outcome.test == unpack(outcome.test_correct, 200).mean()
+    assert outcome.objective == outcome.validation
+
+
+def test_a_metric_that_is_no_mean_over_items_has_no_bits() -> None:
+    problem = replace(toy_problem(), metric=replace(ACCURACY, correct=None))
+    outcome = go(ask(kind="confirm"), problem)
+    assert outcome.test is not None
+    assert (outcome.test_correct, outcome.test_items) == (None, 0)
+
+
+# Deadline
+
+
+def test_a_late_cycle_shortens_its_anneal_and_still_reaches_the_floor() -> None:
+    clock, tracker = FakeClock(), MemoryTracker()
+    problem = ticking(toy_problem(), clock, lambda _: 0.2)
+    deadline = clock.now + 15.0  # of the 24 that the steps alone would take
+    outcome = go(ask(deadline=deadline), problem, tracker, clock)
+    assert outcome.status == "finished"
+    assert outcome.shortened
+    assert 45 < outcome.steps < 75
+    assert clock.now <= deadline
+    assert tracker.curve("cycle").lr[-1] == pytest.approx(0.1 / 25 / 1e4, rel=1e-6)
+    assert outcome.epochs == pytest.approx(outcome.steps / EPOCH)
+    assert outcome.validation is not None
+    assert outcome.validation > 0.8
+
+
+def test_a_cycle_in_time_is_the_same_whatever_the_clock_says() -> None:
+    clock = FakeClock()
+    problem = ticking(toy_problem(), clock, lambda step: 0.1 + 0.3 * (step % 7 == 0))
+    timed = go(ask(deadline=clock.now + 1000.0), problem, clock=clock)
+    assert not timed.shortened
+    assert timed.validation_loss == go(ask()).validation_loss
+
+
+@pytest.mark.parametrize("kind", ["search", "confirm", "range_test"])
+def test_a_trial_that_comes_too_late_does_nothing(kind: Any) -> None:
+    clock = FakeClock()
+    outcome = go(ask(kind=kind, ramp=RAMP, ramp_steps=50, deadline=clock.now), clock=clock)
+    assert (outcome.status, outcome.objective, outcome.steps) == ("deadline", 0.25, 0)
+    assert "deadline" in outcome.reason
+
+
+def test_a_cycle_of_which_almost_nothing_fits_is_given_up_early() -> None:
+    clock = FakeClock()
+    problem = ticking(toy_problem(), clock, lambda _: 10.0)
+    params = replace(PARAMS, cycle_epochs=80.0)
+    outcome = go(ask(params=params, deadline=clock.now + 600.0), problem, clock=clock)
+    assert (outcome.status, outcome.validation) == ("deadline", None)
+    assert outcome.steps <= 60
+    assert clock.now <= 1_000_000.0 + 610.0
+
+
+def test_a_stall_that_eats_the_time_ends_the_cycle_without_a_value() -> None:
+    clock = FakeClock()
+    problem = ticking(toy_problem(), clock, lambda step: 500.0 if step == 60 else 0.1)
+    outcome = go(ask(deadline=clock.now + 60.0), problem, clock=clock)
+    assert (outcome.status, outcome.validation, outcome.steps) == ("deadline", None, 61)
+
+
+def test_the_deadline_ends_a_ramp_too() -> None:
+    clock = FakeClock()
+    problem = ticking(toy_problem(), clock, lambda _: 1.0)
+    outcome = go(ask(kind="range_test", ramp=(1e-5, 10.0), deadline=clock.now + 20.0), problem, clock=clock)
+    assert outcome.status == "deadline"
+    assert clock.now <= 1_000_020.0
+
+
+def test_seconds_are_told_apart() -> None:
+    clock = FakeClock()
+    problem = ticking(toy_problem(), clock, lambda _: 0.5)
+    part = problem.validation
+    assert isinstance(part, TensorPart)
+    metric = replace(ACCURACY, compute=lambda o, t: clock.advance(3.0) or ACCURACY.compute(o, t))  # type: ignore[func-returns-value]
+    outcome = go(ask(ramp=(1e-6, 1e-4), ramp_steps=40), replace(problem, metric=metric), clock=clock)
+    assert (outcome.range_test_s, outcome.train_s, outcome.eval_s) == (20.0, 60.0, 3.0)
+    assert outcome.wall_s == 83.0
+
+
+def test_the_node_is_named() -> None:
+    assert go(ask(params=replace(PARAMS, cycle_epochs=0.1))).node
+    named = run(ask(params=replace(PARAMS, cycle_epochs=0.1)), toy_problem(), NullTracker(), FakeClock(), "gpu-7")
+    assert named.node == "gpu-7"
+
+
+# Failures
+
+
+def test_a_learning_rate_far_too_high_diverges() -> None:
+    params = replace(PARAMS, cycle_epochs=20.0)
+    make = lambda: nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 4))  # noqa: E731
+    outcome = go(ask(pick_lr=1e4, params=params), replace(toy_problem(), make_model=make))
+    assert outcome.status == "diverged"
+    assert outcome.steps < 300
+    assert (outcome.objective, outcome.validation) == (0.25, None)
+    assert outcome.cycle_curve is not None
+
+
+def test_a_number_missing_in_the_data_is_nan() -> None:
+    problem = toy_problem()
+    source = problem.train
+    assert isinstance(source, TensorSource)
+    inputs = source.inputs.clone()
+    inputs[0, 0] = math.nan
+    outcome = go(ask(), replace(problem, train=TensorSource(inputs, source.targets)))
+    assert (outcome.status, outcome.objective) == ("nan", 0.25)
+
+
+def test_a_metric_that_is_not_finite_is_nan_and_the_objective_stays_finite() -> None:
+    undefined = Metric("auc", "max", 0.0, 1.0, lambda outputs, targets: math.nan)
+    outcome = go(ask(), replace(toy_problem(), metric=undefined))
+    assert (outcome.status, outcome.objective, outcome.validation) == ("nan", 0.25, None)
+    assert "auc of the validation part" in outcome.reason
+
+
+def broken_loss(outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    raise TypeError("a loss by a beginner")
+
+
+def broken_model() -> nn.Module:
+    return nn.Linear(3, 4)
+
+
+def hungry_loss(outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    return outputs.sum() + torch.empty(2**58).sum()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"loss": broken_loss}, "code_error", "TypeError: a loss by a beginner"),
+        ({"make_model": broken_model}, "code_error", "RuntimeError: mat1 and mat2"),
+        ({"loss": hungry_loss}, "oom", "memory"),
+        ({"metric": replace(ACCURACY, compute=lambda o, t: 1 / 0)}, "code_error", "ZeroDivisionError"),
+    ],
+)
+def test_failures_come_back_as_outcomes(change: dict[str, Any], status: Status, words: str) -> None:
+    tracker = MemoryTracker()
+    outcome = go(ask(ramp=None), replace(toy_problem(), **change), tracker)
+    assert (outcome.status, outcome.objective) == (status, 0.25)
+    assert words in outcome.reason
+    assert "\n" not in outcome.reason
+    assert tracker.outcomes == [outcome]
+
+
+def test_a_disk_that_fails_mid_cycle_is_a_data_error_and_keeps_the_curve_so_far() -> None:
+    problem = toy_problem()
+    source = problem.train
+    assert isinstance(source, TensorSource)
+
+    def fail(step: int) -> None:
+        if step == 50:
+            raise OSError("disk gone")
+
+    tracker = MemoryTracker()
+    outcome = go(ask(), replace(problem, train=HookedSource(source, fail)), tracker)
+    assert outcome.status == "data_error"
+    assert "OSError: disk gone" in outcome.reason
+    assert "test_run.py:" in outcome.reason
+    assert outcome.steps == len(tracker.curve("cycle")) > 0
+    assert outcome.objective == 0.25
+
+
+class BrokenPart(TensorPart):
+    def batches(self) -> Iterator[Batch]:
+        raise OSError("validation gone")
+
+
+def test_a_validation_part_that_fails_is_a_data_error() -> None:
+    problem = toy_problem()
+    broken = BrokenPart(torch.zeros(5, 8), torch.zeros(5))
+    assert go(ask(), replace(problem, validation=broken)).status == "data_error"
+
+
+def test_an_unknown_schedule_is_reported_and_not_raised() -> None:
+    assert go(ask(schedule="no such policy")).status == "code_error"
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_interrupts_are_raised_and_the_random_state_comes_back(interrupt: type[BaseException]) -> None:
+    problem = toy_problem()
+    source = problem.train
+    assert isinstance(source, TensorSource)
+
+    def stop(step: int) -> None:
+        raise interrupt
+
+    before = torch.get_rng_state()
+    with pytest.raises(interrupt):
+        go(ask(), replace(problem, train=HookedSource(source, stop)))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+class FullDisk(MemoryTracker):
+    def record(self, phase: Any, block: Curve) -> None:
+        raise OSError("no space left")
+
+
+def test_a_tracker_that_fails_costs_the_record_and_not_the_trial(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        outcome = go(ask(), tracker=FullDisk())
+    assert outcome.validation_loss == go(ask()).validation_loss
+    assert "no space left" in caplog.text
+
+
+# Noise must not look like divergence
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("batch_size", [2, 8])
+def test_small_batches_and_smoothed_labels_finish(smoothing: float, batch_size: int) -> None:
+    params = Hyperparameters(cycle_epochs=2.0, batch_size=batch_size, label_smoothing=smoothing)
+    problem = toy_problem(items=240)
+    assert go(ask(params=params, pick_lr=0.03), problem).status == "finished"
+
+
+def test_labels_that_cannot_be_learned_still_finish() -> None:
+    problem = toy_problem()
+    source = problem.train
+    assert isinstance(source, TensorSource)
+    noise = torch.randint(4, source.targets.shape, generator=torch.Generator().manual_seed(0))
+    params = replace(PARAMS, batch_size=8, cycle_epochs=4.0)
+    outcome = go(ask(params=params), replace(problem, train=TensorSource(source.inputs, noise), make_model=toy_model))
+    assert outcome.status == "finished"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.trial.tracker import Phase
+from superconv_tune.trial.trackers import NullTracker, ShelteredTracker
+from tests.fakes import MemoryTracker
+
+REQUEST = TrialRequest("t", 1, "search", Hyperparameters(), 0, "one_cycle", 0, deadline=0.0)
+OUTCOME = TrialOutcome("t", 1, "finished", 0.5)
+
+
+class BrokenTracker(MemoryTracker):
+    """A store that is full."""
+
+    def start(self, request: TrialRequest) -> str | None:
+        super().start(request)
+        raise OSError("no space left")
+
+    def record(self, phase: Phase, block: Curve) -> None:
+        super().record(phase, block)
+        raise OSError("no space left")
+
+    def finish(self, outcome: TrialOutcome) -> None:
+        super().finish(outcome)
+        raise OSError("no space left")
+
+
+def test_a_broken_tracker_is_asked_once_warned_about_and_still_finished(caplog: pytest.LogCaptureFixture) -> None:
+    broken = BrokenTracker()
+    sheltered = ShelteredTracker(broken)
+    with caplog.at_level(logging.WARNING):
+        assert sheltered.start(REQUEST) is None
+        sheltered.record("cycle", Curve.empty())
+        sheltered.finish(OUTCOME)
+    assert (len(broken.requests), len(broken.blocks), len(broken.outcomes)) == (1, 0, 1)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert "no space left" in caplog.text
+
+
+def test_a_sound_tracker_gets_everything() -> None:
+    tracker = MemoryTracker()
+    sheltered = ShelteredTracker(tracker)
+    assert sheltered.start(REQUEST) == "run-1"
+    sheltered.record("cycle", Curve.empty())
+    sheltered.finish(OUTCOME)
+    assert (tracker.requests, tracker.outcomes) == ([REQUEST], [OUTCOME])
+    assert len(tracker.blocks) == 1
+
+
+def test_the_null_tracker_has_no_run() -> None:
+    tracker = NullTracker()
+    assert tracker.start(REQUEST) is None
+    tracker.record("cycle", Curve.empty())
+    tracker.finish(OUTCOME)
