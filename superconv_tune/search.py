@@ -92,8 +92,8 @@ def refuse_new_question(spec: Path | None, overrides: dict[str, str]) -> None:
     asked = sorted(set(overrides) - {"output", "storage"}) + ([str(spec)] if spec else [])
     if asked:
         raise UserError(
-            f"--resume goes on with the question as it was asked, but {', '.join(asked)} came too. Leave it out, or start "
-            f"a new search; only --budget +TIME, --address, --output and --storage go with --resume."
+            f"--resume goes on with the question as it was asked, but {', '.join(asked)} came too. Leave it out or "
+            f"start a new search; only --budget +TIME, --address, --output and --storage go with --resume."
         )
 
 

@@ -82,7 +82,7 @@ class World:
         if request.kind == "range_test":
             pick = self.best_lr * 2.0 ** rng.normal(0.0, 0.3)
             found = RangeTestResult(pick * 2, pick * 8, pick, pick / 5, "good", 0.0, 285)
-            took = 285 * self.step_s
+            took = min(285 * self.step_s, max(0.0, request.deadline - now))
             return TrialOutcome(request.trial_id, request.attempt, "finished", 0.1, range_test=found, wall_s=took), took
         return self._cycle(request, now, rng)
 

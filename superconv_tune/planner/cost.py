@@ -59,6 +59,10 @@ class CostModel:
         work = (self.steps(params) + ramp_steps) * self._step_s(params.batch_size) + self.eval_s
         return SLACK * self.correction * work + self.overhead_s
 
+    def ramp_s(self, params: Hyperparameters, steps: int) -> float:
+        """Predicted seconds of ramps with so many steps and nothing after them."""
+        return SLACK * self.correction * steps * self._step_s(params.batch_size) + self.overhead_s
+
     def ratio(self, trial: Trial) -> float | None:
         """Measured over predicted seconds of a whole cycle; None for a trial that tells nothing of speed."""
         request, outcome = trial

@@ -25,6 +25,7 @@ Decision = Ask | Plan | Signal
 RAMPS = 2  # replicates of the first range test, at least; more where there are more workers
 MOST_RAMPS = 3
 RAMP_STEPS = 180  # of a first fine ramp: three decades at 60 steps per decade (science 2.3)
+COARSE_STEPS = 105  # of the coarse ramp before it: seven decades at 15 steps per decade
 OWN_RAMP_SHARE = 0.1  # a trial's own ramp is at most this share of its cycle ...
 OWN_RAMP_STEPS = (40, 180)  # ... but long enough to be read, and never longer than a first one
 OWN_RAMP_REACH = 10.0  # it crosses the pooled minimum / and * this factor
@@ -89,7 +90,8 @@ class _Desk:
 
     def _range_test(self) -> Decision | None:
         wanted = min(MOST_RAMPS, max(RAMPS, self.study.workers))
-        if len(self._asked("range_test")) < wanted:
+        in_time = self.now + self._cost.ramp_s(self.policy.defaults, COARSE_STEPS + RAMP_STEPS) <= self._limit
+        if len(self._asked("range_test")) < wanted and in_time:
             return Ask(
                 replace(
                     self._request("range_test", -1, self.policy.defaults, self._limit),
@@ -244,15 +246,14 @@ class _Desk:
         return self.now + self._cost.seconds(params) <= limit
 
     def _later_s(self, plan: Plan, index: int) -> float:
-        """Seconds that the rungs above and the confirmation need."""
-        workers, correction = self.study.workers, self._cost
-        later = sum(
-            math.ceil(rung.width / workers)
-            * correction.seconds(replace(self.policy.defaults, cycle_epochs=rung.epochs))
-            for rung in plan.rungs[index + 1 :]
+        """Seconds that the rungs above and the confirmation need; a free rung takes what is left."""
+        parts = [(rung.width, rung.epochs) for rung in plan.rungs[index + 1 :] if not rung.free]
+        parts.append((plan.confirm_seeds, plan.rungs[-1].epochs))
+        return sum(
+            math.ceil(count / self.study.workers)
+            * self._cost.seconds(replace(self.policy.defaults, cycle_epochs=epochs))
+            for count, epochs in parts
         )
-        top = replace(self.policy.defaults, cycle_epochs=plan.rungs[-1].epochs)
-        return later + math.ceil(plan.confirm_seeds / workers) * correction.seconds(top)
 
     def _asked(self, kind: Kind, rung: int | None = None) -> list[TrialRequest]:
         requests = self.study.requests.values()

@@ -57,7 +57,7 @@ def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan
     widths = _cap(_widths(means, lengths, top_width, seeds), policy.trials, workers)
     rungs = tuple(RungPlan(epochs, width) for epochs, width in zip(lengths, widths, strict=True))
     if policy.strategy == "free":
-        rungs = _free(rungs)
+        rungs = _free(rungs, policy.trials)
     return Plan(rungs, seeds, tuple(means.trial_s(rung.epochs) for rung in rungs))
 
 
@@ -106,12 +106,10 @@ def _cap(widths: list[int], trials: int | None, workers: int) -> list[int]:
     return widths
 
 
-def _free(rungs: tuple[RungPlan, ...]) -> tuple[RungPlan, ...]:
-    """The lowest rung probes the learning rate; the sampler chooses the length of all other trials."""
-    width = sum(rung.width for rung in rungs)
-    if len(rungs) == 1:
-        return (replace(rungs[0], free=True),)
-    return (RungPlan(rungs[0].epochs, FIRST_GRID), RungPlan(rungs[-1].epochs, max(2, width - FIRST_GRID), free=True))
+def _free(rungs: tuple[RungPlan, ...], trials: int | None) -> tuple[RungPlan, ...]:
+    """The lowest rung probes the learning rate; then the sampler chooses lengths, for as long as there is time."""
+    width = max(1, (trials or WIDEST) - FIRST_GRID)
+    return (RungPlan(rungs[0].epochs, FIRST_GRID), RungPlan(rungs[-1].epochs, width, free=True))
 
 
 def _round(epochs: float) -> float:

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -60,7 +60,7 @@ class Call:
 
     started_at: float
     address: str | None = None
-    console: Console = Console(soft_wrap=True, highlight=False)
+    console: Console = field(default_factory=lambda: Console(soft_wrap=True, highlight=False))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,57 @@
+"""Changes of training images that keep their meaning, drawn per image, made per batch on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody uses
+from torch import Generator, Tensor
+
+SHIFT_SHARE = 8  # a shift of up to an eighth of the image, four pixels of 32 (He et al. 2016)
+CUTOUT_SHARE = 4  # a square of a quarter of the image (DeVries and Taylor 2017 use a half for 32 pixels; this is mild)
+
+
+def flip(images: Tensor, generator: Generator) -> Tensor:
+    """Left for right, every second image."""
+    chosen = torch.rand(len(images), device=images.device, generator=generator) < 0.5
+    return torch.where(chosen.view(-1, 1, 1, 1), images.flip(-1), images)
+
+
+def shift(images: Tensor, generator: Generator) -> Tensor:
+    """Up to an eighth of the image in both directions; what comes in is the mirrored border."""
+    height, width = images.shape[-2:]
+    reach = (max(1, height // SHIFT_SHARE), max(1, width // SHIFT_SHARE))
+    padded = F.pad(images, (reach[1], reach[1], reach[0], reach[0]), mode="reflect")
+    rows = _window(len(images), height, reach[0], images.device, generator)
+    columns = _window(len(images), width, reach[1], images.device, generator)
+    which = torch.arange(len(images), device=images.device).view(-1, 1, 1)
+    taken = padded.permute(0, 2, 3, 1)[which, rows.unsqueeze(2), columns.unsqueeze(1)]
+    return taken.permute(0, 3, 1, 2)
+
+
+def cutout(images: Tensor, generator: Generator) -> Tensor:
+    """A square of a quarter of the image, anywhere, set to 0, which is the mean of normalised images."""
+    height, width = images.shape[-2:]
+    inside = [
+        _near_centre(len(images), size, max(1, size // CUTOUT_SHARE), images.device, generator)
+        for size in (height, width)
+    ]
+    hole = inside[0].unsqueeze(2) & inside[1].unsqueeze(1)
+    return images.masked_fill(hole.unsqueeze(1), 0.0)
+
+
+AUGMENTATIONS: Mapping[str, Callable[[Tensor, Generator], Tensor]] = {"flip": flip, "shift": shift, "cutout": cutout}
+
+
+def _window(count: int, size: int, reach: int, device: torch.device, generator: Generator) -> Tensor:
+    """Indices [count, size] of a window that begins anywhere in 0 … 2 * reach."""
+    begin = torch.randint(2 * reach + 1, (count, 1), device=device, generator=generator)
+    return begin + torch.arange(size, device=device)
+
+
+def _near_centre(count: int, size: int, side: int, device: torch.device, generator: Generator) -> Tensor:
+    """Whether each of ``size`` positions lies in a stretch of ``side`` around a random centre; [count, size]."""
+    centre = torch.randint(size, (count, 1), device=device, generator=generator)
+    distance = torch.arange(size, device=device) - centre
+    return (distance >= -(side // 2)) & (distance < side - side // 2)

@@ -1,0 +1,162 @@
+"""Where batches come from: tensors that lie on the device, or the user's own DataLoader."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from superconv_tune.data.augment import AUGMENTATIONS
+from superconv_tune.data.normalise import Normaliser, normalised
+
+Batch = tuple[Tensor, Tensor]
+LoaderFactory = Callable[[int, int], Iterable[Batch]]  # batch size and seed to the batches of one epoch
+
+EVALUATION_BATCH = 1024
+AUGMENTATION_STREAM = 1  # keeps the seeds of augmentation apart from those of the permutations
+
+
+@dataclass(frozen=True)
+class ResidentSource:
+    """Training batches out of tensors on the device, by a permutation per epoch.
+
+    Batch k is a function of (batch size, seed, k): the permutation of epoch e is drawn from (seed, e) and the
+    augmentation of step k from (seed, k). So a run continues at any step without a state to keep. The last, incomplete
+    batch of an epoch is dropped; who is in it changes with the epoch.
+
+    Attributes:
+        inputs: [n, ...], as stored (uint8 or float32).
+        targets: [n, ...].
+        normaliser: of the training part; None leaves inputs as float32.
+        augmentations: names in `AUGMENTATIONS`, applied in order, for images only.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    normaliser: Normaliser | None = None
+    augmentations: Sequence[str] = ()
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches in the data; one of all examples where there are fewer than a batch."""
+        return max(1, len(self.inputs) // batch_size)
+
+    def stream(self, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
+        """Endless batches from step ``first_step`` on."""
+        device, steps = self.inputs.device, self.steps_per_epoch(batch_size)
+        scale = self.normaliser.on(device) if self.normaliser else None
+        step = first_step
+        while True:
+            order = _permutation(len(self.inputs), seed, step // steps).to(device)
+            for index in range(step % steps, steps):
+                rows = order[index * batch_size : (index + 1) * batch_size]
+                inputs = self.inputs[rows]
+                inputs = normalised(inputs, *scale) if scale else inputs.float()
+                yield self._augmented(inputs, seed, step), self.targets[rows]
+                step += 1
+
+    def _augmented(self, images: Tensor, seed: int, step: int) -> Tensor:
+        if not self.augmentations:
+            return images
+        generator = Generator(images.device).manual_seed(_seed(seed, AUGMENTATION_STREAM, step))
+        for name in self.augmentations:
+            images = AUGMENTATIONS[name](images, generator)
+        return images
+
+
+@dataclass(frozen=True)
+class ResidentSet:
+    """Tensors on the device that are only read, in large batches, in order."""
+
+    inputs: Tensor
+    targets: Tensor
+    normaliser: Normaliser | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def batches(self) -> Iterable[Batch]:
+        """All items once."""
+        scale = self.normaliser.on(self.inputs.device) if self.normaliser else None
+        for start in range(0, len(self.inputs), EVALUATION_BATCH):
+            inputs = self.inputs[start : start + EVALUATION_BATCH]
+            targets = self.targets[start : start + EVALUATION_BATCH]
+            yield normalised(inputs, *scale) if scale else inputs.float(), targets
+
+
+@dataclass(frozen=True)
+class LoaderSource:
+    """Training batches out of the user's own DataLoaders.
+
+    Attributes:
+        make: batch size and seed to the batches of one epoch; called anew for every epoch with a seed of its own.
+        examples: in one epoch.
+        device: where batches are brought.
+    """
+
+    make: LoaderFactory
+    examples: int
+    device: torch.device
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches in an epoch; what a loader gives beyond them is not used."""
+        return max(1, self.examples // batch_size)
+
+    def stream(self, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
+        """Endless batches; to begin in the middle of an epoch, its earlier batches are read and dropped.
+
+        Raises:
+            ValueError: if an epoch of the loader is shorter than its number of examples says.
+        """
+        steps = self.steps_per_epoch(batch_size)
+        epoch, skip = divmod(first_step, steps)
+        while True:
+            given = 0
+            for inputs, targets in self.make(batch_size, _seed(seed, 0, epoch)):
+                if given == steps:
+                    break
+                if given >= skip:
+                    yield inputs.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
+                given += 1
+            if given < steps:
+                raise ValueError(f"the loader gave {given} batches of {batch_size}, but {steps} were announced.")
+            epoch, skip = epoch + 1, 0
+
+
+@dataclass(frozen=True)
+class LoaderSet:
+    """A part that the user's own DataLoader reads; in a fixed order, because no seed changes."""
+
+    make: LoaderFactory
+    items: int
+    device: torch.device
+
+    def __len__(self) -> int:
+        return self.items
+
+    def batches(self) -> Iterable[Batch]:
+        """All items once."""
+        for inputs, targets in self.make(EVALUATION_BATCH, 0):
+            yield inputs.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
+
+
+def as_tensor(array: NDArray[Any], device: torch.device) -> Tensor:
+    """The array on the device; on the CPU without a copy, also where it is read-only memory that workers share."""
+    with warnings.catch_warnings():
+        # Ray's shared memory is read-only, and nothing here writes into it.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array).to(device)
+
+
+def _permutation(count: int, seed: int, epoch: int) -> Tensor:
+    """On the CPU, so that every device trains in the same order."""
+    return torch.randperm(count, generator=Generator().manual_seed(_seed(seed, 0, epoch)))
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0]) >> 1

@@ -1,0 +1,194 @@
+"""The append-only record of every study: one table of events, in the database that Optuna's studies use too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, get_args
+
+from sqlalchemy import (
+    Column,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    exists,
+    insert,
+    make_url,
+    select,
+)
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from superconv_tune.core.codec import decode, encode
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.events import Event, Opened
+
+KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+BACKENDS = ("sqlite", "postgresql")
+BUSY_S = 30.0  # how long a writer waits for another one's transaction
+
+EVENTS = Table(
+    "superconv_tune_events",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("study", String(255), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("payload", Text, nullable=False),  # no JSON type: PostgreSQL's knows neither NaN nor infinity
+    sqlite_autoincrement=True,
+)
+_IS_OPENED = EVENTS.c.kind == Opened.__name__
+INDEXES = (
+    Index("superconv_tune_events_of_study", EVENTS.c.study, EVENTS.c.id),
+    # Two searches that start at once under one name both find it free; the database lets one of them through.
+    Index(
+        "superconv_tune_opened_once", EVENTS.c.study, unique=True, sqlite_where=_IS_OPENED, postgresql_where=_IS_OPENED
+    ),
+)
+
+
+class Journal:
+    """Events of all studies of one database; it only ever grows.
+
+    Each event is one transaction, so that a killed writer leaves every event that `append` returned from, and half of
+    none.
+
+    Args:
+        storage_url: SQLAlchemy URL of a sqlite file (made if missing, with its folder) or a PostgreSQL database.
+
+    Raises:
+        UserError: if the database cannot be reached or written.
+    """
+
+    def __init__(self, storage_url: str) -> None:
+        url = _url(storage_url)
+        self._place = url.render_as_string(hide_password=True)
+        try:
+            self._engine = _engine(url)
+            self._prepare()
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"The storage {self._place} needs the package {error.name!r}: pip install {error.name}."
+            ) from error
+        except (SQLAlchemyError, OSError) as error:
+            raise UserError(
+                f"The storage {self._place} cannot be opened for writing: {_cause(error)}. Mend its path or rights, or "
+                f"name another one with --storage."
+            ) from error
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, study: str, event: Event) -> None:
+        """Store one more event of the study; it is on disk when this returns.
+
+        Raises:
+            UserError: if the study is opened a second time, or the database takes no more.
+        """
+        payload = json.dumps(encode(event))
+        row = {"study": study, "kind": type(event).__name__, "payload": payload}
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(EVENTS), row)
+        except IntegrityError as error:
+            raise UserError(f"A study {study!r} exists in {self._place}. Choose another name.") from error
+        except SQLAlchemyError as error:
+            raise UserError(
+                f"The storage {self._place} took no more events of study {study!r}: {_cause(error)}. All earlier ones "
+                f"are kept; mend it and go on with --resume {study}."
+            ) from error
+
+    def events(self, study: str) -> list[Event]:
+        """All events of the study, in the order they were appended; none if it is unknown.
+
+        Raises:
+            UserError: if an event cannot be read, naming it.
+        """
+        wanted = select(EVENTS.c.id, EVENTS.c.kind, EVENTS.c.payload).where(EVENTS.c.study == study)
+        with self._engine.connect() as connection:
+            rows = connection.execute(wanted.order_by(EVENTS.c.id)).all()
+        return [self._read(study, *row) for row in rows]
+
+    def names(self) -> list[str]:
+        """All studies, the last one opened first."""
+        with self._engine.connect() as connection:
+            return list(connection.scalars(select(EVENTS.c.study).where(_IS_OPENED).order_by(EVENTS.c.id.desc())))
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a study of this name."""
+        with self._engine.connect() as connection:
+            return bool(connection.scalar(select(exists().where(EVENTS.c.study == name))))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def _prepare(self) -> None:
+        """Create what is missing, and try a write, so that a read-only database is found before the first trial."""
+        with self._engine.connect() as connection:
+            connection.execute(CreateTable(EVENTS, if_not_exists=True))
+            for index in INDEXES:
+                connection.execute(CreateIndex(index, if_not_exists=True))
+            connection.commit()
+            connection.execute(insert(EVENTS), {"study": "", "kind": "", "payload": ""})
+            connection.rollback()
+
+    def _read(self, study: str, number: int, kind: str, payload: str) -> Event:
+        if kind not in KINDS:
+            raise UserError(
+                f"Event {number} of study {study!r} in {self._place} is of the unknown kind {kind!r}; known are "
+                f"{', '.join(KINDS)}. A newer version wrote it: read the study with that one."
+            )
+        try:
+            read: Event = decode(KINDS[kind], json.loads(payload))
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise UserError(
+                f"Event {number} of study {study!r} in {self._place} is no valid {kind}: {error}. Restore the database "
+                f"from a copy, or start a new study."
+            ) from error
+        return read
+
+
+def _url(storage_url: str) -> URL:
+    try:
+        url = make_url(storage_url)
+    except ArgumentError as error:
+        raise UserError(
+            f"storage: {storage_url!r} is no database URL. Write sqlite:///path/to/studies.db or "
+            f"postgresql://user@host/database."
+        ) from error
+    if url.get_backend_name() not in BACKENDS:
+        raise UserError(f"storage: {url.get_backend_name()} is not supported; write a sqlite or postgresql URL.")
+    return url
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)  # a server may drop a connection between two long trials
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_S})
+    event.listen(engine, "connect", _use_wal)
+    return engine
+
+
+def _use_wal(connection: Any, _record: object) -> None:
+    """Write-ahead log: readers (a report, a dashboard) do not block the search, and a crash leaves whole transactions."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")  # what was appended survives a power cut, not only a kill
+
+
+def _cause(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().replace("\n", " ")

@@ -1,0 +1,252 @@
+"""Optuna behind ask and tell: one Optuna study per rung, in the database of the journal."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from superconv_tune.core.codec import encode
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.space import SearchSpace
+from superconv_tune.core.study import Study
+from superconv_tune.core.trial import INFORMATIVE, TrialOutcome
+from superconv_tune.proposer.history import CONSTRAINT, importance, inherit
+from superconv_tune.proposer.samplers import SAMPLERS, Conditioned, Moment, contains, distribution
+
+BUSY_S = 30.0  # how long a write waits for the journal's: both may live in one sqlite file
+WARM_START = "warm_start"
+
+DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"max": "maximize", "min": "minimize"}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Parameters to try.
+
+    Attributes:
+        study: key of the rung.
+        number: of the trial within it.
+        params: plain numbers by name.
+    """
+
+    study: str
+    number: int
+    params: Mapping[str, float]
+
+
+class Proposer:
+    """Proposes parameters and learns from outcomes, one Optuna study per rung.
+
+    The driver is the only writer, and everything is in the storage, so that a new driver goes on as the old one would
+    have. A rung's study is named ``name/key`` in Optuna; `optuna-dashboard` shows it.
+
+    Args:
+        storage_url: database URL, as the journal's.
+        name: of the search.
+        space: what may be drawn.
+        direction: ``max`` or ``min``, of the metric.
+        sampler: a key of `SAMPLERS`.
+        seed: every draw derives from it.
+        expected_trials: that the search will ask for, about; the sampler ``auto`` chooses by it.
+
+    Raises:
+        UserError: if the search began with another space or direction.
+    """
+
+    def __init__(  # noqa: PLR0913 - what the user decided, each a plain value
+        self,
+        storage_url: str,
+        name: str,
+        space: SearchSpace,
+        direction: str,
+        sampler: str,
+        seed: int,
+        expected_trials: int,
+    ) -> None:
+        # Optuna writes to stderr by itself; its records belong to whoever set up logging.
+        optuna.logging.disable_default_handler()
+        optuna.logging.enable_propagation()
+        self._name = name
+        self._space = space
+        self._direction = direction
+        self._sampler = sampler
+        self._seed = seed
+        self._expected_trials = expected_trials
+        self._distributions = {key: distribution(dimension) for key, dimension in space.items()}
+        self._storage = RDBStorage(storage_url, engine_kwargs=_engine_options(storage_url))
+        prefix = f"{name}/"
+        known = [
+            full.removeprefix(prefix) for full in optuna.get_all_study_names(self._storage) if full.startswith(prefix)
+        ]
+        self._rungs = {key: self._open(key) for key in known}
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+    def ask(self, study: str, fixed: Mapping[str, float] | None = None) -> Proposal:
+        """Parameters for the next trial of the rung ``study``; those in ``fixed`` come back as they are.
+
+        A fixed value that the space does not contain (a length between two choices) is no dimension of the trial; it
+        is kept beside it.
+        """
+        fixed = fixed or {}
+        rung = self._rung(study)
+        open_dimensions = {key: found for key, found in self._distributions.items() if key not in fixed}
+        given = {key: value for key, value in fixed.items() if self._contains(key, value)}
+        if open_dimensions:
+            self._warm(rung)
+        sampler = SAMPLERS[self._sampler](self._moment(study, len(open_dimensions)))
+        rung.sampler = Conditioned(sampler, open_dimensions, given)
+        trial = rung.ask(open_dimensions | {key: self._distributions[key] for key in given})
+        for key in fixed.keys() - given.keys():
+            trial.set_user_attr(key, fixed[key])
+        return Proposal(study, trial.number, {**fixed, **trial.params})
+
+    def tell(self, proposal: Proposal, outcome: TrialOutcome) -> None:
+        """Learn what became of a proposal; a second telling changes nothing.
+
+        A complete cycle tells its raw metric; one that could not be trained tells the metric of a constant guess, and
+        breaks the constraint. What failed for reasons outside the parameters teaches nothing, nor does a cycle that
+        was shortened, for its value is that of another length.
+        """
+        trial = self._trial(proposal)
+        if trial is None:
+            return
+        notes = {"trial_id": outcome.trial_id, "status": outcome.status, "reason": outcome.reason}
+        if outcome.status not in INFORMATIVE or outcome.shortened or not math.isfinite(outcome.objective):
+            self._fail(trial, notes)
+            return
+        for key, value in notes.items():
+            trial.set_user_attr(key, value)
+        if CONSTRAINT not in trial.constraints:
+            trial.set_constraint(CONSTRAINT, -1.0 if outcome.status == "finished" else 1.0)
+        trial.study.tell(trial, outcome.objective)
+
+    def warm_start(self, study: str, previous: str) -> None:
+        """Let the rung ``study`` learn from what the rung ``previous`` found, before the first draw of its own.
+
+        It is done at that draw and not now, because the first trials of a rung are configurations promoted from the one
+        below, and they show how much more a longer cycle reaches (`superconv_tune.proposer.history.inherit`).
+        """
+        self._rung(study).set_user_attr(WARM_START, previous)
+
+    def reconcile(self, study: Study) -> None:
+        """Bring Optuna into line with the replayed journal, which is the one truth.
+
+        A proposal that was never handed out fails; an outcome that was journalled and not told is told; what the
+        journal says still runs is left for its outcome.
+        """
+        handed_out = {r.proposal: r.trial_id for r in study.requests.values() if r.proposal is not None}
+        for key, rung in self._rungs.items():
+            for running in rung.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                proposal = Proposal(key, running.number, running.params)
+                trial_id = handed_out.get((key, running.number))
+                if trial_id is None:
+                    self._drop(proposal)
+                elif trial_id in study.outcomes:
+                    self.tell(proposal, study.outcomes[trial_id])
+
+    def importance(self, study: str) -> dict[str, float]:
+        """Share of each parameter in what made the rung's good trials good; empty where too few trials tell."""
+        rung = self._rungs.get(study)
+        return {} if rung is None else importance(rung)
+
+    # -- the studies of Optuna --------------------------------------------------------------------------------------
+
+    def _rung(self, key: str) -> optuna.Study:
+        if key not in self._rungs:
+            self._rungs[key] = self._open(key)
+        return self._rungs[key]
+
+    def _open(self, key: str) -> optuna.Study:
+        """The rung's study, made if it is new; how it was set up is written into it."""
+        rung = optuna.create_study(
+            storage=self._storage,
+            study_name=f"{self._name}/{key}",
+            direction=DIRECTIONS[self._direction],
+            load_if_exists=True,
+        )
+        setup = {"direction": self._direction, "space": encode(self._space)}
+        before = rung.user_attrs
+        _refuse_change(self._name, {name: before.get(name, value) for name, value in setup.items()}, setup)
+        setup |= {"sampler": self._sampler, "seed": self._seed}
+        for name in setup.keys() - before.keys():
+            rung.set_user_attr(name, setup[name])
+        return rung
+
+    def _warm(self, rung: optuna.Study) -> None:
+        previous = self._rungs.get(str(rung.user_attrs.get(WARM_START)))
+        if previous is not None:
+            inherit(rung, previous)
+
+    def _trial(self, proposal: Proposal) -> Trial | None:
+        """The trial as Optuna lets one write to it; None if it is over."""
+        rung = self._rung(proposal.study)
+        study_id = self._storage.get_study_id_from_name(rung.study_name)
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, proposal.number)
+        return None if self._storage.get_trial(trial_id).state.is_finished() else Trial(rung, trial_id)
+
+    def _drop(self, proposal: Proposal) -> None:
+        trial = self._trial(proposal)
+        if trial is not None:
+            self._fail(trial, {"reason": "The driver ended before the trial was handed out."})
+
+    def _fail(self, trial: Trial, notes: Mapping[str, str]) -> None:
+        for key, value in notes.items():
+            trial.set_user_attr(key, value)
+        trial.study.tell(trial, state=TrialState.FAIL)
+
+    def _contains(self, key: str, value: float) -> bool:
+        return key in self._space and contains(self._space[key], value)
+
+    def _moment(self, key: str, dimensions: int) -> Moment:
+        trials: list[FrozenTrial] = self._rung(key).get_trials(deepcopy=False)
+        return Moment(
+            seed=self._seed_of(key),
+            draw_seed=self._seed_of(key, len(trials)),
+            completed=sum(trial.state == TrialState.COMPLETE for trial in trials),
+            asked=len(trials),
+            dimensions=dimensions,
+            expected_trials=self._expected_trials,
+        )
+
+    def _seed_of(self, key: str, *path: int) -> int:
+        entropy = [self._seed, zlib.crc32(key.encode()), *path]
+        return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def _engine_options(storage_url: str) -> dict[str, object]:
+    if storage_url.startswith("sqlite"):
+        return {"connect_args": {"timeout": BUSY_S}}
+    return {"pool_pre_ping": True}  # a server may drop a connection between two long trials
+
+
+def _refuse_change(name: str, before: Mapping[str, object], now: Mapping[str, object]) -> None:
+    """Optuna keeps the ranges that a study began with; a changed one would silently be sampled apart from the rest."""
+    if before == now:
+        return
+    old, new = _flat(before), _flat(now)
+    changed = [key for key in [*old, *(key for key in new if key not in old)] if old.get(key) != new.get(key)]
+    raise UserError(
+        [
+            f"The search {name!r} began with {key} = {old.get(key, 'not searched')}, but got "
+            f"{new.get(key, 'not searched')}. Go on with what it began with, or start a new search."
+            for key in changed
+        ]
+    )
+
+
+def _flat(setup: Mapping[str, object]) -> dict[str, object]:
+    space = setup["space"]
+    assert isinstance(space, Mapping)
+    return {"direction": setup["direction"], **{f"space.{key}": dimension for key, dimension in space.items()}}
