@@ -26,7 +26,7 @@ class HorizonRule:
         reference_lr: best peak of a cycle of ``reference_epochs``.
         reference_epochs: its length.
         exponent: growth with the length, see `PRIORS`.
-        edge: largest stable learning rate; None if it is not known. The reference itself, which was trained, is never cut.
+        edge: largest stable learning rate; None if unknown. The reference itself, which was trained, is never cut.
     """
 
     reference_lr: float

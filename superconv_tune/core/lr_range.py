@@ -1,8 +1,8 @@
 """The learning-rate range test: what a ramp of the learning rate says about the peak of a cycle.
 
-The test is Smith's (2017, arXiv:1506.01186, section 3.3). The reading is ours: a zero-lag smoother (a causal mean moves the
-steepest point of a hundred-point ramp four-fold), a stop by give-back (a dead ReLU network returns to ln C and not to
-infinity), and a typed refusal where the curve says nothing.
+The test is Smith's (2017, arXiv:1506.01186, section 3.3). The reading is ours: a zero-lag smoother (a causal mean moves
+the steepest point of a hundred-point ramp four-fold), a stop by give-back (a dead ReLU network returns to ln C and not
+to infinity), and a typed refusal where the curve says nothing.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ RAMPS: dict[str, Callable[[float, float, int], Column]] = {"exponential": expone
 def smooth(losses: Column, half_life: float) -> Column:
     """A bias-corrected exponential mean run forward and backward, so that it does not lag.
 
-    Each run is ``m_k = b m_{k-1} + (1 - b) x_k`` divided by ``1 - b^{k+1}`` with ``b = 0.5^(1 / half_life)``; the result is
-    the mean of both runs. Non-finite losses are expected to have been cut off.
+    Each run is ``m_k = b m_{k-1} + (1 - b) x_k`` over ``1 - b^{k+1}`` with ``b = 0.5^(1 / half_life)``; the result is the
+    mean of both runs. Non-finite losses are expected to have been cut off.
     """
     decay = 0.5 ** (1.0 / max(half_life, 1e-9))
     return (_mean_so_far(losses, decay) + _mean_so_far(losses[::-1], decay)[::-1]) / 2.0
@@ -180,7 +180,7 @@ def _mean_so_far(values: Column, decay: float) -> Column:
 
 
 def _noise(losses: Column) -> float:
-    """Standard deviation of the noise from step to step, robust against the trend: differences have twice its variance."""
+    """Standard deviation of the noise from step to step; differences have twice its variance and next to no trend."""
     if len(losses) < 2:
         return 0.0
-    return float(np.median(np.abs(np.diff(losses)))) / (0.6745 * np.sqrt(2.0))
+    return float(np.median(np.abs(np.diff(losses))) / (0.6745 * np.sqrt(2.0)))

@@ -1,7 +1,7 @@
 """Learning-rate policies as pure functions of progress.
 
-Index convention: step k of N steps has progress ``k / (N - 1)``. It is PyTorch's, so that ``torch.optim.lr_scheduler`` is an
-exact oracle: its ``OneCycleLR`` peaks at the index ``pct_start * N - 1`` and ends at ``N - 1``.
+Index convention: step k of N steps has progress ``k / (N - 1)``. It is PyTorch's, so that ``torch.optim.lr_scheduler``
+is an exact oracle: its ``OneCycleLR`` peaks at the index ``pct_start * N - 1`` and ends at ``N - 1``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+TINY = 5e-324  # the least positive number: what has to be above 0
 Shape = Callable[[float], float]  # progress in [0, 1] to a learning rate or to a factor
 
 
@@ -45,14 +46,14 @@ class SchedulePlan:
         anneal: how a one-cycle moves between its corners.
         three_phase: a one-cycle that falls as long as it rose, then anneals (Smith 2018).
         cycles: triangles, or cosine restarts, in the run.
-        gamma: factor of each step of ``step``, of the whole run for ``exponential``, of each half-cycle for ``exp_range``.
+        gamma: factor of each drop of ``step``, of the whole of ``exponential``, of each half-cycle of ``exp_range``.
         milestones: progress at which ``step`` drops.
         power: of ``polynomial`` and ``inverse``.
         inverse_gamma: of ``inverse`` (Caffe's ``inv``), per run.
         warmup: how the beginning is eased.
         warmup_share: share of the run that the warm-up takes.
         warmup_factor: learning rate of the warm-up's beginning over that of its end.
-        cycle_weight_decay: lower the weight decay where the learning rate is high (Smith 2022, General Cyclical Training).
+        cycle_weight_decay: lower it where the learning rate is high (Smith 2022, General Cyclical Training).
         weight_decay_factor: weight decay at the peak over that at the ends, where it is cycled.
     """
 
@@ -219,7 +220,7 @@ def cosine(plan: SchedulePlan) -> Shape:
 
 
 def cosine_restarts(plan: SchedulePlan) -> Shape:
-    """``cycles`` half-cosines, each from the peak again (Loshchilov and Hutter 2017); the last one ends at the floor."""
+    """``cycles`` half-cosines, each from the peak again (Loshchilov and Hutter 2017); the last ends at the floor."""
     floor = plan.min_lr / plan.final_div_factor
     return lambda p: cos_between(plan.max_lr, floor, 1.0 if p == 1.0 else (p * plan.cycles) % 1.0)
 
@@ -269,20 +270,32 @@ def _with_warmup(plan: SchedulePlan, rate: Shape) -> Shape:
     return lambda p: rate(p) * (factor(p / plan.warmup_share) if p < plan.warmup_share else 1.0)
 
 
+# Field, least and greatest value; None for no end. An end that is excluded is as good as the next number to it.
+LIMITS: tuple[tuple[str, float, float | None], ...] = (
+    ("steps", 1, None),
+    ("max_lr", TINY, None),
+    ("gamma", TINY, None),
+    ("cycles", TINY, None),
+    ("warmup_factor", TINY, None),
+    ("power", TINY, None),
+    ("div_factor", 1.0, None),
+    ("final_div_factor", 1.0, None),
+    ("pct_start", 0.0, 1.0),
+    ("warmup_share", 0.0, 1.0),
+    ("base_momentum", 0.0, 1.0),
+    ("max_momentum", 0.0, 1.0),
+)
+
+
 def _check(plan: SchedulePlan) -> None:
     if plan.policy not in SCHEDULES:
         raise ValueError(f"`policy` is one of {', '.join(SCHEDULES)}, but got {plan.policy!r}.")
-    if plan.steps < 1:
-        raise ValueError(f"`steps >= 1` must hold, but got {plan.steps}.")
-    for name in ("max_lr", "gamma", "cycles", "warmup_factor", "power"):
-        if not getattr(plan, name) > 0.0:
-            raise ValueError(f"`{name} > 0` must hold, but got {getattr(plan, name)}.")
-    for name in ("div_factor", "final_div_factor"):
-        if not getattr(plan, name) >= 1.0:
-            raise ValueError(f"`{name} >= 1` must hold, but got {getattr(plan, name)}.")
-    for name in ("pct_start", "warmup_share", "base_momentum", "max_momentum"):
-        if not 0.0 <= getattr(plan, name) <= 1.0:
-            raise ValueError(f"`0 <= {name} <= 1` must hold, but got {getattr(plan, name)}.")
+    for name, low, high in LIMITS:
+        value = getattr(plan, name)
+        if not (low <= value <= (math.inf if high is None else high)):
+            raise ValueError(
+                f"`{name}` lies between {low:g} and {'infinity' if high is None else high}, but got {value}."
+            )
     if plan.base_momentum > plan.max_momentum:
         raise ValueError(
             f"`base_momentum <= max_momentum` must hold, but got {plan.base_momentum} and {plan.max_momentum}."

@@ -23,11 +23,12 @@ def shift(images: Tensor, generator: Generator) -> Tensor:
     height, width = images.shape[-2:]
     reach = (max(1, height // SHIFT_SHARE), max(1, width // SHIFT_SHARE))
     padded = F.pad(images, (reach[1], reach[1], reach[0], reach[0]), mode="reflect")
-    rows = _window(len(images), height, reach[0], images.device, generator)
-    columns = _window(len(images), width, reach[1], images.device, generator)
-    which = torch.arange(len(images), device=images.device).view(-1, 1, 1)
-    taken = padded.permute(0, 2, 3, 1)[which, rows.unsqueeze(2), columns.unsqueeze(1)]
-    return taken.permute(0, 3, 1, 2)
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # a view [n, c, rows to begin at, columns, h, w]
+    which = torch.arange(len(images), device=images.device)
+    row, column = (
+        torch.randint(2 * most + 1, (len(images),), device=images.device, generator=generator) for most in reach
+    )
+    return windows[which, :, row, column]
 
 
 def cutout(images: Tensor, generator: Generator) -> Tensor:
@@ -42,12 +43,6 @@ def cutout(images: Tensor, generator: Generator) -> Tensor:
 
 
 AUGMENTATIONS: Mapping[str, Callable[[Tensor, Generator], Tensor]] = {"flip": flip, "shift": shift, "cutout": cutout}
-
-
-def _window(count: int, size: int, reach: int, device: torch.device, generator: Generator) -> Tensor:
-    """Indices [count, size] of a window that begins anywhere in 0 … 2 * reach."""
-    begin = torch.randint(2 * reach + 1, (count, 1), device=device, generator=generator)
-    return begin + torch.arange(size, device=device)
 
 
 def _near_centre(count: int, size: int, side: int, device: torch.device, generator: Generator) -> Tensor:

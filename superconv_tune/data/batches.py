@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ Batch = tuple[Tensor, Tensor]
 LoaderFactory = Callable[[int, int], Iterable[Batch]]  # batch size and seed to the batches of one epoch
 
 EVALUATION_BATCH = 1024
+EVALUATION_VALUES = 2**22  # of inputs in one batch: 16 MiB as float32, since activations are many times that
 AUGMENTATION_STREAM = 1  # keeps the seeds of augmentation apart from those of the permutations
 
 
@@ -83,9 +85,10 @@ class ResidentSet:
     def batches(self) -> Iterable[Batch]:
         """All items once."""
         scale = self.normaliser.on(self.inputs.device) if self.normaliser else None
-        for start in range(0, len(self.inputs), EVALUATION_BATCH):
-            inputs = self.inputs[start : start + EVALUATION_BATCH]
-            targets = self.targets[start : start + EVALUATION_BATCH]
+        fitting = EVALUATION_VALUES // max(1, math.prod(self.inputs.shape[1:]))
+        size = min(EVALUATION_BATCH, max(1, fitting))
+        for start in range(0, len(self.inputs), size):
+            inputs, targets = self.inputs[start : start + size], self.targets[start : start + size]
             yield normalised(inputs, *scale) if scale else inputs.float(), targets
 
 
@@ -140,9 +143,17 @@ class LoaderSet:
         return self.items
 
     def batches(self) -> Iterable[Batch]:
-        """All items once."""
+        """All items once.
+
+        Raises:
+            ValueError: if the loader gives more or fewer items than were announced, as with ``drop_last``.
+        """
+        given = 0
         for inputs, targets in self.make(EVALUATION_BATCH, 0):
+            given += len(targets)
             yield inputs.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
+        if given != self.items:
+            raise ValueError(f"the loader gave {given} items, but {self.items} were announced; drop_last drops some.")
 
 
 def as_tensor(array: NDArray[Any], device: torch.device) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
+import random
+import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.data.idx import read_pair
 
 try:  # an extra: only this format needs it
     from mnist1d.data import get_dataset_args, make_dataset
@@ -24,8 +26,16 @@ Kind = Literal["classification", "regression"]
 Args = Mapping[str, Any]
 
 MIN_EXAMPLES = 20  # fewer cannot be split into three parts that mean anything
-IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}  # LeCun's description of the format
 NPZ_NAMES = {"x": "x_train", "y": "y_train", "X": "x_train", "inputs": "x_train", "targets": "y_train"}
+MNIST1D_KNOBS = (
+    "scale_coeff",
+    "max_translation",
+    "corr_noise_scale",
+    "iid_noise_scale",
+    "shear_scale",
+    "shuffle_seq",
+    "final_seq_length",
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ def load(name: str, path: Path | None, args: Args) -> RawData:
 
 def digits(_path: Path | None, args: Args) -> RawData:
     """1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn; no test part."""
-    _no_more(args, "digits")
+    options("digits", args, {})
     bunch = load_digits()
     images = (bunch.images * (255.0 / 16.0)).round().astype(np.uint8)
     return classified(Part(images[:, None], bunch.target.astype(np.int64)), None)
@@ -89,66 +99,62 @@ def digits(_path: Path | None, args: Args) -> RawData:
 def idx(path: Path | None, args: Args) -> RawData:
     """A folder laid out like MNIST: ``train-images-idx3-ubyte``, ``train-labels-…``, ``t10k-…``, raw or ``.gz``.
 
-    ``limit`` takes the first so many training examples only.
+    ``limit`` takes the first so many training examples only; 0 takes them all.
     """
-    limit = args.get("limit")
-    _no_more(args, "idx", "limit")
-    folder = _folder(path)
-    train = _idx_part(folder, "train")
-    if limit is not None:
-        train = Part(train.inputs[: int(limit)], train.targets[: int(limit)])
-    has_test = any(folder.glob("t10k-images*"))
-    return classified(train, _idx_part(folder, "t10k") if has_test else None)
+    chosen = options("idx", args, {"limit": 0})
+    if path is None or not path.is_dir():
+        raise UserError(f"data.path: no folder {path}. The format idx reads the folder that holds train-images-idx3-…")
+    images, labels = read_pair(path, "train")
+    rows = slice(chosen["limit"] or None)
+    train = _part(images[rows], labels[rows], "training", "classification")
+    test = _part(*read_pair(path, "t10k"), "test", "classification") if any(path.glob("t10k-*")) else None
+    return classified(train, test)
 
 
 def npz(path: Path | None, args: Args) -> RawData:
     """A numpy archive with ``x`` and ``y``, or with ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
 
-    Whole-number targets are classes, others are numbers. Images: [n, h, w], [n, h, w, c] (``channels: last``) or
-    [n, c, h, w].
+    ``kind``: whole-number targets are classes and others are numbers, unless it says ``classification`` or
+    ``regression``. ``channels``: inputs of three axes are images [n, h, w] and those of four are [n, c, h, w], unless it
+    says where the channels of either are: ``first`` (so are signals [n, c, length]), ``last``, or ``none``.
     """
-    channels = args.get("channels", "first")
-    _no_more(args, "npz", "channels")
-    if path is None or not path.is_file():
-        raise UserError(f"data.path: no file {path}. The format npz reads one .npz file.")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {NPZ_NAMES.get(name, name): archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zlib.error) as error:
-        raise UserError(f"data.path: {path} is no readable .npz file ({error}).") from error
-    missing = [name for name in ("x_train", "y_train") if name not in arrays]
-    if missing:
-        raise UserError(
-            f"data.path: {path} has no {' and no '.join(missing)}, but {', '.join(arrays)}. Name them x and y."
-        )
-    train = _npz_part(arrays, "train", str(channels))
-    test = _npz_part(arrays, "test", str(channels)) if {"x_test", "y_test"} <= arrays.keys() else None
-    if np.issubdtype(train.targets.dtype, np.integer):
-        return classified(train, test)
-    return RawData(train, test, "regression", None)
+    words = {"kind": ("auto", "classification", "regression"), "channels": ("auto", "first", "last", "none")}
+    chosen = options("npz", args, words)
+    arrays = _npz_arrays(path)
+    whole = arrays["y_train"].dtype.kind in "bui"
+    kind: Kind = "classification" if whole else "regression"
+    kind = kind if chosen["kind"] == "auto" else chosen["kind"]
+    train, test = (
+        _part(_channels_first(arrays[f"x_{part}"], chosen["channels"]), arrays[f"y_{part}"], what, kind)
+        if f"x_{part}" in arrays
+        else None
+        for part, what in (("train", "training"), ("test", "test"))
+    )
+    assert train is not None
+    return classified(train, test) if kind == "classification" else RawData(train, test, "regression", None)
 
 
 def mnist1d(_path: Path | None, args: Args) -> RawData:
-    """Signals of 40 numbers that stand for digits, generated from a seed (Greydanus 2020); no test part.
+    """Signals of one channel and 40 samples that stand for digits, generated from a seed; no test part.
 
-    ``samples`` (5000), ``seed`` (42) and the other settings of the ``mnist1d`` package's generator may be given.
+    Greydanus and Kobak 2020, arXiv 2011.14439. ``samples`` and ``seed``, and what makes the task easier or harder under
+    the names of the ``mnist1d`` package.
     """
     if make_dataset is None:
         raise UserError(
             "data.format: mnist1d needs the package mnist1d. Install it: pip install 'superconv-tune[mnist1d]'."
         )
     settings = get_dataset_args()
-    known = {"samples": "num_samples"}
-    wanted = {known.get(key, key): value for key, value in args.items()}
-    unknown = sorted(key for key in wanted if not hasattr(settings, key))
-    if unknown:
-        raise UserError(
-            f"data.args: mnist1d has no setting {', '.join(unknown)}. Known: samples, {', '.join(vars(settings))}."
-        )
-    for key, value in {"num_samples": 5000, "train_split": 1.0, **wanted}.items():
-        setattr(settings, key, value)
-    made = make_dataset(settings)
-    return classified(Part(np.asarray(made["x"], dtype=np.float32), np.asarray(made["y"], dtype=np.int64)), None)
+    known = {"samples": 5000, "seed": settings.seed} | {name: getattr(settings, name) for name in MNIST1D_KNOBS}
+    chosen = options("mnist1d", args, known)
+    settings.num_samples = chosen.pop("samples")
+    settings.train_split = 1.0
+    for name, value in chosen.items():
+        setattr(settings, name, value)
+    if settings.num_samples < MIN_EXAMPLES:  # the generator itself cannot do with less than one of each class
+        raise UserError(f"data.args: samples of mnist1d is {MIN_EXAMPLES} or more, but got {settings.num_samples}.")
+    made = _generate(settings)
+    return classified(_part(made["x"][:, None], made["y"], "training", "classification"), None)
 
 
 FORMATS: dict[str, Callable[[Path | None, Args], RawData]] = {
@@ -174,97 +180,139 @@ def classified(train: Part, test: Part | None) -> RawData:
     return RawData(parts[0], parts[1], "classification", len(found), names)
 
 
+def options(format_name: str, args: Args, known: Mapping[str, Any]) -> dict[str, Any]:
+    """``args`` over the defaults in ``known``; a tuple there lists the words that may be said, the default first.
+
+    Raises:
+        UserError: for every name that is not known and every value that is not of the default's kind.
+    """
+    faults = [
+        f"data.args: {format_name} has no option {name!r}. Known: {', '.join(known) or 'none'}."
+        for name in args
+        if name not in known
+    ]
+    for name in args.keys() & known.keys():
+        wanted = _wanted(args[name], known[name])
+        if wanted:
+            faults.append(f"data.args: {name} of {format_name} is {wanted}, but got {args[name]!r}.")
+    if faults:
+        raise UserError(sorted(faults))
+    defaults = {name: value[0] if isinstance(value, tuple) else value for name, value in known.items()}
+    return defaults | dict(args)
+
+
+def _wanted(value: object, default: object) -> str | None:
+    """What the option would have to be; None if it is."""
+    if isinstance(default, tuple):
+        return None if value in default else f"one of {', '.join(default)}"
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "true or false"
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(default, int):
+        return None if is_whole and value >= 0 else "a whole number from 0"
+    is_number = is_whole or (isinstance(value, float) and np.isfinite(value))
+    return None if is_number and value >= 0 else "a number from 0"
+
+
+def _generate(settings: Any) -> dict[str, Any]:
+    """The generator seeds Python's and numpy's global state; they are given back as they were."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002  (what the package draws from)
+    try:
+        return dict(make_dataset(settings))
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002  (as above)
+
+
+def _npz_arrays(path: Path | None) -> dict[str, NDArray[Any]]:
+    """The arrays by their long names: x_train, y_train and perhaps x_test, y_test."""
+    if path is None or not path.is_file():
+        raise UserError(f"data.path: no file {path}. The format npz reads one .npz file.")
+    try:
+        with zipfile.ZipFile(path):  # or np.load would open a bare array or a pickle
+            pass
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {NPZ_NAMES.get(name, name): archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"data.path: {path} is no readable .npz file: {error}.") from error
+    wanted = ["x_train", "y_train"] + (["x_test", "y_test"] if {"x_test", "y_test"} & arrays.keys() else [])
+    missing = [name for name in wanted if name not in arrays]
+    if missing:
+        raise UserError(
+            f"data.path: {path} has no {' and no '.join(missing)}, but {', '.join(arrays) or 'nothing'}. "
+            f"Name the arrays x and y, or x_train, y_train, x_test and y_test."
+        )
+    return arrays
+
+
+def _channels_first(inputs: NDArray[Any], channels: str) -> NDArray[Any]:
+    if channels == "none" or (channels == "auto" and inputs.ndim == 3):
+        return inputs[:, None]
+    return np.moveaxis(inputs, -1, 1) if channels == "last" else inputs
+
+
+def _part(inputs: NDArray[Any], targets: NDArray[Any], what: str, kind: Kind) -> Part:
+    """Both in the types that models take, and in C order.
+
+    Raises:
+        UserError: if they are no numbers, or the targets no classes.
+    """
+    faults = [
+        f"data: the {name} of the {what} part are {array.dtype} of shape {array.shape}; they have to be a row of numbers."
+        for name, array in (("inputs", inputs), ("targets", targets))
+        if array.dtype.kind not in "buif" or array.ndim < 1
+    ]
+    if not faults and kind == "classification":
+        faults = _label_faults(targets, what)
+    if faults:
+        raise UserError(faults)
+    flat = targets.reshape(len(targets)) if targets.ndim == 2 and targets.shape[1] == 1 else targets
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is found with the others
+        return Part(
+            np.ascontiguousarray(inputs, dtype=np.uint8 if inputs.dtype == np.uint8 else np.float32),
+            np.ascontiguousarray(flat, dtype=np.int64 if kind == "classification" else np.float32),
+        )
+
+
+def _label_faults(targets: NDArray[Any], what: str) -> list[str]:
+    if targets.ndim != 1 and targets.shape[1:] != (1,):
+        return [f"data: the labels of the {what} part have the shape {targets.shape}. Give one class number per item."]
+    if targets.dtype.kind == "f" and not np.array_equal(targets, np.floor(targets)):
+        return [f"data: some labels of the {what} part are no whole numbers. Are they numbers to predict?"]
+    return []
+
+
 def _problems(data: RawData) -> list[str]:
-    found = []
-    for name, part in (("training", data.train), ("test", data.test)):
-        if part is None:
-            continue
-        if len(part.inputs) != len(part.targets):
-            found.append(f"the {name} part has {len(part.inputs)} inputs, but {len(part.targets)} targets.")
-        for what, values in (("inputs", part.inputs), ("targets", part.targets)):
-            if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-                bad = int((~np.isfinite(values)).sum())
-                found.append(
-                    f"the {what} of the {name} part have {bad} values that are NaN or infinite. Clean them first."
-                )
+    parts = {"training": data.train} | ({"test": data.test} if data.test is not None else {})
+    found = [problem for name, part in parts.items() for problem in _part_problems(part, name)]
+    if data.test is not None and data.test.inputs.shape[1:] != data.train.inputs.shape[1:]:
+        found.append(
+            f"one input of the test part has the shape {data.test.inputs.shape[1:]}, but one of the training part "
+            f"{data.train.inputs.shape[1:]}."
+        )
     if len(data.train) < MIN_EXAMPLES:
         found.append(
             f"{len(data.train)} examples are too few: {MIN_EXAMPLES} are the least that can be split and judged."
         )
-    if data.kind == "classification" and (data.classes or 0) < 2:
-        found.append("there is one class only, so that nothing is to be told apart. Check the labels.")
+    elif (data.train.targets == data.train.targets[:1]).all():
+        found.append("there is one class, or one target, only, so that nothing can be learned. Check the labels.")
     return found
 
 
-def _idx_part(folder: Path, prefix: str) -> Part:
-    images = read_idx(_idx_file(folder, f"{prefix}-images"))
-    labels = read_idx(_idx_file(folder, f"{prefix}-labels"))
-    inputs = images[:, None] if images.ndim == 3 else images
-    if inputs.dtype != np.uint8:
-        inputs = inputs.astype(np.float32)
-    return Part(inputs, labels.astype(np.int64))
-
-
-def _idx_file(folder: Path, stem: str) -> Path:
-    files = sorted(folder.glob(f"{stem}*"))
-    if not files:
-        raise UserError(f"data.path: {folder} has no file {stem}-idx…; it has {_listed(folder)}.")
-    return files[0]
-
-
-def read_idx(path: Path) -> NDArray[Any]:
-    """The array in an idx file, raw or gzipped.
-
-    Raises:
-        UserError: if it is no idx file, or is cut off.
-    """
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rb") as file:
-            content = file.read()
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"data: {path} cannot be read ({error}).") from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
-        raise UserError(f"data: {path} is no idx file: it begins with {content[:4].hex(' ')}. Is it another format?")
-    dimensions = content[3]
-    start = 4 + 4 * dimensions
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
-    kind = np.dtype(IDX_TYPES[content[2]])
-    wanted = start + int(np.prod(shape)) * kind.itemsize
-    if len(content) != wanted:
-        raise UserError(f"data: {path} is cut off or damaged: {len(content)} bytes, but its header says {wanted}.")
-    return np.frombuffer(content, dtype=kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
-
-
-def _npz_part(arrays: Mapping[str, NDArray[Any]], name: str, channels: str) -> Part:
-    inputs, targets = arrays[f"x_{name}"], arrays[f"y_{name}"]
-    if inputs.dtype.kind not in "buif" or targets.dtype.kind not in "buif":
-        raise UserError(f"data: x_{name} and y_{name} have to be numbers, but are {inputs.dtype} and {targets.dtype}.")
-    if inputs.ndim == 3:
-        inputs = inputs[:, None]
-    elif inputs.ndim == 4 and channels == "last":
-        inputs = np.ascontiguousarray(np.moveaxis(inputs, -1, 1))
-    inputs = inputs if inputs.dtype == np.uint8 else inputs.astype(np.float32)
-    whole = targets.dtype.kind in "bui"
-    flat = targets.reshape(len(targets)) if targets.ndim == 2 and targets.shape[1] == 1 else targets
-    return Part(inputs, flat.astype(np.int64 if whole else np.float32))
-
-
-def _folder(path: Path | None) -> Path:
-    if path is None or not path.is_dir():
-        near = path.parent if path is not None else Path()
-        raise UserError(f"data.path: no folder {path}. Beside it: {_listed(near)}.")
-    return path
-
-
-def _listed(folder: Path) -> str:
-    if not folder.is_dir():
-        return f"nothing ({folder} does not exist either)"
-    names = sorted(entry.name for entry in folder.iterdir())[:8]
-    return ", ".join(names) or "nothing (it is empty)"
-
-
-def _no_more(args: Args, name: str, *known: str) -> None:
-    unknown = sorted(set(args) - set(known))
-    if unknown:
-        raise UserError(f"data.args: {name} has no option {', '.join(unknown)}. Known: {', '.join(known) or 'none'}.")
+def _part_problems(part: Part, name: str) -> list[str]:
+    found = []
+    if len(part.inputs) != len(part.targets):
+        found.append(f"the {name} part has {len(part.inputs)} inputs, but {len(part.targets)} targets.")
+    if not part.inputs.size:
+        found.append(f"the {name} part is empty: its inputs have the shape {part.inputs.shape}.")
+    elif part.inputs.ndim < 2:
+        found.append(f"the {name} part has inputs of shape {part.inputs.shape}. Give a row per item: [n, 1].")
+    for what, values in (("inputs", part.inputs), ("targets", part.targets)):
+        is_bad = ~np.isfinite(values)
+        if is_bad.any():
+            first = int(np.flatnonzero(is_bad.reshape(len(values), -1).any(axis=1))[0])
+            found.append(
+                f"the {what} of the {name} part have {int(is_bad.sum())} values that are NaN or infinite as float32, the "
+                f"first at index {first}. Clean them first."
+            )
+    return found

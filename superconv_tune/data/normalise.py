@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+ROUNDING = 1e-6  # of the mean: what varies less is constant up to the rounding of float32
 CHUNK = 8192  # examples at a time: a whole data set as float64 would be eight times its bytes
 
 
@@ -32,15 +34,17 @@ class Normaliser:
         Channels are the second axis: those of images [n, c, h, w], the columns of a table [n, k].
         """
         axes = (0, *range(2, inputs.ndim))
+        origin = inputs[rows[:1]].astype(np.float64).mean(axis=axes, keepdims=True)  # near 0, the squares keep digits
         count, total, squares = 0, 0.0, 0.0
         for start in range(0, len(rows), CHUNK):
-            chunk = inputs[rows[start : start + CHUNK]].astype(np.float64)
-            count += int(np.prod([chunk.shape[axis] for axis in axes]))
+            chunk = inputs[rows[start : start + CHUNK]].astype(np.float64) - origin
+            count += math.prod(chunk.shape[axis] for axis in axes)
             total = total + chunk.sum(axis=axes)
             squares = squares + np.square(chunk).sum(axis=axes)
-        mean = np.atleast_1d(total / count)
-        std = np.sqrt(np.maximum(np.atleast_1d(squares / count) - mean**2, 0.0))
-        std[std < 1e-8] = 1.0
+        centred = total / count
+        std = np.sqrt(np.maximum(squares / count - centred**2, 0.0))
+        mean = centred + origin.reshape(-1)
+        std[std <= ROUNDING * np.abs(mean)] = 1.0
         return Normaliser(tuple(mean.tolist()), tuple(std.tolist()))
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -52,4 +56,4 @@ class Normaliser:
 def normalised(inputs: Tensor, mean: Tensor, inverse_std: Tensor) -> Tensor:
     """The batch as float32, normalised; uint8 becomes float here and not before, a quarter of the memory."""
     shape = (1, -1, *([1] * (inputs.dim() - 2)))
-    return (inputs.float() - mean.view(shape)) * inverse_std.view(shape)
+    return torch.sub(inputs, mean.view(shape)).mul_(inverse_std.view(shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.data.formats import RawData
 
 Indices = NDArray[np.intp]
+
+MEND = "Bring more of it, raise the share, or leave the class out; targets that are numbers are no classes."
 
 
 @dataclass(frozen=True)
@@ -45,21 +48,20 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
     Raises:
         UserError: if a class or the data are too small to be in every part.
     """
+    shares = {"validation": validation} | ({"test": test} if raw.test is None else {})
+    sizes = {part: round(share * len(raw.train)) for part, share in shares.items()}
+    _refuse(_size_faults(sizes, len(raw.train)))
     labels = raw.train.targets if raw.kind == "classification" else None
-    rows = np.arange(len(raw.train))
+    rows, parts = np.arange(len(raw.train)), dict[str, Indices]()
     try:
-        held: Indices | None = None
-        if raw.test is None:
-            rows, held = _two(rows, test, labels, seed)
-            validation = validation / (1.0 - test)
-        train, looked_at = _two(rows, validation, labels, seed + 1)
-    except ValueError as error:
-        raise UserError(
-            f"split: {len(raw.train)} examples cannot be split into a validation share of {validation:.2g} and a test "
-            f"share of {test:.2g} ({error}) Give larger shares, or more examples of the smallest class."
-        ) from error
-    parts = [train, looked_at] + ([held] if held is not None else [])
-    return Split(train, looked_at, held, digest=_sha256(*parts))
+        for draw, (part, size) in enumerate(reversed(sizes.items())):
+            rows, parts[part] = _two(rows, size, labels, seed + draw)
+    except ValueError as error:  # in scikit-learn's words: a class of one, or more classes than the part has items
+        raise UserError(f"split: these {len(raw.train)} examples cannot be split by class. {error} {MEND}") from error
+    parts["train"] = rows
+    _refuse(_class_faults(raw, parts))
+    digest = _sha256(*(parts[part] for part in ("train", *shares)))
+    return Split(rows, parts["validation"], parts.get("test"), digest)
 
 
 def fingerprint(raw: RawData) -> str:
@@ -68,9 +70,38 @@ def fingerprint(raw: RawData) -> str:
     return _sha256(*(array for part in parts for array in (part.inputs, part.targets)))
 
 
-def _two(rows: Indices, share: float, labels: NDArray[Any] | None, seed: int) -> tuple[Indices, Indices]:
+def _refuse(faults: Sequence[str]) -> None:
+    if faults:
+        raise UserError(faults)
+
+
+def _size_faults(sizes: Mapping[str, int], count: int) -> list[str]:
+    faults = [
+        f"split: the {part} part of {count} examples would be empty. Raise split.{part}, or bring more examples."
+        for part, size in sizes.items()
+        if size < 1
+    ]
+    if sum(sizes.values()) >= count:
+        held = " and ".join(f"{size} for {part}" for part, size in sizes.items())
+        faults.append(f"split: {held} leave nothing of {count} examples to train on. Lower the shares.")
+    return faults
+
+
+def _class_faults(raw: RawData, parts: Mapping[str, Indices]) -> list[str]:
+    if raw.classes is None:
+        return []
+    faults = []
+    for part, rows in parts.items():
+        for lacking in np.flatnonzero(np.bincount(raw.train.targets[rows], minlength=raw.classes) == 0):
+            name = raw.class_names[lacking] if raw.class_names else lacking
+            has = int((raw.train.targets == lacking).sum())
+            faults.append(f"split: class {name} has {has} examples, too few for one in the {part} part. {MEND}")
+    return faults
+
+
+def _two(rows: Indices, size: int, labels: NDArray[Any] | None, seed: int) -> tuple[Indices, Indices]:
     stratify = labels[rows] if labels is not None else None
-    kept, held = train_test_split(rows, test_size=share, random_state=seed, stratify=stratify)
+    kept, held = train_test_split(rows, test_size=size, random_state=seed % 2**32, stratify=stratify)
     return np.sort(kept), np.sort(held)
 
 

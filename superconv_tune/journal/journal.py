@@ -185,7 +185,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _use_wal(connection: Any, _record: object) -> None:
-    """Write-ahead log: readers (a report, a dashboard) do not block the search, and a crash leaves whole transactions."""
+    """Write-ahead log: those who read (a report, a dashboard) do not block the search, nor does it block them."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")  # what was appended survives a power cut, not only a kill
 

@@ -1,4 +1,4 @@
-"""Multi-layer perceptron."""
+"""Fully connected layers on the flattened input."""
 
 from __future__ import annotations
 
@@ -6,34 +6,22 @@ import math
 
 from torch import nn
 
-Shape = tuple[int, ...]
+from superconv_tune.core.errors import UserError
+from superconv_tune.models.layers import Shape, initialise, scaled
 
 
-def mlp(
-    input_shape: Shape,
-    outputs: int,
-    width: int = 256,
-    *,
-    depth: int = 2,
-    batch_norm: bool = False,
-    dropout: float = 0.0,
-) -> nn.Module:
-    """``depth`` hidden layers of ``width`` units with ReLU; any input shape, flattened.
+def mlp(input_shape: Shape, outputs: int, width: float, depth: int = 2) -> nn.Module:
+    """``depth`` hidden layers of 256 ReLU units each, for inputs of any shape.
 
-    Args:
-        input_shape: of one example.
-        outputs: classes, or numbers to predict.
-        width: units of each hidden layer.
-        depth: hidden layers.
-        batch_norm: normalise before every ReLU.
-        dropout: share of hidden units that are dropped.
+    Raises:
+        UserError: if ``depth`` is no whole number from 0.
     """
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
+        raise UserError(f"option depth of model mlp counts its hidden layers and is 0 or more, but got {depth!r}.")
     layers: list[nn.Module] = [nn.Flatten()]
-    inputs = math.prod(input_shape)
+    units = math.prod(input_shape)
     for _ in range(depth):
-        layers.append(nn.Linear(inputs, width, bias=not batch_norm))
-        layers += [nn.BatchNorm1d(width)] * batch_norm
-        layers.append(nn.ReLU(inplace=True))
-        layers += [nn.Dropout(dropout)] * (dropout > 0.0)
-        inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+        layers += [nn.Linear(units, scaled(256, width)), nn.ReLU()]
+        units = scaled(256, width)
+    head = nn.Linear(units, outputs)
+    return initialise(nn.Sequential(*layers, head), head)

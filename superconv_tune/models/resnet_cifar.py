@@ -1,60 +1,90 @@
-"""The residual network for small images that Smith trained in his super-convergence papers."""
+"""The residual nets for CIFAR-10 that super-convergence was found on."""
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F  # noqa: N812 - the name everybody uses
+from typing import Literal
+
 from torch import Tensor, nn
+from torch.nn.functional import pad, relu
 
-from superconv_tune.models.convolutional import Shape, image_shape
+from superconv_tune.core.errors import UserError
+from superconv_tune.models.layers import Shape, image_shape, initialise, scaled
 
-BLOCKS_OF = {20: 3, 56: 9, 110: 18}  # depth = 6 n + 2
+DEPTHS = (20, 32, 44, 56, 110)
+Shortcut = Literal["A", "B"]
 
 
-def resnet_cifar(input_shape: Shape, outputs: int, width: int = 16, *, depth: int = 20) -> nn.Module:
-    """ResNet-20, -56 or -110 (He et al. 2016, arXiv:1512.03385, section 4.2), shortcuts without parameters (option A).
+def resnet_cifar(
+    input_shape: Shape, outputs: int, width: float, depth: int = 20, shortcut: Shortcut = "A"
+) -> nn.Module:
+    """Three stages of 16, 32 and 64 channels with ``(depth - 2) / 6`` blocks of two 3x3 convolutions each.
 
-    Three stages of ``width``, ``2 * width`` and ``4 * width`` channels; convolutions drawn after He et al. 2015.
+    He et al. 2015, Deep Residual Learning, section 4.2; Smith's are 20, 56 and 110 deep (1708.07120). Where the shape
+    changes, shortcut A subsamples and pads with zero channels, B is a 1x1 convolution. The last norm of each block
+    starts at zero, so that it starts as the identity (Goyal et al. 2017, Accurate, Large Minibatch SGD, section 5.1).
+
+    Raises:
+        UserError: if the inputs are no images, smaller than 4 x 4, or an option has no such value.
     """
-    channels, _, _ = image_shape(input_shape)
-    if depth not in BLOCKS_OF:
-        raise ValueError(f"resnet_cifar has depth {', '.join(map(str, BLOCKS_OF))}, but got {depth}.")
-    stages = [width, 2 * width, 4 * width]
-    blocks: list[nn.Module] = []
-    inputs = width
-    for stage, outs in enumerate(stages):
-        for block in range(BLOCKS_OF[depth]):
-            blocks.append(_Block(inputs, outs, stride=2 if stage > 0 and block == 0 else 1))
-            inputs = outs
-    model = nn.Sequential(
-        nn.Conv2d(channels, width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-        *blocks,
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(4 * width, outputs),
-    )
+    channels, _, _ = image_shape("resnet_cifar", input_shape, smallest=4)
+    _check_options(depth, shortcut)
+    stages = [scaled(units, width) for units in (16, 32, 64)]
+    head = nn.Linear(stages[-1], outputs)
+    layers: list[nn.Module] = [*_convolution(channels, stages[0], stride=1), nn.ReLU()]
+    before = stages[0]
+    for stage, units in enumerate(stages):
+        for block in range((depth - 2) // 6):
+            layers.append(_Block(before, units, 2 if stage > 0 and block == 0 else 1, shortcut))
+            before = units
+    model = initialise(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head), head)
     for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if isinstance(module, _Block):
+            nn.init.zeros_(module.last_norm.weight)
     return model
 
 
-class _Block(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut that drops every other pixel and pads channels with zeros."""
+def _check_options(depth: int, shortcut: str) -> None:
+    faults = []
+    if depth not in DEPTHS:
+        faults.append(f"option depth of model resnet_cifar is one of {', '.join(map(str, DEPTHS))}, but got {depth!r}.")
+    if shortcut not in ("A", "B"):
+        faults.append(f"option shortcut of model resnet_cifar is A (zero channels) or B (1x1), but got {shortcut!r}.")
+    if faults:
+        raise UserError(faults)
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+
+def _convolution(channels: int, units: int, stride: int) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    return nn.Conv2d(channels, units, 3, stride, padding=1, bias=False), nn.BatchNorm2d(units)
+
+
+class _Block(nn.Module):
+    """ReLU(shortcut(x) + norm(conv(ReLU(norm(conv(x)))))."""
+
+    def __init__(self, channels: int, units: int, stride: int, shortcut: Shortcut) -> None:
         super().__init__()
-        self.stride, self.padding = stride, outputs - inputs
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
+        last, self.last_norm = _convolution(units, units, stride=1)
+        self.branch = nn.Sequential(*_convolution(channels, units, stride), nn.ReLU(), last, self.last_norm)
+        self.shortcut = _shortcut(channels, units, stride, shortcut)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        shortcut = inputs[:, :, :: self.stride, :: self.stride]
-        if self.padding:
-            shortcut = F.pad(shortcut, (0, 0, 0, 0, self.padding // 2, self.padding - self.padding // 2))
-        hidden = torch.relu(self.norm1(self.conv1(inputs)))
-        return torch.relu(self.norm2(self.conv2(hidden)) + shortcut)
+        return relu(self.shortcut(inputs) + self.branch(inputs))
+
+
+def _shortcut(channels: int, units: int, stride: int, kind: Shortcut) -> nn.Module:
+    if stride == 1 and channels == units:
+        return nn.Identity()
+    if kind == "A":
+        return _ZeroChannels(units - channels, stride)
+    return nn.Sequential(nn.Conv2d(channels, units, 1, stride, bias=False), nn.BatchNorm2d(units))
+
+
+class _ZeroChannels(nn.Module):
+    """Every ``stride``-th pixel, with ``more`` channels of zeros: a shortcut without parameters."""
+
+    def __init__(self, more: int, stride: int) -> None:
+        super().__init__()
+        self.more = more
+        self.stride = stride
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return pad(inputs[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more))

@@ -29,13 +29,18 @@ def inherit(rung: optuna.Study, previous: optuna.Study) -> None:
         assert trial.value is not None
         rung.add_trial(
             create_trial(
-                value=trial.value + shift if _trained(trial) else trial.value,
+                value=trial.value + shift if trained(trial) else trial.value,
                 params=trial.params,
                 distributions=trial.distributions,
                 constraints=dict(trial.constraints),
                 user_attrs={INHERITED: f"{previous.study_name} #{trial.number}"},
             )
         )
+
+
+def trained(trial: FrozenTrial) -> bool:
+    """Whether a complete trial reached a value of its own, and not that of a constant guess."""
+    return trial.constraints.get(CONSTRAINT, -1.0) <= 0.0
 
 
 def importance(rung: optuna.Study) -> dict[str, float]:
@@ -64,13 +69,9 @@ def _level_shift(rung: optuna.Study, previous: optuna.Study) -> float:
 
 def _ranked(study: optuna.Study) -> list[float]:
     """Values of the trials that trained, the best first."""
-    values = [trial.value for trial in _complete(study) if _trained(trial) and trial.value is not None]
+    values = [trial.value for trial in _complete(study) if trained(trial) and trial.value is not None]
     return sorted(values, reverse=study.direction == StudyDirection.MAXIMIZE)
 
 
 def _complete(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-
-
-def _trained(trial: FrozenTrial) -> bool:
-    return trial.constraints.get(CONSTRAINT, -1.0) <= 0.0

@@ -11,14 +11,14 @@ from typing import Literal
 import numpy as np
 import optuna
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.space import SearchSpace
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import INFORMATIVE, TrialOutcome
-from superconv_tune.proposer.history import CONSTRAINT, importance, inherit
+from superconv_tune.proposer.history import CONSTRAINT, importance, inherit, trained
 from superconv_tune.proposer.samplers import SAMPLERS, Conditioned, Moment, contains, distribution
 
 BUSY_S = 30.0  # how long a write waits for the journal's: both may live in one sqlite file
@@ -107,7 +107,8 @@ class Proposer:
             self._warm(rung)
         sampler = SAMPLERS[self._sampler](self._moment(study, len(open_dimensions)))
         rung.sampler = Conditioned(sampler, open_dimensions, given)
-        trial = rung.ask(open_dimensions | {key: self._distributions[key] for key in given})
+        with np.errstate(invalid="ignore"):  # a very sharp optimum makes Optuna 5.0's GP divide 0 by 0, which it survives
+            trial = rung.ask(open_dimensions | {key: self._distributions[key] for key in given})
         for key in fixed.keys() - given.keys():
             trial.set_user_attr(key, fixed[key])
         return Proposal(study, trial.number, {**fixed, **trial.params})
@@ -210,11 +211,13 @@ class Proposer:
         return key in self._space and contains(self._space[key], value)
 
     def _moment(self, key: str, dimensions: int) -> Moment:
-        trials: list[FrozenTrial] = self._rung(key).get_trials(deepcopy=False)
+        trials = self._rung(key).get_trials(deepcopy=False)
+        completed = [trial for trial in trials if trial.state == TrialState.COMPLETE]
         return Moment(
             seed=self._seed_of(key),
             draw_seed=self._seed_of(key, len(trials)),
-            completed=sum(trial.state == TrialState.COMPLETE for trial in trials),
+            completed=len(completed),
+            trained=sum(trained(trial) for trial in completed),
             asked=len(trials),
             dimensions=dimensions,
             expected_trials=self._expected_trials,

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from superconv_tune.core.space import Dimension, Interval
 
-START_TRIALS = 8  # completed space-filling trials before a model is asked, or one per dimension if there are more
+START_TRIALS = 8  # complete trials before a model is asked; `auto` waits for one per dimension if that is more
 MOST_GP_TRIALS = 150  # a Gaussian process costs the cube of the trials; past this TPE is as good (science 3.3)
 
 
@@ -28,6 +28,7 @@ class Moment:
         draw_seed: of this draw alone. With it a draw depends on the history and not on how often the driver was
             restarted; a sampler that lives on would repeat its first draws after each resume.
         completed: trials whose value is known.
+        trained: those of them that did not diverge.
         asked: trials of any state.
         dimensions: parameters that are open in this draw.
         expected_trials: that the whole search will ask for.
@@ -36,6 +37,7 @@ class Moment:
     seed: int
     draw_seed: int
     completed: int
+    trained: int
     asked: int
     dimensions: int
     expected_trials: int
@@ -55,17 +57,22 @@ def qmc(moment: Moment) -> BaseSampler:
 
 def tpe(moment: Moment) -> BaseSampler:
     """Multivariate tree-structured Parzen estimator; running trials count as bad ones, so that it moves on."""
-    return TPESampler(seed=moment.draw_seed, multivariate=True, constant_liar=True)
+    return TPESampler(seed=moment.draw_seed, n_startup_trials=START_TRIALS, multivariate=True, constant_liar=True)
 
 
 def gp(moment: Moment) -> BaseSampler:
-    """Gaussian process with expected improvement, over running trials too and under the constraint of no divergence."""
-    return GPSampler(seed=moment.draw_seed, warn_independent_sampling=False)
+    """Gaussian process with expected improvement, over running trials too and under the constraint that it trains.
+
+    As long as nothing trained there is no improvement to expect, so it goes on at random.
+    """
+    if not moment.trained:
+        return random(moment)
+    return GPSampler(seed=moment.draw_seed, n_startup_trials=START_TRIALS, warn_independent_sampling=False)
 
 
 def auto(moment: Moment) -> BaseSampler:
     """Sobol points first, then a Gaussian process, or TPE where there will be too many trials for it."""
-    if moment.completed < max(START_TRIALS, moment.dimensions):
+    if moment.completed < max(START_TRIALS, moment.dimensions) or not moment.trained:
         return qmc(moment)
     return gp(moment) if max(moment.expected_trials, moment.asked) <= MOST_GP_TRIALS else tpe(moment)
 
@@ -101,6 +108,7 @@ class Conditioned(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The open parameters, but for those that a completed trial lacks: no model can be fitted to half a point."""
+        del trial  # the same for all
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return {
             name: distribution

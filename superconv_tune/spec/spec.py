@@ -70,7 +70,7 @@ class ModelSpec(Section):
     Attributes:
         name: of a built-in model; None with a factory.
         factory: ``module:function`` or ``file.py:function`` that returns an ``nn.Module``.
-        width: size of a built-in model; None for the one that its authors gave it.
+        width: what the units of a built-in model are multiplied by; None for the size in the literature.
         args: further options of the model, or what the factory is called with.
     """
 
@@ -78,7 +78,7 @@ class ModelSpec(Section):
 
     name: Model | None = None
     factory: str | None = Field(default=None, pattern=r"^.+:[A-Za-z_]\w*$")
-    width: Count | None = None
+    width: Positive | None = None
     args: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

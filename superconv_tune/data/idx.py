@@ -1,0 +1,80 @@
+"""The idx files that MNIST and its like come in."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superconv_tune.core.errors import UserError
+
+# Third byte of the magic number, as on the MNIST page of LeCun, Cortes and Burges; numbers are big-endian.
+TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def read_pair(folder: Path, prefix: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Images [n, 1, h, w] and labels [n] of ``prefix-images…`` and ``prefix-labels…``; other shapes stay as they are.
+
+    Raises:
+        UserError: if one of the two is missing or cannot be read; both are looked at.
+    """
+    found, faults = [], []
+    for what in ("images", "labels"):
+        try:
+            found.append(read(_find(folder, f"{prefix}-{what}")))
+        except UserError as error:
+            faults += error.messages
+    if faults:
+        raise UserError(faults)
+    images, labels = found
+    return (images[:, None] if images.ndim == 3 else images), labels
+
+
+def read(path: Path) -> NDArray[Any]:
+    """The array in an idx file, raw or gzipped, in the machine's byte order.
+
+    Raises:
+        UserError: if it is no idx file, is cut off, or goes on behind its end.
+    """
+    content = _content(path)
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES:
+        raise UserError(
+            f"data.path: {path} is no idx file: it begins with {content[:4].hex(' ') or 'nothing'}, where two zero "
+            f"bytes and a type from 08 to 0e belong. Is it another format?"
+        )
+    start = 4 + 4 * content[3]
+    shape = [int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4)]
+    kind = np.dtype(TYPES[content[2]])
+    wanted = start + math.prod(shape) * kind.itemsize
+    if len(content) < start or len(content) != wanted:
+        raise UserError(
+            f"data.path: {path} is cut off or damaged: its header says {wanted} bytes, but it has {len(content)}. "
+            f"Fetch it again."
+        )
+    return np.frombuffer(content, dtype=kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        stored = path.read_bytes()
+        return gzip.decompress(stored) if stored.startswith(GZIP_MAGIC) else stored
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"data.path: {path} cannot be read: {error}. Fetch it again, or check its rights.") from error
+
+
+def _find(folder: Path, stem: str) -> Path:
+    files = sorted(folder.glob(f"{stem}*"))
+    if not files:
+        raise UserError(f"data.path: {folder} has no file {stem}-idx…; it has {_listed(folder)}.")
+    return files[0]
+
+
+def _listed(folder: Path) -> str:
+    names = sorted(entry.name for entry in folder.iterdir())[:8]
+    return ", ".join(names) or "nothing (it is empty)"

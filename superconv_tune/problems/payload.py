@@ -1,0 +1,305 @@
+"""A question on its way to the workers: prepared once by the driver, made into a `Problem` on every worker."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody uses
+from torch import Tensor, nn
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.data.batches import LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
+from superconv_tune.data.formats import Part, RawData, classified, load
+from superconv_tune.data.normalise import Normaliser
+from superconv_tune.data.split import fingerprint, split
+from superconv_tune.models.registry import make
+from superconv_tune.problems.accuracy import bce, cross_entropy, mse
+from superconv_tune.problems.metrics import METRICS
+from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups
+from superconv_tune.problems.problem import BatchSource, EvaluationSet, Metric, Problem
+from superconv_tune.problems.user import Loader, Source, Task, arrays, call, locate
+from superconv_tune.spec.spec import ExperimentSpec
+
+LOSSES = {"cross_entropy": cross_entropy, "bce": bce, "mse": mse}
+
+Loss = Callable[[Tensor, Tensor, float], Tensor]
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What the data are, for the record.
+
+    Attributes:
+        kind: ``classification``, ``regression`` or ``loader`` (the user's own DataLoaders).
+        classes: how many; None where there are none, or where it is not known.
+        class_names: in their order; empty where they have no names.
+        class_counts: examples of every class in the training part.
+        input_shape: of one example.
+        train_items: examples that are trained on.
+        validation_items: examples that the search looks at.
+        test_items: examples that are read once.
+        fingerprint: SHA-256 of all values; of the factory's text for the user's own loaders.
+        split_digest: SHA-256 of the rows of the split; empty where the data came split.
+    """
+
+    kind: str
+    classes: int | None
+    class_names: tuple[str, ...]
+    class_counts: tuple[int, ...]
+    input_shape: tuple[int, ...]
+    train_items: int
+    validation_items: int
+    test_items: int
+    fingerprint: str
+    split_digest: str
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The three parts as arrays, which workers of a node share."""
+
+    train: Part
+    validation: Part
+    test: Part
+    normaliser: Normaliser | None
+
+
+@dataclass(frozen=True)
+class Payload:
+    """All that a worker needs to make the problem.
+
+    Attributes:
+        spec: the question as the user wrote it.
+        arrays: the data; None where the user's loaders read them.
+        kind: as in `DataCard`.
+        classes: as in `DataCard`.
+        task: the user's factory, its text included; None for built-in data.
+        model: the user's factory of the model; None for a built-in one.
+        optimizer: the user's factory of the optimizer; None for a built-in one.
+    """
+
+    spec: ExperimentSpec
+    arrays: Arrays | None
+    kind: str
+    classes: int | None
+    task: Source | None
+    model: Source | None
+    optimizer: Source | None
+
+
+def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
+    """Read and split the data, once per search.
+
+    Raises:
+        UserError: if data or a factory do not work.
+    """
+    task_source = _source(spec.task.factory) if spec.task else None
+    sources = {
+        "task": task_source,
+        "model": _source(spec.model.factory) if spec.model and spec.model.factory else None,
+        "optimizer": _source(spec.optimizer.factory) if spec.optimizer.factory else None,
+    }
+    if task_source is None:
+        assert spec.data is not None
+        raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
+        return _prepared(spec, raw, None, sources)
+    task = _task(spec, task_source)
+    if any(isinstance(part, Loader) for part in (task.train, task.validation, task.test)):
+        return _prepared_loaders(spec, task, task_source, sources)
+    raw, validation = _raw(task)
+    return _prepared(spec, raw, validation, sources)
+
+
+def realise(payload: Payload, device: torch.device) -> Problem:
+    """The problem on a device.
+
+    Raises:
+        UserError: if a factory, the model or the metric does not fit the data.
+    """
+    spec = payload.spec
+    task = _task(spec, payload.task) if payload.task else None
+    train, validation, test = _parts(payload, task, device)
+    metric = task.metric if task and task.metric else METRICS[spec.metric_name]
+    return Problem(
+        name=spec.name,
+        device=device,
+        make_model=_model(payload, task),
+        make_optimizer=_optimizer(payload),
+        loss=_loss(payload, task),
+        metric=metric,
+        train=train,
+        validation=validation,
+        test=test,
+        trivial_value=_trivial(metric, validation, payload.classes),
+    )
+
+
+def _source(factory: str) -> Source:
+    return locate(factory, Path())
+
+
+def _task(spec: ExperimentSpec, source: Source) -> Task:
+    assert spec.task is not None
+    task = call(source, spec.task.args)
+    if not isinstance(task, Task):
+        raise UserError(f"task.factory: {spec.task.factory} returned a {type(task).__name__}. Return a Task.")
+    if task.model is None and spec.model is None:
+        raise UserError(
+            f"task.factory: {spec.task.factory} brings no model, and the spec names none. Give one of them."
+        )
+    return task
+
+
+def _raw(task: Task) -> tuple[RawData, Part | None]:
+    """The user's arrays as data that were read, and the validation part if it came apart."""
+    train = Part(*arrays(task.train, "train"))
+    test = Part(*arrays(task.test, "test")) if task.test is not None else None
+    validation = Part(*arrays(task.validation, "validation")) if task.validation is not None else None
+    if not np.issubdtype(train.targets.dtype, np.integer):
+        return RawData(train, test, "regression", None), validation
+    raw = classified(train, test)
+    return raw, classified(train, validation).test if validation is not None else None
+
+
+def _prepared(
+    spec: ExperimentSpec, raw: RawData, validation: Part | None, sources: dict[str, Source | None]
+) -> tuple[Payload, DataCard]:
+    rows = split(raw, spec.split.validation, spec.split.test, spec.split.seed)
+    train = _take(raw.train, rows.train)
+    if validation is not None:  # then the rows that the split held out for it are trained on
+        train = _take(raw.train, np.sort(np.concatenate([rows.train, rows.validation])))
+    looked_at = validation if validation is not None else _take(raw.train, rows.validation)
+    test = raw.test if rows.test is None else _take(raw.train, rows.test)
+    assert test is not None
+    # Pixels are scaled; the numbers of a user's own file are taken as they were given.
+    is_scaled = spec.data is not None or train.inputs.dtype == np.uint8
+    normaliser = Normaliser.of(train.inputs, np.arange(len(train))) if is_scaled else None
+    counts = np.bincount(train.targets).tolist() if raw.classes else []
+    card = DataCard(
+        kind=raw.kind,
+        classes=raw.classes,
+        class_names=raw.class_names or (),
+        class_counts=tuple(counts),
+        input_shape=train.inputs.shape[1:],
+        train_items=len(train),
+        validation_items=len(looked_at),
+        test_items=len(test),
+        fingerprint=fingerprint(raw),
+        split_digest=rows.digest,
+    )
+    return Payload(spec, Arrays(train, looked_at, test, normaliser), raw.kind, raw.classes, **sources), card
+
+
+def _prepared_loaders(
+    spec: ExperimentSpec, task: Task, source: Source, sources: dict[str, Source | None]
+) -> tuple[Payload, DataCard]:
+    parts = {"train": task.train, "validation": task.validation, "test": task.test}
+    loaders = {name: part for name, part in parts.items() if isinstance(part, Loader)}
+    if len(loaders) < 3:
+        missing = ", ".join(sorted(set(parts) - set(loaders)))
+        raise UserError(f"task: one part is a Loader, but {missing} is none. Loaders cannot be split; give all three.")
+    if task.model is None:
+        raise UserError(
+            "task: the shape of what loaders give is not known beforehand. Return the model in the Task too."
+        )
+    inputs, _ = next(iter(loaders["validation"].make(1, 0)))
+    card = DataCard(
+        kind="loader",
+        classes=None,
+        class_names=(),
+        class_counts=(),
+        input_shape=tuple(inputs.shape[1:]),
+        train_items=loaders["train"].examples,
+        validation_items=loaders["validation"].examples,
+        test_items=loaders["test"].examples,
+        fingerprint=hashlib.sha256((source.text or source.module).encode()).hexdigest(),
+        split_digest="",
+    )
+    return Payload(spec, None, "loader", None, **sources), card
+
+
+def _take(part: Part, rows: Any) -> Part:
+    return Part(part.inputs[rows], part.targets[rows])
+
+
+def _parts(
+    payload: Payload, task: Task | None, device: torch.device
+) -> tuple[BatchSource, EvaluationSet, EvaluationSet]:
+    if payload.arrays is None:
+        assert task is not None
+        parts = [part for part in (task.train, task.validation, task.test) if isinstance(part, Loader)]
+        train, validation, test = parts
+        return (
+            LoaderSource(train.make, train.examples, device),
+            LoaderSet(validation.make, validation.examples, device),
+            LoaderSet(test.make, test.examples, device),
+        )
+    arrays_ = payload.arrays
+    augment = payload.spec.data.augment if payload.spec.data else ()
+    if augment and arrays_.train.inputs.ndim != 4:
+        shape = list(arrays_.train.inputs.shape[1:])
+        raise UserError(f"data.augment: {', '.join(augment)} are for images, but the inputs have the shape {shape}.")
+    return (
+        ResidentSource(*_on(arrays_.train, device), arrays_.normaliser, tuple(augment)),
+        ResidentSet(*_on(arrays_.validation, device), arrays_.normaliser),
+        ResidentSet(*_on(arrays_.test, device), arrays_.normaliser),
+    )
+
+
+def _on(part: Part, device: torch.device) -> tuple[Tensor, Tensor]:
+    return as_tensor(part.inputs, device), as_tensor(part.targets, device)
+
+
+def _model(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:
+    if task is not None and task.model is not None:
+        return task.model
+    wanted = payload.spec.model
+    assert wanted is not None
+    if payload.model is not None:
+        return partial(call, payload.model, wanted.args)
+    assert payload.arrays is not None
+    assert wanted.name is not None
+    shape = payload.arrays.train.inputs.shape[1:]
+    targets = payload.arrays.train.targets
+    outputs = payload.classes or int(np.prod(targets.shape[1:]))
+    sized = {} if wanted.width is None else {"width": wanted.width}
+    return partial(make, wanted.name, shape, outputs, **sized, **wanted.args)
+
+
+def _optimizer(payload: Payload) -> Callable[[nn.Module, Hyperparameters], torch.optim.Optimizer]:
+    wanted = payload.spec.optimizer
+    if payload.optimizer is not None:
+        source = payload.optimizer
+        return lambda model, params: call(source, {"params": param_groups(model, params.weight_decay), **wanted.args})
+    if wanted.name == "sgd":
+        return partial(OPTIMIZERS["sgd"], nesterov=wanted.nesterov)
+    return OPTIMIZERS[wanted.name]
+
+
+def _loss(payload: Payload, task: Task | None) -> Loss:
+    if task is not None and task.loss is not None:
+        own = task.loss
+        return lambda outputs, targets, _smoothing: own(outputs, targets)
+    name = payload.spec.loss
+    if name == "auto":
+        name = "mse" if payload.kind == "regression" else "cross_entropy"
+    return LOSSES[name]
+
+
+def _trivial(metric: Metric, validation: EvaluationSet, classes: int | None) -> float:
+    """The metric of the best constant guess: the most frequent class, or the mean."""
+    targets = torch.cat([targets for _, targets in validation.batches()])
+    if targets.is_floating_point():
+        guess = targets.mean(dim=0, keepdim=True).expand_as(targets).contiguous()
+    else:
+        counts = torch.bincount(targets, minlength=classes or 2)
+        guess = F.one_hot(counts.argmax(), len(counts)).float().expand(len(targets), -1)
+    return float(metric.compute(guess, targets))
