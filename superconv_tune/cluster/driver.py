@@ -103,7 +103,7 @@ class _Stopper(tune.Stopper):
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
 
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray's signature
         return False
 
     def stop_all(self) -> bool:
@@ -122,7 +122,7 @@ def _concurrency(available: dict[str, float], resources: Resources) -> int:
     fitting = int(min(by_cpu, by_gpu) + 1e-9)
     if fitting < 1:
         raise UserError(
-            f"resources: one trial needs {resources.cpus_per_trial:g} CPU and {resources.gpus_per_trial:g} GPU, but the "
-            f"cluster has {available.get('CPU', 0):g} and {available.get('GPU', 0):g}. Ask for less per trial."
+            f"resources: one trial needs {resources.cpus_per_trial:g} CPU and {resources.gpus_per_trial:g} GPU, but "
+            f"the cluster has {available.get('CPU', 0):g} and {available.get('GPU', 0):g}. Ask for less per trial."
         )
     return min(fitting, resources.workers) if resources.workers else fitting

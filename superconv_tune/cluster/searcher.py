@@ -12,24 +12,33 @@ from superconv_tune.cluster.worker import read_outcome
 from superconv_tune.core.codec import encode
 from superconv_tune.planner.ask import Signal
 
+FIRST_NAP_S, LONGEST_NAP_S = 0.1, 1.0  # an idle worker looks up this often: quickly at first, then with patience
+
 
 class ConductedSearcher(Searcher):
-    """Turns Ray's questions into the conductor's, and Ray's results into outcomes."""
+    """Turns Ray's questions into the conductor's, and Ray's results into outcomes.
+
+    A worker that has to wait gets a nap to run. Tune would end all idle actors but one, and then never start a second
+    one again while trials are shorter than the start of an actor: each trial would take the one actor that is there.
+    """
 
     def __init__(self, conductor: Conductor) -> None:
         super().__init__(metric="objective", mode="max")
         self._conductor = conductor
         self._names: dict[str, str] = {}
+        self._nap_s = FIRST_NAP_S
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next trial as a config of one JSON text; None to be asked again; FINISHED at the end."""
+        """The next trial as a config of one JSON text, a nap, or FINISHED."""
         answer = self._conductor.next()
         if answer is Signal.WAIT:
-            return None
+            self._nap_s = min(LONGEST_NAP_S, self._nap_s * 1.2)
+            return {"nap_s": self._nap_s}
         if answer is Signal.DONE:
             return str(Searcher.FINISHED)
         assert not isinstance(answer, Signal)
         self._names[trial_id] = answer.trial_id
+        self._nap_s = FIRST_NAP_S
         return {"request": json.dumps(encode(answer))}
 
     def on_trial_complete(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
-import platform
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +51,23 @@ class TrialActor(tune.Trainable):
             torch.set_num_threads(setting.threads)  # one trial per core beats one trial on all cores (design 9)
         self._problem: Problem = realise(setting.payload, _device())
         self._tracker = MlflowTracker(setting.handle, Path(setting.spill_dir))
-        self._request = _request(config)
+        self._config = config
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """The next trial on this actor; memory of the last one is given back first."""
-        self._request = _request(new_config)
+        self._config = new_config
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return True
 
     def step(self) -> dict[str, Any]:
-        """One trial from range test to evaluation, as one result with scalars only."""
-        outcome = replace(run(self._request, self._problem, self._tracker, time.time), node=platform.node())
+        """One trial from range test to evaluation, or a nap, as one result with scalars only."""
+        if "nap_s" in self._config:
+            time.sleep(self._config["nap_s"])
+            return {"objective": 0.0, "done": True}
+        request: TrialRequest = decode(TrialRequest, json.loads(self._config["request"]))
+        outcome = run(request, self._problem, self._tracker, time.time)
         return {"objective": outcome.objective, "outcome": json.dumps(encode(outcome)), "done": True}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -78,11 +81,6 @@ def read_outcome(result: dict[str, Any]) -> TrialOutcome:
     """The outcome inside a result of `TrialActor.step`."""
     outcome: TrialOutcome = decode(TrialOutcome, json.loads(result["outcome"]))
     return outcome
-
-
-def _request(config: dict[str, Any]) -> TrialRequest:
-    request: TrialRequest = decode(TrialRequest, json.loads(config["request"]))
-    return request
 
 
 def _device() -> torch.device:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.idx import read_pair
+from superconv_tune.data.options import Args, options
 
 try:  # an extra: only this format needs it
     from mnist1d.data import get_dataset_args, make_dataset
@@ -23,7 +24,6 @@ except ImportError:
     make_dataset = None
 
 Kind = Literal["classification", "regression"]
-Args = Mapping[str, Any]
 
 MIN_EXAMPLES = 20  # fewer cannot be split into three parts that mean anything
 NPZ_NAMES = {"x": "x_train", "y": "y_train", "X": "x_train", "inputs": "x_train", "targets": "y_train"}
@@ -34,7 +34,6 @@ MNIST1D_KNOBS = (
     "iid_noise_scale",
     "shear_scale",
     "shuffle_seq",
-    "final_seq_length",
 )
 
 
@@ -115,8 +114,8 @@ def npz(path: Path | None, args: Args) -> RawData:
     """A numpy archive with ``x`` and ``y``, or with ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
 
     ``kind``: whole-number targets are classes and others are numbers, unless it says ``classification`` or
-    ``regression``. ``channels``: inputs of three axes are images [n, h, w] and those of four are [n, c, h, w], unless it
-    says where the channels of either are: ``first`` (so are signals [n, c, length]), ``last``, or ``none``.
+    ``regression``. ``channels``: inputs of three axes are images [n, h, w] and those of four are [n, c, h, w], unless
+    it says where the channels of either are: ``first`` (so are signals [n, c, length]), ``last``, or ``none``.
     """
     words = {"kind": ("auto", "classification", "regression"), "channels": ("auto", "first", "last", "none")}
     chosen = options("npz", args, words)
@@ -151,6 +150,7 @@ def mnist1d(_path: Path | None, args: Args) -> RawData:
     settings.train_split = 1.0
     for name, value in chosen.items():
         setattr(settings, name, value)
+    settings.seed %= 2**32  # as many bits as numpy's legacy generator takes
     if settings.num_samples < MIN_EXAMPLES:  # the generator itself cannot do with less than one of each class
         raise UserError(f"data.args: samples of mnist1d is {MIN_EXAMPLES} or more, but got {settings.num_samples}.")
     made = _generate(settings)
@@ -180,40 +180,6 @@ def classified(train: Part, test: Part | None) -> RawData:
     return RawData(parts[0], parts[1], "classification", len(found), names)
 
 
-def options(format_name: str, args: Args, known: Mapping[str, Any]) -> dict[str, Any]:
-    """``args`` over the defaults in ``known``; a tuple there lists the words that may be said, the default first.
-
-    Raises:
-        UserError: for every name that is not known and every value that is not of the default's kind.
-    """
-    faults = [
-        f"data.args: {format_name} has no option {name!r}. Known: {', '.join(known) or 'none'}."
-        for name in args
-        if name not in known
-    ]
-    for name in args.keys() & known.keys():
-        wanted = _wanted(args[name], known[name])
-        if wanted:
-            faults.append(f"data.args: {name} of {format_name} is {wanted}, but got {args[name]!r}.")
-    if faults:
-        raise UserError(sorted(faults))
-    defaults = {name: value[0] if isinstance(value, tuple) else value for name, value in known.items()}
-    return defaults | dict(args)
-
-
-def _wanted(value: object, default: object) -> str | None:
-    """What the option would have to be; None if it is."""
-    if isinstance(default, tuple):
-        return None if value in default else f"one of {', '.join(default)}"
-    if isinstance(default, bool):
-        return None if isinstance(value, bool) else "true or false"
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(default, int):
-        return None if is_whole and value >= 0 else "a whole number from 0"
-    is_number = is_whole or (isinstance(value, float) and np.isfinite(value))
-    return None if is_number and value >= 0 else "a number from 0"
-
-
 def _generate(settings: Any) -> dict[str, Any]:
     """The generator seeds Python's and numpy's global state; they are given back as they were."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002  (what the package draws from)
@@ -232,7 +198,7 @@ def _npz_arrays(path: Path | None) -> dict[str, NDArray[Any]]:
         with zipfile.ZipFile(path):  # or np.load would open a bare array or a pickle
             pass
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {NPZ_NAMES.get(name, name): archive[name] for name in archive.files}
+            arrays = {NPZ_NAMES.get(name, name): np.atleast_1d(archive[name]) for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"data.path: {path} is no readable .npz file: {error}.") from error
     wanted = ["x_train", "y_train"] + (["x_test", "y_test"] if {"x_test", "y_test"} & arrays.keys() else [])
@@ -258,9 +224,9 @@ def _part(inputs: NDArray[Any], targets: NDArray[Any], what: str, kind: Kind) ->
         UserError: if they are no numbers, or the targets no classes.
     """
     faults = [
-        f"data: the {name} of the {what} part are {array.dtype} of shape {array.shape}; they have to be a row of numbers."
+        f"data: the {name} of the {what} part are {array.dtype}, but have to be numbers."
         for name, array in (("inputs", inputs), ("targets", targets))
-        if array.dtype.kind not in "buif" or array.ndim < 1
+        if array.dtype.kind not in "buif"
     ]
     if not faults and kind == "classification":
         faults = _label_faults(targets, what)
@@ -312,7 +278,7 @@ def _part_problems(part: Part, name: str) -> list[str]:
         if is_bad.any():
             first = int(np.flatnonzero(is_bad.reshape(len(values), -1).any(axis=1))[0])
             found.append(
-                f"the {what} of the {name} part have {int(is_bad.sum())} values that are NaN or infinite as float32, the "
-                f"first at index {first}. Clean them first."
+                f"the {what} of the {name} part have {int(is_bad.sum())} values that are NaN or infinite as float32, "
+                f"the first at index {first}. Clean them before."
             )
     return found

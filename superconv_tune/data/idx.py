@@ -22,9 +22,10 @@ def read_pair(folder: Path, prefix: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """Images [n, 1, h, w] and labels [n] of ``prefix-images…`` and ``prefix-labels…``; other shapes stay as they are.
 
     Raises:
-        UserError: if one of the two is missing or cannot be read; both are looked at.
+        UserError: if one of the two is missing or cannot be read (both are looked at), or they differ in number.
     """
-    found, faults = [], []
+    found: list[NDArray[Any]] = []
+    faults: list[str] = []
     for what in ("images", "labels"):
         try:
             found.append(read(_find(folder, f"{prefix}-{what}")))
@@ -33,6 +34,8 @@ def read_pair(folder: Path, prefix: str) -> tuple[NDArray[Any], NDArray[Any]]:
     if faults:
         raise UserError(faults)
     images, labels = found
+    if len(images) != len(labels):
+        raise UserError(f"data.path: {folder} has {len(images)} {prefix} images, but {len(labels)} labels.")
     return (images[:, None] if images.ndim == 3 else images), labels
 
 
@@ -57,7 +60,8 @@ def read(path: Path) -> NDArray[Any]:
             f"data.path: {path} is cut off or damaged: its header says {wanted} bytes, but it has {len(content)}. "
             f"Fetch it again."
         )
-    return np.frombuffer(content, dtype=kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+    values = np.frombuffer(content, dtype=kind, offset=start).reshape(shape)
+    return np.atleast_1d(values.astype(kind.newbyteorder("=")))
 
 
 def _content(path: Path) -> bytes:

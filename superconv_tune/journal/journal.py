@@ -177,7 +177,7 @@ def _url(storage_url: str) -> URL:
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True)  # a server may drop a connection between two long trials
-    if url.database:
+    if url.database and not url.database.startswith("file:"):  # that is a URI of sqlite's own, and no path
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_S})
     event.listen(engine, "connect", _use_wal)

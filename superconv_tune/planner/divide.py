@@ -16,6 +16,7 @@ TOP_SHARE = 0.58  # of the time that is left: the longest search cycles and thei
 LOWER_SHARE = 0.36  # of it: the shorter cycles; the rest is slack
 MIN_STEPS = 150  # a cycle with fewer optimizer steps than this is no cycle (science 3.3)
 MIN_SEEDS, MAX_SEEDS = 3, 8  # of the confirmation; past eight, another seed moves the interval little
+FINALISTS, MOST_FINALISTS = 2, 6  # configurations that are trained at the top length before one is chosen
 FIRST_GRID = 4  # learning rates that the lowest rung probes before it searches
 WIDEST = 96  # trials of one rung; past that the sampler's returns are small
 
@@ -48,13 +49,16 @@ def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan
     """
     means = _Means(cost, policy, workers, left_s)
     seeds = min(MAX_SEEDS, max(MIN_SEEDS, workers * math.ceil(MIN_SEEDS / workers)))
-    top_width = max(2, workers)
-    waves = math.ceil(top_width / workers) + math.ceil(seeds / workers)
+    confirm_waves = math.ceil(seeds / workers)
+    waves = math.ceil(FINALISTS / workers) + confirm_waves
     top = means.epochs_in(TOP_SHARE * left_s / waves)
     if waves * means.trial_s(top) > left_s:
         return _too_small(means, top)
     lengths = [*_lower_lengths(means, top), top]
-    widths = _cap(_widths(means, lengths, top_width, seeds), policy.trials, workers)
+    # Where the longest allowed cycle leaves time over, more finalists are compared; what is left then is not spent.
+    spare_waves = int(TOP_SHARE * left_s / means.trial_s(top)) - confirm_waves
+    finalists = max(FINALISTS, workers, min(MOST_FINALISTS, spare_waves * workers))
+    widths = _cap(_widths(means, lengths, finalists), policy.trials, workers)
     rungs = tuple(RungPlan(epochs, width) for epochs, width in zip(lengths, widths, strict=True))
     if policy.strategy == "free":
         rungs = _free(rungs, policy.trials)
@@ -70,25 +74,25 @@ def _too_small(means: _Means, top: float) -> Plan:
 
 
 def _lower_lengths(means: _Means, top: float) -> list[float]:
+    """Shorter lengths, the shortest first; where none is a cycle any more, the top length itself.
+
+    The finalists must not be chosen on the runs that made them look good, so that there are always two rungs.
+    """
     low = means.policy.epochs_bounds[0]
     steps_per_epoch = means.cost.steps_per_epoch(means.policy.defaults.batch_size)
     shortest = max(low, MIN_STEPS / steps_per_epoch)
     lengths = [top / FACTOR**rung for rung in range(1, LOWER_RUNGS + 1)]
-    return [_round(epochs) for epochs in reversed(lengths) if epochs >= shortest]
+    return [_round(epochs) for epochs in reversed(lengths) if epochs >= shortest] or [top]
 
 
-def _widths(means: _Means, lengths: Sequence[float], top_width: int, seeds: int) -> list[int]:
+def _widths(means: _Means, lengths: Sequence[float], finalists: int) -> list[int]:
     """Each lower rung gets the same share of the worker-seconds; a rung is at most half as wide as the one below."""
-    if len(lengths) == 1:
-        confirm_s = math.ceil(seeds / means.workers) * means.trial_s(lengths[0])
-        spare_s = max(0.0, (TOP_SHARE + LOWER_SHARE) * means.left_s - confirm_s)
-        return [_fit(means, lengths[0], spare_s, WIDEST)]
     share_s = LOWER_SHARE * means.left_s / (len(lengths) - 1)
     widths: list[int] = []
     for epochs in lengths[:-1]:
         most = max(means.workers, widths[-1] // 2) if widths else WIDEST
         widths.append(_fit(means, epochs, share_s, most))
-    return [*widths, top_width]
+    return [*widths, min(finalists, widths[-1])]
 
 
 def _fit(means: _Means, epochs: float, seconds: float, most: int) -> int:

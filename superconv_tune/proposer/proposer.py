@@ -107,7 +107,8 @@ class Proposer:
             self._warm(rung)
         sampler = SAMPLERS[self._sampler](self._moment(study, len(open_dimensions)))
         rung.sampler = Conditioned(sampler, open_dimensions, given)
-        with np.errstate(invalid="ignore"):  # a very sharp optimum makes Optuna 5.0's GP divide 0 by 0, which it survives
+        # Where one point outshines all others, Optuna 5.0's GP divides 0 by 0; it goes on well without those weights.
+        with np.errstate(invalid="ignore"):
             trial = rung.ask(open_dimensions | {key: self._distributions[key] for key in given})
         for key in fixed.keys() - given.keys():
             trial.set_user_attr(key, fixed[key])
@@ -120,15 +121,14 @@ class Proposer:
         breaks the constraint. What failed for reasons outside the parameters teaches nothing, nor does a cycle that
         was shortened, for its value is that of another length.
         """
-        trial = self._trial(proposal)
-        if trial is None:
+        if self._is_over(proposal):
             return
+        trial = self._trial(proposal)
         notes = {"trial_id": outcome.trial_id, "status": outcome.status, "reason": outcome.reason}
         if outcome.status not in INFORMATIVE or outcome.shortened or not math.isfinite(outcome.objective):
-            self._fail(trial, notes)
+            _fail(trial, notes)
             return
-        for key, value in notes.items():
-            trial.set_user_attr(key, value)
+        _annotate(trial, notes)
         if CONSTRAINT not in trial.constraints:
             trial.set_constraint(CONSTRAINT, -1.0 if outcome.status == "finished" else 1.0)
         trial.study.tell(trial, outcome.objective)
@@ -153,7 +153,7 @@ class Proposer:
                 proposal = Proposal(key, running.number, running.params)
                 trial_id = handed_out.get((key, running.number))
                 if trial_id is None:
-                    self._drop(proposal)
+                    _fail(self._trial(proposal), {"reason": "The driver ended before the trial was handed out."})
                 elif trial_id in study.outcomes:
                     self.tell(proposal, study.outcomes[trial_id])
 
@@ -190,22 +190,16 @@ class Proposer:
         if previous is not None:
             inherit(rung, previous)
 
-    def _trial(self, proposal: Proposal) -> Trial | None:
-        """The trial as Optuna lets one write to it; None if it is over."""
-        rung = self._rung(proposal.study)
-        study_id = self._storage.get_study_id_from_name(rung.study_name)
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, proposal.number)
-        return None if self._storage.get_trial(trial_id).state.is_finished() else Trial(rung, trial_id)
+    def _trial_id(self, proposal: Proposal) -> int:
+        study_id = self._storage.get_study_id_from_name(f"{self._name}/{proposal.study}")
+        return self._storage.get_trial_id_from_study_id_trial_number(study_id, proposal.number)
 
-    def _drop(self, proposal: Proposal) -> None:
-        trial = self._trial(proposal)
-        if trial is not None:
-            self._fail(trial, {"reason": "The driver ended before the trial was handed out."})
+    def _is_over(self, proposal: Proposal) -> bool:
+        return self._storage.get_trial(self._trial_id(proposal)).state.is_finished()
 
-    def _fail(self, trial: Trial, notes: Mapping[str, str]) -> None:
-        for key, value in notes.items():
-            trial.set_user_attr(key, value)
-        trial.study.tell(trial, state=TrialState.FAIL)
+    def _trial(self, proposal: Proposal) -> Trial:
+        """The running trial as Optuna lets one write to it, whoever asked for it."""
+        return Trial(self._rung(proposal.study), self._trial_id(proposal))
 
     def _contains(self, key: str, value: float) -> bool:
         return key in self._space and contains(self._space[key], value)
@@ -226,6 +220,16 @@ class Proposer:
     def _seed_of(self, key: str, *path: int) -> int:
         entropy = [self._seed, zlib.crc32(key.encode()), *path]
         return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def _annotate(trial: Trial, notes: Mapping[str, str]) -> None:
+    for key, value in notes.items():
+        trial.set_user_attr(key, value)
+
+
+def _fail(trial: Trial, notes: Mapping[str, str]) -> None:
+    _annotate(trial, notes)
+    trial.study.tell(trial, state=TrialState.FAIL)
 
 
 def _engine_options(storage_url: str) -> dict[str, object]:

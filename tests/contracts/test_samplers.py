@@ -12,6 +12,7 @@ from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.core.trial import Status, TrialOutcome
 from superconv_tune.proposer.proposer import Proposal, Proposer
 from superconv_tune.proposer.samplers import SAMPLERS, START_TRIALS, contains
+from tests.proposer.blank import blank_storage
 
 SPACE: SearchSpace = {
     "lr_multiplier": Interval(0.35, 2.0, log=True),
@@ -25,7 +26,8 @@ MODELLED = START_TRIALS + 2  # trials of which the last two are past every sampl
 
 @contextmanager
 def proposer(folder: Path, sampler: str, seed: int = 0, expected_trials: int = 100) -> Iterator[Proposer]:
-    made = Proposer(f"sqlite:///{folder}/{sampler}-{seed}.db", "s", SPACE, "max", sampler, seed, expected_trials)
+    storage = blank_storage(folder / f"{sampler}-{seed}.db")
+    made = Proposer(storage, "s", SPACE, "max", sampler, seed, expected_trials)
     try:
         yield made
     finally:
@@ -52,21 +54,33 @@ def mixed(proposal: Proposal) -> TrialOutcome:
     return hopeless(proposal) if proposal.params["lr_multiplier"] > 1.2 else bowl(proposal)
 
 
+def is_inside(proposal: Proposal) -> bool:
+    drawn = proposal.params
+    return drawn.keys() == SPACE.keys() and all(contains(SPACE[name], value) for name, value in drawn.items())
+
+
 def draws(made: Proposer, count: int, judged: Judge = bowl) -> list[Proposal]:
     proposals = []
     for _ in range(count):
         proposals.append(made.ask("rung0"))
+        assert is_inside(proposals[-1])
         made.tell(proposals[-1], judged(proposals[-1]))
     return proposals
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("judged", [bowl, constant, hopeless, mixed])
-def test_whatever_comes_back_draws_stay_in_the_space(tmp_path: Path, sampler: str, judged: Judge) -> None:
+@pytest.mark.parametrize("judged", [constant, hopeless, mixed])
+def test_whatever_came_back_trials_at_once_are_distinct_and_keep_what_is_fixed(
+    tmp_path: Path, sampler: str, judged: Judge
+) -> None:
+    fixed = {"pct_start": 0.25, "batch_size": 128}
     with proposer(tmp_path, sampler) as made:
-        for proposal in draws(made, MODELLED, judged):
-            assert proposal.params.keys() == SPACE.keys()
-            assert all(contains(SPACE[name], value) for name, value in proposal.params.items())
+        draws(made, START_TRIALS, judged)
+        running = [made.ask("rung0", fixed) for _ in range(4)]
+    assert all(fixed.items() <= found.params.items() for found in running)
+    assert all(is_inside(found) for found in running)
+    assert len({(found.params["lr_multiplier"], found.params["weight_decay"]) for found in running}) == 4
+    assert len({found.number for found in running}) == 4
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -89,18 +103,8 @@ def test_another_seed_draws_otherwise(tmp_path: Path, sampler: str) -> None:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_trials_that_run_at_once_are_distinct_and_keep_what_is_fixed(tmp_path: Path, sampler: str) -> None:
-    with proposer(tmp_path, sampler) as made:
-        draws(made, MODELLED - 1)
-        running = [made.ask("rung0", {"pct_start": 0.25, "batch_size": 128}) for _ in range(4)]
-    assert all(found.params["pct_start"] == 0.25 and found.params["batch_size"] == 128 for found in running)
-    assert len({(found.params["lr_multiplier"], found.params["weight_decay"]) for found in running}) == 4
-    assert len({found.number for found in running}) == 4
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_log_interval_is_drawn_evenly_over_its_decades(tmp_path: Path, sampler: str) -> None:
     with proposer(tmp_path, sampler) as made:
         # All asked before one comes back, so that no sampler has anything to aim at.
-        low = [made.ask("rung0").params["weight_decay"] < 1e-4 for _ in range(32)]
-    assert 8 <= sum(low) <= 24  # linear draws would give none
+        low = [made.ask("rung0").params["weight_decay"] < 1e-4 for _ in range(16)]
+    assert 3 <= sum(low) <= 13  # linear draws would give none

@@ -1,0 +1,82 @@
+"""What every data format keeps to; a new one needs a line in `places` only."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.data.formats import FORMATS, load
+from superconv_tune.data.split import fingerprint, split
+from superconv_tune.spec.names import READS_PATH, Format
+
+
+def idx_folder(folder: Path) -> Path:
+    random = np.random.default_rng(0)
+    for prefix, count in (("train", 60), ("t10k", 20)):
+        images = random.integers(256, size=(count, 8, 8), dtype=np.uint8)
+        header = bytes([0, 0, 8, 3]) + struct.pack(">3I", *images.shape)
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        labels = bytes(place % 3 for place in range(count))
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1]) + struct.pack(">I", count) + labels)
+    return folder
+
+
+def npz_file(folder: Path) -> Path:
+    np.savez(folder / "data.npz", x=np.random.default_rng(0).normal(size=(60, 4)), y=np.arange(60) % 3)
+    return folder / "data.npz"
+
+
+PLACES: dict[str, Callable[[Path], Path]] = {"idx": idx_folder, "npz": npz_file}
+ARGS: dict[str, dict[str, object]] = {"mnist1d": {"samples": 100}}
+
+
+def place(name: str, folder: Path) -> Path | None:
+    return PLACES[name](folder) if name in PLACES else None
+
+
+def test_the_spec_knows_the_same_names() -> None:
+    assert set(get_args(Format)) == set(FORMATS)
+    assert {name for name, reads in READS_PATH.items() if reads} == set(PLACES)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_it_gives_what_models_and_losses_take(name: str, tmp_path: Path) -> None:
+    data = load(name, place(name, tmp_path), ARGS.get(name, {}))
+    for part in (data.train, data.test):
+        if part is not None:
+            assert len(part) == len(part.inputs) == len(part.targets) > 0
+            assert part.inputs.dtype in (np.uint8, np.float32)
+            assert part.inputs.ndim >= 2
+            assert part.inputs.flags.c_contiguous
+            assert part.targets.dtype == (np.int64 if data.kind == "classification" else np.float32)
+    assert data.classes is not None
+    assert data.class_names is not None
+    assert len(data.class_names) == data.classes
+    assert np.unique(data.train.targets).tolist() == list(range(data.classes))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_it_gives_the_same_twice_and_can_be_split(name: str, tmp_path: Path) -> None:
+    where = place(name, tmp_path)
+    first, again = (load(name, where, ARGS.get(name, {})) for _ in range(2))
+    assert fingerprint(first) == fingerprint(again)
+    assert split(first, 0.2, 0.2, 1).digest == split(again, 0.2, 0.2, 1).digest
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_unknown_option_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"{name} has no option 'smaples'"):
+        load(name, place(name, tmp_path), {"smaples": 3})
+
+
+@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("where", ["nothing", ""])
+def test_a_path_that_is_not_there_is_named(name: str, where: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.path: no (file|folder)"):
+        load(name, tmp_path / where / "absent" if where else None, {})

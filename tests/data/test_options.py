@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.data.options import options
+
+KNOWN = {"count": 5, "scale": 0.5, "shuffle": False, "kind": ("auto", "hard")}
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert options("f", {}, KNOWN) == {"count": 5, "scale": 0.5, "shuffle": False, "kind": "auto"}
+    given = {"count": 0, "scale": 2, "shuffle": True, "kind": "hard"}
+    assert options("f", given, KNOWN) == given
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("count", 1.0),
+        ("count", -1),
+        ("count", True),
+        ("count", "5"),
+        ("scale", float("inf")),
+        ("scale", float("nan")),
+        ("scale", None),
+        ("shuffle", 1),
+        ("kind", "easy"),
+        ("kind", []),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(name: str, value: object) -> None:
+    with pytest.raises(UserError, match=f"{name} of f is"):
+        options("f", {name: value}, KNOWN)
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    with pytest.raises(UserError) as raised:
+        options("f", {"cuont": 1, "scale": "x", "kind": 3}, KNOWN)
+    assert len(raised.value.messages) == 3
