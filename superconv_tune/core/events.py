@@ -58,6 +58,11 @@ class Opened:
     measured: Measured = field(default_factory=Measured)
     mlflow: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def at(self) -> float:
+        """Unix time of the event, as every event has it."""
+        return self.started_at
+
 
 @dataclass(frozen=True)
 class Resumed:

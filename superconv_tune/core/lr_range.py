@@ -1,14 +1,23 @@
 """The learning-rate range test: what a ramp of the learning rate says about the peak of a cycle.
 
-The test is Smith's (2017, arXiv:1506.01186, section 3.3). The reading is ours: a zero-lag smoother (a causal mean moves
-the steepest point of a hundred-point ramp four-fold), a stop by give-back (a dead ReLU network returns to ln C and not
-to infinity), and a typed refusal where the curve says nothing.
+The test is Smith's (2017, arXiv:1506.01186, section 3.3). The reading is ours, and each part answers a known failure:
+
+* a kernel that looks both ways, because a causal mean lags: on a ramp of a hundred steps it moves the steepest point
+  four-fold and the minimum more than twenty-fold;
+* an end by give-back, because a dead ReLU network returns to ln C and not to infinity;
+* a minimum that is the middle of all rates which the noise cannot tell from the lowest one, because the bottom is flat;
+* a refusal, and never a number, where the curve says nothing.
+
+Multiplying the losses by a constant changes no answer, and neither does what the ramp did after it should have ended.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -19,16 +28,27 @@ from superconv_tune.core.curve import Column, Curve
 Quality = Literal["good", "fair", "poor", "none"]
 
 HALF_LIFE_SHARE = 0.02  # of the ramp: half-life of the smoothing (science 2.3)
-SKIP_SHARE = 0.05  # of the ramp: its first steps are the start of training, not an answer to the learning rate
+MIN_HALF_LIFE = 2.0  # steps; below that nothing is smoothed
+WORKING_RANGE = 1000.0  # the ramp's last three decades are its length here, however far below them it began
+OPENING = 10  # steps whose median is the loss before training
 MIN_POINTS = 20  # fewer cannot be smoothed and still have a shape
 STOP_FACTOR = 4.0  # smoothed loss over the best one, as fastai stops
 GIVEN_BACK = 0.9  # of the improvement: the network is dead or diverged, and more of the ramp tells nothing
 STOP_PATIENCE = 5  # steps in a row
 EDGE_GIVE_BACK = 0.25  # of the improvement: beyond here the rate is too large to keep what was learned
-NOISE_FACTOR = 3.0  # an improvement must stand out of the noise by this much to be one
+NOISE_FACTOR = 4.0  # standard errors by which a fall or a rise must stand out; the lowest of many means alone makes two
 PICK_DIVISOR = 2.0  # half of the minimum's rate: the best fixed rule that was measured (science 2.1)
 BAND_DIVISOR = 10.0  # the mission's rule: a tenth of the minimum's rate is the bottom of the band
-SPREAD_GOOD, SPREAD_FAIR = 0.5, 1.0  # octaves between replicates
+SPREAD_GOOD, SPREAD_FAIR = 0.5, 1.0  # octaves of uncertainty about the minimum
+
+
+class Refusal(StrEnum):
+    """Why a range test gives no learning rate; `RangeTestResult.refusal` holds one of these."""
+
+    TOO_SHORT = f"The ramp has fewer than {MIN_POINTS} steps, too few to be read."
+    NOT_FINITE = f"The loss was not finite within the first {MIN_POINTS} steps of the ramp."
+    NO_DESCENT = "The loss only rose: no learning rate of the ramp makes it fall."
+    FLAT = "The loss did not fall beyond its noise at any learning rate of the ramp."
 
 
 @dataclass(frozen=True)
@@ -37,13 +57,15 @@ class RangeTestResult:
 
     Attributes:
         lr_at_minimum: learning rate of the lowest smoothed loss.
-        edge: largest learning rate before the curve gives its improvement back.
+        edge: largest learning rate before the curve gives a quarter of its improvement back; the last one of the ramp
+            if it never did (the quality is not ``good`` then).
         max_lr: the robust pick for a short cycle, ``lr_at_minimum / 2``.
         min_lr: ``lr_at_minimum / 10``, the lower end of the band.
-        quality: how far the number can be trusted; ``none`` goes with a refusal.
+        quality: how far the number can be trusted; ``none`` goes with a refusal. ``poor``: the minimum may lie outside
+            the ramp, or is known worse than within an octave. ``fair``: no edge was seen, or half an octave.
         spread_log2: standard deviation over replicates of log2(lr_at_minimum); 0 for a single ramp.
         steps: optimizer steps that were spent.
-        refusal: why the curve says nothing; None if it says something. The rates are 0 then.
+        refusal: why the curve says nothing, one of `Refusal`; None if it says something. The rates are 0 then.
     """
 
     lr_at_minimum: float
@@ -70,86 +92,213 @@ RAMPS: dict[str, Callable[[float, float, int], Column]] = {"exponential": expone
 
 
 def smooth(losses: Column, half_life: float) -> Column:
-    """A bias-corrected exponential mean run forward and backward, so that it does not lag.
+    """An exponential mean that looks both ways and so does not lag, bias-corrected at both ends.
 
-    Each run is ``m_k = b m_{k-1} + (1 - b) x_k`` over ``1 - b^{k+1}`` with ``b = 0.5^(1 / half_life)``; the result is the
-    mean of both runs. Non-finite losses are expected to have been cut off.
+    ``s_k = sum_j w_kj x_j / sum_j w_kj`` with ``w_kj = 0.5^(|k - j| / half_life)``, over the steps j that exist.
+
+    Args:
+        losses: finite values, one per step.
+        half_life: in steps, positive.
     """
-    decay = 0.5 ** (1.0 / max(half_life, 1e-9))
-    return (_mean_so_far(losses, decay) + _mean_so_far(losses[::-1], decay)[::-1]) / 2.0
+    decay = 0.5 ** (1.0 / half_life)
+    return _both_ways(losses, decay) / _both_ways(np.ones_like(losses), decay)
+
+
+def running_mean(losses: Column, decay: float) -> Column:
+    """The bias-corrected exponential mean after every step, of the losses until then; it lags by its half-life."""
+    return _decayed_sum(losses, decay) / _decayed_sum(np.ones_like(losses), decay)
 
 
 def stop_reason(losses: Column, ramp_steps: int) -> str | None:
-    """Why a ramp should end after these losses; None to go on. Looks back only, as a running ramp must."""
-    if len(losses) and not np.isfinite(losses).all():
-        return "the loss is not finite"
-    if len(losses) < MIN_POINTS:
-        return None
-    decay = 0.5 ** (1.0 / max(1.0, HALF_LIFE_SHARE * ramp_steps))
-    means = _mean_so_far(losses, decay)
-    best = float(means.min())
-    recent = means[-STOP_PATIENCE:]
-    if (recent > STOP_FACTOR * max(best, 0.0) + _noise(losses)).all() and best > 0.0:
-        return f"the loss is over {STOP_FACTOR:g} times its best"
-    start = float(np.median(losses[: max(3, len(losses) // 20)]))
-    improved = start - best
-    if improved > NOISE_FACTOR * _noise(losses) and (recent >= start - (1.0 - GIVEN_BACK) * improved).all():
-        return f"the loss has given back {GIVEN_BACK:.0%} of its improvement"
-    return None
+    """Why a ramp should end after these losses; None to go on.
+
+    Args:
+        losses: all losses of the ramp so far, in order. How they were cut into blocks makes no difference.
+        ramp_steps: planned length of the ramp.
+    """
+    end = _find_end(losses, max(MIN_HALF_LIFE, HALF_LIFE_SHARE * ramp_steps))
+    return None if end is None else end.reason
 
 
 def analyse(curves: Sequence[Curve]) -> RangeTestResult:
-    """What the ramps of one question say; several are replicates that differ by seed."""
+    """What the ramps of one question say; several are replicates that differ by seed.
+
+    Args:
+        curves: one ramp each, raw, of rising learning rates, from its start to where it stopped.
+    """
     return pool([_analyse_one(curve) for curve in curves])
 
 
 def pool(results: Sequence[RangeTestResult]) -> RangeTestResult:
     """Replicates as one: medians of the logarithms, and their spread.
 
-    One refusal among several is outvoted; where half of them refuse, so does the whole.
+    One refusal among several is outvoted; where half of them refuse, so does the whole. The quality is the median's, or
+    what the spread allows if that is worse.
     """
     if not results:
-        return _refused("no ramp was run", 0)
+        return _refused(Refusal.TOO_SHORT, 0)
     steps = sum(result.steps for result in results)
     told = [result for result in results if result.refusal is None]
     if 2 * len(told) <= len(results):
         return _refused(next(result.refusal for result in results if result.refusal is not None), steps)
     minima = np.log2([result.lr_at_minimum for result in told])
-    spread = float(minima.std(ddof=1)) if len(told) > 1 else 0.0
-    worst: Quality = max((result.quality for result in told), key=_RANK.index)
-    by_spread: Quality = "good" if spread < SPREAD_GOOD else "fair" if spread < SPREAD_FAIR else "poor"
     edge = float(2.0 ** np.median(np.log2([result.edge for result in told])))
-    quality: Quality = max(worst, by_spread, key=_RANK.index)
-    return _result(float(2.0 ** np.median(minima)), edge, quality, spread, steps)
+    spread = float(minima.std(ddof=1)) if len(told) > 1 else 0.0
+    typical = sorted((result.quality for result in told), key=_RANK.index)[len(told) // 2]
+    return _result(float(2.0 ** np.median(minima)), edge, _worse(typical, _by_octaves(spread)), spread, steps)
 
 
 _RANK: tuple[Quality, ...] = ("good", "fair", "poor", "none")
 
 
-def _analyse_one(curve: Curve) -> RangeTestResult:
-    finite = np.isfinite(curve.loss)
-    count = len(curve) if finite.all() else int(np.argmin(finite))
+@dataclass(frozen=True)
+class _End:
+    """Where a ramp should have ended: the first ``count`` losses, all finite, are its curve."""
+
+    count: int
+    reason: str
+
+
+def _find_end(losses: Column, half_life: float) -> _End | None:
+    """The first end that the losses call for, seen as a running ramp would see it: looking back only.
+
+    With the running mean s, its best so far and the loss L0 of the opening, a ramp ends where for five steps in a row
+
+        s - best >= 0.9 (L0 - best)      or      s > 4 best > 0  and  s - best >= 0.25 (L0 - best),
+
+    both beyond the noise, or where the loss is not finite. The last condition keeps a loss that fell to almost nothing
+    from ending the ramp at four times almost nothing, before the edge.
+    """
+    finite = np.isfinite(losses)
+    count = len(losses) if finite.all() else int(np.argmin(finite))
+    end = _End(count, "the loss is not finite") if count < len(losses) else None
     if count < MIN_POINTS:
-        why = "the loss was not finite" if count < len(curve) else "the ramp ended"
-        return _refused(f"{why} after {count} steps, and {MIN_POINTS} are needed", len(curve))
-    rates, losses = curve.lr[:count], curve.loss[:count]
-    smoothed = smooth(losses, max(1.0, HALF_LIFE_SHARE * count))
-    skip = max(3, int(SKIP_SHARE * count))
-    lowest = skip + int(np.argmin(smoothed[skip:]))
-    start = float(np.median(losses[:skip]))
-    improved = start - float(smoothed[lowest])
-    if improved <= NOISE_FACTOR * _noise(losses[: lowest + 1]) / np.sqrt(max(1.0, HALF_LIFE_SHARE * count)):
-        return _refused("the loss did not fall: no descent at any learning rate of the ramp", len(curve))
-    edge = _edge(smoothed, lowest, improved)
-    at_border = lowest >= count - 2 and count == len(curve) and edge == count - 1
-    quality: Quality = "poor" if at_border else "good" if edge < count - 1 or count < len(curve) else "fair"
-    return _result(float(rates[lowest]), float(rates[edge]), quality, 0.0, len(curve))
+        return end
+    decay = 0.5 ** (1.0 / half_life)
+    start = float(np.median(losses[:OPENING]))
+    means = running_mean(losses[:count], decay)[OPENING:]
+    best = np.minimum.accumulate(means)
+    # The noise until the best mean, for after it the divergence itself would count as noise.
+    at_best = OPENING + np.maximum.accumulate(np.where(means == best, np.arange(len(means)), 0))
+    noise = _noise_so_far(losses[:count])[np.maximum(at_best, MIN_POINTS - 1)]
+    sure = NOISE_FACTOR * noise * _from_opening(math.sqrt((1.0 - decay) / (1.0 + decay)))
+    improved, lost = start - best, means - best
+    gone = (improved > sure) & (lost >= GIVEN_BACK * improved)
+    exploded = (best > 0) & (means > STOP_FACTOR * best) & (lost > sure) & (lost >= EDGE_GIVE_BACK * improved)
+    sign = _first_run(gone | exploded)
+    if sign is None:
+        return end
+    what = (
+        f"gave back {GIVEN_BACK:.0%} of its improvement" if gone[sign] else f"rose over {STOP_FACTOR:g} times its best"
+    )
+    return _End(OPENING + sign + 1, f"the loss {what}")
 
 
-def _edge(smoothed: Column, lowest: int, improved: float) -> int:
-    """Index of the last rate, from the minimum on, before `EDGE_GIVE_BACK` of the improvement is lost."""
-    lost = smoothed[lowest:] > smoothed[lowest] + EDGE_GIVE_BACK * improved
+def _first_run(signs: NDArray[np.bool_]) -> int | None:
+    """Index that completes the first `STOP_PATIENCE` signs in a row."""
+    runs = np.convolve(signs, np.ones(STOP_PATIENCE, dtype=np.intp), mode="valid") == STOP_PATIENCE
+    return int(np.argmax(runs)) + STOP_PATIENCE - 1 if runs.any() else None
+
+
+def _analyse_one(curve: Curve) -> RangeTestResult:
+    half_life = _half_life(curve.lr)
+    end = _find_end(curve.loss, half_life)
+    count = len(curve) if end is None else end.count
+    if count < MIN_POINTS:
+        return _refused(Refusal.TOO_SHORT if end is None else Refusal.NOT_FINITE, len(curve))
+    losses = _capped(curve.loss[:count])
+    smoothed = smooth(losses, half_life)
+    lowest = OPENING + int(np.argmin(smoothed[OPENING:]))
+    improved = float(np.median(losses[:OPENING])) - float(smoothed[lowest])
+    noise, kernel = float(_noise_so_far(losses)[lowest]), _kernel_error(half_life)
+    if improved <= NOISE_FACTOR * noise * _from_opening(kernel):
+        return _refused(_without_fall(curve.loss[:count]), len(curve))
+    edge = _edge(smoothed, lowest, max(EDGE_GIVE_BACK * improved, NOISE_FACTOR * noise * kernel))
+    bottom = _bottom(losses[: edge + 1], half_life, noise * kernel)
+    saw_edge = end is not None or edge < count - 1
+    octaves = np.log2(curve.lr[bottom])
+    return _result(
+        lr_at_minimum=float(2.0 ** octaves.mean()),
+        edge=float(curve.lr[edge]),
+        quality=_worse(
+            _by_place(bottom, edge, saw_edge=saw_edge), _by_octaves(float(np.ptp(octaves)) / math.sqrt(12.0))
+        ),
+        spread=0.0,
+        steps=len(curve),
+    )
+
+
+def _capped(losses: Column) -> Column:
+    """No loss counts for more than as far above the opening as the lowest one is below it.
+
+    Whatever is above the opening is equally lost, and one huge loss must not outweigh the rest of the curve.
+    """
+    return np.minimum(losses, 2.0 * float(np.median(losses[:OPENING])) - float(losses.min()))
+
+
+def _without_fall(losses: Column) -> Refusal:
+    """Flat, unless the medians of its two ends say that it rose."""
+    rise = float(np.median(losses[-OPENING:]) - np.median(losses[:OPENING]))
+    noise = float(_noise_so_far(losses)[MIN_POINTS - 1])
+    return Refusal.NO_DESCENT if rise > NOISE_FACTOR * noise * math.sqrt(math.pi / OPENING) else Refusal.FLAT
+
+
+def _by_place(bottom: NDArray[np.intp], edge: int, *, saw_edge: bool) -> Quality:
+    """Poor if the minimum may lie before or after what was seen, fair if nothing shows where the rates become too large."""
+    if bottom[0] == OPENING or (bottom[-1] == edge and not saw_edge):
+        return "poor"
+    return "good" if saw_edge else "fair"
+
+
+def _edge(smoothed: Column, lowest: int, allowed: float) -> int:
+    """Index of the last rate, from the minimum on, before more than ``allowed`` is lost."""
+    lost = smoothed[lowest:] > smoothed[lowest] + allowed
     return lowest + (int(np.argmax(lost)) - 1 if lost.any() else len(lost) - 1)
+
+
+def _bottom(losses: Column, half_life: float, error: float) -> NDArray[np.intp]:
+    """Indices whose smoothed loss is within one standard error of the lowest.
+
+    The caller leaves out what comes after the edge, for a cliff there would be smeared over the minimum before it.
+    """
+    smoothed = smooth(losses, half_life)[OPENING:]
+    return OPENING + np.flatnonzero(smoothed <= smoothed.min() + error)
+
+
+def _half_life(rates: Column) -> float:
+    """In steps; counted over the last three decades, so that a ramp that began lower is not smoothed differently."""
+    steps = np.count_nonzero(rates * WORKING_RANGE >= rates.max(initial=0.0))
+    return max(MIN_HALF_LIFE, HALF_LIFE_SHARE * steps)
+
+
+def _noise_so_far(losses: Column) -> Column:
+    """Standard deviation of one loss around its trend, from the losses until each step; at least three losses.
+
+    From second differences, which a straight trend does not touch: for independent normal losses the mean of their
+    absolute values is ``sqrt(6) sqrt(2 / pi)`` standard deviations.
+    """
+    bends = np.abs(np.diff(losses, 2))
+    sofar = np.cumsum(bends) / np.arange(1, len(bends) + 1) / math.sqrt(12.0 / math.pi)
+    return np.concatenate([sofar[:1], sofar[:1], sofar])
+
+
+def _kernel_error(half_life: float) -> float:
+    """Standard error of `smooth`, away from the ends, for losses of standard deviation 1: ``|w|_2 / |w|_1``."""
+    b = 0.5 ** (1.0 / half_life)
+    return math.sqrt((1.0 + b * b) * (1.0 - b) / (1.0 + b) ** 3)
+
+
+def _from_opening(of_mean: float) -> float:
+    """Standard error of a mean minus the opening's median, whose variance is pi/2 that of a mean of as many."""
+    return math.hypot(of_mean, math.sqrt(math.pi / 2.0 / OPENING))
+
+
+def _by_octaves(octaves: float) -> Quality:
+    return "good" if octaves < SPREAD_GOOD else "fair" if octaves < SPREAD_FAIR else "poor"
+
+
+def _worse(a: Quality, b: Quality) -> Quality:
+    return max(a, b, key=_RANK.index)
 
 
 def _result(lr_at_minimum: float, edge: float, quality: Quality, spread: float, steps: int) -> RangeTestResult:
@@ -164,23 +313,15 @@ def _result(lr_at_minimum: float, edge: float, quality: Quality, spread: float, 
     )
 
 
-def _refused(reason: str | None, steps: int) -> RangeTestResult:
+def _refused(reason: str, steps: int) -> RangeTestResult:
     return RangeTestResult(0.0, 0.0, 0.0, 0.0, "none", 0.0, steps, reason)
 
 
-def _mean_so_far(values: Column, decay: float) -> Column:
-    """The bias-corrected exponential mean after every value."""
-    weights = 1.0 - decay ** np.arange(1, len(values) + 1)
-    means: NDArray[np.float64] = np.empty(len(values))
-    mean = 0.0
-    for index, value in enumerate(values):
-        mean = decay * mean + (1.0 - decay) * float(value)
-        means[index] = mean
-    return means / weights
+def _both_ways(values: Column, decay: float) -> Column:
+    return _decayed_sum(values, decay) + _decayed_sum(values[::-1], decay)[::-1] - values
 
 
-def _noise(losses: Column) -> float:
-    """Standard deviation of the noise from step to step; differences have twice its variance and next to no trend."""
-    if len(losses) < 2:
-        return 0.0
-    return float(np.median(np.abs(np.diff(losses))) / (0.6745 * np.sqrt(2.0)))
+def _decayed_sum(values: Column, decay: float) -> Column:
+    """``y_k = x_k + decay * y_{k-1}``."""
+    sums = accumulate(values.tolist(), lambda total, value: value + decay * total)
+    return np.fromiter(sums, dtype=np.float64, count=len(values))

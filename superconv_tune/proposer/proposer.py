@@ -124,7 +124,9 @@ class Proposer:
         if self._is_over(proposal):
             return
         trial = self._trial(proposal)
-        notes = {"trial_id": outcome.trial_id, "status": outcome.status, "reason": outcome.reason}
+        notes = {"trial_id": outcome.trial_id, "status": outcome.status}
+        if outcome.reason:
+            notes["reason"] = outcome.reason
         if outcome.status not in INFORMATIVE or outcome.shortened or not math.isfinite(outcome.objective):
             _fail(trial, notes)
             return

@@ -14,7 +14,10 @@ from superconv_tune.reporting.findings import Findings, publishable, trained_par
 RECIPE_VERSION = 1
 
 # Parts of the spec that describe the search and not the training; all others go on into the recipe.
-SEARCH_ONLY = {"search", "space", "budget", "storage", "tracking_uri", "output", "address", "name", "seed", "schedule"}
+SEARCH_ONLY = {
+    "name", "target", "budget", "schedule", "space", "strategy", "sampler", "trials", "seed", "resources", "scheduler",
+    "horizon", "tracking_uri", "storage", "output",
+}  # fmt: skip
 
 HEADER = """\
 # The recipe that the study below found.

@@ -368,7 +368,10 @@ def defaults(spec: ExperimentSpec) -> Hyperparameters:
     customary = Hyperparameters()
     return replace(
         customary,
-        **{field.name: _inside(getattr(spec.space, field.name), getattr(customary, field.name)) for field in fields(customary)},
+        **{
+            field.name: _inside(getattr(spec.space, field.name), getattr(customary, field.name))
+            for field in fields(customary)
+        },
     )
 
 

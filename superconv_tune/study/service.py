@@ -39,7 +39,7 @@ from superconv_tune.study.conductor import StudyConductor, phase
 from superconv_tune.study.environment import describe
 from superconv_tune.study.logs import search_log
 from superconv_tune.study.places import Places, places
-from superconv_tune.study.question import Question, ready, threads
+from superconv_tune.study.question import Question, policy_of, ready, threads
 from superconv_tune.tracking.client import TrackingError
 from superconv_tune.tracking.study_run import StudyHandle, check, close_study, open_study, reopen_study
 from superconv_tune.tracking.worker import recover
@@ -145,6 +145,24 @@ def planned(spec: ExperimentSpec) -> str:
     left_s = max(0.0, spec.budget_s - START_S - question.policy.report_s)
     plan = divide(question.policy, CostModel.of(Study(opened)), workers, left_s)
     return plan_words(plan, question.policy.space, workers, spec.budget_s)
+
+
+def render(name: str, output: str, storage: str | None) -> None:
+    """Write the files of a study again from its journal, and print the summary.
+
+    Raises:
+        UserError: if there is no such study.
+    """
+    where = places(Path(output), name, storage, tracking_uri=None)
+    with Journal(where.storage) as journal:
+        study = replayed(journal, name)
+        last = journal.events(name)[-1].at
+    policy = policy_of(ExperimentSpec.model_validate(study.opened.spec))
+    findings = findings_of(study, policy, proposer_of(study, policy, where.storage), now=last)
+    write_outputs(findings, where.folder)
+    Console(soft_wrap=True, highlight=False).print(
+        summary(findings, where.folder, _mlflow_hint(StudyHandle(**study.opened.mlflow))), markup=False
+    )
 
 
 def replayed(journal: Journal, name: str) -> Study:

@@ -90,7 +90,11 @@ def test_at_least_half_of_the_worker_seconds_go_to_the_longest_cycles() -> None:
     conductor, cluster = hour(World(step_s=0.03), budget_s=600.0, how=policy(None))
     plan = conductor.study.plan
     assert plan is not None
-    top = [o.wall_s for r, o in conductor.study.trials("search", "confirm") if r.params.cycle_epochs == plan.rungs[-1].epochs]
+    top = [
+        o.wall_s
+        for r, o in conductor.study.trials("search", "confirm")
+        if r.params.cycle_epochs == plan.rungs[-1].epochs
+    ]
     assert sum(top) >= 0.5 * cluster.busy_s
 
 
@@ -122,7 +126,9 @@ def test_a_lost_trial_is_asked_for_again_and_no_more_than_three_times() -> None:
         return "preempted" if request.trial_id.startswith("0004") else "finished"
 
     conductor, _ = hour(World(fate=fate), how=policy(None))
-    attempts = [e.request.attempt for e in conductor.events if isinstance(e, Requested) and e.request.trial_id[:4] == "0004"]
+    attempts = [
+        e.request.attempt for e in conductor.events if isinstance(e, Requested) and e.request.trial_id[:4] == "0004"
+    ]
     assert attempts == [1, 2, 3]
 
 

@@ -72,7 +72,7 @@ def test_a_finished_cycle_tells_its_raw_metric(opened: Open, url: str) -> None:
     made.tell(proposal, outcome(objective=0.9321))
     (trial,) = trials(url)
     assert (trial.state, trial.value, trial.params) == (TrialState.COMPLETE, 0.9321, proposal.params)
-    assert trial.user_attrs == {"trial_id": "0001-search", "status": "finished", "reason": ""}
+    assert trial.user_attrs == {"trial_id": "0001-search", "status": "finished"}
     assert all(value <= 0 for value in trial.constraints.values())
 
 

@@ -1,0 +1,49 @@
+"""What is wrong is told in one message, with exit code 2, and nothing is left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Start
+
+
+def refused(start: Start, tmp_path: Path, *arguments: str) -> str:
+    process = start("search", *arguments)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2, err
+    assert "Traceback" not in err
+    assert not (tmp_path / "runs" / "mlflow.db").exists()
+    return err
+
+
+def test_help_has_examples_and_answers_without_torch(start: Start) -> None:
+    out, _ = start("search", "--help").communicate(timeout=30)
+    assert "python -m superconv_tune.search --resume NAME" in out
+    assert "130" in out
+
+
+def test_a_target_in_percent_is_asked_back(start: Start, spec: Path, tmp_path: Path) -> None:
+    assert "0.94" in refused(start, tmp_path, str(spec), "--target", "94")
+
+
+def test_all_errors_of_a_file_come_at_once(start: Start, spec: Path, tmp_path: Path) -> None:
+    spec.write_text(spec.read_text().replace("model:", "modell:").replace("0.4}", "1.4}"), encoding="utf-8")
+    err = refused(start, tmp_path, str(spec))
+    assert "modell" in err
+    assert "split.test" in err
+
+
+def test_a_missing_file_is_named(start: Start, tmp_path: Path) -> None:
+    assert "nothing.yaml" in refused(start, tmp_path, "nothing.yaml")
+
+
+def test_a_model_that_does_not_fit_is_found_before_anything_starts(start: Start, spec: Path, tmp_path: Path) -> None:
+    spec.write_text(spec.read_text().replace("{name: mlp, width: 0.25}", "cnn1d"), encoding="utf-8")
+    assert "cnn1d" in refused(start, tmp_path, str(spec))
+
+
+@pytest.mark.parametrize("arguments", [("--resume", "no-such"), ("--resume", "no-such", "--target", "0.9")])
+def test_resume_of_nothing(start: Start, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert "--" in refused(start, tmp_path, *arguments) or "no study" in refused(start, tmp_path, *arguments)
