@@ -37,7 +37,7 @@ class HorizonRule:
     def max_lr(self, epochs: float) -> float:
         """The pick for a cycle of ``epochs``."""
         ratio = min(max(epochs / self.reference_epochs, 1.0 / SATURATION), SATURATION)
-        pick = self.reference_lr * ratio**self.exponent
+        pick = self.reference_lr * math.pow(ratio, self.exponent)
         if self.edge is None:
             return pick
         return min(pick, max(self.edge / SAFETY, self.reference_lr))

@@ -244,7 +244,7 @@ def _without_fall(losses: Column) -> Refusal:
 
 
 def _by_place(bottom: NDArray[np.intp], edge: int, *, saw_edge: bool) -> Quality:
-    """Poor if the minimum may lie before or after what was seen, fair if nothing shows where the rates become too large."""
+    """Poor if the minimum may lie outside the ramp, fair if nothing shows where the rates become too large."""
     if bottom[0] == OPENING or (bottom[-1] == edge and not saw_edge):
         return "poor"
     return "good" if saw_edge else "fair"

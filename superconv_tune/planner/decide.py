@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,11 +17,12 @@ from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import Hyperparameters, Kind, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal, batch_scale, with_drawn
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.divide import FIRST_GRID, MAX_SEEDS, divide
+from superconv_tune.planner.divide import FIRST_GRID, MAX_SEEDS, divide, refit
 from superconv_tune.planner.evidence import is_decided
 from superconv_tune.planner.policy import Policy, bounds
 
 Decision = Ask | Plan | Signal
+Step = Callable[[], Decision | None]
 
 RAMPS = 2  # replicates of the first range test, at least; more where there are more workers
 MOST_RAMPS = 3
@@ -34,6 +36,7 @@ MOST_WIDENINGS = 5  # of that grid: a factor of 32 beyond its border
 PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
 JITTER = (1.0, math.sqrt(2.0), 1.0 / math.sqrt(2.0))  # of a promoted learning rate, for the best one moves with length
 ENOUGH_OF_A_RUNG = 2 / 3  # done, so that an idle worker may start on the next one
+LENIENCE = 0.25  # of its predicted seconds, that a search trial may end late before its anneal is cut
 ATTEMPTS = 3  # of a trial that was lost through no fault of its own
 LOST = frozenset({"preempted", "interrupted"})
 FALLBACK_LR = {"sgd": 0.05, "adamw": 1e-3}  # centre of the probes where the range test refused; the grid widens from it
@@ -110,23 +113,26 @@ class _Desk:
 
     def _rung(self, plan: Plan, index: int) -> Decision | None:
         rung, limit = plan.rungs[index], self._limit - self._later_s(plan, index)
+        steps: list[Step] = [lambda: self._refit(plan, index), lambda: self._search(plan, index, limit)]
         if index == 0:
-            decision = self._probe(rung, limit)
+            steps.insert(1, lambda: self._probe(rung, limit))
+        for step in steps:
+            decision = step()
             if decision is not None:
                 return decision
-        asked = self._asked("search", index)
-        # A rung that the next one has overtaken, or that it is too late for, asks for nothing more.
-        if len(asked) < rung.width and not self._asked("search", index + 1) and not self._asked("confirm"):
-            ask = self._search(plan, index, limit)
-            if ask is not None:
-                return ask
-        running = self._running("search", index)
-        if not running:
-            return None
+        return Signal.WAIT if self._is_waited_for(plan, index) else None
+
+    def _is_waited_for(self, plan: Plan, index: int) -> bool:
+        """Whether what runs in this rung has to end before the next one begins."""
+        asked, running = self._asked("search", index), self._running("search", index)
         is_top = index == len(plan.rungs) - 1
-        if is_top or len(asked) - len(running) < ENOUGH_OF_A_RUNG * len(asked):
-            return Signal.WAIT
-        return None
+        return bool(running) and (is_top or len(asked) - len(running) < ENOUGH_OF_A_RUNG * len(asked))
+
+    def _refit(self, plan: Plan, index: int) -> Decision | None:
+        """Before its first trial, the top rung is fitted to the time that is left."""
+        if index < len(plan.rungs) - 1 or plan.rungs[index].free or self._asked("search", index):
+            return None
+        return refit(self.policy, self._cost, self.study.workers, max(0.0, self._limit - self.now), plan)
 
     def _probe(self, rung: RungPlan, limit: float) -> Decision | None:
         """Complete cycles of the default parameters over a grid of learning rates, until the best is inside it."""
@@ -141,7 +147,8 @@ class _Desk:
             missing = [] if lr is None or self._is_done_with_probes(asked) else [lr]
         if not missing or not self._fits(params, limit):
             return None
-        return Ask(replace(self._request("search", 0, params, limit), pick_lr=missing[0]))
+        request = self._request("search", 0, params, self._lenient(params, limit))
+        return Ask(replace(request, pick_lr=missing[0]))
 
     def _grid(self) -> list[float]:
         pooled = pooled_range_test(self.study)
@@ -156,14 +163,18 @@ class _Desk:
         return len(self._asked("search", 0)) > len(asked)
 
     def _search(self, plan: Plan, index: int, limit: float) -> Decision | None:
-        rule = self._rule(plan, index)
-        if rule is None:
+        """A promoted configuration of the rung below, or one from the sampler.
+
+        A rung that the next one has overtaken, or that it is too late for, asks for nothing more.
+        """
+        rung, rule = plan.rungs[index], self._rule(plan, index)
+        is_full = len(self._asked("search", index)) >= rung.width
+        if rule is None or is_full or self._asked("search", index + 1) or self._asked("confirm"):
             return None
-        rung = plan.rungs[index]
         params = replace(self.policy.defaults, cycle_epochs=rung.epochs)
         if not self._fits(params, limit):
             return None
-        request = self._with_ramp(self._request("search", index, params, limit))
+        request = self._with_ramp(self._request("search", index, params, self._lenient(params, limit)))
         promoted = self._promotion(plan, index)
         fixed = promoted if promoted is not None else {} if rung.free else {"cycle_epochs": rung.epochs}
         below = f"rung{index - 1}" if index > 0 and not self._asked("search", index) else None
@@ -244,6 +255,10 @@ class _Desk:
 
     def _fits(self, params: Hyperparameters, limit: float) -> bool:
         return self.now + self._cost.seconds(params) <= limit
+
+    def _lenient(self, params: Hyperparameters, limit: float) -> float:
+        """The deadline of a trial that should end by ``limit``: a little late does less harm than a cut anneal."""
+        return min(self._limit, limit + LENIENCE * self._cost.seconds(params))
 
     def _later_s(self, plan: Plan, index: int) -> float:
         """Seconds that the rungs above and the confirmation need; a free rung takes what is left."""

@@ -14,6 +14,9 @@ FACTOR = 3.0  # each rung's cycles are this much longer than the last one's (des
 LOWER_RUNGS = 3  # at most; below 1/27 of the top length a cycle tells little about the top
 TOP_SHARE = 0.58  # of the time that is left: the longest search cycles and their confirmation
 LOWER_SHARE = 0.36  # of it: the shorter cycles; the rest is slack
+REFIT_SHARE = 0.96  # of what is left when the top rung begins: it and the confirmation, the rest is slack
+MOST_STRETCH = 1.5  # of the top length by a refit; the learning rate was found three times below it
+WORTH_REFITTING = 0.04  # a smaller change of the length is noise in the measured speed
 MIN_STEPS = 150  # a cycle with fewer optimizer steps than this is no cycle (science 3.3)
 MIN_SEEDS, MAX_SEEDS = 3, 8  # of the confirmation; past eight, another seed moves the interval little
 FINALISTS, MOST_FINALISTS = 2, 6  # configurations that are trained at the top length before one is chosen
@@ -63,6 +66,22 @@ def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan
     if policy.strategy == "free":
         rungs = _free(rungs, policy.trials)
     return Plan(rungs, seeds, tuple(means.trial_s(rung.epochs) for rung in rungs))
+
+
+def refit(policy: Policy, cost: CostModel, workers: int, left_s: float, plan: Plan) -> Plan | None:
+    """The plan with its top rung fitted to the time that is left when it begins; None where it fits as it is.
+
+    Late lower rungs must not leave finalists whose anneal is cut, nor early ones time that nobody uses.
+    """
+    means = _Means(cost, policy, workers, left_s)
+    *lower, top = plan.rungs
+    waves = math.ceil(top.width / workers) + math.ceil(plan.confirm_seeds / workers)
+    longest = top.epochs * (MOST_STRETCH if lower and lower[-1].epochs < top.epochs else 1.0)
+    epochs = min(means.epochs_in(REFIT_SHARE * left_s / waves), _round(longest))
+    if abs(epochs / top.epochs - 1.0) < WORTH_REFITTING:
+        return None
+    rungs = (*lower, replace(top, epochs=epochs))
+    return replace(plan, rungs=rungs, trial_s=(*plan.trial_s[:-1], means.trial_s(epochs)))
 
 
 def _too_small(means: _Means, top: float) -> Plan:
