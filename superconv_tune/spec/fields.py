@@ -74,7 +74,7 @@ def _text(value: object) -> str:
 
 def _whole(value: object) -> object:
     if isinstance(value, bool):  # YAML reads yes, on and true as one, and Python takes True for 1
-        raise ValueError(f"must be a whole number, but got {value!r}")  # noqa: TRY004  (pydantic collects ValueErrors)
+        raise ValueError(f"must be a whole number, but got {value!r}")
     return value
 
 

@@ -67,7 +67,7 @@ def _within(low: float, high: float) -> Callable[[Dimension], Dimension]:
 
 def _whole_sizes(dimension: Dimension) -> Dimension:
     if isinstance(dimension, Range):
-        raise ValueError("is a list of sizes and no range. Write for example [64, 128, 256]")  # noqa: TRY004
+        raise ValueError("is a list of sizes and no range. Write for example [64, 128, 256]")
     wrong = [value for value in values(dimension) if value != int(value)]
     if wrong:
         raise ValueError(f"must be whole numbers, but got {wrong[0]:g}")

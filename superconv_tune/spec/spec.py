@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.schedule import SCHEDULES
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.core.space import Dimension as CoreDimension
@@ -162,7 +162,7 @@ def _known_policy(value: str) -> str:
 
 
 class ScheduleSpec(Section):
-    """How learning rate and momentum run through a cycle; its shape is searched in ``space`` (pct_start, div_factor, …)."""
+    """How learning rate and momentum run through a cycle; its shape (pct_start, div_factor, …) stands in ``space``."""
 
     shorthand: ClassVar[str | None] = "policy"
 
@@ -315,8 +315,9 @@ class ExperimentSpec(Section):
     @classmethod
     def _loss_fits_metric(cls, loss: str, info: ValidationInfo) -> str:
         metric = info.data.get("metric")
-        facts = METRIC_FACTS.get(metric.name) if metric else None
-        if facts and loss != "auto" and facts.regression != (loss == "mse"):
+        if metric is None or metric.name not in METRIC_FACTS or loss == "auto":
+            return loss
+        if METRIC_FACTS[metric.name].regression != (loss == "mse"):
             raise ValueError(f"{loss} does not go with the metric {metric.name}. Leave it out, or write auto")
         return loss
 
@@ -324,9 +325,9 @@ class ExperimentSpec(Section):
     @classmethod
     def _target_within_metric(cls, target: float | None, info: ValidationInfo) -> float | None:
         metric = info.data.get("metric")
-        facts = METRIC_FACTS.get(metric.name) if metric else None
-        if target is None or facts is None:
+        if target is None or metric is None or metric.name not in METRIC_FACTS:
             return target
+        facts = METRIC_FACTS[metric.name]
         low = -math.inf if facts.low is None else facts.low
         high = math.inf if facts.high is None else facts.high
         if not low <= target <= high:
@@ -365,14 +366,10 @@ def defaults(spec: ExperimentSpec) -> Hyperparameters:
 
     The customary value where the space contains it, else the middle of the dimension; what the spec fixes is as fixed.
     """
-    customary = Hyperparameters()
-    return replace(
-        customary,
-        **{
-            field.name: _inside(getattr(spec.space, field.name), getattr(customary, field.name))
-            for field in fields(customary)
-        },
-    )
+    customary = encode(Hyperparameters())
+    inside = {name: _inside(getattr(spec.space, name), value) for name, value in customary.items()}
+    values: Hyperparameters = decode(Hyperparameters, inside)
+    return values
 
 
 def _core(dimension: Dimension) -> CoreDimension | None:

@@ -1,0 +1,179 @@
+"""Good specs become values, bad ones one message for everything that is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.space import Choice, Interval
+from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.data.augment import AUGMENTATIONS
+from superconv_tune.data.formats import FORMATS
+from superconv_tune.models.registry import MODELS
+from superconv_tune.problems.metrics import METRICS
+from superconv_tune.proposer.samplers import SAMPLERS
+from superconv_tune.spec.load import DEFAULT, load_spec
+from superconv_tune.spec.names import METRIC_FACTS, READS_PATH, Augmentation, Model
+from superconv_tune.spec.space import Space
+from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
+
+SPECS = Path("search_spaces")
+GOOD = {"name": "x", "data": "digits", "target": 0.9}
+
+
+def write(folder: Path, content: object) -> Path:
+    path = folder / "spec.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def refused(folder: Path, content: object, **overrides: object) -> tuple[str, ...]:
+    with pytest.raises(UserError) as caught:
+        load_spec(write(folder, content), overrides)
+    return caught.value.messages
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_spec_loads_and_says_what_it_answers(path: Path) -> None:
+    spec = load_spec(path, {})
+    header = path.read_text(encoding="utf-8").split("name:")[0]
+    assert spec.target is not None
+    assert "?" in header
+    assert "# Data:" in header
+    assert "# Measured:" in header
+
+
+def test_the_built_in_default_is_the_shipped_digits() -> None:
+    assert DEFAULT.read_text(encoding="utf-8") == (SPECS / "digits.yaml").read_text(encoding="utf-8")
+    assert load_spec(None, {}).name == "digits"
+
+
+def test_names_agree_with_the_tables_that_give_them_their_meaning() -> None:
+    assert set(READS_PATH) == set(FORMATS)
+    assert set(Model.__args__) == set(MODELS)  # type: ignore[attr-defined]
+    assert set(Augmentation.__args__) == set(AUGMENTATIONS)  # type: ignore[attr-defined]
+    assert set(ExperimentSpec.model_fields["sampler"].annotation.__args__) == set(SAMPLERS)  # type: ignore[union-attr]
+    assert set(Space.model_fields) == {field.name for field in fields(Hyperparameters)}
+    assert set(METRIC_FACTS) == set(METRICS)
+    for name, facts in METRIC_FACTS.items():
+        metric = METRICS[name]
+        assert (metric.direction, metric.low, metric.high) == (facts.direction, facts.low, facts.high)
+        assert (metric.correct is not None) == facts.item_level
+
+
+def test_the_space_and_the_defaults_inside_it(tmp_path: Path) -> None:
+    space = {"weight_decay": 1e-4, "batch_size": [32, 256], "pct_start": {"low": 0.4, "high": 0.5}}
+    spec = load_spec(write(tmp_path, {**GOOD, "space": space}), {})
+    searched = search_space(spec)
+    assert "weight_decay" not in searched
+    assert searched["batch_size"] == Choice((32, 256))
+    assert searched["lr_multiplier"] == Interval(0.35, 2.0, log=True)
+    found = defaults(spec)
+    assert (found.weight_decay, found.batch_size, found.pct_start) == (1e-4, 256, pytest.approx(0.45))
+
+
+def test_options_win_over_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    spec = load_spec(
+        path, {"target": "none", "budget": "1h30m", "trials": "7", "resources.workers": "3", "model": "mlp"}
+    )
+    assert (spec.target, spec.budget_s, spec.trials) == (None, 5400.0, 7)
+    assert spec.resources.workers == 3
+    assert spec.model is not None
+    assert spec.model.name == "mlp"
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, {"name": "x", "data": {"format": "npz", "path": "d/a.npz"}})
+    own = tmp_path / "own.yaml"
+    own.write_text("name: y\ntask: {factory: 'p.py:task'}\n", encoding="utf-8")
+    monkeypatch.chdir("/")
+    data, task = load_spec(path, {}).data, load_spec(own, {}).task
+    assert data is not None
+    assert data.path == str(tmp_path / "d/a.npz")
+    assert task is not None
+    assert task.factory == f"{tmp_path / 'p.py'}:task"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tarket": 0.9}, ("tarket", "target")),
+        ({"target": 94}, ("target", "0.94")),
+        ({"target": "high"}, ("target", "number", "high")),
+        ({"target": -1}, ("target", "between 0 and 1")),
+        ({"budget": "soon"}, ("budget", "10m", "soon")),
+        ({"budget": 3}, ("budget", "too little")),
+        ({"data": "digit"}, ("data.format", "digits")),
+        ({"data": {"format": "idx"}}, ("data", "path")),
+        ({"data": {"format": "digits", "path": "x"}}, ("data", "reads no file")),
+        ({"data": None}, ("task", "neither data nor task")),
+        ({"task": "a.py:task"}, ("task", "both")),
+        ({"task": "a.py", "data": None}, ("task.factory", "a.py")),
+        ({"model": "lenet"}, ("model.name", "lenet5")),
+        ({"model": {"name": "mlp", "factory": "a:b"}}, ("model", "both")),
+        ({"model": {"name": "mlp", "width": 0}}, ("model.width", "0")),
+        ({"metric": "acuracy"}, ("metric", "accuracy")),
+        ({"loss": "mse"}, ("loss", "mse", "accuracy")),
+        ({"optimizer": "adam"}, ("optimizer", "adam")),
+        ({"schedule": "onecycle"}, ("schedule", "one_cycle")),
+        ({"scheduler": "asha"}, ("scheduler", "cross")),
+        ({"sampler": "grid"}, ("sampler", "grid")),
+        ({"strategy": "asha"}, ("strategy", "ladder")),
+        ({"trials": 0}, ("trials", "0")),
+        ({"seed": True}, ("seed", "True")),
+        ({"split": {"validation": 0.6, "test": 0.5}}, ("split", "0.9")),
+        ({"split": {"validation": 15}}, ("split.validation", "15")),
+        ({"resources": {"gpus_per_trial": 2}}, ("resources.gpus_per_trial", "one GPU")),
+        ({"resources": {"workers": 0}}, ("resources.workers", "0")),
+        ({"space": {"max_lr": 0.1}}, ("space.max_lr", "lr_multiplier")),
+        ({"space": {"weight_decay": {"low": 1e-2, "high": 1e-4}}}, ("space.weight_decay", "inverted")),
+        ({"space": {"weight_decay": {"low": 0, "high": 1e-4, "log": True}}}, ("space.weight_decay", "above 0")),
+        ({"space": {"batch_size": {"low": 32, "high": 64}}}, ("space.batch_size", "[64, 128, 256]")),
+        ({"space": {"batch_size": [32, 32]}}, ("space.batch_size", "twice")),
+        ({"space": {"base_momentum": 1.5}}, ("space.base_momentum", "0.99")),
+        ({"name": "a/b"}, ("name", "a/b")),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_place_and_the_mend(
+    change: dict[str, object], said: tuple[str, ...], tmp_path: Path
+) -> None:
+    (message,) = refused(tmp_path, {**GOOD, **change})
+    for words in said:
+        assert words in message
+    assert "pydantic" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("- 1\n", "holds a list"),
+        ("a: [", "no YAML"),
+        ("name: x\nname: y\n", "twice"),
+        ("a: !!python/object:os.x {}", "no YAML"),
+    ],
+)
+def test_what_is_no_mapping_is_told(text: str, said: str, tmp_path: Path) -> None:
+    (message,) = refused(tmp_path, text)
+    assert said in message
+
+
+def test_all_errors_come_at_once(tmp_path: Path) -> None:
+    messages = refused(tmp_path, {"name": "x", "data": "digits", "target": 94, "modell": "mlp", "budget": "soon"})
+    assert len(messages) == 3
+
+
+def test_a_wrong_option_is_named_as_an_option(tmp_path: Path) -> None:
+    (message,) = refused(tmp_path, GOOD, target="94")
+    assert message.startswith("--target:")
+
+
+def test_a_missing_file_names_its_neighbours(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    with pytest.raises(UserError, match=r"spec\.yaml"):
+        load_spec(tmp_path / "spce.yaml", {})
