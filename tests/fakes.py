@@ -89,7 +89,7 @@ class TensorPart:
 
     def batches(self) -> Iterable[Batch]:
         self.reads.append(len(self.reads))
-        return zip(self.inputs.split(100), self.targets.split(100), strict=True)
+        return zip(torch.split(self.inputs, 100), torch.split(self.targets, 100), strict=True)
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ def steep(curve: Curve) -> float | None:
 def valley(curve: Curve) -> float | None:
     """About the middle of the longest valley, fastai's default.
 
-    The valley is the longest falling subsequence of losses. Its points need not be neighbours, but its start is taken to
-    be its end minus its length; on a curve that only rises, that is one before the first point, and Python's last.
+    The valley is the longest falling subsequence of losses. Its points need not be neighbours, but its start is taken
+    to be its end minus its length; on a curve that only rises, that is one before the first point, and Python's last.
     """
     points = _fastai(curve)
     if not len(points.lr):
@@ -80,7 +80,7 @@ def valley(curve: Curve) -> float | None:
 
 
 def slide(curve: Curve) -> float | None:
-    """From the right, two pointers 15 steps apart, until the slopes under them differ by no more than 0.005; as fastai."""
+    """From the right, two pointers 15 steps apart, until their slopes differ by no more than 0.005; as fastai."""
     points = _fastai(curve)
     count = len(points.lr)
     if count <= SLIDE_WIDTH:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everybody uses
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 SHIFT_SHARE = 8  # a shift of up to an eighth of the image, four pixels of 32 (He et al. 2016)

@@ -35,7 +35,7 @@ def save(
         "optimizer": optimizer.state_dict(),
         "step": step,
         "rng_cpu": torch.get_rng_state(),
-        "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "extra": json.dumps(dict(extra or {})),
     }
     part = path.with_name(f"{path.name}.part")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -60,7 +60,7 @@ class Runtime:
 def supports_bf16(device: torch.device) -> bool:
     """Whether the device computes in bf16 at all; whether that is faster has to be timed."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     # The name is torch's own test of the CPU, used by its CPU tests; there is no public one.
     return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
@@ -68,8 +68,8 @@ def supports_bf16(device: torch.device) -> bool:
 def apply(optimizer: torch.optim.Optimizer, knobs: Knobs) -> None:
     """Set learning rate, momentum and weight decay of all parameter groups.
 
-    Momentum is ``betas[0]`` where a group has betas, ``momentum`` where it has that, and nothing otherwise. Weight decay
-    goes to the groups that say ``"decay": True`` (no entry counts as True), so that biases and norms stay free of it.
+    Momentum is ``betas[0]`` where a group has betas, ``momentum`` where it has that, and nothing otherwise. Weight
+    decay goes to the groups that say ``"decay": True`` (no entry counts as True): biases and norms stay free of it.
     """
     for group in optimizer.param_groups:
         group["lr"] = knobs.lr
@@ -92,7 +92,7 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
     clock: Callable[[], float],
     first_step: int = 0,
     block_steps: int = 50,
-) -> Iterator[Curve]:
+) -> Generator[Curve, None, None]:
     """Train step by step, and yield what was recorded in blocks.
 
     Losses stay on the device and are read once per block, so that no step waits for the one before it. A non-finite

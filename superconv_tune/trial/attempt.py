@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -98,7 +98,7 @@ class Attempt:
             raise Stopped("deadline", f"The deadline had passed {late_s:.1f} s before the next phase could begin.")
 
     def fresh_learner(self) -> Learner:
-        """A new model from the trial's seed, which also fixes what dropout will draw: nothing is left of an earlier one."""
+        """A new model from the seed of the trial, which fixes what dropout will draw too; nothing earlier is left."""
         seed_all(self.request.seed)
         model = self.problem.make_model()
         has_images = any(isinstance(module, nn.Conv2d) for module in model.modules())
@@ -108,7 +108,7 @@ class Attempt:
 
     def steps(
         self, phase: Phase, learner: Learner, knobs: Callable[[int], Knobs | None], block_steps: int
-    ) -> Iterator[Curve]:
+    ) -> Generator[Curve, None, None]:
         """Train, and hand every block to the record before the caller judges it.
 
         Steps and seconds go on from an earlier run of the same phase, so that a phase is one series.

@@ -30,8 +30,8 @@ class DivergenceWatch:
     """Judges a cycle's losses as they come.
 
     The loss s is smoothed by a bias-corrected exponential mean with a half-life of 2 % of the cycle. After the first
-    tenth, the cycle has diverged when s stays for 2 % of it within a tenth of the improvement from the first loss L0, or
-    when it stays for 50 steps above four times its best:
+    tenth, the cycle has diverged when s stays for 2 % of it within a tenth of the improvement from the first loss L0,
+    or when it stays for 50 steps above four times its best:
 
         s >= L0 - 0.1 * (L0 - best)      or      s > 4 * best > 0
 
@@ -86,7 +86,7 @@ class DivergenceWatch:
         self._mean += (1.0 - self._decay) * (loss - self._mean)
         self._last = loss
         self._steps += 1
-        return self._mean / (1.0 - self._decay**self._steps)
+        return self._mean / (1.0 - math.pow(self._decay, self._steps))
 
     def _signs(self, smooth: float) -> dict[Rule, bool]:
         improvement = self._first - self._best

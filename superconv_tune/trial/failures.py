@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -27,7 +27,7 @@ class SourceError(Exception):
     """The batches could not be read; the cause is the source's own exception."""
 
 
-def guarded(read: Callable[[], Iterable[Batch]]) -> Iterator[Batch]:
+def guarded(read: Callable[[], Iterable[Batch]]) -> Generator[Batch, None, None]:
     """The batches that ``read`` gives; whatever fails in them is a `SourceError`, except a lack of memory.
 
     Raises:

@@ -30,9 +30,9 @@ def run(
 ) -> TrialOutcome:
     """Run one attempt of a trial from its first ramp to its last evaluation.
 
-    A ``range_test`` runs two ramps. A ``search`` or ``baseline`` runs its own ramp if it has an interval, then one whole
-    cycle on a fresh model from the same seed, then validation. A ``confirm`` runs the cycle as given, then validation,
-    then reads the test part once. What is trained depends on the request alone, unless it runs late.
+    A ``range_test`` runs two ramps. A ``search`` or ``baseline`` runs its own ramp if it has an interval, then one
+    whole cycle on a fresh model from the same seed, then validation. A ``confirm`` runs the cycle as given, then
+    validation, then reads the test part once. What is trained depends on the request alone, unless it runs late.
 
     Args:
         request: what to run.
@@ -64,7 +64,7 @@ def _run_phases(attempt: Attempt) -> None:
             range_test(attempt)
         else:
             _cycle(attempt)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a trial returns its failure, whatever it is
         status, reason = explain(error)
         attempt.note(status=status, reason=reason)
         if not isinstance(error, Stopped):

@@ -35,7 +35,7 @@ class ShelteredTracker:
         """As the tracker within; None if it failed."""
         try:
             return self._tracker.start(request)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a broken record must not cost the trial
             self._give_up("start")
             return None
 
@@ -45,14 +45,14 @@ class ShelteredTracker:
             return
         try:
             self._tracker.record(phase, block)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a broken record must not cost the trial
             self._give_up("record")
 
     def finish(self, outcome: TrialOutcome) -> None:
         """As the tracker within, and also after it failed: it may still close its run."""
         try:
             self._tracker.finish(outcome)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a broken record must not cost the trial
             self._give_up("finish")
 
     def _give_up(self, call: str) -> None:

@@ -37,7 +37,7 @@ def spec(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
-    """Start a command of the package in the empty folder, without what the test's own environment says of MLflow or Ray."""
+    """Start a command of the package in the empty folder, whatever the test's own environment says of MLflow or Ray."""
     scrubbed = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "RAY_", "TUNE_"))}
 
     def run(module: str, *arguments: str) -> subprocess.Popen[str]:

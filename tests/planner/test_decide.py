@@ -104,7 +104,7 @@ def test_workers_are_busy() -> None:
 
 
 def test_a_replayed_prefix_decides_the_same() -> None:
-    conductor, cluster = hour(World(), how=policy(None))
+    conductor, _ = hour(World(), how=policy(None))
     requested = [index for index, event in enumerate(conductor.events) if isinstance(event, Requested)]
     for index in requested[::5]:
         event = conductor.events[index]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def steady(steps: int, lr: float = 0.05) -> Callable[[int], Knobs | None]:
 
 
 def start(
-    steps: int, block_steps: int, runtime: Runtime = CPU, clock: Callable[[], float] = FakeClock()
+    steps: int, block_steps: int, runtime: Runtime = CPU, clock: Callable[[], float] | None = None
 ) -> Iterator[Curve]:
     torch.manual_seed(0)
     problem = toy_problem()
@@ -37,7 +37,7 @@ def start(
         F.cross_entropy,
         steady(steps),
         runtime=runtime,
-        clock=clock,
+        clock=clock or FakeClock(),
         block_steps=block_steps,
     )
 
@@ -45,7 +45,7 @@ def start(
 class HostReads(TorchFunctionMode):
     """Counts every way in which the value of a tensor gets to the host."""
 
-    WAYS = {
+    WAYS: ClassVar = {
         Tensor.cpu, Tensor.item, Tensor.tolist, Tensor.numpy, Tensor.__float__, Tensor.__bool__, Tensor.__int__,
         Tensor.__index__, Tensor.__array__,
     }  # fmt: skip
@@ -163,7 +163,7 @@ def test_channels_last_holds_for_the_model_and_every_image_but_for_nothing_else(
     images, targets = runtime.batch((torch.randn(5, 3, 8, 8), torch.arange(5)))
     assert images.is_contiguous(memory_format=torch.channels_last)
     weight = model[0].weight  # type: ignore[index]
-    assert weight.is_contiguous(memory_format=torch.channels_last)  # type: ignore[union-attr, operator]
+    assert weight.is_contiguous(memory_format=torch.channels_last)
     rows, _ = runtime.batch((torch.randn(5, 7), targets))
     assert rows.is_contiguous()
 

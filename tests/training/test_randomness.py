@@ -29,7 +29,7 @@ def test_the_caller_s_generators_go_on_as_if_nothing_happened() -> None:
         expected = [draw(), draw()]
         seed_all(0)
         seen = [draw()]
-        with pytest.raises(RuntimeError, match="inside"), isolated(torch.device("cpu")):
+        with pytest.raises(RuntimeError, match="inside"), isolated(torch.device("cpu")):  # noqa: PT012
             seed_all(5)
             raise RuntimeError("inside")
         seen.append(draw())

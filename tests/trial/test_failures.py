@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from superconv_tune.training.loop import Batch
-from superconv_tune.trial.failures import SourceError, Stopped, endless, explain, guarded
+from superconv_tune.trial.failures import Stopped, endless, explain, guarded
 
 BATCH: Batch = (torch.zeros(1), torch.zeros(1))
 
@@ -56,7 +56,7 @@ def test_closing_the_guard_closes_the_source() -> None:
 
     guard = guarded(batches)
     next(guard)
-    guard.close()  # type: ignore[attr-defined]
+    guard.close()
     assert closed == [True]
 
 

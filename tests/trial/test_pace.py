@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -45,7 +46,7 @@ def test_late_the_rest_of_the_schedule_fits_the_time_and_ends_at_its_floor(
     pacer = Pacer(steps, 4.0, deadline, clock)
     seen = drive(pacer, clock, speeds, block)
     assert seen[0] == 0.0
-    assert all(earlier < later for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(earlier < later for earlier, later in itertools.pairwise(seen))
     if pacer.pace.completes(len(seen)):
         assert seen[-1] == pytest.approx(1.0, abs=1e-12)
         assert clock.now + 4.0 * 0.5 * speeds[len(seen) - 1] <= deadline + block * 0.1 * slowdown
@@ -71,7 +72,7 @@ def test_after_an_alarm_that_proved_false_the_pace_is_even_again() -> None:
     seen = drive(pacer, clock, speeds, block=20)
     assert len(seen) > 850
     assert pacer.pace.completes(len(seen))
-    jumps = [later - earlier for earlier, later in zip(seen, seen[1:], strict=False)]
+    jumps = [later - earlier for earlier, later in itertools.pairwise(seen)]
     assert jumps[-1] == pytest.approx(1 / 999, rel=0.02)  # the even pace again
 
 

@@ -82,7 +82,7 @@ def test_the_recorded_cycle_is_the_schedule_step_by_step() -> None:
     tracker = MemoryTracker()
     go(ask(), tracker=tracker)
     curve = tracker.curve("cycle")
-    plan = SchedulePlan("one_cycle", 120, 0.1, base_momentum=0.85, max_momentum=PARAMS.max_momentum, weight_decay=5e-4)
+    plan = SchedulePlan(steps=120, max_lr=0.1, base_momentum=0.85, max_momentum=PARAMS.max_momentum, weight_decay=5e-4)
     expected = [build(plan)(step / 119) for step in range(120)]
     np.testing.assert_array_equal(curve.step, np.arange(120))
     np.testing.assert_array_equal(curve.lr, [knobs.lr for knobs in expected])
