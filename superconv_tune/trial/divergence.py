@@ -22,6 +22,8 @@ EXPLODED_STEPS = 50  # for so many steps in a row,
 EXPLODED_GIVE_BACK = 0.75  # and this share of the improvement lost: 4 times almost nothing is almost nothing
 NOISE_FACTOR = 8.0  # a rise below so many standard deviations of the smoothed loss may be noise
 
+ROUNDING = 1e-9  # of the first loss: less than this is how floats add up
+
 Stop = tuple[Status, str]
 Rule = Literal["give-back", "exploded"]
 
@@ -91,7 +93,7 @@ class DivergenceWatch:
     def _signs(self, smooth: float) -> dict[Rule, bool]:
         improvement = self._first - self._best
         lost = smooth - self._best
-        is_real = lost > NOISE_FACTOR * self._noise()
+        is_real = lost > NOISE_FACTOR * self._noise() + ROUNDING * abs(self._first)
         return {
             "give-back": is_real and lost >= GIVE_BACK * improvement,
             "exploded": is_real and 0.0 < EXPLODED * self._best < smooth and lost >= EXPLODED_GIVE_BACK * improvement,
