@@ -125,9 +125,8 @@ def _word(
     bar = 1.0 - ALPHA / (evidence.looks * (evidence.looks + 1))
     question = f"{target.metric} {'>=' if target.direction == 'max' else '<='} {value:g}"
     if confidence >= bar and len(evidence.values) >= MIN_SEEDS:
-        return "demonstrated", (
-            f"Fresh models reached {question} on untouched test data (confidence {confidence:.1%}).",
-        )
+        sure = f"confidence {confidence:.1%}" if confidence < 0.999 else "confidence above 99.9%"
+        return "demonstrated", (f"Fresh models reached {question} on untouched test data ({sure}).",)
     if _beyond_reach(target, value, evidence, estimate):
         return "infeasible", (
             f"{question} asks for {REACH:g} times fewer errors than the best recipe makes, and a cycle "

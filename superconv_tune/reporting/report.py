@@ -175,7 +175,6 @@ def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
 def _commands(findings: Findings) -> dict[str, str]:
     name = shlex.quote(findings.study.opened.name)
     with_recipe = {
-        "Repeat the confirmation with new seeds": f"python -m superconv_tune.verify {name}",
         "Train the long run with this recipe": "python -m superconv_tune.train recipe.yaml --epochs N",
     }
     always = {

@@ -18,8 +18,11 @@ def search_log(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder / "search.log", encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter(FORMAT))
-    root = logging.getLogger()
+    root, ray = logging.getLogger(), logging.getLogger("ray")
     before, root.handlers = root.handlers, [handler]
+    # Ray gives its logger a handler for the console when it is imported.
+    ray_before, ray.handlers = (ray.handlers, ray.propagate), []
+    ray.propagate = True
     root.setLevel(logging.INFO)
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
@@ -30,4 +33,5 @@ def search_log(folder: Path) -> Iterator[None]:
     finally:
         logging.captureWarnings(capture=False)
         root.handlers = before
+        ray.handlers, ray.propagate = ray_before
         handler.close()

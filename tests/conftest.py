@@ -1,0 +1,20 @@
+"""What every test runs under."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# Derandomised, so that a test that is green stays green; a slow machine is no failure.
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the user's own MLflow, Ray or Tune settings reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("MLFLOW_", "RAY_", "TUNE_")):
+            monkeypatch.delenv(name)
