@@ -58,7 +58,7 @@ def cluster(address: str | None, resources: Resources) -> Iterator[int]:
             f"--address: no Ray cluster answers at {address!r} ({error}). Start one, or leave it out."
         ) from error
     try:
-        yield _concurrency(ray.cluster_resources(), resources)
+        yield concurrency(ray.cluster_resources(), resources)
     finally:
         ray.shutdown()
 
@@ -116,7 +116,12 @@ class _Stopper(tune.Stopper):
         return {}
 
 
-def _concurrency(available: dict[str, float], resources: Resources) -> int:
+def concurrency(available: dict[str, float], resources: Resources) -> int:
+    """Trials that fit on the cluster at once.
+
+    Raises:
+        UserError: if not even one does.
+    """
     by_cpu = available.get("CPU", 0.0) / max(resources.cpus_per_trial, 1e-9)
     by_gpu = available.get("GPU", 0.0) / resources.gpus_per_trial if resources.gpus_per_trial else by_cpu
     fitting = int(min(by_cpu, by_gpu) + 1e-9)
