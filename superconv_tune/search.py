@@ -38,7 +38,9 @@ def search(  # noqa: PLR0913 - a command line
     model: Annotated[str | None, typer.Option(help="Built-in model, in the place of the spec's.")] = None,
     metric: Annotated[str | None, typer.Option(help="What the target is about, such as accuracy or rmse.")] = None,
     target: Annotated[str | None, typer.Option(help="The value in question; none asks how far one gets.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Wall clock to the report: 90s, 10m, 1h30m.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Wall clock to the report: 90s, 10m, 1h30m; +10m with --resume.")
+    ] = None,
     schedule: Annotated[str | None, typer.Option(help="Learning-rate policy of the cycles.")] = None,
     strategy: Annotated[str | None, typer.Option(help="ladder, or free: the sampler chooses the length.")] = None,
     sampler: Annotated[str | None, typer.Option(help="auto, tpe, gp, qmc or random.")] = None,
@@ -89,7 +91,10 @@ def refuse_new_question(spec: Path | None, overrides: dict[str, str]) -> None:
     Raises:
         UserError: if a spec or an option that belongs to the question came with ``--resume``.
     """
-    asked = sorted(set(overrides) - {"output", "storage"}) + ([str(spec)] if spec else [])
+    options = [
+        f"--{key.rpartition('.')[2].replace('_', '-')}" for key in sorted(set(overrides) - {"output", "storage"})
+    ]
+    asked = options + ([str(spec)] if spec else [])
     if asked:
         raise UserError(
             f"--resume goes on with the question as it was asked, but {', '.join(asked)} came too. Leave it out or "

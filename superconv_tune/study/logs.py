@@ -13,6 +13,17 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @contextmanager
+def no_log() -> Iterator[None]:
+    """Keep log records from the console while there is no folder for them yet; what matters is raised as an error."""
+    handler = logging.NullHandler()
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+@contextmanager
 def search_log(folder: Path) -> Iterator[None]:
     """Send every log record and warning to ``folder/search.log`` while the block runs, and none to the console."""
     folder.mkdir(parents=True, exist_ok=True)

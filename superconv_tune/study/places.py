@@ -31,6 +31,12 @@ class Places:
         return self.root / self.name
 
     @property
+    def has_journal(self) -> bool:
+        """Whether there can be a study here; a database server is asked and not guessed at."""
+        _, is_sqlite, file = self.storage.partition("sqlite:///")
+        return not is_sqlite or Path(file).exists()
+
+    @property
     def spill_dir(self) -> Path:
         """Where workers keep what MLflow would not take."""
         return self.folder.absolute() / "spill"

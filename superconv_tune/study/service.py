@@ -37,7 +37,7 @@ from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.conclude import findings_of, proposer_of
 from superconv_tune.study.conductor import StudyConductor, phase
 from superconv_tune.study.environment import describe
-from superconv_tune.study.logs import search_log
+from superconv_tune.study.logs import no_log, search_log
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import Question, policy_of, ready, threads
 from superconv_tune.tracking.client import TrackingError
@@ -80,12 +80,12 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
     """
     name = name or f"{spec.name}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(call.started_at))}"
     where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
+    _refuse_taken(where)
+    with no_log():
+        question = ready(spec)  # before anything is created: what is the user's to mend leaves no trace
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(where.storage))
-        if journal.exists(name):
-            raise UserError(f"--name: a study {name!r} exists. Choose another name, or go on with --resume {name}.")
         check(where.tracking_uri)
-        question = ready(spec)
         stack.enter_context(search_log(where.folder))
         workers = stack.enter_context(cluster(call.address, _resources(spec)))
         handle = open_study(
@@ -116,7 +116,7 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         UserError: if there is no such study, it has ended, its time is over, or its data changed.
     """
     more_s = _added(budget)
-    where = places(Path(output), name, storage, tracking_uri=None)
+    where = _existing(Path(output), name, storage)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(where.storage))
         study = replayed(journal, name)
@@ -139,7 +139,8 @@ def planned(spec: ExperimentSpec) -> str:
     Raises:
         UserError: if anything of the user's does not work.
     """
-    question = ready(spec)
+    with no_log():
+        question = ready(spec)
     workers = _resources(spec).workers or max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial))
     opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
     left_s = max(0.0, spec.budget_s - START_S - question.policy.report_s)
@@ -153,7 +154,7 @@ def render(name: str, output: str, storage: str | None) -> None:
     Raises:
         UserError: if there is no such study.
     """
-    where = places(Path(output), name, storage, tracking_uri=None)
+    where = _existing(Path(output), name, storage)
     with Journal(where.storage) as journal:
         study = replayed(journal, name)
         last = journal.events(name)[-1].at
@@ -163,6 +164,25 @@ def render(name: str, output: str, storage: str | None) -> None:
     Console(soft_wrap=True, highlight=False).print(
         summary(findings, where.folder, _mlflow_hint(StudyHandle(**study.opened.mlflow))), markup=False
     )
+
+
+def _refuse_taken(where: Places) -> None:
+    if not where.has_journal:
+        return
+    with Journal(where.storage) as journal:
+        if journal.exists(where.name):
+            raise UserError(
+                f"--name: a study {where.name!r} exists. Choose another name, or go on with --resume {where.name}."
+            )
+
+
+def _existing(root: Path, name: str, storage: str | None) -> Places:
+    where = places(root, name, storage, tracking_uri=None)
+    if not where.has_journal:
+        raise UserError(
+            f"There is no study {name!r}: nothing was searched in {root}/ yet. --output names another folder."
+        )
+    return where
 
 
 def replayed(journal: Journal, name: str) -> Study:

@@ -14,7 +14,7 @@ def refused(start: Start, tmp_path: Path, *arguments: str) -> str:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2, err
     assert "Traceback" not in err
-    assert not (tmp_path / "runs" / "mlflow.db").exists()
+    assert not (tmp_path / "runs").exists()
     return err
 
 
@@ -46,4 +46,5 @@ def test_a_model_that_does_not_fit_is_found_before_anything_starts(start: Start,
 
 @pytest.mark.parametrize("arguments", [("--resume", "no-such"), ("--resume", "no-such", "--target", "0.9")])
 def test_resume_of_nothing(start: Start, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    assert "--" in refused(start, tmp_path, *arguments) or "no study" in refused(start, tmp_path, *arguments)
+    err = refused(start, tmp_path, *arguments)
+    assert ("--target" in err) if "--target" in arguments else ("no study 'no-such'" in err)
