@@ -85,12 +85,15 @@ def widen(grid: Sequence[float], scores: Sequence[float], *, higher_is_better: b
 def best_of_grid(grid: Sequence[float], scores: Sequence[float], *, higher_is_better: bool) -> float:
     """The pick among probes: the top of the parabola in log(lr) through the best and its neighbours.
 
-    The parabola steadies the pick against the noise of single runs; it stays within half a step of the best probe, and
-    does not move towards a neighbour that diverged.
+    The parabola steadies the pick against the noise of single runs; it stays within half a step of the best probe.
+    Where the next larger probe diverged the pick is half a step below the best one: that one ran a step from the cliff,
+    and other seeds will fall over it.
     """
     worth = _worth(scores, higher_is_better)
     top = int(np.argmax(worth))
-    if not 0 < top < len(grid) - 1 or not np.isfinite(worth[top - 1 : top + 2]).all():
+    if 0 < top < len(grid) - 1 and not math.isfinite(worth[top + 1]):
+        return math.sqrt(grid[top - 1] * grid[top])
+    if not 0 < top < len(grid) - 1 or not math.isfinite(worth[top - 1]):
         return grid[top]
     left, middle, right = worth[top - 1 : top + 2]
     curvature = left - 2.0 * middle + right

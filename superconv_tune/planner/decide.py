@@ -32,6 +32,7 @@ OWN_RAMP_SHARE = 0.1  # a trial's own ramp is at most this share of its cycle ..
 OWN_RAMP_STEPS = (40, 180)  # ... but long enough to be read, and never longer than a first one
 OWN_RAMP_REACH = 10.0  # it crosses the pooled minimum / and * this factor
 GRID_FACTOR = 2.0  # between neighbours of the grid of probes
+MOST_SPECULATION = 2  # probes beyond the border that run before one of them came back
 MOST_WIDENINGS = 5  # of that grid: a factor of 32 beyond its border
 PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
 JITTER = (1.0, math.sqrt(2.0), 1.0 / math.sqrt(2.0))  # of a promoted learning rate, for the best one moves with length
@@ -139,16 +140,27 @@ class _Desk:
         params = replace(self.policy.defaults, cycle_epochs=rung.epochs)
         probes = self._probes()
         asked = {request.pick_lr for request in self._asked("search", 0) if request.proposal is None}
-        missing = [lr for lr in self._grid() if lr not in asked]
+        missing = [lr for lr in self._grid() if lr not in asked] or self._beyond(probes, asked)
         if not missing and self._running_probes():
             return Signal.WAIT
-        if not missing and len(asked) < FIRST_GRID + MOST_WIDENINGS and probes:
-            lr = widen(*_grid_scores(probes), higher_is_better=self._higher)
-            missing = [] if lr is None or self._is_done_with_probes(asked) else [lr]
         if not missing or not self._fits(params, limit):
             return None
         request = self._request("search", 0, params, self._lenient(params, limit))
         return Ask(replace(request, pick_lr=missing[0]))
+
+    def _beyond(self, probes: list[Trial], asked: set[float | None]) -> list[float]:
+        """The next rate beyond the border where the best one lies, past those that run already."""
+        is_enough = len(asked) >= FIRST_GRID + MOST_WIDENINGS or len(self._running_probes()) >= MOST_SPECULATION
+        if len(probes) < 2 or is_enough or self._is_done_with_probes(asked):
+            return []
+        grid, scores = _grid_scores(probes)
+        lr = widen(grid, scores, higher_is_better=self._higher)
+        if lr is None:
+            return []
+        step = GRID_FACTOR if lr > grid[-1] else 1.0 / GRID_FACTOR
+        while any(taken is not None and math.isclose(lr, taken) for taken in asked):
+            lr *= step
+        return [lr]
 
     def _grid(self) -> list[float]:
         pooled = pooled_range_test(self.study)
@@ -156,7 +168,8 @@ class _Desk:
             centre = FALLBACK_LR.get(self.policy.optimizer, FALLBACK_LR_ELSE)
         else:
             centre = pooled.max_lr
-        return [centre * GRID_FACTOR**power for power in (0, 1, -1, -2)]
+        # More above than below: ramps are shorter than cycles, and the best rate grows with the length.
+        return [centre * GRID_FACTOR**power for power in (0, 1, -1, 2)]
 
     def _is_done_with_probes(self, asked: set[float | None]) -> bool:
         """Sampled trials stand on the pick of the probes, so that it must not move once one was asked for."""

@@ -75,5 +75,10 @@ def test_the_pick_of_a_grid_is_near_the_top_of_the_hill(best: float, noise: int)
     assert abs(math.log2(found / best)) <= 0.75
 
 
-def test_a_neighbour_that_diverged_does_not_pull() -> None:
-    assert best_of_grid(GRID, (0.1, 0.2, 0.4, math.nan), higher_is_better=True) == 0.4
+def test_the_pick_keeps_half_a_step_from_the_cliff() -> None:
+    found = best_of_grid(GRID, (0.1, 0.2, 0.4, math.nan), higher_is_better=True)
+    assert found == pytest.approx(math.sqrt(0.2 * 0.4))
+
+
+def test_a_lower_neighbour_that_diverged_does_not_pull() -> None:
+    assert best_of_grid(GRID, (0.1, math.nan, 0.4, 0.2), higher_is_better=True) == 0.4

@@ -195,7 +195,7 @@ def test_a_ramp_that_says_nothing_is_no_lr_with_its_reason() -> None:
 def test_a_trial_s_own_ramp_caps_a_peak_beyond_its_edge() -> None:
     outcome = go(ask(ramp=(1e-3, 1e3), ramp_steps=360, pick_lr=1e3))
     assert outcome.range_test is not None
-    assert outcome.max_lr == outcome.range_test.edge / 1.5
+    assert outcome.max_lr == 2.0 * outcome.range_test.edge
 
 
 def test_a_ramp_leaves_a_peak_below_its_edge_alone_and_the_multiplier_counts() -> None:
