@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,8 @@ def train(
         for message in error.messages:
             typer.echo(f"error: {message}", err=True)
         raise typer.Exit(2) from None
-    typer.echo((output / long_run.RESULT).read_text(encoding="utf-8").split(', "losses"')[0].lstrip("{"))
+    result = json.loads((output / long_run.RESULT).read_text(encoding="utf-8"))
+    typer.echo(f"{result['metric']}: validation {result['validation']:.4g}, test {result['test']:.4g}; see {output}/")
 
 
 if __name__ == "__main__":
