@@ -134,7 +134,7 @@ def test_smoothing_keeps_constants_and_straight_lines_away_from_the_ends(
 def test_the_edge_of_a_quadratic_is_not_below_its_closed_form(momentum: float, late: float) -> None:
     """Full-batch heavy ball on curvature h is stable below 2 (1 + b) / h.
 
-    A ramp sees the edge late, when what had shrunk has grown back: up to seven times, without momentum to keep it large.
+    A ramp sees the edge late, when what had shrunk has grown back: up to seven times, where no momentum keeps it up.
     """
     steps, curvature = 4000, 4.0
     rates = RAMPS["exponential"](1e-4, 100.0, steps)
