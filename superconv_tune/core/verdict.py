@@ -8,11 +8,10 @@ demonstration and a refusal that even optimism cannot save is called by its name
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
 
 from superconv_tune.core.ladder import Rung
 from superconv_tune.core.statistics import Correct, Spread, confidence_above, interval, over_seeds, proportion
@@ -23,7 +22,9 @@ ALPHA = 0.05  # chance of a wrong `demonstrated` over all looks together
 LEVEL = 0.95  # of the two-sided interval that is shown
 LIKELY = 0.8  # one-sided confidence from which "likely" is said
 MIN_SEEDS = 3  # fewer fresh models demonstrate nothing: the spread over seeds would be a guess
-REACH = 4.0  # errors that a cycle 8x as long may still remove after a flat rung; generous, until it is calibrated
+HORIZON = 8.0  # "this budget of training" means cycles up to so many times the longest one that was trained
+REACH = 4.0  # what the optimist may still be wrong by; generous, until the rule is calibrated
+MIN_STRETCH = 1.5  # between the lengths of two rungs, for their difference to tell anything
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,12 @@ def _word(
     if confidence >= bar and len(evidence.values) >= MIN_SEEDS:
         sure = f"confidence {confidence:.1%}" if confidence < 0.999 else "confidence above 99.9%"
         return "demonstrated", (f"Fresh models reached {question} on untouched test data ({sure}).",)
-    if _beyond_reach(target, value, evidence, estimate):
+    hoped = _hoped_errors(target, evidence, estimate)
+    if hoped is not None and (1.0 - value) * REACH < hoped:
         return "infeasible", (
-            f"{question} asks for {REACH:g} times fewer errors than the best recipe makes, and a cycle "
-            f"three times as long no longer helped.",
+            f"{question} leaves room for {1.0 - value:.3g} errors. The last step up in cycle length gained nothing "
+            f"beyond the noise; even if it gained as much as the noise allows, and a cycle {HORIZON:g} times as "
+            f"long went on so, {hoped:.3g} would be left, more than {REACH:g} times as many.",
             "More data, another model family or cleaner labels would change this; more time of the same would not.",
         )
     if confidence >= LIKELY:
@@ -145,22 +148,24 @@ def _word(
     )
 
 
-def _beyond_reach(target: Target, value: float, evidence: Evidence, estimate: Estimate) -> bool:
-    """Whether even an optimist must give up: the last rung was flat, and errors would have to fall `REACH`-fold.
+def _hoped_errors(target: Target, evidence: Evidence, estimate: Estimate) -> float | None:
+    """The errors that an optimist expects of a cycle `HORIZON` times as long; None where there is ground for hope.
 
-    Only for a proportion that is to be high, where "errors" has a meaning, and only with enough fresh models.
+    Only for a proportion that is to be high, where "errors" has a meaning, only with enough fresh models, and only
+    where the last rung was flat: its gain over a shorter one is within two standard errors. The optimist adds those to
+    the gain and lets errors fall by the same factor again with every such step in length, beginning at the low end of
+    the confirmed interval.
     """
-    if evidence.correct is None or target.direction != "max" or len(evidence.values) < MIN_SEEDS:
-        return False
-    return _is_flat(evidence) and (1.0 - value) * REACH < 1.0 - estimate.high
-
-
-def _is_flat(evidence: Evidence) -> bool:
-    if len(evidence.rungs) < 2 or not evidence.validation_items:
-        return False
+    is_counted = evidence.correct is not None and target.direction == "max" and evidence.validation_items
+    if not is_counted or len(evidence.values) < MIN_SEEDS or len(evidence.rungs) < 2:
+        return None
     before, top = evidence.rungs[-2], evidence.rungs[-1]
-    se = float(np.sqrt(2.0 * top.value * (1.0 - top.value) / evidence.validation_items))
-    return top.value - before.value <= 2.0 * se
+    noise = 2.0 * math.sqrt(2.0 * top.value * (1.0 - top.value) / (evidence.validation_items or 1))
+    stretch = top.epochs / before.epochs
+    if stretch < MIN_STRETCH or top.value - before.value > noise or before.value >= 1.0:
+        return None
+    factor = min(1.0, max(0.0, 1.0 - top.value - noise) / (1.0 - before.value))
+    return (1.0 - estimate.high) * math.pow(factor, math.log(HORIZON) / math.log(stretch))
 
 
 def _warnings(evidence: Evidence) -> tuple[str, ...]:

@@ -67,6 +67,17 @@ def test_far_beyond_a_rising_ladder_stays_undecided() -> None:
     assert judge(ask(0.999), evidence(0.90, rungs=RISING)).word == "undecided"
 
 
+def test_two_rungs_of_one_length_say_nothing_of_longer_ones() -> None:
+    same = (Rung(9.0, 0.900, 0.87, 0.92, 8), Rung(9.0, 0.902, 0.87, 0.92, 4))
+    assert judge(ask(0.999), evidence(0.90, rungs=same)).word == "undecided"
+
+
+def test_noise_that_could_hide_a_steep_ladder_leaves_hope() -> None:
+    """With 40 validation items a gain of nine points may hide behind a flat rung; 0.99 is not out of reach then."""
+    few = Evidence((0.9,) * 3, evidence(0.90).correct, 1, FLAT, validation_items=40, epochs=9.0)
+    assert judge(ask(0.99), few).word == "undecided"
+
+
 def test_a_little_beyond_a_flat_ladder_stays_undecided() -> None:
     assert judge(ask(0.93), evidence(0.90, rungs=FLAT)).word == "undecided"
 
