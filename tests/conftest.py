@@ -9,7 +9,8 @@ from hypothesis import settings
 
 # Derandomised, so that a test that is green stays green; a slow machine is no failure.
 settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci")
+settings.register_profile("deep", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(autouse=True)

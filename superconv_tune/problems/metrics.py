@@ -7,18 +7,25 @@ from collections.abc import Mapping
 import torchmetrics.functional as tm
 from torch import Tensor
 
-from superconv_tune.problems.accuracy import ACCURACY
+from superconv_tune.problems.accuracy import ACCURACY, predicted
 from superconv_tune.problems.problem import Metric
 
 TOP = 5
 
 
 def _balanced_accuracy(outputs: Tensor, targets: Tensor) -> float:
-    return float(tm.classification.multiclass_accuracy(outputs, targets, outputs.shape[-1], average="macro"))
+    labels, classes = predicted(outputs), _classes(outputs)
+    return float(tm.classification.multiclass_accuracy(labels, targets, classes, average="macro"))
 
 
 def _macro_f1(outputs: Tensor, targets: Tensor) -> float:
-    return float(tm.classification.multiclass_f1_score(outputs, targets, outputs.shape[-1], average="macro"))
+    labels, classes = predicted(outputs), _classes(outputs)
+    return float(tm.classification.multiclass_f1_score(labels, targets, classes, average="macro"))
+
+
+def _classes(outputs: Tensor) -> int:
+    """As many as outputs per item; one logit decides between two."""
+    return max(2, outputs.shape[-1]) if outputs.dim() > 1 else 2
 
 
 def _in_top5(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from superconv_tune.core.errors import UserError
@@ -22,10 +21,11 @@ from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.split import fingerprint, split
 from superconv_tune.models.registry import make
 from superconv_tune.problems.accuracy import bce, cross_entropy, mse
+from superconv_tune.problems.fit import faults, loss_name
 from superconv_tune.problems.metrics import METRICS
 from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Metric, Problem
-from superconv_tune.problems.user import Loader, Source, Task, arrays, call, locate
+from superconv_tune.problems.user import Loader, Source, Task, arrays, call, first_batch, locate
 from superconv_tune.spec.spec import ExperimentSpec
 
 LOSSES = {"cross_entropy": cross_entropy, "bce": bce, "mse": mse}
@@ -110,11 +110,13 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
     if task_source is None:
         assert spec.data is not None
         raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
+        _refuse(faults(spec, None, raw))
         return _prepared(spec, raw, None, sources)
     task = _task(spec, task_source)
     if any(isinstance(part, Loader) for part in (task.train, task.validation, task.test)):
         return _prepared_loaders(spec, task, task_source, sources)
     raw, validation = _raw(task)
+    _refuse(faults(spec, task, raw))
     return _prepared(spec, raw, validation, sources)
 
 
@@ -140,6 +142,11 @@ def realise(payload: Payload, device: torch.device) -> Problem:
         test=test,
         trivial_value=_trivial(metric, validation, payload.classes),
     )
+
+
+def _refuse(found: list[str]) -> None:
+    if found:
+        raise UserError(found)
 
 
 def _source(factory: str) -> Source:
@@ -192,10 +199,18 @@ def _prepared(
         train_items=len(train),
         validation_items=len(looked_at),
         test_items=len(test),
-        fingerprint=fingerprint(raw),
+        fingerprint=_fingerprint(raw, validation),
         split_digest=rows.digest,
     )
     return Payload(spec, Arrays(train, looked_at, test, normaliser), raw.kind, raw.classes, **sources), card
+
+
+def _fingerprint(raw: RawData, validation: Part | None) -> str:
+    """Of all values; a validation part that came apart is one of them."""
+    if validation is None:
+        return fingerprint(raw)
+    both = fingerprint(raw) + fingerprint(replace(raw, train=validation, test=None))
+    return hashlib.sha256(both.encode()).hexdigest()
 
 
 def _prepared_loaders(
@@ -210,7 +225,8 @@ def _prepared_loaders(
         raise UserError(
             "task: the shape of what loaders give is not known beforehand. Return the model in the Task too."
         )
-    inputs, _ = next(iter(loaders["validation"].make(1, 0)))
+    _refuse(faults(spec, task, None))
+    inputs, _ = first_batch(loaders["validation"], "validation")
     card = DataCard(
         kind="loader",
         classes=None,
@@ -288,18 +304,15 @@ def _loss(payload: Payload, task: Task | None) -> Loss:
     if task is not None and task.loss is not None:
         own = task.loss
         return lambda outputs, targets, _smoothing: own(outputs, targets)
-    name = payload.spec.loss
-    if name == "auto":
-        name = "mse" if payload.kind == "regression" else "cross_entropy"
-    return LOSSES[name]
+    return LOSSES[loss_name(payload.spec, payload.kind)]
 
 
 def _trivial(metric: Metric, validation: EvaluationSet, classes: int | None) -> float:
-    """The metric of the best constant guess: the most frequent class, or the mean."""
+    """The metric of a constant guess that knows the validation part: its class frequencies, or its mean."""
     targets = torch.cat([targets for _, targets in validation.batches()])
     if targets.is_floating_point():
         guess = targets.mean(dim=0, keepdim=True).expand_as(targets).contiguous()
     else:
         counts = torch.bincount(targets, minlength=classes or 2)
-        guess = F.one_hot(counts.argmax(), len(counts)).float().expand(len(targets), -1)
+        guess = counts.float().expand(len(targets), -1)
     return float(metric.compute(guess, targets))

@@ -30,17 +30,20 @@ class Section(BaseModel):
 
 
 def to_number(value: object) -> int | float:
-    """A finite number; also from text, because YAML 1.1 reads ``1e-4`` as text.
+    """A finite number; also from text, as options of the command line are.
 
     Raises:
         ValueError: for anything else. ``yes`` and ``on`` are no numbers, though Python's True is.
     """
     try:
         number = value if isinstance(value, int | float) and not isinstance(value, bool) else float(_text(value))
+        is_finite = math.isfinite(number)
     except ValueError:
         raise ValueError(f"must be a number, but got {value!r}") from None
-    if not math.isfinite(number):
-        raise ValueError(f"must be finite, but got {value!r}")
+    except OverflowError:  # a whole number beyond the floats
+        is_finite = False
+    if not is_finite:
+        raise ValueError("must be finite, but is infinite or too large")
     return number
 
 

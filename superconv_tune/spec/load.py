@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,12 @@ from pydantic_core import ErrorDetails
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.fields import did_you_mean
+from superconv_tune.spec.files import data_at, make_absolute, missing, near
 from superconv_tune.spec.space import ELSEWHERE, SHAPES
 from superconv_tune.spec.spec import ExperimentSpec
 
 DEFAULT = Path(__file__).with_name("digits.yaml")  # what a search without a spec asks
 NO_TARGET = "none"
-FACTORIES = (("task", "factory"), ("model", "factory"), ("optimizer", "factory"))
 SHOWN_CHARS = 80  # of a wrong value in a message
 
 
@@ -27,19 +28,29 @@ def load_spec(path: Path | None, overrides: Mapping[str, object]) -> ExperimentS
     Args:
         path: of the YAML file; None for the built-in digits. Paths inside are relative to its folder.
         overrides: values by dotted key (``data.path``), which win over the file; their paths are relative to here.
+            ``data.path`` without a spec asks how far one gets on those data: the target of the digits is not theirs.
 
     Raises:
         UserError: with a message for everything that is wrong.
     """
     place = path or DEFAULT
-    content = _read(place)
-    _make_absolute(content, place.parent.absolute())
+    is_about_own_data = path is None and "data.path" in overrides
+    content = {"name": _slug(str(overrides["data.path"]))} if is_about_own_data else _read(place)
+    make_absolute(content, place.parent.absolute())
     for key, value in overrides.items():
         _override(content, key, value)
+    messages = [
+        f"{_where(place, key, overrides)}: there is no file or folder {file}. {near(file)}"
+        for key, file in missing(content).items()
+    ]
     try:
-        return ExperimentSpec.model_validate(content)
+        spec = ExperimentSpec.model_validate(content)
     except ValidationError as error:
-        raise UserError([_told(place, detail, overrides) for detail in error.errors()]) from error
+        messages += [_told(place, detail, overrides) for detail in error.errors()]
+        raise UserError(messages) from error
+    if messages:
+        raise UserError(messages)
+    return spec
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -53,14 +64,20 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+# YAML 1.1 takes 1e-4 for text where YAML 1.2, and everybody, takes it for a number.
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}). {_near(path)}") from error
+        raise UserError(f"{path} cannot be read ({error.strerror}). {near(path)}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no text file ({error.reason}). A spec is YAML.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date that is none, such as 2024-13-01, is a plain ValueError
         raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
         came = "is empty" if content is None else f"holds a {type(content).__name__}"
@@ -68,49 +85,40 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _near(path: Path) -> str:
-    if path.parent.is_dir():
-        files = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix in {".yaml", ".yml"})
-        return f"Specs in {path.parent.absolute()}: {', '.join(files) or 'none'}."
-    return f"There is no folder {path.parent}."
-
-
-def _make_absolute(content: dict[str, Any], folder: Path) -> None:
-    """Paths of the file, which are relative to it, made independent of where the command runs."""
-    data = content.get("data")
-    if isinstance(data, dict) and isinstance(data.get("path"), str):
-        data["path"] = str(folder / Path(data["path"]).expanduser())
-    for section, key in FACTORIES:
-        part = content.get(section)
-        if isinstance(part, str) and section == "task":
-            content[section] = _absolute(part, folder)
-        elif isinstance(part, dict) and isinstance(part.get(key), str):
-            part[key] = _absolute(part[key], folder)
-
-
-def _absolute(factory: str, folder: Path) -> str:
-    place, _, function = factory.rpartition(":")
-    return f"{folder / place}:{function}" if place.endswith(".py") else factory
-
-
 def _override(content: dict[str, Any], key: str, value: object) -> None:
+    if key == "data.path":
+        content["data"] = data_at(content.get("data"), Path(str(value)).expanduser().absolute())
+        return
     *sections, last = key.split(".")
     for section in sections:
-        if isinstance(content.get(section), str):  # a shorthand, as in data: idx
-            content[section] = {"format": content[section]}
-        content = content.setdefault(section, {})
-    if key == "data.path":
-        value = str(Path(str(value)).expanduser().absolute())
+        inner = content.get(section)
+        if inner is None:
+            content[section] = {}
+        elif not isinstance(inner, dict):  # wrong in the file, which is told when it is checked
+            return
+        content = content[section]
     if key == "target" and value == NO_TARGET:
         value = None
     content[last] = int(value) if isinstance(value, str) and value.isdigit() else value
 
 
+def _slug(path: str) -> str:
+    """A name for a study out of the name of a file."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-.") or "data"
+
+
+def _where(place: Path, dotted: str, overrides: Mapping[str, object]) -> str:
+    """The option or the place in the file that a message is about."""
+    option = next((key for key in overrides if f"{dotted}.".startswith(f"{key}.")), None)
+    if option is None:
+        return f"{place}: {dotted or 'the whole'}"
+    return "--data" if option == "data.path" else f"--{option.rpartition('.')[2].replace('_', '-')}"
+
+
 def _told(path: Path, detail: ErrorDetails, overrides: Mapping[str, object]) -> str:
     keys = [str(key) for key in detail["loc"] if key not in SHAPES]
     dotted = ".".join(keys)
-    option = next((f"--{key.split('.')[-1].replace('_', '-')}" for key in overrides if key == dotted), None)
-    where = option or f"{path}: {dotted or 'the whole'}"
+    where = _where(path, dotted, overrides)
     if detail["type"] == "extra_forbidden":
         return f"{where}: unknown key. {_known_key(keys)}"
     if detail["type"] == "missing":
@@ -118,18 +126,33 @@ def _told(path: Path, detail: ErrorDetails, overrides: Mapping[str, object]) -> 
     text = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error":
         return f"{where}: {text}" + ("" if text.endswith((".", "?")) else ".")
-    shown = repr(detail["input"])
-    return f"{where}: {text[0].lower()}{text[1:]}, but got {shown[:SHOWN_CHARS]}."
+    shown = repr(detail["input"])[:SHOWN_CHARS]
+    if detail["type"] == "literal_error":
+        return f"{where}: is unknown: {shown}. {did_you_mean(detail['input'], _words(detail))}"
+    if detail["type"] == "model_type":
+        return f"{where}: takes keys, but got {shown}. Known: {', '.join(_keys_of(keys))}."
+    return f"{where}: {text[0].lower()}{text[1:]}, but got {shown}."
+
+
+def _words(detail: ErrorDetails) -> list[str]:
+    """What pydantic says that it expected: ``'max' or 'min'``."""
+    return re.findall(r"'([^']*)'", detail["ctx"]["expected"])
 
 
 def _known_key(keys: list[str]) -> str:
     """What the unknown key may have meant: a word for a known mistake, else the nearest key of its section."""
     if keys[-1] in ELSEWHERE:
         return ELSEWHERE[keys[-1]]
+    known = _keys_of(keys[:-1])
+    return did_you_mean(keys[-1], known) if known else "Leave it out."
+
+
+def _keys_of(keys: list[str]) -> list[str]:
+    """The keys of a section."""
     section: type[BaseModel] | None = ExperimentSpec
-    for key in keys[:-1]:
+    for key in keys:
         section = _section(section, key) if section else None
-    return did_you_mean(keys[-1], section.model_fields) if section else "Leave it out."
+    return list(section.model_fields) if section else []
 
 
 def _section(parent: type[BaseModel], key: str) -> type[BaseModel] | None:

@@ -209,8 +209,9 @@ def test_one_cycle_has_one_peak_that_is_max_lr_and_momentum_runs_against_it(
     top = int(lr.argmax())
     assert (np.diff(lr[: top + 1]) >= -1e-12 * scale).all()
     assert (np.diff(lr[top:]) <= 1e-12 * scale).all()
-    assert (np.diff(momentum[: top + 1]) <= 1e-12).all()
-    assert (np.diff(momentum[top:]) >= -1e-12).all()
+    # A peak between two steps may have its higher rate on one of them and its lower momentum on the other.
+    assert (np.diff(momentum[:top]) <= 1e-12).all()
+    assert (np.diff(momentum[top + 1 :]) >= -1e-12).all()
     peak = max(0.0, pct_start * steps - 1.0)
     if peak == round(peak):  # the peak falls on a step
         assert lr.max() == pytest.approx(scale)

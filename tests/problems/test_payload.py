@@ -145,6 +145,117 @@ def test_a_broken_factory_is_told_with_its_place(text: str, said: str, tmp_path:
     assert "own.py" in str(caught.value) or "task" in str(caught.value)
 
 
+HEAD = """
+import numpy as np
+from torch import nn
+from superconv_tune.problems.problem import Metric
+from superconv_tune.problems.user import Loader, Task
+
+X = np.random.default_rng(0).standard_normal((200, 3)).astype("float32")
+Y = (X.sum(1) > 0).astype(int)
+
+NONE = Loader(lambda batch_size, seed: [], 9)
+
+def error(outputs, targets):
+    return float((outputs.argmax(-1) != targets).float().mean())
+
+def net(outputs=2):
+    return nn.Linear(3, outputs)
+
+def task():
+    return """
+
+OWN_METRIC = {"name": "error", "direction": "min"}
+
+
+@pytest.mark.parametrize(
+    ("made", "content", "said"),
+    [
+        ("Task((X, Y), net, metric=Metric('error', 'min', 0.0, 1.0, error))", {}, ("accuracy", "direction: min")),
+        ("Task((X, Y), net, metric=Metric('accuracy', 'max', 0.0, 1.0, error))", {}, ("name of its own",)),
+        ("Task((X, Y), net)", {"metric": OWN_METRIC}, ("error", "brings none")),
+        ("Task((X, X.sum(1)), net)", {}, ("accuracy", "numbers", "rmse")),
+        ("Task((X, Y), net)", {"metric": "rmse"}, ("rmse", "2 classes", "accuracy")),
+        ("Task((X, Y), net)", {"metric": "top5_accuracy"}, ("top5_accuracy", "2 classes")),
+        ("Task((X, 0 * Y), net)", {}, ("same",)),
+        ("Task((X / 0, Y), net)", {}, ("inputs", "infinite")),
+        ("Task((X, Y), net, loss=nn.functional.cross_entropy)", {"space": {"label_smoothing": 0.1}}, ("own loss",)),
+        ("Task((X, X.sum(1)), net)", {"metric": "mae", "space": {"label_smoothing": [0, 0.1]}}, ("mse",)),
+        ("Task(NONE, net)", {}, ("all three",)),
+        (
+            "Task(NONE, net, NONE, NONE)",
+            {},
+            ("empty",),
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    made: str, content: dict[str, Any], said: tuple[str, ...], tmp_path: Path
+) -> None:
+    with np.errstate(divide="ignore", invalid="ignore"), pytest.raises(UserError) as caught:
+        prepare(own(tmp_path, HEAD + made, **content))
+    (message,) = caught.value.messages
+    for words in said:
+        assert words in message
+
+
+def test_a_metric_of_ones_own_steers_the_search(tmp_path: Path) -> None:
+    text = HEAD + "Task((X, Y), net, metric=Metric('error', 'min', 0.0, 1.0, error))"
+    spec = own(tmp_path, text, metric=OWN_METRIC)
+    problem = realise(travelled(prepare(spec)[0]), CPU)
+    assert (problem.metric.name, problem.metric.direction, spec.direction) == ("error", "min", "min")
+    assert problem.trivial_value == pytest.approx(0.5, abs=0.1)
+    assert learned(problem, cycle_epochs=10, batch_size=20) < 0.1
+
+
+def test_one_logit_and_bce(tmp_path: Path) -> None:
+    payload, _ = prepare(own(tmp_path, HEAD + "Task((X, Y), lambda: net(1))", loss="bce"))
+    assert learned(realise(payload, CPU), cycle_epochs=20, batch_size=20) > 0.9
+
+
+def test_a_constant_guess_of_five_names_the_five_most_frequent(tmp_path: Path) -> None:
+    rows = np.repeat(np.arange(10), [10, 80, 20, 30, 90, 10, 40, 10, 20, 50])
+    np.savez(tmp_path / "d.npz", x=np.zeros((len(rows), 2), np.float32), y=rows)
+    spec = spec_of(tmp_path, data={"format": "npz", "path": "d.npz"}, metric="top5_accuracy")
+    assert realise(prepare(spec)[0], CPU).trivial_value == pytest.approx(290 / 360, abs=0.03)
+
+
+def test_other_validation_data_are_other_data(tmp_path: Path) -> None:
+    prints = {
+        prepare(own(tmp_path, HEAD + f"Task((X, Y), net, validation=(X + {shift}, Y))"))[1].fingerprint
+        for shift in (0, 1)
+    }
+    assert len(prints) == 2
+
+
+def test_models_and_optimizers_of_ones_own(tmp_path: Path) -> None:
+    text = """
+import torch
+
+def net(hidden):
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, hidden), torch.nn.Linear(hidden, 10))
+
+def nadam(params, eps):
+    return torch.optim.NAdam(params, eps=eps)
+"""
+    (tmp_path / "parts.py").write_text(text, encoding="utf-8")
+    spec = spec_of(
+        tmp_path,
+        data="digits",
+        model={"factory": "parts.py:net", "args": {"hidden": 7}},
+        optimizer={"factory": "parts.py:nadam", "args": {"eps": 1e-7}},
+    )
+    problem = realise(travelled(prepare(spec)[0]), CPU)
+    model = problem.make_model()
+    optimizer = problem.make_optimizer(model, Hyperparameters(weight_decay=0.3))
+    assert sum(parameter.numel() for parameter in model.parameters()) == 64 * 7 + 7 + 7 * 10 + 10
+    assert isinstance(optimizer, torch.optim.NAdam)
+    assert [(group["decay"], group["weight_decay"], group["eps"]) for group in optimizer.param_groups] == [
+        (True, 0.3, 1e-7),
+        (False, 0.0, 1e-7),
+    ]
+
+
 def test_augmentation_needs_images(tmp_path: Path) -> None:
     data = {"format": "mnist1d", "args": {"samples": 500}, "augment": ["flip"]}
     with pytest.raises(UserError, match="images"):

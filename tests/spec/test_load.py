@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -77,6 +78,13 @@ def test_the_space_and_the_defaults_inside_it(tmp_path: Path) -> None:
     assert found.pct_start == pytest.approx(0.45)
 
 
+def test_powers_of_ten_are_numbers_everywhere(tmp_path: Path) -> None:
+    text = "name: x\ndata: {format: digits, args: {a: 1e-4, b: -2.5E+3, c: '1e-4', d: e4, e: .5e2}}\n"
+    data = load_spec(write(tmp_path, text), {}).data
+    assert data is not None
+    assert data.args == {"a": 1e-4, "b": -2500.0, "c": "1e-4", "d": "e4", "e": 50.0}
+
+
 def test_options_win_over_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     spec = load_spec(
@@ -89,11 +97,16 @@ def test_options_win_over_the_file(tmp_path: Path) -> None:
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path, {"name": "x", "data": {"format": "npz", "path": "d/a.npz"}})
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "a.npz").touch()
+    (tmp_path / "p.py").touch()
+    path = write(tmp_path, {"name": "x", "data": {"format": "npz", "path": "d/a.npz"}, "output": "here"})
     own = tmp_path / "own.yaml"
     own.write_text("name: y\ntask: {factory: 'p.py:task'}\n", encoding="utf-8")
     monkeypatch.chdir("/")
     data, task = load_spec(path, {}).data, load_spec(own, {}).task
+    assert load_spec(path, {}).output == str(tmp_path / "here")
+    assert load_spec(path, {"output": "there"}).output == "there"
     assert data is not None
     assert data.path == str(tmp_path / "d/a.npz")
     assert task is not None
@@ -113,9 +126,15 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ({"data": {"format": "idx"}}, ("data", "path")),
         ({"data": {"format": "digits", "path": "x"}}, ("data", "reads no file")),
         ({"data": None}, ("task", "neither data nor task")),
-        ({"task": "a.py:task"}, ("task", "both")),
+        ({"task": "a_module:task"}, ("task", "both")),
+        ({"task": "a.py:task", "data": None}, ("task.factory", "no file", "a.py", "There is: spec.yaml")),
+        ({"model": {"factory": "a.py:net"}}, ("model.factory", "no file", "a.py")),
+        ({"data": {"format": "npz", "path": "spce.npz"}}, ("data.path", "no file", "spce.npz", "spec.yaml")),
+        ({"data": {"format": "idx", "path": "no/where"}}, ("data.path", "There is no folder")),
+        ({"resources": 4}, ("resources", "workers", "4")),
+        ({"target": 10**400}, ("target", "finite")),
         ({"task": "a.py", "data": None}, ("task.factory", "a.py")),
-        ({"model": "lenet"}, ("model.name", "lenet5")),
+        ({"model": "lenet"}, ("model.name", "Did you mean 'lenet5'?")),
         ({"model": {"name": "mlp", "factory": "a:b"}}, ("model", "both")),
         ({"model": {"name": "mlp", "width": 0}}, ("model.width", "0")),
         ({"metric": "acuracy"}, ("metric", "accuracy")),
@@ -157,6 +176,7 @@ def test_a_wrong_value_is_told_with_its_place_and_the_mend(
         ("a: [", "no YAML"),
         ("name: x\nname: y\n", "twice"),
         ("a: !!python/object:os.x {}", "no YAML"),
+        ("a: 2024-13-01", "no YAML"),
     ],
 )
 def test_what_is_no_mapping_is_told(text: str, said: str, tmp_path: Path) -> None:
@@ -169,9 +189,50 @@ def test_all_errors_come_at_once(tmp_path: Path) -> None:
     assert len(messages) == 3
 
 
-def test_a_wrong_option_is_named_as_an_option(tmp_path: Path) -> None:
-    (message,) = refused(tmp_path, GOOD, target="94")
-    assert message.startswith("--target:")
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("target", "94", "--target:"),
+        ("model", "lenet", "--model:"),
+        ("schedule", "onecycle", "--schedule:"),
+        ("resources.workers", "0", "--workers:"),
+        ("data.path", "no_such_file.npz", "--data:"),
+    ],
+)
+def test_a_wrong_option_is_named_as_an_option(key: str, value: str, said: str, tmp_path: Path) -> None:
+    (message,) = refused(tmp_path, GOOD, **{key: value})
+    assert message.startswith(said)
+
+
+def test_an_option_mends_an_empty_section_and_leaves_a_wrong_one_to_be_told(tmp_path: Path) -> None:
+    assert load_spec(write(tmp_path, {**GOOD, "resources": None}), {"resources.workers": "3"}).resources.workers == 3
+    (message,) = refused(tmp_path, {**GOOD, "resources": 4}, **{"resources.workers": "3"})
+    assert "resources" in message
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_spec_comes_back_out_of_the_journal_as_it_was(path: Path) -> None:
+    spec = load_spec(path, {})
+    assert ExperimentSpec.model_validate(json.loads(json.dumps(spec.model_dump(mode="json")))) == spec
+
+
+def test_data_without_a_spec_ask_how_far_one_gets(tmp_path: Path) -> None:
+    archive = tmp_path / "my data.npz"
+    archive.touch()
+    spec = load_spec(None, {"data.path": str(archive)})
+    assert spec.data is not None
+    assert (spec.name, spec.data.format, spec.data.path, spec.target) == ("my-data", "npz", str(archive), None)
+    (tmp_path / "train-images-idx3-ubyte.gz").touch()
+    moved = load_spec(write(tmp_path, GOOD), {"data.path": str(tmp_path)})
+    assert moved.data is not None
+    assert (moved.data.format, moved.target) == ("idx", 0.9)
+
+
+def test_data_that_no_format_reads_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (message,) = refused(tmp_path, GOOD, **{"data.path": str(tmp_path / "photos")})
+    assert "task" in message
+    assert "npz" in message
 
 
 def test_a_missing_file_names_its_neighbours(tmp_path: Path) -> None:

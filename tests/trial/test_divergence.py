@@ -63,9 +63,7 @@ def test_a_dead_network_that_is_back_at_chance_is_stopped_soon(steps: int, death
     losses[dead:] = CHANCE + 0.02
     stop = judge(losses + 0.05 * rng.standard_normal(steps))
     assert stop is not None
-    status, reason = stop
-    assert status == "diverged"
-    assert "gave its improvement back" in reason
+    assert stop[0] == "diverged"
     watch = DivergenceWatch(steps)
     assert watch.judge(losses[: dead + max(40, steps // 5)]) is not None
 
