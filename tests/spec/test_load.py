@@ -45,7 +45,7 @@ def test_every_shipped_spec_loads_and_says_what_it_answers(path: Path) -> None:
     assert spec.target is not None
     assert "?" in header
     assert "# Data:" in header
-    assert "# Measured:" in header
+    assert "# Measured (" in header
 
 
 def test_the_built_in_default_is_the_shipped_digits() -> None:
