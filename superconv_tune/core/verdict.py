@@ -124,10 +124,10 @@ def _word(
     target: Target, value: float, evidence: Evidence, estimate: Estimate, confidence: float
 ) -> tuple[Word, tuple[str, ...]]:
     bar = 1.0 - ALPHA / (evidence.looks * (evidence.looks + 1))
+    sure = f"{confidence:.1%}" if confidence < 0.999 else "above 99.9%"
     question = f"{target.metric} {'>=' if target.direction == 'max' else '<='} {value:g}"
     if confidence >= bar and len(evidence.values) >= MIN_SEEDS:
-        sure = f"confidence {confidence:.1%}" if confidence < 0.999 else "confidence above 99.9%"
-        return "demonstrated", (f"Fresh models reached {question} on untouched test data ({sure}).",)
+        return "demonstrated", (f"Fresh models reached {question} on untouched test data (confidence {sure}).",)
     hoped = _hoped_errors(target, evidence, estimate)
     if hoped is not None and (1.0 - value) * REACH < hoped:
         return "infeasible", (
@@ -139,11 +139,11 @@ def _word(
     if confidence >= LIKELY:
         return "likely", (
             f"The fresh models are on the right side of {question}, but not by enough to call it demonstrated "
-            f"(confidence {confidence:.1%}, needed {bar:.1%} from at least {MIN_SEEDS} models).",
+            f"(confidence {sure}, needed {bar:.1%} from at least {MIN_SEEDS} models).",
             "More fresh seeds or a larger test part would change this.",
         )
     return "undecided", (
-        f"The fresh models do not show {question} (confidence {confidence:.1%}), nor that it is out of reach.",
+        f"The fresh models do not show {question} (confidence {sure}), nor that it is out of reach.",
         "A longer budget, and with it a longer cycle, would change this.",
     )
 
