@@ -14,8 +14,8 @@ Multiplying the losses by a constant changes no answer, and neither does what th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import accumulate
 from typing import Literal
@@ -26,6 +26,11 @@ from numpy.typing import NDArray
 from superconv_tune.core.curve import Column, Curve
 
 Quality = Literal["good", "fair", "poor", "none"]
+Ramp = Literal["exponential", "linear"]
+
+# The whole range that a first ramp crosses (science: 1e-6..10 for SGD, 1e-7..1 for Adam-like optimizers).
+RAMP_INTERVALS: Mapping[str, tuple[float, float]] = {"sgd": (1e-6, 10.0), "adamw": (1e-7, 1.0)}
+RAMP_INTERVAL_ELSE = (1e-7, 10.0)
 
 HALF_LIFE_SHARE = 0.02  # of the ramp: half-life of the smoothing (science 2.3)
 MIN_HALF_LIFE = 2.0  # steps; below that nothing is smoothed
@@ -40,6 +45,14 @@ NOISE_FACTOR = 4.0  # standard errors by which a fall or a rise must stand out; 
 PICK_DIVISOR = 2.0  # half of the minimum's rate: the best fixed rule that was measured (science 2.1)
 BAND_DIVISOR = 10.0  # the mission's rule: a tenth of the minimum's rate is the bottom of the band
 SPREAD_GOOD, SPREAD_FAIR = 0.5, 1.0  # octaves of uncertainty about the minimum
+SPEED_GOOD, SPEED_FAIR = 0.7, 1.0  # octaves by which the minimum may move when the ramp is twice as fast
+# Where a searcher should look, as multiples of the pick (science 2.3); wide, where the ramp cannot be trusted.
+PRIOR_FACTORS: Mapping[Quality, tuple[float, float]] = {
+    "good": (1 / 8, 2.0),
+    "fair": (1 / 16, 4.0),
+    "poor": (1 / 64, 16.0),
+    "none": (1 / 64, 16.0),
+}
 
 
 class Refusal(StrEnum):
@@ -65,6 +78,7 @@ class RangeTestResult:
             the ramp, or is known worse than within an octave. ``fair``: no edge was seen, or half an octave.
         spread_log2: standard deviation over replicates of log2(lr_at_minimum); 0 for a single ramp.
         steps: optimizer steps that were spent.
+        speed_log2: octaves by which the minimum moved when the ramp was twice as fast; 0 where that was not tried.
         refusal: why the curve says nothing, one of `Refusal`; None if it says something. The rates are 0 then.
     """
 
@@ -76,6 +90,12 @@ class RangeTestResult:
     spread_log2: float
     steps: int
     refusal: str | None = None
+    speed_log2: float = 0.0
+
+    @property
+    def prior(self) -> tuple[float, float]:
+        """Factors on the pick between which a searcher should look: the wider, the less the ramps can be trusted."""
+        return PRIOR_FACTORS[self.quality]
 
 
 def exponential_ramp(low: float, high: float, steps: int) -> Column:
@@ -88,7 +108,7 @@ def linear_ramp(low: float, high: float, steps: int) -> Column:
     return np.linspace(low, high, steps)
 
 
-RAMPS: dict[str, Callable[[float, float, int], Column]] = {"exponential": exponential_ramp, "linear": linear_ramp}
+RAMPS: dict[Ramp, Callable[[float, float, int], Column]] = {"exponential": exponential_ramp, "linear": linear_ramp}
 
 
 def smooth(losses: Column, half_life: float) -> Column:
@@ -120,13 +140,42 @@ def stop_reason(losses: Column, ramp_steps: int) -> str | None:
     return None if end is None else end.reason
 
 
-def analyse(curves: Sequence[Curve]) -> RangeTestResult:
+def analyse(curves: Sequence[Curve], smoothing: float = HALF_LIFE_SHARE) -> RangeTestResult:
     """What the ramps of one question say; several are replicates that differ by seed.
 
     Args:
         curves: one ramp each, raw, of rising learning rates, from its start to where it stopped.
+        smoothing: half-life of the smoothing, as a share of the ramp's working range.
     """
-    return pool([_analyse_one(curve) for curve in curves])
+    return pool([_analyse_one(curve, smoothing) for curve in curves])
+
+
+def smoothed(curve: Curve, smoothing: float = HALF_LIFE_SHARE) -> Column:
+    """The losses of a ramp as `analyse` sees them; all finite."""
+    return smooth(curve.loss, _half_life(curve.lr, smoothing))
+
+
+def split_ramps(curve: Curve) -> list[Curve]:
+    """The single ramps of a record that holds several, cut where the learning rate falls back."""
+    if len(curve) == 0:
+        return []
+    starts = np.flatnonzero(np.diff(curve.lr) < 0) + 1
+    return [curve.take(rows) for rows in np.split(np.arange(len(curve)), starts)]
+
+
+def compared(result: RangeTestResult, twice_as_fast: RangeTestResult) -> RangeTestResult:
+    """The result with what a ramp of half the steps said: a minimum that moves with the ramp's speed is no property.
+
+    A faster ramp that says nothing makes the quality fair at best.
+    """
+    if result.refusal is not None:
+        return result
+    steps = result.steps + twice_as_fast.steps
+    if twice_as_fast.refusal is not None:
+        return replace(result, quality=_worse(result.quality, "fair"), steps=steps)
+    moved = abs(math.log2(result.lr_at_minimum / twice_as_fast.lr_at_minimum))
+    allowed = _by_octaves(moved, SPEED_GOOD, SPEED_FAIR)
+    return replace(result, quality=_worse(result.quality, allowed), steps=steps, speed_log2=moved)
 
 
 def pool(results: Sequence[RangeTestResult]) -> RangeTestResult:
@@ -145,7 +194,9 @@ def pool(results: Sequence[RangeTestResult]) -> RangeTestResult:
     edge = float(2.0 ** np.median(np.log2([result.edge for result in told])))
     spread = float(minima.std(ddof=1)) if len(told) > 1 else 0.0
     typical = sorted((result.quality for result in told), key=_RANK.index)[len(told) // 2]
-    return _result(float(2.0 ** np.median(minima)), edge, _worse(typical, _by_octaves(spread)), spread, steps)
+    quality = _worse(typical, _by_octaves(spread))
+    speed = float(np.median([result.speed_log2 for result in told]))
+    return replace(_result(float(2.0 ** np.median(minima)), edge, quality, spread, steps), speed_log2=speed)
 
 
 _RANK: tuple[Quality, ...] = ("good", "fair", "poor", "none")
@@ -200,8 +251,8 @@ def _first_run(signs: NDArray[np.bool_]) -> int | None:
     return int(np.argmax(runs)) + STOP_PATIENCE - 1 if runs.any() else None
 
 
-def _analyse_one(curve: Curve) -> RangeTestResult:
-    half_life = _half_life(curve.lr)
+def _analyse_one(curve: Curve, smoothing: float) -> RangeTestResult:
+    half_life = _half_life(curve.lr, smoothing)
     end = _find_end(curve.loss, half_life)
     count = len(curve) if end is None else end.count
     if count < MIN_POINTS:
@@ -265,10 +316,10 @@ def _bottom(losses: Column, half_life: float, error: float) -> NDArray[np.intp]:
     return OPENING + np.flatnonzero(smoothed <= smoothed.min() + error)
 
 
-def _half_life(rates: Column) -> float:
+def _half_life(rates: Column, share: float) -> float:
     """In steps; counted over the last three decades, so that a ramp that began lower is not smoothed differently."""
     steps = np.count_nonzero(rates * WORKING_RANGE >= rates.max(initial=0.0))
-    return max(MIN_HALF_LIFE, HALF_LIFE_SHARE * steps)
+    return max(MIN_HALF_LIFE, share * steps)
 
 
 def _noise_so_far(losses: Column) -> Column:
@@ -293,8 +344,8 @@ def _from_opening(of_mean: float) -> float:
     return math.hypot(of_mean, math.sqrt(math.pi / 2.0 / OPENING))
 
 
-def _by_octaves(octaves: float) -> Quality:
-    return "good" if octaves < SPREAD_GOOD else "fair" if octaves < SPREAD_FAIR else "poor"
+def _by_octaves(octaves: float, good: float = SPREAD_GOOD, fair: float = SPREAD_FAIR) -> Quality:
+    return "good" if octaves < good else "fair" if octaves < fair else "poor"
 
 
 def _worse(a: Quality, b: Quality) -> Quality:

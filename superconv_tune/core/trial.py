@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.lr_range import RangeTestResult
+from superconv_tune.core.lr_range import Ramp, RangeTestResult
 
-Kind = Literal["range_test", "search", "confirm", "baseline"]
+Kind = Literal["range_test", "edge", "search", "confirm", "baseline"]
 Status = Literal[
     "finished",
     "diverged",
@@ -21,7 +21,7 @@ Status = Literal[
     "code_error",
     "interrupted",
 ]
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 # Outcomes that tell something about the parameters; the others tell about the machine or the code.
 INFORMATIVE: frozenset[Status] = frozenset({"finished", "diverged", "nan", "no_lr"})
@@ -68,7 +68,8 @@ class TrialRequest:
     Attributes:
         trial_id: unique within the study, the same for every attempt.
         attempt: 1 for the first try; a trial that was lost is asked for again with the next number.
-        kind: ``range_test`` (ramps only), ``search``, ``confirm`` (fresh seed, test part read), ``baseline``.
+        kind: ``range_test`` (ramps only), ``edge`` (a ramp, then constant rates), ``search``, ``confirm`` (fresh seed,
+            test part read), ``baseline``.
         params: the hyperparameters.
         seed: everything random in the trial derives from it.
         schedule: name of the learning-rate policy.
@@ -76,7 +77,10 @@ class TrialRequest:
         deadline: Unix time, in seconds, by which the trial must have returned.
         pick_lr: the learning rate that ``lr_multiplier`` multiplies; None for a ``range_test``.
         ramp: LR interval (low, high) of the trial's own ramp; None runs no ramp.
-        ramp_steps: optimizer steps of that ramp (of each of the two ramps of a ``range_test``).
+        ramp_steps: optimizer steps of that ramp; 0 for as many as its decades need. In a ``range_test`` it is the
+            last ramp, after a coarse one over the whole interval and before a faster one.
+        ramp_kind: how the rates of that ramp rise.
+        ramp_centred: a ``range_test`` crosses the interval coarsely first, and then three decades around what it found.
         precision: number format of the forward pass.
         proposal: where the proposer keeps this trial (study name and number); None if it did not propose it.
     """
@@ -92,6 +96,8 @@ class TrialRequest:
     pick_lr: float | None = None
     ramp: tuple[float, float] | None = None
     ramp_steps: int = 0
+    ramp_kind: Ramp = "exponential"
+    ramp_centred: bool = True
     precision: Precision = "fp32"
     proposal: tuple[str, int] | None = None
 
@@ -119,7 +125,7 @@ class TrialOutcome:
         eval_s: seconds in evaluation.
         range_test_s: seconds in the ramps.
         wall_s: seconds from the start of the trial to its end.
-        range_test: analysis of the trial's own ramp.
+        range_test: analysis of the trial's own ramp; the edge in it is the bisected one in an ``edge`` trial.
         range_curve: that ramp, thinned.
         cycle_curve: the cycle, thinned.
         mlflow_run_id: the run that holds the full curves.

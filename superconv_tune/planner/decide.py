@@ -9,10 +9,18 @@ from functools import cached_property
 
 import numpy as np
 
-from superconv_tune.core.horizon import PRIORS, HorizonRule, best_of_grid, fit_exponent, widen
+from superconv_tune.core.horizon import HorizonRule, fit_exponent, prior
 from superconv_tune.core.ladder import best, complete_cycles, winner
 from superconv_tune.core.lr_range import RangeTestResult, pool
 from superconv_tune.core.plan import Plan, RungPlan
+from superconv_tune.core.probes import (
+    FALLBACK_LR,
+    FALLBACK_LR_ELSE,
+    GRID_FACTOR,
+    MOST_WIDENINGS,
+    ProbeGrid,
+    first_grid,
+)
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import Hyperparameters, Kind, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal, batch_scale, with_drawn
@@ -31,17 +39,13 @@ COARSE_STEPS = 105  # of the coarse ramp before it: seven decades at 15 steps pe
 OWN_RAMP_SHARE = 0.1  # a trial's own ramp is at most this share of its cycle ...
 OWN_RAMP_STEPS = (40, 180)  # ... but long enough to be read, and never longer than a first one
 OWN_RAMP_REACH = 10.0  # it crosses the pooled minimum / and * this factor
-GRID_FACTOR = 2.0  # between neighbours of the grid of probes
 MOST_SPECULATION = 2  # probes beyond the border that run before one of them came back
-MOST_WIDENINGS = 5  # of that grid: a factor of 32 beyond its border
 PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
 JITTER = (1.0, math.sqrt(2.0), 1.0 / math.sqrt(2.0))  # of a promoted learning rate, for the best one moves with length
 ENOUGH_OF_A_RUNG = 2 / 3  # done, so that an idle worker may start on the next one
 LENIENCE = 0.25  # of its predicted seconds, that a search trial may end late before its anneal is cut
 ATTEMPTS = 3  # of a trial that was lost through no fault of its own
 LOST = frozenset({"preempted", "interrupted"})
-FALLBACK_LR = {"sgd": 0.05, "adamw": 1e-3}  # centre of the probes where the range test refused; the grid widens from it
-FALLBACK_LR_ELSE = 1e-2
 
 
 def decide(study: Study, policy: Policy, now: float) -> Decision:
@@ -153,11 +157,11 @@ class _Desk:
         is_enough = len(asked) >= FIRST_GRID + MOST_WIDENINGS or len(self._running_probes()) >= MOST_SPECULATION
         if len(probes) < 2 or is_enough or self._is_done_with_probes(asked):
             return []
-        grid, scores = _grid_scores(probes)
-        lr = widen(grid, scores, higher_is_better=self._higher)
+        grid = self._probe_grid(probes)
+        lr = grid.beyond()
         if lr is None:
             return []
-        step = GRID_FACTOR if lr > grid[-1] else 1.0 / GRID_FACTOR
+        step = GRID_FACTOR if lr > grid.rates[-1] else 1.0 / GRID_FACTOR
         while any(taken is not None and math.isclose(lr, taken) for taken in asked):
             lr *= step
         return [lr]
@@ -168,8 +172,15 @@ class _Desk:
             centre = FALLBACK_LR.get(self.policy.optimizer, FALLBACK_LR_ELSE)
         else:
             centre = pooled.max_lr
-        # More above than below: ramps are shorter than cycles, and the best rate grows with the length.
-        return [centre * GRID_FACTOR**power for power in (0, 1, -1, 2)]
+        return first_grid(centre)
+
+    def _probe_grid(self, probes: list[Trial]) -> ProbeGrid:
+        scores = [
+            (request.pick_lr or 0.0, outcome.objective if outcome.status == "finished" else math.nan)
+            for request, outcome in probes
+        ]
+        trivial = self.study.opened.measured.trivial_value
+        return ProbeGrid.of(scores, higher_is_better=self._higher, untrained=trivial)
 
     def _is_done_with_probes(self, asked: set[float | None]) -> bool:
         """Sampled trials stand on the pick of the probes, so that it must not move once one was asked for."""
@@ -223,17 +234,15 @@ class _Desk:
         probes = self._probes()
         if not probes:
             return None
-        grid, scores = _grid_scores(probes)
-        prior = PRIORS.get(self.policy.optimizer, (0.0, 0.25))
+        grid = self._probe_grid(probes)
+        exponents = prior(self.policy.optimizer)
         leaders = [best(self._finished(below), self.policy.target.direction) for below in range(index)]
         found = [(r.params.cycle_epochs, o.max_lr) for r, o in filter(None, leaders) if o.max_lr is not None]
-        pooled = pooled_range_test(self.study)
-        edge = pooled.edge if pooled is not None and pooled.refusal is None else None
         return HorizonRule(
-            reference_lr=best_of_grid(grid, scores, higher_is_better=self._higher),
+            reference_lr=grid.best_lr(),
             reference_epochs=plan.rungs[0].epochs,
-            exponent=fit_exponent(found, prior) if len(found) > 1 else prior[0],
-            edge=edge,
+            exponent=fit_exponent(found, exponents),
+            edge=grid.edge(),
         )
 
     # -- the confirmation -------------------------------------------------------------------------------------------
@@ -334,12 +343,6 @@ class _Desk:
         steps = min(high, max(low, round(OWN_RAMP_SHARE * self._cost.steps(request.params))))
         interval = (pooled.lr_at_minimum / OWN_RAMP_REACH, pooled.lr_at_minimum * OWN_RAMP_REACH)
         return replace(request, ramp=interval, ramp_steps=steps)
-
-
-def _grid_scores(probes: list[Trial]) -> tuple[list[float], list[float]]:
-    ordered = sorted(probes, key=lambda trial: trial[0].pick_lr or 0.0)
-    scores = [outcome.objective if outcome.status == "finished" else math.nan for _, outcome in ordered]
-    return [request.pick_lr or 0.0 for request, _ in ordered], scores
 
 
 def _frozen(trial: Trial | None) -> TrialRequest | None:

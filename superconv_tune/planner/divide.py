@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from superconv_tune.core.plan import Plan, RungPlan
+from superconv_tune.core.probes import FIRST_POWERS
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.policy import Policy
 
@@ -20,7 +21,7 @@ WORTH_REFITTING = 0.04  # a smaller change of the length is noise in the measure
 MIN_STEPS = 150  # a cycle with fewer optimizer steps than this is no cycle (science 3.3)
 MIN_SEEDS, MAX_SEEDS = 3, 8  # of the confirmation; past eight, another seed moves the interval little
 FINALISTS, MOST_FINALISTS = 2, 6  # configurations that are trained at the top length before one is chosen
-FIRST_GRID = 4  # learning rates that the lowest rung probes before it searches
+FIRST_GRID = len(FIRST_POWERS)  # learning rates that the lowest rung probes before it searches
 WIDEST = 96  # trials of one rung; past that the sampler's returns are small
 
 

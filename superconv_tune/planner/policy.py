@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from superconv_tune.core.lr_range import RAMP_INTERVAL_ELSE, RAMP_INTERVALS
 from superconv_tune.core.space import Dimension, Interval, SearchSpace
 from superconv_tune.core.trial import Hyperparameters
 from superconv_tune.core.verdict import Target
-
-# The whole range that a first ramp crosses (science: 1e-6..10 for SGD, 1e-7..1 for Adam-like optimizers).
-RAMP_INTERVALS: dict[str, tuple[float, float]] = {"sgd": (1e-6, 10.0), "adamw": (1e-7, 1.0)}
-RAMP_INTERVAL_ELSE = (1e-7, 10.0)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ class Problem:
         validation: what the search looks at.
         test: read once per confirmed model.
         trivial_value: metric of the best constant guess; what a trial that learned nothing is worth.
+        micro_batches: batches of ``train`` whose gradients are averaged for one optimizer step.
     """
 
     name: str
@@ -88,3 +89,4 @@ class Problem:
     validation: EvaluationSet
     test: EvaluationSet
     trivial_value: float
+    micro_batches: int = 1

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from superconv_tune.core.codec import decode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.horizon import PRIORS, HorizonRule
+from superconv_tune.core.horizon import HorizonRule, prior
 from superconv_tune.core.schedule import SchedulePlan, build
 from superconv_tune.core.trial import Hyperparameters
 from superconv_tune.problems.payload import prepare, realise
@@ -80,7 +80,7 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
         raise UserError(
             f"{recipe} is no recipe of this version ({error}). Search again, or render its study again."
         ) from error
-    rule = HorizonRule(found_lr, params.cycle_epochs, PRIORS.get(spec.optimizer.name, (0.0, 0.0))[0])
+    rule = HorizonRule(found_lr, params.cycle_epochs, prior(spec.optimizer.name)[0])
     payload, _ = prepare(spec)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     problem = realise(payload, device)

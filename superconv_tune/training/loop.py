@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -17,6 +17,12 @@ from superconv_tune.core.trial import Precision
 
 Batch = tuple[Tensor, Tensor]
 Row = tuple[float, float, float, float]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+MOST_SKIPS = 24  # halvings of fp16's loss scale in a row: from 2^16, further than any finite gradient needs
+
+
+SHORT: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,8 @@ class Runtime:
 
     Attributes:
         device: of parameters and batches.
-        precision: ``bf16`` runs the forward pass under autocast; parameters, gradients and loss stay in fp32.
+        precision: ``bf16`` and ``fp16`` run the forward pass under autocast; parameters, gradients and loss stay in
+            fp32. ``fp16`` scales the loss, and skips an optimizer step whose gradients overflowed.
         channels_last: images are laid out [n, h, w, c] in memory, which convolutions prefer.
     """
 
@@ -48,13 +55,18 @@ class Runtime:
         return inputs, targets.to(self.device, non_blocking=True)
 
     def forward(self, model: nn.Module, inputs: Tensor) -> Tensor:
-        """The model's outputs; in fp32 where autocast made them bf16, so that loss and metric lose no digits."""
+        """The model's outputs; in fp32 where autocast made them shorter, so that loss and metric lose no digits."""
         with self._autocast():
             outputs: Tensor = model(inputs)
-        return outputs.float() if outputs.dtype is torch.bfloat16 else outputs
+        return outputs.float() if outputs.dtype in SHORT.values() else outputs
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Scales the loss where gradients may underflow; for the other precisions it does nothing."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
     def _autocast(self) -> AbstractContextManager[object]:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        dtype = SHORT.get(self.precision, torch.bfloat16)
+        return torch.autocast(self.device.type, dtype, enabled=self.precision in SHORT)
 
 
 def supports_bf16(device: torch.device) -> bool:
@@ -85,37 +97,45 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     batches: Iterator[Batch],
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Loss,
     knobs: Callable[[int], Knobs | None],
     *,
     runtime: Runtime,
     clock: Callable[[], float],
     first_step: int = 0,
     block_steps: int = 50,
+    micro_batches: int = 1,
 ) -> Generator[Curve, None, None]:
     """Train step by step, and yield what was recorded in blocks.
 
     Losses stay on the device and are read once per block, so that no step waits for the one before it. A non-finite
     loss is recorded like any other: whether to go on is the caller's decision, taken by closing the generator.
 
+    There is one point per real optimizer step: gradients of several micro-batches are one step, and a step that fp16
+    skipped is taken again, with the same knobs on the next batch, until it is real.
+
     Args:
         model: placed on the runtime's device; put into training mode.
         optimizer: of the model's parameters; its knobs are set anew before every step.
-        batches: at least as many as steps are taken.
+        batches: at least as many as steps are taken, times the micro-batches of each.
         loss: outputs and targets to the mean loss of the batch, a scalar tensor.
         knobs: asked once per step, in order, before the step; None ends the training.
         runtime: device, precision and memory format.
         clock: seconds.
         first_step: index of the first step, for a continued run.
         block_steps: steps per yielded block; the last block may be shorter.
+        micro_batches: batches whose gradients are averaged for one step.
 
     Raises:
-        ValueError: if a block would have no step.
+        ValueError: if a block would have no step, or a step no batch.
         RuntimeError: if the batches run out (a generator must not raise StopIteration).
     """
     if block_steps < 1:
         raise ValueError(f"`block_steps >= 1` must hold, but got {block_steps=}.")
+    if micro_batches < 1:
+        raise ValueError(f"`micro_batches >= 1` must hold, but got {micro_batches=}.")
     model.train()
+    stepper = _Stepper(model, optimizer, loss, runtime, runtime.scaler())
     losses = torch.empty(block_steps, device=runtime.device)
     rows: list[Row] = []
     started = clock()
@@ -125,7 +145,7 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
             break
         apply(optimizer, now)
         row = (float(step), now.lr, now.momentum, clock() - started)
-        losses[len(rows)] = _step(model, optimizer, runtime.batch(next(batches)), loss, runtime)
+        losses[len(rows)] = stepper.step(batches, micro_batches)
         rows.append(row)
         if len(rows) == block_steps:
             yield _read(rows, losses)
@@ -134,19 +154,41 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
         yield _read(rows, losses)
 
 
-def _step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    loss: Callable[[Tensor, Tensor], Tensor],
-    runtime: Runtime,
-) -> Tensor:
-    inputs, targets = batch
-    optimizer.zero_grad(set_to_none=True)
-    value = loss(runtime.forward(model, inputs), targets)
-    value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    optimizer.step()
-    return value.detach()
+@dataclass(frozen=True)
+class _Stepper:
+    """Takes real optimizer steps."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    loss: Loss
+    runtime: Runtime
+    scaler: torch.amp.GradScaler
+
+    def step(self, batches: Iterator[Batch], micro_batches: int) -> Tensor:
+        """Mean loss of the micro-batches of the step, before it; NaN if no scale makes its gradients finite."""
+        for _ in range(MOST_SKIPS):
+            value = self._try([next(batches) for _ in range(micro_batches)])
+            if value is not None:
+                return value
+        return torch.tensor(torch.nan, device=self.runtime.device)
+
+    def _try(self, batches: list[Batch]) -> Tensor | None:
+        """None if the step was skipped. Only fp16 skips, and only there the host waits to learn it."""
+        self.optimizer.zero_grad(set_to_none=True)
+        values = []
+        for batch in batches:
+            inputs, targets = self.runtime.batch(batch)
+            value = self.loss(self.runtime.forward(self.model, inputs), targets)
+            share = value if len(batches) == 1 else value / len(batches)
+            self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            values.append(share.detach())
+        self.scaler.step(self.optimizer)
+        if self.scaler.is_enabled():
+            before = self.scaler.get_scale()
+            self.scaler.update()
+            if self.scaler.get_scale() < before:
+                return None
+        return values[0] if len(values) == 1 else torch.stack(values).sum()
 
 
 def _read(rows: list[Row], losses: Tensor) -> Curve:

@@ -85,7 +85,8 @@ class Attempt:
 
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one pass over the training part."""
-        return self.problem.train.steps_per_epoch(self.request.params.batch_size)
+        batches = self.problem.train.steps_per_epoch(self.request.params.batch_size)
+        return max(1, batches // self.problem.micro_batches)
 
     def check_deadline(self) -> None:
         """Go on only if there is time.
@@ -128,6 +129,7 @@ class Attempt:
                     runtime=learner.runtime,
                     clock=self.clock,
                     block_steps=block_steps,
+                    micro_batches=self.problem.micro_batches,
                 )
             ) as blocks,
         ):

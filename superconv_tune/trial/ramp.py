@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from superconv_tune.core.curve import Curve
-from superconv_tune.core.lr_range import RAMPS, RangeTestResult, analyse, stop_reason
+from superconv_tune.core.curve import Column, Curve
+from superconv_tune.core.edge import PROBE_STEPS, Bracket, bisect, is_stable
+from superconv_tune.core.lr_range import MIN_POINTS, RAMPS, RangeTestResult, analyse, compared, stop_reason
 from superconv_tune.core.schedule import Knobs
 from superconv_tune.trial.attempt import Attempt
 from superconv_tune.trial.failures import Stopped
@@ -35,20 +36,55 @@ class _Ramp:
 
 
 def range_test(attempt: Attempt) -> RangeTestResult:
-    """A coarse ramp over the asked interval and a fine one around its minimum.
+    """A coarse ramp over the asked interval, a fine one around its minimum, and that one again at twice the speed.
+
+    Without ``ramp_centred`` there is no coarse ramp, and the fine one crosses the asked interval.
 
     Raises:
-        Stopped: if either says nothing (``no_lr``), or the time ran out (``deadline``).
+        Stopped: if a ramp says nothing (``no_lr``), or the time ran out (``deadline``).
         ValueError: if the request has no interval.
     """
-    if attempt.request.ramp is None:
-        raise ValueError(f"A range test needs an LR interval, but trial {attempt.request.trial_id!r} has ramp=None.")
-    low, high = attempt.request.ramp
-    coarse = _ramp(attempt, low, high, _steps(low, high, COARSE_STEPS_PER_DECADE))
-    centre = _analysed(attempt, coarse).lr_at_minimum
-    low, high = centre / FINE_BELOW, centre * FINE_ABOVE
-    steps = attempt.request.ramp_steps or _steps(low, high, FINE_STEPS_PER_DECADE)
-    return _analysed(attempt, _ramp(attempt, low, high, steps))
+    request = attempt.request
+    if request.ramp is None:
+        raise ValueError(f"A range test needs an LR interval, but trial {request.trial_id!r} has ramp=None.")
+    low, high = request.ramp
+    if request.ramp_centred:
+        coarse = _ramp(attempt, RAMPS["exponential"](low, high, _steps(low, high, COARSE_STEPS_PER_DECADE)))
+        centre = _analysed(attempt, coarse).lr_at_minimum
+        low, high = centre / FINE_BELOW, centre * FINE_ABOVE
+    rise = RAMPS[request.ramp_kind]
+    steps = request.ramp_steps or _steps(low, high, FINE_STEPS_PER_DECADE)
+    found = _analysed(attempt, _ramp(attempt, rise(low, high, steps)))
+    fast = _ramp(attempt, rise(low, high, max(MIN_POINTS, steps // 2)))
+    result = compared(found, analyse([fast.curve]))
+    attempt.note(range_test=result)
+    return result
+
+
+def edge_test(attempt: Attempt) -> None:
+    """The stability edge: a range test for a first guess, then a bisection with fresh models at constant rates.
+
+    Raises:
+        Stopped: as `range_test`.
+        ValueError: if the request has no interval.
+    """
+    found = range_test(attempt)
+    bracket = bisect(lambda lr: _is_stable_at(attempt, lr), found.edge)
+    attempt.note(range_test=replace(found, edge=bracket.edge), reason=_told(bracket))
+
+
+def _is_stable_at(attempt: Attempt, lr: float) -> bool:
+    attempt.check_deadline()
+    with attempt.timed("range_test_s"):
+        return is_stable(_train_ramp(attempt, np.full(PROBE_STEPS, lr), judge=lambda _: None).curve.loss)
+
+
+def _told(bracket: Bracket) -> str:
+    if bracket.stable == 0.0:
+        return f"No constant learning rate was stable, down to {bracket.unstable:.3g}."
+    if math.isinf(bracket.unstable):
+        return f"Every constant learning rate was stable, up to {bracket.stable:.3g}."
+    return ""
 
 
 def capped_max_lr(attempt: Attempt) -> float:
@@ -68,7 +104,7 @@ def capped_max_lr(attempt: Attempt) -> float:
         return asked
     low, high = request.ramp
     steps = request.ramp_steps or _steps(low, high, FINE_STEPS_PER_DECADE)
-    ramp = _ramp(attempt, low, high, steps)
+    ramp = _ramp(attempt, RAMPS["exponential"](low, high, steps))
     result = analyse([ramp.curve])
     attempt.note(range_test=result)
     # Only a ramp that had to be stopped has surely seen an edge: on a flat one noise alone can look like one.
@@ -88,17 +124,19 @@ def _analysed(attempt: Attempt, ramp: _Ramp) -> RangeTestResult:
     return result
 
 
-def _ramp(attempt: Attempt, low: float, high: float, steps: int) -> _Ramp:
-    """One exponential ramp on a fresh model, at the lowest momentum, until it says enough."""
+def _ramp(attempt: Attempt, rates: Column) -> _Ramp:
+    """One ramp on a fresh model, at the lowest momentum, until it says enough."""
     attempt.check_deadline()
+    steps = len(rates)
     with attempt.timed("range_test_s"):
-        ramp = _train_ramp(attempt, RAMPS["exponential"](low, high, steps))
+        ramp = _train_ramp(attempt, rates, judge=lambda loss: stop_reason(loss, steps))
     if ramp.stopped is None and len(ramp.curve) < steps:
         raise Stopped("deadline", f"The deadline came {len(ramp.curve)} steps into a ramp of {steps}.")
     return ramp
 
 
-def _train_ramp(attempt: Attempt, rates: NDArray[np.float64]) -> _Ramp:
+def _train_ramp(attempt: Attempt, rates: Column, judge: Callable[[Column], str | None]) -> _Ramp:
+    """Train at these rates, one step each, until the judge of the losses gives a reason to stop."""
     params = attempt.request.params
 
     def knobs(step: int) -> Knobs | None:
@@ -110,7 +148,7 @@ def _train_ramp(attempt: Attempt, rates: NDArray[np.float64]) -> _Ramp:
     with closing(attempt.steps("range_test", attempt.fresh_learner(), knobs, BLOCK_STEPS)) as blocks:
         for block in blocks:
             curve = Curve.join([curve, block])
-            stopped = stop_reason(curve.loss, len(rates))
+            stopped = judge(curve.loss)
             if stopped is not None:
                 break
     return _Ramp(curve, stopped)

@@ -18,7 +18,7 @@ from superconv_tune.training.randomness import isolated
 from superconv_tune.trial.attempt import Attempt, Learner
 from superconv_tune.trial.cycle import run_cycle
 from superconv_tune.trial.failures import Stopped, explain
-from superconv_tune.trial.ramp import capped_max_lr, range_test
+from superconv_tune.trial.ramp import capped_max_lr, edge_test, range_test
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import ShelteredTracker
 
@@ -30,9 +30,10 @@ def run(
 ) -> TrialOutcome:
     """Run one attempt of a trial from its first ramp to its last evaluation.
 
-    A ``range_test`` runs two ramps. A ``search`` or ``baseline`` runs its own ramp if it has an interval, then one
-    whole cycle on a fresh model from the same seed, then validation. A ``confirm`` runs the cycle as given, then
-    validation, then reads the test part once. What is trained depends on the request alone, unless it runs late.
+    A ``range_test`` runs ramps; an ``edge`` adds a bisection. A ``search`` or ``baseline`` runs its own ramp if it has
+    an interval, then one whole cycle on a fresh model from the same seed, then validation. A ``confirm`` runs the cycle
+    as given, then validation, then reads the test part once. What is trained depends on the request alone, unless it
+    runs late.
 
     Args:
         request: what to run.
@@ -60,10 +61,13 @@ def run(
 
 def _run_phases(attempt: Attempt) -> None:
     try:
-        if attempt.request.kind == "range_test":
-            range_test(attempt)
-        else:
-            _cycle(attempt)
+        match attempt.request.kind:
+            case "range_test":
+                range_test(attempt)
+            case "edge":
+                edge_test(attempt)
+            case _:
+                _cycle(attempt)
     except Exception as error:  # noqa: BLE001 - a trial returns its failure, whatever it is
         status, reason = explain(error)
         attempt.note(status=status, reason=reason)

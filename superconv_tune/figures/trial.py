@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from superconv_tune.core.curve import Column, Curve
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.lr_range import smoothed, split_ramps
 from superconv_tune.core.trial import TrialOutcome
 
 # Drawing holds the next trial back, so it is kept under half of its usual time: few pixels, no minor ticks, tick labels
@@ -26,8 +26,8 @@ def draw_range_test(path: Path, curve: Curve, outcome: TrialOutcome) -> None:
     figure, axes = _new_figure()
     drawn = curve.thin(MAX_DRAWN)
     axes.plot(drawn.lr, drawn.loss, ".", color="0.7", markersize=3, label="loss of the batch")
-    for number, ramp in enumerate(ramps(curve.take(np.isfinite(curve.loss)))):
-        axes.plot(ramp.lr, smoothed(ramp.loss), color="C0", label=None if number else "smoothed")
+    for number, ramp in enumerate(split_ramps(curve.take(np.isfinite(curve.loss)))):
+        axes.plot(ramp.lr, smoothed(ramp), color="C0", label=None if number else "smoothed")
     for number, (name, lr) in enumerate(marks(outcome).items(), start=1):
         axes.axvline(lr, color=f"C{number}", linestyle="--", label=f"{name} {lr:.3g}")
     axes.set_xscale("log")
@@ -35,7 +35,7 @@ def draw_range_test(path: Path, curve: Curve, outcome: TrialOutcome) -> None:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set(xlabel="learning rate", ylabel="training loss")
     axes.set_title(f"{outcome.trial_id}: learning-rate range test", y=1.0)
-    _limit_loss(axes, curve)
+    limit_loss(axes, curve)
     axes.legend(fontsize="small")
     figure.savefig(path, pil_kwargs=PNG)
 
@@ -47,7 +47,7 @@ def draw_cycle(path: Path, curve: Curve, outcome: TrialOutcome) -> None:
     (loss,) = axes.plot(drawn.step, drawn.loss, color="C0", linewidth=0.8, label="loss of the batch")
     axes.set(xlabel="optimizer step", ylabel="training loss")
     axes.set_title(f"{outcome.trial_id}: {outcome.status}", y=1.0)
-    _limit_loss(axes, curve)
+    limit_loss(axes, curve)
     right = axes.twinx()
     (lr,) = right.plot(drawn.step, drawn.lr, color="C1", label="learning rate")
     right.set_ylabel("learning rate")
@@ -61,14 +61,6 @@ def _new_figure() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def ramps(curve: Curve) -> list[Curve]:
-    """The single ramps of a range test, cut where the learning rate falls back."""
-    if len(curve) == 0:
-        return []
-    starts = np.flatnonzero(np.diff(curve.lr) < 0) + 1
-    return [curve.take(rows) for rows in np.split(np.arange(len(curve)), starts)]
-
-
 def marks(outcome: TrialOutcome) -> Mapping[str, float]:
     """The learning rates worth a line in the figure, by name; none where the curve said nothing."""
     found = outcome.range_test
@@ -78,15 +70,7 @@ def marks(outcome: TrialOutcome) -> Mapping[str, float]:
     return {name: lr for name, lr in named.items() if lr > 0}
 
 
-def smoothed(loss: Column) -> Column:
-    """Bias-corrected exponential mean with a half-life of 2 % of the ramp, as in the analysis of the range test."""
-    half_life = max(1.0, 0.02 * len(loss))
-    weights = 0.5 ** (np.arange(min(len(loss), math.ceil(20 * half_life))) / half_life)
-    sums = np.convolve(loss, weights)[: len(loss)]
-    return sums / np.convolve(np.ones(len(loss)), weights)[: len(loss)]
-
-
-def _limit_loss(axes: Axes, curve: Curve) -> None:
+def limit_loss(axes: Axes, curve: Curve) -> None:
     """Let the axis end as far above the first losses as the lowest lies below them, or a divergence hides the rest."""
     finite = curve.loss[np.isfinite(curve.loss)]
     if len(finite) == 0:

@@ -1,0 +1,1 @@
+"""How good the learning rates are that a range test picks."""

@@ -1,0 +1,1 @@
+"""Still figures of curves; the only room that knows matplotlib."""

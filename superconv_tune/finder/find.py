@@ -1,0 +1,295 @@
+"""The procedure: ramps over replicates, then complete short cycles over a grid that widens until its best is inside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.horizon import HorizonRule, prior
+from superconv_tune.core.lr_range import (
+    HALF_LIFE_SHARE,
+    RAMP_INTERVAL_ELSE,
+    RAMP_INTERVALS,
+    Quality,
+    Ramp,
+    RangeTestResult,
+    Refusal,
+    analyse,
+    compared,
+    pool,
+    split_ramps,
+)
+from superconv_tune.core.pick_rules import PICK_RULES
+from superconv_tune.core.probes import FALLBACK_LR, FALLBACK_LR_ELSE, MOST_WIDENINGS, ProbeGrid, first_grid
+from superconv_tune.core.trial import Hyperparameters, Kind, Precision, TrialOutcome, TrialRequest
+from superconv_tune.finder.finding import Finding, Probe, grid_of
+from superconv_tune.problems.problem import Problem
+from superconv_tune.trial.run import run
+from superconv_tune.trial.tracker import Phase, Tracker
+
+PROBE_STEPS = 100  # of a probe at least; and one epoch at least, so that every example had its say
+UNREADABLE = (Refusal.TOO_SHORT, Refusal.NOT_FINITE)  # what a probe could not do better
+OPENING = 10  # losses whose median is that of the untrained model
+RULE_OF_PROBES = "probes"
+RULES = (RULE_OF_PROBES, *PICK_RULES)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FinderPlan:
+    """How a range test is run.
+
+    Attributes:
+        optimizer: its name, which decides the interval and the horizon rule; any other word for one that is not known.
+        params: weight decay, batch size and momentum range; ramps run at its lowest momentum.
+        interval: learning rates that the ramp crosses; None for the usual ones of the optimizer, coarsely first.
+        ramp: how the rates of the fine ramp rise.
+        steps: of the fine ramp; 0 for 60 per decade.
+        smoothing: half-life of the smoothing, as a share of the ramp.
+        rule: ``probes``, or one of `PICK_RULES` to take the pick from the ramps alone.
+        replicates: ramps from different seeds.
+        probe_epochs: length of the probes; None for one epoch, or more if that has fewer than 100 steps.
+        probe_seeds: cycles at every rate of the grid.
+        edge: also bisect the largest stable constant learning rate.
+        schedule: policy of the probes.
+        precision: number format of the forward pass.
+        seed: every random choice derives from it.
+    """
+
+    optimizer: str = "sgd"
+    params: Hyperparameters = field(default_factory=Hyperparameters)
+    interval: tuple[float, float] | None = None
+    ramp: Ramp = "exponential"
+    steps: int = 0
+    smoothing: float = HALF_LIFE_SHARE
+    rule: str = RULE_OF_PROBES
+    replicates: int = 3
+    probe_epochs: float | None = None
+    probe_seeds: int = 2
+    edge: bool = False
+    schedule: str = "one_cycle"
+    precision: Precision = "fp32"
+    seed: int = 0
+
+
+def find(
+    problem: Problem,
+    plan: FinderPlan,
+    tracker: Tracker,
+    clock: Callable[[], float],
+    progress: Progress = lambda _: None,
+) -> Finding:
+    """Run the range test; whatever goes wrong is a finding with a refusal.
+
+    Args:
+        problem: on what.
+        plan: how.
+        tracker: records every ramp and every probe as a trial of its own.
+        clock: Unix time in seconds.
+        progress: told of every step, in a sentence.
+    """
+    return _Finder(problem, plan, tracker, clock, progress).find()
+
+
+@dataclass(frozen=True)
+class _Ramps:
+    """What the replicates gave."""
+
+    outcomes: tuple[TrialOutcome, ...]
+    sweeps: tuple[Curve, ...]
+    fine: tuple[Curve, ...]
+    pooled: RangeTestResult
+    steps: int
+
+
+@dataclass(frozen=True)
+class _Finder:
+    problem: Problem
+    plan: FinderPlan
+    tracker: Tracker
+    clock: Callable[[], float]
+    progress: Progress
+
+    def find(self) -> Finding:
+        ramps = self._ramps()
+        failed = next((o for o in ramps.outcomes if o.status in ("data_error", "code_error", "oom")), None)
+        if failed is not None:
+            return self._finding(ramps, (), refusal=failed.reason)
+        if ramps.pooled.refusal in UNREADABLE:
+            return self._finding(ramps, (), refusal=ramps.pooled.refusal)
+        if self.plan.rule != RULE_OF_PROBES:
+            return self._by_rule(ramps)
+        probes = self._probes(self._centre(ramps.pooled))
+        grid = grid_of(probes, _untrained(ramps))
+        if not math.isfinite(max(grid.worth)):
+            return self._finding(ramps, probes, refusal=f"No probe ended, down to a peak of {grid.rates[0]:.3g}.")
+        return self._finding(ramps, probes, rule=self._rule(grid))
+
+    def _ramps(self) -> _Ramps:
+        outcomes, sweeps, fine, results, steps = [], [], [], [], 0
+        for replicate in range(self.plan.replicates):
+            is_last = replicate == self.plan.replicates - 1
+            self.progress(f"ramp {replicate + 1} of {self.plan.replicates}")
+            outcome, curve = self._ramp(replicate, "edge" if self.plan.edge and is_last else "range_test")
+            outcomes.append(outcome)
+            steps += len(curve)
+            parts = split_ramps(curve)
+            if self.plan.interval is None and parts:
+                sweeps.append(parts.pop(0))
+            if parts:
+                fine.append(parts[0])
+            results.append(self._read(outcome, parts))
+        return _Ramps(tuple(outcomes), tuple(sweeps), tuple(fine), pool(results), steps)
+
+    def _read(self, outcome: TrialOutcome, parts: list[Curve]) -> RangeTestResult:
+        """The trial's own reading; done again where another smoothing was asked for."""
+        own = outcome.range_test
+        if own is None:
+            return analyse([])
+        if self.plan.smoothing == HALF_LIFE_SHARE or len(parts) < 2:
+            return own
+        again = compared(*(analyse([part], self.plan.smoothing) for part in parts[:2]))
+        return replace(again, edge=own.edge) if self.plan.edge and again.refusal is None else again
+
+    def _ramp(self, replicate: int, kind: Kind) -> tuple[TrialOutcome, Curve]:
+        plan = self.plan
+        request = replace(
+            self._request(f"ramp-{replicate}", kind, self._seed(0, replicate)),
+            ramp=plan.interval or RAMP_INTERVALS.get(plan.optimizer, RAMP_INTERVAL_ELSE),
+            ramp_steps=plan.steps,
+            ramp_kind=plan.ramp,
+            ramp_centred=plan.interval is None,
+        )
+        keeper = _Keeper(self.tracker)
+        outcome = run(request, self.problem, keeper, self.clock)
+        return outcome, Curve.join(keeper.blocks)
+
+    def _centre(self, pooled: RangeTestResult) -> float:
+        if pooled.refusal is None:
+            return pooled.max_lr
+        return FALLBACK_LR.get(self.plan.optimizer, FALLBACK_LR_ELSE)
+
+    def _probes(self, centre: float) -> tuple[Probe, ...]:
+        probes = self._probe_at(first_grid(centre))
+        for _ in range(MOST_WIDENINGS):
+            wider = grid_of(probes, None).beyond()
+            if wider is None:
+                break
+            probes += self._probe_at([wider])
+        return probes
+
+    def _probe_at(self, rates: Iterable[float]) -> tuple[Probe, ...]:
+        """Every rate with the same seeds, so that the comparison is between rates and not between draws."""
+        return tuple(self._probe(lr, seed) for lr in rates for seed in range(self.plan.probe_seeds))
+
+    def _probe(self, lr: float, number: int) -> Probe:
+        self.progress(f"probe of {self._probe_epochs:.3g} epochs at a peak of {lr:.3g}")
+        seed = self._seed(1, number)
+        request = replace(
+            self._request(f"probe-{lr:.3g}-{number}", "search", seed),
+            params=replace(self.plan.params, cycle_epochs=self._probe_epochs, lr_multiplier=1.0),
+            pick_lr=lr,
+        )
+        outcome = run(request, self.problem, self.tracker, self.clock)
+        return Probe(lr, seed, outcome.status, outcome.validation_loss, outcome.steps)
+
+    def _rule(self, grid: ProbeGrid) -> HorizonRule:
+        return HorizonRule(
+            reference_lr=grid.best_lr(),
+            reference_epochs=self._probe_epochs,
+            exponent=prior(self.plan.optimizer)[0],
+            edge=grid.edge(),
+        )
+
+    def _by_rule(self, ramps: _Ramps) -> Finding:
+        """The pick of a rule that knows ramps only: the same for every length."""
+        silent = self._finding(ramps, (), refusal=ramps.pooled.refusal or f"The rule {self.plan.rule} says nothing.")
+        pick = silent.peers()[self.plan.rule]
+        return silent if pick is None else self._finding(ramps, (), rule=HorizonRule(pick, 1.0, exponent=0.0))
+
+    def _finding(
+        self, ramps: _Ramps, probes: tuple[Probe, ...], rule: HorizonRule | None = None, refusal: str | None = None
+    ) -> Finding:
+        return Finding(
+            range_test=ramps.pooled,
+            ramps=ramps.fine,
+            sweeps=ramps.sweeps,
+            probes=probes,
+            probe_epochs=self._probe_epochs,
+            untrained_loss=_untrained(ramps),
+            rule=rule,
+            quality=_quality(ramps.pooled, probes) if rule is not None else "none",
+            refusal=refusal,
+            notes=_notes(ramps, probes),
+            steps=ramps.steps + sum(probe.steps for probe in probes),
+        )
+
+    @property
+    def _probe_epochs(self) -> float:
+        if self.plan.probe_epochs is not None:
+            return self.plan.probe_epochs
+        per_epoch = self.problem.train.steps_per_epoch(self.plan.params.batch_size) / self.problem.micro_batches
+        return max(1.0, PROBE_STEPS / max(1.0, per_epoch))
+
+    def _seed(self, *key: int) -> int:
+        return int(np.random.SeedSequence([self.plan.seed, *key]).generate_state(1)[0])
+
+    def _request(self, name: str, kind: Kind, seed: int) -> TrialRequest:
+        return TrialRequest(
+            trial_id=name,
+            attempt=1,
+            kind=kind,
+            params=self.plan.params,
+            seed=seed,
+            schedule=self.plan.schedule,
+            rung=-1,
+            deadline=math.inf,
+            precision=self.plan.precision,
+        )
+
+
+class _Keeper:
+    """Another tracker, with every step of the ramps kept too: an outcome holds a thinned curve only."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self.blocks: list[Curve] = []
+
+    def start(self, request: TrialRequest) -> str | None:
+        return self._tracker.start(request)
+
+    def record(self, phase: Phase, block: Curve) -> None:
+        self.blocks.append(block)
+        self._tracker.record(phase, block)
+
+    def finish(self, outcome: TrialOutcome) -> None:
+        self._tracker.finish(outcome)
+
+
+def _untrained(ramps: _Ramps) -> float | None:
+    """Loss before training: the first losses of the ramps, whose learning rates are still too small to matter."""
+    openings = [curve.loss[:OPENING] for curve in ramps.sweeps or ramps.fine]
+    finite = [float(np.median(opening)) for opening in openings if np.isfinite(opening).all() and len(opening)]
+    return float(np.median(finite)) if finite else None
+
+
+def _quality(pooled: RangeTestResult, probes: tuple[Probe, ...]) -> Quality:
+    """A best probe inside its grid needs no ramp to be fair; one at the border is a guess, however good the ramp."""
+    if probes and grid_of(probes, None).beyond() is not None:
+        return "poor"
+    return pooled.quality if pooled.quality == "good" or not probes else "fair"
+
+
+def _notes(ramps: _Ramps, probes: tuple[Probe, ...]) -> tuple[str, ...]:
+    """What the numbers do not show."""
+    notes = [outcome.reason for outcome in ramps.outcomes if outcome.status == "finished" and outcome.reason]
+    if ramps.pooled.refusal is not None and probes:
+        notes.append(f"{ramps.pooled.refusal} The probes began at a peak of {probes[0].max_lr:g} instead.")
+    if probes and grid_of(probes, None).beyond() is not None:
+        notes.append(f"The best probe lies at the border of the grid, after {MOST_WIDENINGS} steps beyond it.")
+    return tuple(notes)

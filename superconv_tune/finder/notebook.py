@@ -1,0 +1,159 @@
+"""A range test for a model of your own, from a notebook or a script.
+
+    from superconv_tune.finder.notebook import find_lr
+
+    found = find_lr(model, lambda params: torch.optim.SGD(params, lr=0.1, momentum=0.9, nesterov=True), loader)
+    found.max_lr(epochs=10)        # the peak for a one-cycle of ten epochs
+    found.band(epochs=10)          # that peak, and a tenth of it
+    found.figure()
+
+Nothing of yours is changed: the model is copied, batches are read into memory once, and every random generator is left
+as it was.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from superconv_tune.core.trial import Hyperparameters, Precision
+from superconv_tune.data.batches import ResidentSet, ResidentSource
+from superconv_tune.finder.find import FinderPlan, Progress, find
+from superconv_tune.finder.finding import Finding
+from superconv_tune.problems.problem import Metric, Problem
+from superconv_tune.training.randomness import isolated
+from superconv_tune.trial.trackers import NullTracker
+
+MOST_BATCHES = 512  # that are read: more than the steps of a ramp, or of a probe of the usual length
+MOMENTUM_WIDTH = 0.1  # of a one-cycle, below the optimizer's own momentum
+
+Batches = Iterable[tuple[Tensor, Tensor]]
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test it
+    model: nn.Module,
+    optimizer: OptimizerFactory,
+    batches: Batches,
+    loss: Loss = F.cross_entropy,
+    *,
+    validation: Batches | None = None,
+    accumulate: int = 1,
+    precision: Precision = "fp32",
+    plan: FinderPlan | None = None,
+    progress: Progress = lambda _: None,
+) -> Finding:
+    """The peak learning rate for this model, this optimizer and these batches, at every cycle length.
+
+    Args:
+        model: starts from the weights that it has, pretrained ones too; on its own device.
+        optimizer: parameters to an optimizer. Its weight decay is kept; its learning rate and its momentum are set:
+            cycles run between its momentum and 0.1 below. All its groups get the same learning rate.
+        batches: pairs of tensors (inputs, targets), the same shape but for the number of items. At most 512 of them are
+            read; an iterator is used up by that, a DataLoader or a list is not.
+        loss: outputs and targets to the mean loss of the batch, a scalar.
+        validation: what the probes are judged by; the given batches if None.
+        accumulate: batches whose gradients make one optimizer step.
+        precision: ``bf16`` or ``fp16`` for autocast; a step that fp16 skips is taken again at the same rate.
+        plan: how it is run; optimizer, batch size and momentum range in it are taken from what you give here.
+        progress: told of every step; ``print`` will do.
+
+    Returns:
+        The finding. Whatever goes wrong while training is a finding with a ``refusal``, and no exception.
+
+    Raises:
+        ValueError: if there is no batch, or batches cannot be joined.
+    """
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    with _untouched(batches, validation), isolated(device):
+        train = _joined(batches, device)
+        judged_by = train if validation is None else _joined(validation, device)
+        spare = optimizer(copy.deepcopy(model).parameters())
+    problem = Problem(
+        name="notebook",
+        device=device,
+        make_model=lambda: copy.deepcopy(model),
+        make_optimizer=lambda fresh, _params: _undecayed(optimizer(fresh.parameters())),
+        loss=lambda outputs, targets, _smoothing: loss(outputs, targets),
+        metric=Metric("loss", "min", None, None, lambda outputs, targets: float(loss(outputs, targets))),
+        train=ResidentSource(train.inputs, train.targets),
+        validation=ResidentSet(judged_by.inputs, judged_by.targets),
+        test=ResidentSet(judged_by.inputs, judged_by.targets),
+        trivial_value=0.0,
+        micro_batches=accumulate,
+    )
+    plan = plan or FinderPlan()
+    params = replace(_momenta(spare, plan.params), batch_size=train.batch_size)
+    plan = replace(plan, optimizer=_kind(spare), params=params, precision=precision)
+    return find(problem, plan, NullTracker(), time.time, progress)
+
+
+@dataclass(frozen=True)
+class _Joined:
+    inputs: Tensor
+    targets: Tensor
+    batch_size: int
+
+
+def _joined(batches: Batches, device: torch.device) -> _Joined:
+    read = list(islice(batches, MOST_BATCHES))
+    if not read:
+        raise ValueError("There is no batch. Give an iterable of pairs (inputs, targets), such as a DataLoader.")
+    try:
+        inputs, targets = (torch.cat([pair[column] for pair in read]).to(device) for column in (0, 1))
+    except (TypeError, IndexError, KeyError, RuntimeError) as error:
+        raise ValueError(
+            f"The batches cannot be joined: {error}. Each has to be a pair of tensors (inputs, targets), of one shape "
+            f"but for the number of items."
+        ) from error
+    return _Joined(inputs, targets, batch_size=len(read[0][0]))
+
+
+def _undecayed(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """The optimizer with the weight decay that it came with, which the schedule would otherwise set."""
+    for group in optimizer.param_groups:
+        group["decay"] = False
+    return optimizer
+
+
+def _momenta(optimizer: torch.optim.Optimizer, params: Hyperparameters) -> Hyperparameters:
+    """The range of the cycle's momentum; an optimizer without momentum stays without."""
+    group = optimizer.param_groups[0]
+    top = float(group["betas"][0] if "betas" in group else group.get("momentum", 0.0))
+    width = min(MOMENTUM_WIDTH, top)
+    return replace(params, base_momentum=top - width, momentum_width=width)
+
+
+def _kind(optimizer: torch.optim.Optimizer) -> str:
+    """What interval and horizon rule go with it: those of AdamW wherever steps are normalised."""
+    return "adamw" if "betas" in optimizer.param_groups[0] else "sgd"
+
+
+@contextmanager
+def _untouched(*loaders: Batches | None) -> Iterator[None]:
+    """Give the loaders' own generators back as they were."""
+    generators = [generator for loader in loaders for generator in _generators(loader)]
+    states = [generator.get_state() for generator in generators]
+    try:
+        yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+
+
+def _generators(loader: Any) -> list[Generator]:
+    """Of a DataLoader, its sampler and the sampler inside its batch sampler."""
+    sampler = getattr(loader, "sampler", None)
+    inner = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
+    found = (getattr(owner, "generator", None) for owner in (loader, sampler, inner))
+    return [generator for generator in found if isinstance(generator, Generator)]
