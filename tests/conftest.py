@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.postgresql import Server, programs, server
 
 # Derandomised, so that a test that is green stays green; a slow machine is no failure.
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -17,5 +20,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the user's own MLflow, Ray or Tune settings reaches a test."""
     for name in list(os.environ):
-        if name.startswith(("MLFLOW_", "RAY_", "TUNE_")):
+        if name.startswith(("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server for all tests that need one; each takes a database of its own."""
+    if programs() is None:
+        pytest.skip("PostgreSQL's initdb is not installed: apt-get install postgresql")
+    with server() as running:
+        yield running

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any, get_args
@@ -19,6 +20,7 @@ from sqlalchemy import (
     create_engine,
     event,
     exists,
+    func,
     insert,
     make_url,
     select,
@@ -30,9 +32,11 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.events import Event, Opened
+from superconv_tune.core.secrets import masked
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 BACKENDS = ("sqlite", "postgresql")
+CREATION_LOCK = zlib.crc32(b"superconv_tune_events")  # any number that nobody else takes
 BUSY_S = 30.0  # how long a writer waits for another one's transaction
 
 EVENTS = Table(
@@ -75,7 +79,7 @@ class Journal:
             self._prepare()
         except ModuleNotFoundError as error:
             raise UserError(
-                f"The storage {self._place} needs the package {error.name!r}: pip install {error.name}."
+                f"The storage {self._place} needs the package {error.name!r}: pip install 'superconv-tune[postgres]'."
             ) from error
         except (SQLAlchemyError, OSError) as error:
             raise UserError(
@@ -138,6 +142,8 @@ class Journal:
     def _prepare(self) -> None:
         """Create what is missing, and try a write, so that a read-only database is found before the first trial."""
         with self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # there, two that make one table at once collide
+                connection.execute(select(func.pg_advisory_xact_lock(CREATION_LOCK)))
             connection.execute(CreateTable(EVENTS, if_not_exists=True))
             for index in INDEXES:
                 connection.execute(CreateIndex(index, if_not_exists=True))
@@ -166,7 +172,7 @@ def _url(storage_url: str) -> URL:
         url = make_url(storage_url)
     except ArgumentError as error:
         raise UserError(
-            f"storage: {storage_url!r} is no database URL. Write sqlite:///path/to/studies.db or "
+            f"storage: {masked(storage_url)!r} is no database URL. Write sqlite:///path/to/studies.db or "
             f"postgresql://user@host/database."
         ) from error
     if url.get_backend_name() not in BACKENDS:
@@ -191,4 +197,4 @@ def _use_wal(connection: Any, _record: object) -> None:
 
 
 def _cause(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).strip().replace("\n", " ")
+    return masked(str(getattr(error, "orig", None) or error).strip().replace("\n", " "))

@@ -8,8 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from superconv_tune.core.secrets import masked
+
 QUIET = {"ray": logging.WARNING, "ray.tune": logging.ERROR, "alembic": logging.WARNING, "matplotlib": logging.WARNING}
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _Discreet(logging.Formatter):
+    """Whatever a library says, the password of a database does not get into the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 @contextmanager
@@ -28,7 +37,7 @@ def search_log(folder: Path) -> Iterator[None]:
     """Send every log record and warning to ``folder/search.log`` while the block runs, and none to the console."""
     folder.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder / "search.log", encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(_Discreet(FORMAT))
     root, ray = logging.getLogger(), logging.getLogger("ray")
     before, root.handlers = root.handlers, [handler]
     # Ray gives its logger a handler for the console when it is imported.

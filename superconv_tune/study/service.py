@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.codec import decode
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.events import Opened, Resumed
+from superconv_tune.core.secrets import masked
 from superconv_tune.core.study import Study
 from superconv_tune.core.verdict import Target
 from superconv_tune.journal.journal import Journal
@@ -96,11 +98,11 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
             started_at=call.started_at,
             deadline=call.started_at + spec.budget_s,
             workers=workers,
-            spec=spec.model_dump(mode="json"),
+            spec=_kept(spec),
             environment=describe(question.card),
             measured=question.measured,
             mlflow={
-                "tracking_uri": handle.tracking_uri,
+                "tracking_uri": masked(handle.tracking_uri),
                 "experiment_id": handle.experiment_id,
                 "run_id": handle.run_id,
             },
@@ -121,12 +123,13 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         journal = stack.enter_context(Journal(where.storage))
         study = replayed(journal, name)
         _refuse_ended(study, more_s)
-        check(study.opened.mlflow["tracking_uri"])
+        handle = _handle(study, where)
+        check(handle.tracking_uri)
         question = ready(ExperimentSpec.model_validate(study.opened.spec))
         _refuse_other_data(study, question.card)
         stack.enter_context(search_log(where.folder))
         workers = stack.enter_context(cluster(call.address, _resources(question.spec)))
-        reopen_study(StudyHandle(**study.opened.mlflow))
+        reopen_study(handle)
         event = Resumed(time.time(), study.deadline + more_s, workers)
         journal.append(name, event)
         study.apply(event)
@@ -199,7 +202,7 @@ def replayed(journal: Journal, name: str) -> Study:
 
 def _conduct(study: Study, question: Question, where: Places, journal: Journal, console: Console) -> Ended:
     """Run what is left of a study, then write its files; an interruption ends the first part, never the second."""
-    policy, handle = question.policy, StudyHandle(**study.opened.mlflow)
+    policy, handle = question.policy, _handle(study, where)
     proposer = proposer_of(study, policy, where.storage)
     with LiveView(console, time.time, _asked(study, policy.target), policy.target) as view:
         conductor = StudyConductor(
@@ -221,7 +224,7 @@ def _publish(study: Study, policy: Policy, proposer: Proposer, where: Places) ->
     """Write the files, then bring them and what the workers could not send to MLflow; only the files must not fail."""
     findings = findings_of(study, policy, proposer, time.time())
     files = write_outputs(findings, where.folder)
-    handle = StudyHandle(**study.opened.mlflow)
+    handle = _handle(study, where)
     left = recover(handle, where.spill_dir)
     if left:
         logger.warning("%d trials could not be sent to MLflow; they stay in %s.", left, where.spill_dir)
@@ -303,6 +306,18 @@ def _resources(spec: ExperimentSpec) -> Resources:
     return Resources(wanted.cpus_per_trial, wanted.gpus_per_trial, workers)
 
 
+def _handle(study: Study, where: Places) -> StudyHandle:
+    recorded = study.opened.mlflow
+    return StudyHandle(**recorded | {"tracking_uri": where.with_password(recorded["tracking_uri"])})
+
+
+def _kept(spec: ExperimentSpec) -> dict[str, Any]:
+    """The spec for the journal, and for all that is made from it: without passwords."""
+    values = spec.model_dump(mode="json")
+    addresses = {key: masked(values[key]) for key in ("storage", "tracking_uri") if values[key] is not None}
+    return values | addresses
+
+
 def _params(spec: ExperimentSpec) -> dict[str, object]:
     shown = (
         "data",
@@ -329,4 +344,4 @@ def _asked(study: Study, target: Target) -> str:
 def _mlflow_hint(handle: StudyHandle) -> str:
     if handle.tracking_uri.startswith("sqlite:"):
         return f"mlflow ui --backend-store-uri {handle.tracking_uri}"
-    return handle.tracking_uri
+    return masked(handle.tracking_uri)

@@ -19,6 +19,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.time import get_current_time_millis
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import masked
 from superconv_tune.tracking.client import TrackingError, absolute, connect, sqlite_path
 
 PROBE_TIMEOUT_S = 5.0
@@ -127,7 +128,8 @@ def close_study(
             client.log_artifact(handle.run_id, str(path))
         client.set_terminated(handle.run_id, status)
     except STORE_ERRORS as error:
-        raise TrackingError(f"The run {handle.run_id} at {handle.tracking_uri} could not be ended: {error}") from error
+        place = masked(handle.tracking_uri)
+        raise TrackingError(f"The run {handle.run_id} at {place} could not be ended: {masked(str(error))}") from error
 
 
 def children_of(handle: StudyHandle) -> str:
@@ -189,7 +191,8 @@ def _told_to_user(tracking_uri: str) -> Iterator[None]:
         yield
     except STORE_ERRORS as error:
         raise UserError(
-            f"MLflow cannot be used at {tracking_uri!r}: {error}. Mend it, or name another store with --tracking-uri."
+            f"MLflow cannot be used at {masked(tracking_uri)!r}: {masked(str(error))}. "
+            "Mend it, or name another store with --tracking-uri."
         ) from error
 
 

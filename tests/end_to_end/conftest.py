@@ -24,6 +24,8 @@ space:
   batch_size: [32, 64]
 """
 
+SETTINGS = ("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_")
+
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -38,13 +40,13 @@ def spec(tmp_path: Path) -> Path:
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
     """Start a command of the package in the empty folder, whatever the test's own environment says of MLflow or Ray."""
-    scrubbed = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "RAY_", "TUNE_"))}
+    scrubbed = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS)}
 
-    def run(module: str, *arguments: str) -> subprocess.Popen[str]:
+    def run(module: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", f"superconv_tune.{module}", *arguments],
             cwd=tmp_path,
-            env=scrubbed,
+            env=scrubbed | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -1,0 +1,123 @@
+"""A PostgreSQL server of the tests' own: started, asked for databases, stopped, with nothing left of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+OWNER = "owner"
+ACCOUNT = "postgres"  # a server refuses to run as root; Debian's package brings this account
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        port: on the loopback.
+        password: of its one user; drawn anew for every server.
+        folder: of its data.
+        numbers: for the names of databases.
+    """
+
+    port: int
+    password: str
+    folder: Path
+    numbers: Iterator[int]
+
+    def database(self) -> str:
+        """The URL, with the password, of a new and empty database."""
+        name = f"d{next(self.numbers)}"
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        return self._url(name)
+
+    def dump(self, url: str) -> str:
+        """Every row of every table, as text: to look for what must not be there."""
+        with psycopg.connect(url) as connection:
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            rows = [connection.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in tables]  # type: ignore[call-overload]
+        return repr(rows)
+
+    def stop(self) -> None:
+        """Kill the server, as a crash would."""
+        _control(self.folder, "stop", "-m", "immediate")
+
+    def start(self) -> None:
+        """Start it again, on the same port and data."""
+        _control(self.folder, "start", "-w", "-l", str(self.folder / "log"))
+
+    def _url(self, name: str) -> str:
+        return f"postgresql://{OWNER}:{self.password}@127.0.0.1:{self.port}/{name}"
+
+
+def programs() -> Path | None:
+    """The folder of initdb and pg_ctl: Debian keeps them off the path."""
+    found = shutil.which("initdb")
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if found is None else [Path(found).resolve()]
+    return places[-1].parent if places else None
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """A fresh server on a free port, with password authentication, in a folder that its account may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="superconv_tune_pg_"))
+    try:
+        password, port = secrets.token_hex(12), _free_port()
+        file = folder / "password"
+        file.write_text(password, encoding="utf-8")
+        if os.getuid() == 0:
+            shutil.chown(folder, ACCOUNT)
+            shutil.chown(file, ACCOUNT)
+        data = folder / "data"
+        _run("initdb", "-D", str(data), "-U", OWNER, "--pwfile", str(file), "--auth=scram-sha-256", "--no-sync")
+        settings = f"port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
+        with (data / "postgresql.conf").open("a", encoding="utf-8") as config:
+            config.write(settings)
+        running = Server(port, password, data, count())
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _control(data: Path, *arguments: str) -> None:
+    _run("pg_ctl", "-D", str(data), *arguments)
+
+
+def _run(program: str, *arguments: str) -> None:
+    folder = programs()
+    assert folder is not None
+    account = ACCOUNT if os.getuid() == 0 else None
+    done = subprocess.run(
+        [str(folder / program), *arguments],
+        user=account,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # a pipe would stay open in the server that pg_ctl leaves behind
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, f"{program} ended with {done.returncode}"
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

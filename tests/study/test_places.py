@@ -1,0 +1,43 @@
+"""Where the things of a study lie, and who says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.study.places import places
+
+
+def test_files_below_the_root_where_nobody_says_otherwise(tmp_path: Path) -> None:
+    where = places(tmp_path, "mine", None, None)
+    assert where.storage == f"sqlite:///{tmp_path}/studies.db"
+    assert where.tracking_uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert where.artifact_root == tmp_path / "mlartifacts"
+    assert where.folder == tmp_path / "mine"
+
+
+def test_options_win_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUPERCONV_TUNE_STORAGE", "postgresql://u:p@h/env")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://env:5000")
+    by_environment = places(tmp_path, "mine", None, None)
+    assert by_environment.storage == "postgresql+psycopg://u:p@h/env"
+    assert (by_environment.tracking_uri, by_environment.artifact_root) == ("http://env:5000", None)
+    by_option = places(tmp_path, "mine", "sqlite:///x.db", "http://option:5000")
+    assert (by_option.storage, by_option.tracking_uri) == ("sqlite:///x.db", "http://option:5000")
+
+
+@pytest.mark.parametrize("name", ["../other", "/tmp/x", "a/b", ".."])
+def test_a_name_does_not_lead_out_of_the_root(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--name"):
+        places(tmp_path, name, None, None)
+
+
+def test_the_password_comes_from_the_one_address_that_it_belongs_to(tmp_path: Path) -> None:
+    where = places(tmp_path, "mine", None, "postgresql://u:secret@h/mlflow")
+    assert where.with_password("postgresql://u:***@h/mlflow") == "postgresql://u:secret@h/mlflow"
+    assert where.with_password("http://elsewhere:5000") == "http://elsewhere:5000"
+    with pytest.raises(UserError, match="MLFLOW_TRACKING_URI") as refused:
+        where.with_password("postgresql://u:***@other/mlflow")
+    assert "secret" not in str(refused.value)
