@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from superconv_tune.cluster.access import refuse_open
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.load import load_spec
 
@@ -64,6 +65,8 @@ def search(  # noqa: PLR0913 - a command line
     }  # fmt: skip
     overrides = {key: value for key, value in given.items() if value is not None}
     try:
+        if address is not None:
+            refuse_open(address)
         if resume is None:
             checked = load_spec(spec, overrides | ({"budget": budget} if budget else {}))
         else:

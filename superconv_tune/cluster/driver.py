@@ -12,7 +12,9 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray._private import ray_constants
 
+from superconv_tune.cluster.access import refuse_open
 from superconv_tune.cluster.conductor import Conductor
 from superconv_tune.cluster.searcher import ConductedSearcher
 from superconv_tune.cluster.worker import Setting, TrialActor
@@ -41,9 +43,18 @@ class Resources:
 def cluster(address: str | None, resources: Resources) -> Iterator[int]:
     """A connection to the cluster at ``address``, or a local one that ends with the block; yields the trials at once.
 
+    On a cluster a search takes what is free when it begins, and keeps it: searches side by side do not wait for each
+    other's workers while their hours run out.
+
     Raises:
-        UserError: if the address does not answer, or not even one trial fits.
+        UserError: if the address does not answer, is open to other machines without a token, or not even one trial
+            fits.
     """
+    if address is not None:
+        refuse_open(address)
+    # Ray binds the services of a node to all interfaces, unless this constant (meant for the firewalls of desktops) says
+    # that there are no other nodes: then all of them listen on the loopback alone.
+    ray_constants.ENABLE_RAY_CLUSTER = address is not None
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     try:
         ray.init(
@@ -58,7 +69,12 @@ def cluster(address: str | None, resources: Resources) -> Iterator[int]:
             f"--address: no Ray cluster answers at {address!r} ({error}). Start one, or leave it out."
         ) from error
     try:
-        yield concurrency(ray.cluster_resources(), resources)
+        if address is None:
+            yield concurrency(ray.cluster_resources(), resources)
+        else:
+            refuse_open(ray.get_runtime_context().gcs_address)  # where "auto" led
+            concurrency(ray.cluster_resources(), resources)
+            yield concurrency(ray.available_resources(), resources, busy=True)
     finally:
         ray.shutdown()
 
@@ -116,8 +132,8 @@ class _Stopper(tune.Stopper):
         return {}
 
 
-def concurrency(available: dict[str, float], resources: Resources) -> int:
-    """Trials that fit on the cluster at once.
+def concurrency(available: dict[str, float], resources: Resources, *, busy: bool = False) -> int:
+    """Trials that fit on the cluster at once; ``busy`` if others use it too, and these resources are what they left.
 
     Raises:
         UserError: if not even one does.
@@ -125,6 +141,12 @@ def concurrency(available: dict[str, float], resources: Resources) -> int:
     by_cpu = available.get("CPU", 0.0) / max(resources.cpus_per_trial, 1e-9)
     by_gpu = available.get("GPU", 0.0) / resources.gpus_per_trial if resources.gpus_per_trial else by_cpu
     fitting = int(min(by_cpu, by_gpu) + 1e-9)
+    if fitting < 1 and busy:
+        raise UserError(
+            f"resources: other jobs hold the cluster: {available.get('CPU', 0):g} CPU and {available.get('GPU', 0):g} "
+            f"GPU are free, and one trial needs {resources.cpus_per_trial:g} and {resources.gpus_per_trial:g}. Wait "
+            f"for one of them to end; searches that are to run side by side need `workers` below what the cluster has."
+        )
     if fitting < 1:
         raise UserError(
             f"resources: one trial needs {resources.cpus_per_trial:g} CPU and {resources.gpus_per_trial:g} GPU, but "

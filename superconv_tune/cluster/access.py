@@ -1,0 +1,72 @@
+"""Who may reach a cluster: whoever can submit to it runs code on it, so nothing beyond this machine without a token."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from superconv_tune.core.errors import UserError
+
+MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"  # noqa: S105 - names of variables
+ON_THIS_MACHINE = ("auto", "local")  # Ray's own words; where they lead shows once they are followed
+
+
+def use_token() -> None:
+    """Turn Ray's token authentication on where there is a token; Ray by itself does it for some ways in only.
+
+    To be called before Ray is imported, which reads the mode once.
+    """
+    if has_token():
+        os.environ.setdefault(MODE, "token")
+
+
+def has_token() -> bool:
+    """Whether Ray will find a token: in the environment, in the file named there, or in ``~/.ray/auth_token``."""
+    if os.environ.get(TOKEN):
+        return True
+    file = Path(os.environ.get(TOKEN_PATH) or Path.home() / ".ray" / "auth_token")
+    return file.is_file() and file.stat().st_size > 0
+
+
+def refuse_open(address: str) -> None:
+    """A cluster beyond this machine is spoken to with a token, or not at all.
+
+    Args:
+        address: ``host:port``, with or without ``http://``, ``https://`` or ``ray://``; ``auto`` passes.
+
+    Raises:
+        UserError: if the host is not the loopback and no token is set.
+    """
+    uses_token = os.environ.get(MODE, "").lower() == "token" and has_token()
+    if uses_token or address in ON_THIS_MACHINE or _is_loopback(host(address)):
+        return
+    raise UserError(
+        f"--address: {address} is reachable from other machines, and no token is set: whoever reaches a Ray cluster "
+        f"without one runs code on it. Make a token (`ray get-auth-token --generate` prints one), start every node of "
+        f"the cluster with {MODE}=token and {TOKEN}=<the token>, and set the same two here; or put the token into a "
+        f"file and name it in {TOKEN_PATH}."
+    )
+
+
+def host(address: str) -> str:
+    """The host of an address.
+
+    Raises:
+        UserError: if there is none in it.
+    """
+    try:
+        found = urlsplit(address if "://" in address else f"//{address}").hostname
+    except ValueError:
+        found = None
+    if not found:
+        raise UserError(f"--address: {address!r} names no host. Write for example http://head:8265.")
+    return found
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:  # a name
+        return name == "localhost"
