@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from superconv_tune.core.errors import UserError
 
-MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"  # noqa: S105 - names of variables
+MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 ON_THIS_MACHINE = ("auto", "local")  # Ray's own words; where they lead shows once they are followed
 
 

@@ -52,8 +52,8 @@ def cluster(address: str | None, resources: Resources) -> Iterator[int]:
     """
     if address is not None:
         refuse_open(address)
-    # Ray binds the services of a node to all interfaces, unless this constant (meant for the firewalls of desktops) says
-    # that there are no other nodes: then all of them listen on the loopback alone.
+    # Ray binds the services of a node to all interfaces, unless this constant (meant for the firewalls of desktops)
+    # says that there are no other nodes: then all of them listen on the loopback alone.
     ray_constants.ENABLE_RAY_CLUSTER = address is not None
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     try:

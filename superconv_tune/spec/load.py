@@ -22,13 +22,14 @@ NO_TARGET = "none"
 SHOWN_CHARS = 80  # of a wrong value in a message
 
 
-def load_spec(path: Path | None, overrides: Mapping[str, object]) -> ExperimentSpec:
+def load_spec(path: Path | None, overrides: Mapping[str, object], *, data_elsewhere: bool = False) -> ExperimentSpec:
     """Read and check a spec.
 
     Args:
         path: of the YAML file; None for the built-in digits. Paths inside are relative to its folder.
         overrides: values by dotted key (``data.path``), which win over the file; their paths are relative to here.
             ``data.path`` without a spec asks how far one gets on those data: the target of the digits is not theirs.
+        data_elsewhere: ``data.path`` is another machine's, and not looked for here.
 
     Raises:
         UserError: with a message for everything that is wrong.
@@ -42,6 +43,7 @@ def load_spec(path: Path | None, overrides: Mapping[str, object]) -> ExperimentS
     messages = [
         f"{_where(place, key, overrides)}: there is no file or folder {file}. {near(file)}"
         for key, file in missing(content).items()
+        if not (data_elsewhere and key == "data.path")
     ]
     try:
         spec = ExperimentSpec.model_validate(content)

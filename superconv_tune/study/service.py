@@ -308,7 +308,7 @@ def _resources(spec: ExperimentSpec) -> Resources:
 
 def _handle(study: Study, where: Places) -> StudyHandle:
     recorded = study.opened.mlflow
-    return StudyHandle(**recorded | {"tracking_uri": where.with_password(recorded["tracking_uri"])})
+    return StudyHandle(**{**recorded, "tracking_uri": where.with_password(recorded["tracking_uri"])})
 
 
 def _kept(spec: ExperimentSpec) -> dict[str, Any]:

@@ -62,7 +62,13 @@ def no_token_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-OPEN = ["http://10.1.2.3:8265", "https://head.example:8265", "head:6379", "ray://10.1.2.3:10001", "http://[fd00::1]:8265"]
+OPEN = [
+    "http://10.1.2.3:8265",
+    "https://head.example:8265",
+    "head:6379",
+    "ray://10.1.2.3:10001",
+    "http://[fd00::1]:8265",
+]
 
 
 @pytest.mark.parametrize("address", OPEN)

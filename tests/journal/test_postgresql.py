@@ -9,7 +9,7 @@ import pytest
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.events import Closed, Observed, Requested
-from superconv_tune.core.space import Choice, Interval
+from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import TrialRequest
 from superconv_tune.journal.journal import Journal
@@ -18,7 +18,7 @@ from superconv_tune.study.places import places
 from tests.journal.test_journal import EVENTS, OPENED, OUTCOME, REQUEST, kill_after, writer
 from tests.postgresql import Server
 
-SPACE = {"weight_decay": Interval(1e-5, 1e-2, log=True), "batch_size": Choice((32, 64))}
+SPACE: SearchSpace = {"weight_decay": Interval(1e-5, 1e-2, log=True), "batch_size": Choice((32, 64))}
 
 
 @pytest.fixture

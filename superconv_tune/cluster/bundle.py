@@ -1,0 +1,109 @@
+"""What travels with a submitted search: the spec, and the files that it names, in one flat folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import has_password
+from superconv_tune.spec.files import FACTORIES
+from superconv_tune.spec.spec import ExperimentSpec
+
+SPEC = "spec.yaml"
+DATA = "data"  # folder of the data in the bundle
+MAX_MIB = 64  # of all files: Ray keeps the bundle in the memory of the head
+STAYS = ("output", "storage", "tracking_uri")  # the cluster's own affair
+
+
+def pack(spec: ExperimentSpec, helpers: Sequence[Path], folder: Path, *, data_travel: bool) -> None:
+    """Put into an empty folder what the search needs on the other side, each file under its bare name.
+
+    Args:
+        spec: checked here, so that what is wrong with it is told before anything is sent.
+        helpers: modules that the user's own file imports.
+        folder: where the bundle is made.
+        data_travel: whether ``data.path`` is a path of this machine, whose files go along.
+
+    Raises:
+        UserError: for everything that must not or cannot travel, all at once.
+    """
+    content = spec.model_dump(mode="json")
+    files = _code(content, helpers)
+    if data_travel and content["data"] and content["data"]["path"]:
+        path = Path(content["data"]["path"])
+        files |= {Path(DATA, path.name, inside): file for inside, file in _tree(path)}
+        content["data"]["path"] = f"{DATA}/{path.name}"
+    _refuse([*_secrets(content), *_links(files.values()), *_too_large(files.values(), content)])
+    for place, file in files.items():
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target, follow_symlinks=False)
+    text = yaml.safe_dump({key: value for key, value in content.items() if key not in STAYS}, sort_keys=False)
+    (folder / SPEC).write_text(text, encoding="utf-8")
+
+
+def _code(content: dict[str, Any], helpers: Sequence[Path]) -> dict[Path, Path]:
+    """Python files by their place in the bundle; the spec then names them by that."""
+    named = list(helpers)
+    for section in filter(None, (content[name] for name in FACTORIES)):
+        place, _, function = (section["factory"] or "").rpartition(":")
+        if place.endswith(".py"):
+            named.append(Path(place))
+            section["factory"] = f"{Path(place).name}:{function}"
+    files: dict[Path, Path] = {}
+    for file in named:
+        place = Path(file.name)
+        if files.get(place, file).absolute() != file.absolute() or file.name in (SPEC, DATA):
+            raise UserError(f"{file}: the bundle has another file of the name {file.name!r}. Rename one of them.")
+        files[place] = file
+    return files
+
+
+def _tree(path: Path) -> Iterator[tuple[Path, Path]]:
+    """All files of a folder, by their place in it; a file is itself."""
+    if not path.is_dir() or path.is_symlink():
+        yield Path(), path
+        return
+    for folder, folders, names in os.walk(path):
+        linked = [name for name in folders if Path(folder, name).is_symlink()]
+        for name in [*names, *linked]:
+            file = Path(folder, name)
+            yield file.relative_to(path), file
+
+
+def _links(files: Iterator[Path] | Any) -> list[str]:
+    """A link could lead anywhere on this machine, a device or a pipe never ends; only plain files go."""
+    wrong = [file for file in files if file.is_symlink() or not file.is_file()]
+    return [f"{file} is a link, or no plain file, and only plain files travel. Name the file itself." for file in wrong]
+
+
+def _too_large(files: Any, content: dict[str, Any]) -> list[str]:
+    size_mib = sum(file.stat().st_size for file in files if file.is_file()) / 2**20
+    if size_mib <= MAX_MIB:
+        return []
+    where = content["data"]["path"] if content["data"] else "the files"
+    return [
+        f"The files of this search ({where} among them) are {size_mib:.0f} MiB, and at most {MAX_MIB} travel with a "
+        f"job. Put the data where the nodes of the cluster can read them, and name that place: --data-on-nodes PATH."
+    ]
+
+
+def _secrets(content: dict[str, Any]) -> list[str]:
+    """Whoever may list jobs may read their bundles."""
+    return [
+        f"{key}: holds a password, which would travel with the job. Leave it out, and set SUPERCONV_TUNE_STORAGE and "
+        f"MLFLOW_TRACKING_URI where the cluster runs."
+        for key in ("storage", "tracking_uri")
+        if has_password(content[key] or "")
+    ]
+
+
+def _refuse(messages: list[str]) -> None:
+    if messages:
+        raise UserError(messages)

@@ -1,0 +1,213 @@
+"""The job server of a Ray cluster: searches submitted, listed, followed, stopped, their files brought home."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ray.exceptions import AuthenticationError
+from ray.job_submission import JobStatus, JobSubmissionClient
+
+from superconv_tune.cluster.aboard import unpack
+from superconv_tune.cluster.access import refuse_open
+from superconv_tune.core.errors import UserError
+
+STUDY = "superconv_tune_study"  # metadata of our jobs: which study
+ENDED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED)
+STOP_S = 60  # from SIGTERM to SIGKILL: the report of what was learned is written in between; Ray's default is 3
+LOOK_EVERY_S = 1.0
+AWAY_S = 120.0  # a head that does not answer for so long is given up by `follow`
+FETCH_S = 120.0
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+INTERRUPTED, FAILED = 130, 1  # exit codes, as of search
+
+
+@dataclass(frozen=True)
+class Job:
+    """A search on the cluster.
+
+    Attributes:
+        study: its name.
+        id: of Ray's job; a study that was resumed has several.
+        status: Ray's word.
+        started_at: Unix time, as the head counts it.
+        exit_code: as of `search`; None while it runs.
+        message: of Ray, where the job could not even be started.
+    """
+
+    study: str
+    id: str
+    status: str
+    started_at: float
+    exit_code: int | None
+    message: str
+
+
+class Jobs:
+    """The searches of one cluster.
+
+    Args:
+        address: ``http://host:8265``.
+
+    Raises:
+        UserError: if it is open to other machines and no token is set, does not answer, or refuses the token.
+    """
+
+    def __init__(self, address: str) -> None:
+        refuse_open(address)
+        self._address = address if "://" in address else f"http://{address}"
+        with self._told():
+            self._client = JobSubmissionClient(self._address)
+
+    def submit(self, study: str, bundle: Path, options: Mapping[str, str]) -> str:
+        """Start a search, or go on with one (option ``--resume``), in a bundle; returns the id of its job.
+
+        Raises:
+            UserError: if the study exists.
+        """
+        refuse_name(study)
+        job_id = study if "--resume" not in options else f"{study}-resumed-{int(time.time())}"
+        flags = [f"{option}={value}" for option, value in options.items()]
+        command = ["python", "-m", "superconv_tune.cluster.aboard", "begin", study, *flags]
+        with self._told(f"--name: the cluster had a search {study!r} before. Choose another name."):
+            self._client.submit_job(
+                entrypoint=shlex.join(command),
+                submission_id=job_id,
+                runtime_env={"working_dir": str(bundle), "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_S)}},
+                metadata={STUDY: study},
+            )
+        return job_id
+
+    def all(self) -> list[Job]:
+        """All searches, the last one started first."""
+        with self._told():
+            found = self._client.list_jobs()
+        jobs = [_job(details) for details in found if STUDY in (details.metadata or {})]
+        return sorted(jobs, key=lambda job: job.started_at, reverse=True)
+
+    def latest(self, study: str) -> Job:
+        """The last job of a study.
+
+        Raises:
+            UserError: if there is none.
+        """
+        jobs = self.all()
+        own = [job for job in jobs if job.study == study]
+        if not own:
+            known = ", ".join(dict.fromkeys(job.study for job in jobs)) or "none"
+            raise UserError(f"{self._address} knows no search {study!r}. Known, newest first: {known}.")
+        return own[0]
+
+    def logs(self, job_id: str) -> str:
+        """What a job has printed so far."""
+        with self._told():
+            return str(self._client.get_job_logs(job_id))
+
+    def stop(self, study: str) -> bool:
+        """Ask a search to end and to report what it learned, as Ctrl-C does; False if it does not run any more."""
+        job = self.latest(study)
+        with self._told():
+            return bool(self._client.stop_job(job.id))
+
+    def follow(self, study: str, write: Callable[[str], object]) -> Job:
+        """Hand on what a search prints until it has ended; the head may be away for a while in between.
+
+        The log is read again at each look instead of held open: that outlives a laptop's sleep and a head's restart.
+
+        Raises:
+            UserError: if the head stays away; the search itself goes on.
+        """
+        shown = 0
+        seen_at = time.monotonic()
+        while True:
+            try:
+                job = self.latest(study)  # before the log, so that the log of an ended job is whole
+                text = self.logs(job.id)
+            except _AwayError as away:
+                if time.monotonic() - seen_at > AWAY_S:
+                    raise UserError(f"{away.messages[0]} The search goes on; look again with --logs {study}.") from away
+                time.sleep(LOOK_EVERY_S)
+                continue
+            seen_at = time.monotonic()
+            if text[shown:]:
+                write(text[shown:])
+                shown = len(text)
+            if job.exit_code is not None:
+                return job
+            time.sleep(LOOK_EVERY_S)
+
+    def fetch(self, study: str, folder: Path) -> list[Path]:
+        """Bring the files of a study into ``folder``, through a small job that prints them; returns those that came.
+
+        Raises:
+            UserError: if they cannot be brought.
+        """
+        refuse_name(study)
+        command = ["python", "-m", "superconv_tune.cluster.aboard", "send", study]
+        with self._told():
+            parcel = self._client.submit_job(entrypoint=shlex.join(command))
+            end = time.monotonic() + FETCH_S
+            while (status := self._client.get_job_status(parcel)) not in ENDED and time.monotonic() < end:
+                time.sleep(LOOK_EVERY_S / 4)
+            lines = self._client.get_job_logs(parcel).splitlines()
+            if status in ENDED:
+                self._client.delete_job(parcel)
+        if status != JobStatus.SUCCEEDED:
+            told = next((line for line in reversed(lines) if line.strip()), "no word of it")
+            raise UserError(f"The files of {study!r} could not be read on the cluster ({status}: {told}).")
+        try:
+            return unpack(lines, folder)
+        except (ValueError, KeyError) as error:
+            raise UserError(f"The files of {study!r} came damaged: {error}. Try --fetch {study} again.") from error
+
+    @contextmanager
+    def _told(self, taken: str = "") -> Iterator[None]:
+        try:
+            yield
+        except AuthenticationError as error:
+            raise UserError(
+                f"{self._address} refuses the token, or asks for one: set RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH, a "
+                f"file) to that of the cluster, and RAY_AUTH_MODE to token."
+            ) from error
+        except OSError as error:  # requests' errors are OSErrors too
+            raise _AwayError(
+                f"--address: no job server answers at {self._address} ({type(error).__name__}). It is the address of "
+                f"Ray's dashboard on the head, such as http://head:8265, or a tunnel to it."
+            ) from error
+        except RuntimeError as error:
+            if taken and "already" in str(error):
+                raise UserError(taken) from error
+            raise UserError(f"{self._address} answered: {str(error).strip()[-500:]}") from error
+
+
+class _AwayError(UserError):
+    """The head does not answer now; it may again."""
+
+
+def refuse_name(study: str) -> None:
+    """A name goes into a command line and into paths on the cluster.
+
+    Raises:
+        UserError: if it could be more than a name there.
+    """
+    if not NAME.fullmatch(study):
+        raise UserError(f"--name: takes letters, digits, and _ . - after the first, at most 100; but got {study!r}.")
+
+
+def _job(details: Any) -> Job:
+    codes = {JobStatus.SUCCEEDED: 0, JobStatus.FAILED: FAILED, JobStatus.STOPPED: INTERRUPTED}
+    known = details.driver_exit_code
+    return Job(
+        study=details.metadata[STUDY],
+        id=details.submission_id,
+        status=str(details.status.value),
+        started_at=(details.start_time or 0) / 1000,
+        exit_code=codes.get(details.status) if known is None else known,
+        message=details.message or "",
+    )

@@ -1,0 +1,109 @@
+"""A search on a cluster, seen from the machine that asked for it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from superconv_tune.cluster.bundle import pack
+from superconv_tune.cluster.jobs import Jobs
+from superconv_tune.spec.spec import ExperimentSpec
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A search to be started on a cluster.
+
+    Attributes:
+        spec: the question.
+        name: of the study; None for one made from spec and time.
+        helpers: modules that the user's own file imports.
+        data_travel: whether the data lie on this machine, and go along.
+        options: of the search, by name, beyond those that stand in the spec; None for those not given.
+    """
+
+    spec: ExperimentSpec
+    name: str | None
+    helpers: Sequence[Path]
+    data_travel: bool
+    options: Mapping[str, str | None]
+
+
+def start(jobs: Jobs, wanted: Submission, output: Path | None) -> int:
+    """Submit it, and with a folder for its files, see it to its end; returns the exit code.
+
+    Raises:
+        UserError: if something of it must not travel, or the cluster does not take it.
+    """
+    name = wanted.name or f"{wanted.spec.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    with tempfile.TemporaryDirectory(prefix="superconv_tune_") as folder:
+        pack(wanted.spec, wanted.helpers, Path(folder), data_travel=wanted.data_travel)
+        jobs.submit(name, Path(folder), {key: value for key, value in wanted.options.items() if value})
+    typer.echo(f"{name} is submitted: --logs {name} shows it, --stop {name} ends it, --fetch {name} brings its files.")
+    return 0 if output is None else follow(jobs, name, output)
+
+
+def look(jobs: Jobs, views: Mapping[str, object], following: bool, output: Path) -> int:  # noqa: FBT001 - an option
+    """List, show, stop or fetch, whichever of the ``views`` has a value (a study's name); returns the exit code.
+
+    Raises:
+        UserError: if the cluster does not know the study, or its files cannot be brought.
+    """
+    view, name = next((view, str(value)) for view, value in views.items() if value)
+    if view == "logs" and following:
+        return follow(jobs, name, output)
+    told = {"list": lambda: listed(jobs), "logs": lambda: jobs.logs(jobs.latest(name).id),
+            "stop": lambda: stopped(jobs, name), "fetch": lambda: fetched(jobs, name, output)}  # fmt: skip
+    typer.echo(told[view]())
+    return 0
+
+
+def follow(jobs: Jobs, name: str, output: Path) -> int:
+    """Print what the search prints, bring its files into ``output/name``, and return its exit code.
+
+    Raises:
+        UserError: if the head stays away, or the files cannot be brought.
+    """
+    job = jobs.follow(name, partial(typer.echo, nl=False))
+    if job.exit_code and job.message:
+        typer.echo(f"{job.status}: {job.message.splitlines()[0]}")
+    typer.echo(fetched(jobs, name, output))
+    return job.exit_code or 0
+
+
+def fetched(jobs: Jobs, name: str, output: Path) -> str:
+    """Bring what there is of a study into ``output/name``; returns a sentence about it.
+
+    Raises:
+        UserError: if the files cannot be brought.
+    """
+    files = jobs.fetch(name, output / name)
+    if not files:
+        return f"The study {name} has no files on the cluster (yet)."
+    return f"Fetched into {output / name}/: {', '.join(file.name for file in files)}."
+
+
+def listed(jobs: Jobs) -> str:
+    """All searches of a cluster, one a line."""
+    rows = [
+        f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(job.started_at))}  {job.status:<9}  {job.study}"
+        for job in jobs.all()
+    ]
+    return "\n".join(rows) or "No search was submitted to this cluster yet."
+
+
+def stopped(jobs: Jobs, name: str) -> str:
+    """Ask a search to end; returns a sentence about it.
+
+    Raises:
+        UserError: if the cluster does not know it.
+    """
+    if not jobs.stop(name):
+        return f"The search {name} does not run any more."
+    return f"The search {name} is told to end, and reports what it learned; --fetch {name} brings it in a minute."

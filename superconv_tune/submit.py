@@ -1,0 +1,104 @@
+"""``python -m superconv_tune.submit``: a search as a job on a Ray cluster, from any machine that reaches its head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from superconv_tune.cluster.access import refuse_open
+from superconv_tune.core.errors import UserError
+from superconv_tune.spec.load import load_spec
+
+EXAMPLES = """
+Examples:
+
+\b
+  export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=token.txt        the token of the cluster
+  python -m superconv_tune.submit spec.yaml --address http://head:8265 --follow
+  python -m superconv_tune.submit spec.yaml --address http://head:8265 --name mine --data-on-nodes /data/photos
+  python -m superconv_tune.submit --address http://head:8265 --list
+  python -m superconv_tune.submit --address http://head:8265 --fetch mine      verdict and report into runs/mine/
+  python -m superconv_tune.submit spec.yaml --name mine --resume --budget +20m --address http://head:8265
+
+\b
+Exit codes: 0 done; 2 the input is wrong and nothing was submitted; with --follow those of the search: 0 a verdict,
+2 its input is wrong there, 3 --require was not met, 130 stopped, 1 a failure of the program itself. Ctrl-C ends
+the following (130), and not the search.
+"""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command(epilog=EXAMPLES)
+def submit(  # noqa: PLR0913 - a command line
+    spec: Annotated[
+        Path | None, typer.Argument(help="YAML file; it and the Python files that it names travel.")
+    ] = None,
+    address: Annotated[str, typer.Option(help="Job server on the head of the cluster.")] = "http://127.0.0.1:8265",
+    name: Annotated[str | None, typer.Option(help="Of the study; made from spec and time otherwise.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Print its log to the end, then fetch its files.")] = False,  # noqa: FBT002
+    helpers: Annotated[list[Path] | None, typer.Option("--with", help="Module that your file imports.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data of this machine; small ones travel.")] = None,
+    data_on_nodes: Annotated[str | None, typer.Option(help="Path of the data on the nodes of the cluster.")] = None,
+    target: Annotated[str | None, typer.Option(help="The value in question; none asks how far one gets.")] = None,
+    budget: Annotated[str | None, typer.Option(help="10m, 1h30m, from the job's start; +10m with --resume.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Trials at once; leaves the rest to other searches.")] = None,
+    require: Annotated[Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 for less.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the study --name, asked by SPEC.")] = False,  # noqa: FBT002
+    output: Annotated[Path, typer.Option(help="Folder, on this machine, for what is fetched.")] = Path("runs"),
+    show: Annotated[bool, typer.Option("--list", help="All searches of the cluster, newest first.")] = False,  # noqa: FBT002
+    logs: Annotated[str | None, typer.Option(metavar="NAME", help="What this search has printed.")] = None,
+    stop: Annotated[str | None, typer.Option(metavar="NAME", help="End this search; it still reports.")] = None,
+    fetch: Annotated[str | None, typer.Option(metavar="NAME", help="Bring the files of this search.")] = None,
+) -> None:
+    """Run a search as a job on a Ray cluster, and bring its verdict and report home."""
+    given = {
+        "data.path": data_on_nodes or data, "target": target, "resources.workers": workers,
+        "budget": None if resume else budget,
+    }  # fmt: skip
+    options = {"--require": require, "--budget": budget if resume else None, "--resume": name if resume else None}
+    views = {"list": show, "logs": logs, "stop": stop, "fetch": fetch}
+    try:
+        refuse_open(address)
+        refuse_contradiction([spec, *views.values()], [data, data_on_nodes], resume, name)
+        overrides = {key: value for key, value in given.items() if value is not None}
+        checked = load_spec(spec, overrides, data_elsewhere=data_on_nodes is not None) if spec else None
+        # --help and a typing error must answer at once, and Ray takes seconds to import.
+        from superconv_tune.cluster.jobs import Jobs  # noqa: PLC0415
+        from superconv_tune.study import submission  # noqa: PLC0415
+
+        jobs = Jobs(address)
+        if checked is None:
+            raise typer.Exit(submission.look(jobs, views, follow, output))
+        wanted = submission.Submission(checked, name, tuple(helpers or ()), data_on_nodes is None, options)
+        raise typer.Exit(submission.start(jobs, wanted, output if follow else None))
+    except UserError as error:
+        for message in error.messages:
+            typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("Not followed any more; the search goes on. --logs NAME shows it, --stop NAME ends it.", err=True)
+        raise typer.Exit(130) from None
+
+
+def refuse_contradiction(things: list[object], data: list[str | None], resume: bool, name: str | None) -> None:  # noqa: FBT001
+    """One thing at a time, and data in one place.
+
+    Raises:
+        UserError: for anything else.
+    """
+    messages = []
+    if sum(map(bool, things)) != 1:
+        messages.append("Give one of a SPEC to submit, --list, --logs NAME, --stop NAME and --fetch NAME. See --help.")
+    if all(data):
+        messages.append("--data and --data-on-nodes name the data in two places. Leave one of them out.")
+    if resume and not name:
+        messages.append("--resume: which study? Write --name NAME, and the SPEC whose files it runs on.")
+    if messages:
+        raise UserError(messages)
+
+
+if __name__ == "__main__":
+    app()
