@@ -47,7 +47,7 @@ class Server:
         """Every row of every table, as text: to look for what must not be there."""
         with psycopg.connect(url) as connection:
             tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-            rows = [connection.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in tables]  # type: ignore[call-overload]
+            rows = [connection.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in tables]
         return repr(rows)
 
     def stop(self) -> None:
