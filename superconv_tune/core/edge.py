@@ -14,7 +14,7 @@ import numpy as np
 
 from superconv_tune.core.curve import Column
 
-OPENING = 10  # steps whose median is the loss at the beginning
+OPENING = 10  # steps at a rate that does nothing, whose median is the loss at the beginning
 LAST_SHARE = 0.2  # of the steps, whose median is the loss at the end
 PROBE_STEPS = 120
 HALVINGS = 7  # of a bracket of a factor 64: to within 3.3 %
@@ -42,12 +42,20 @@ class Bracket:
         return math.sqrt(self.stable * self.unstable)
 
 
-def is_stable(losses: Column) -> bool:
-    """Whether training at a constant rate kept its loss: finite, and at the end no higher than at the beginning."""
+def is_stable(losses: Column, before: float) -> bool:
+    """Whether training at a constant rate kept its loss: finite, and at the end no higher than before the training.
+
+    The first losses of the training itself will not do for a beginning: where the loss grows no faster than the
+    weights, as cross-entropy does, a rate that is far too large loses everything in one step and then nothing more.
+
+    Args:
+        losses: one per step, at least one.
+        before: loss of the untrained model.
+    """
     if not np.isfinite(losses).all():
         return False
     last = max(1, round(LAST_SHARE * len(losses)))
-    return float(np.median(losses[-last:])) <= float(np.median(losses[:OPENING]))
+    return float(np.median(losses[-last:])) <= before
 
 
 def bisect(is_stable_at: Callable[[float], bool], guess: float, halvings: int = HALVINGS) -> Bracket:
