@@ -2,9 +2,9 @@
 
     python -m benchmarks.range_test.ramp_speed
 
-The naive pick is the lowest point of a smoothed ramp over six decades, of 40 and of 400 steps; ours is the peak that the
-finder gives after fine ramps of 40 to 400 steps. Exits with 1 if ours moves by more than 1.5 on more than a third of the
-tasks.
+The naive pick is the lowest point of a smoothed ramp over six decades, of 40 and of 400 steps; ours is the peak that
+the finder gives after fine ramps of 40 to 400 steps. Exits with 1 if ours moves by more than 1.5 on more than a third
+of the tasks.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class _Keeper(NullTracker):
     """Keeps every step of the ramps."""
 
     def __init__(self) -> None:
-        self.blocks: list[Curve] = []
+        self.blocks: list[tuple[Phase, Curve]] = []
 
     def record(self, phase: Phase, block: Curve) -> None:
-        self.blocks.append(block)
+        self.blocks.append((phase, block))
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _ramp(problem: Problem, optimizer: str, params: Hyperparameters, steps: int,
     )
     outcome: TrialOutcome = run(request, problem, keeper, time.time)
     assert keeper.blocks, outcome.reason
-    return split_ramps(Curve.join(keeper.blocks))[0]
+    return split_ramps(Curve.join([block for _, block in keeper.blocks]))[0]
 
 
 def _ours(problem: Problem, optimizer: str, params: Hyperparameters, steps: int) -> float:

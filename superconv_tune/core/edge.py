@@ -62,23 +62,14 @@ def bisect(is_stable_at: Callable[[float], bool], guess: float, halvings: int = 
     """Bisect in log(lr) from ``guess / 16`` to ``4 * guess``, stretched until the ends differ.
 
     Args:
-        is_stable_at: tries a constant rate; called at most ``halvings`` times, and once for each end and each stretch.
+        is_stable_at: tries a constant rate, no rate twice; called at most ``halvings`` times, and once for each end and
+            each stretch.
         guess: where the edge is thought to lie, such as the edge of a ramp.
         halvings: of the bracket.
     """
-    stable, unstable = guess / BELOW, guess * ABOVE
-    for _ in range(MOST_STRETCHES):
-        if is_stable_at(stable):
-            break
-        stable, unstable = stable / BELOW, stable
-    else:
-        return Bracket(0.0, unstable)
-    for _ in range(MOST_STRETCHES):
-        if not is_stable_at(unstable):
-            break
-        stable, unstable = unstable, unstable * ABOVE
-    else:
-        return Bracket(stable, math.inf)
+    stable, unstable = _ends(is_stable_at, guess)
+    if stable == 0.0 or math.isinf(unstable):
+        return Bracket(stable, unstable)
     for _ in range(halvings):
         middle = math.sqrt(stable * unstable)
         if is_stable_at(middle):
@@ -86,3 +77,21 @@ def bisect(is_stable_at: Callable[[float], bool], guess: float, halvings: int = 
         else:
             unstable = middle
     return Bracket(stable, unstable)
+
+
+def _ends(is_stable_at: Callable[[float], bool], guess: float) -> tuple[float, float]:
+    """A stable rate, or 0, and an unstable one, or infinity."""
+    stable, unstable = guess / BELOW, guess * ABOVE
+    for stretches in range(MOST_STRETCHES):  # noqa: B007  (read after the loop)
+        if is_stable_at(stable):
+            break
+        stable, unstable = stable / BELOW, stable
+    else:
+        return 0.0, unstable
+    if stretches:
+        return stable, unstable  # which was tried on the way down
+    for _ in range(MOST_STRETCHES):
+        if not is_stable_at(unstable):
+            return stable, unstable
+        stable, unstable = unstable, unstable * ABOVE
+    return stable, math.inf
