@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from superconv_tune.finder.find import FinderPlan
 from superconv_tune.finder.finding import Finding
 from superconv_tune.finder.notebook import Batches, Loss, find_lr
 from superconv_tune.training.randomness import isolated, seed_all
@@ -92,8 +93,8 @@ NOTEBOOKS: Mapping[str, Callable[[], Notebook]] = {
 CASES = tuple(NOTEBOOKS)
 
 
-def look(case: str) -> Finding:
-    """The finding of a case.
+def look(case: str, plan: FinderPlan | None = None) -> Finding:
+    """The finding of a case; with the usual plan if none is given.
 
     Raises:
         ValueError: as `find_lr` says.
@@ -101,7 +102,7 @@ def look(case: str) -> Finding:
     with isolated(torch.device("cpu")):
         seed_all(0)
         given = NOTEBOOKS[case]()
-        return find_lr(given.model, _sgd, given.batches, given.loss)
+        return find_lr(given.model, _sgd, given.batches, given.loss, plan=plan)
 
 
 def answer(case: str) -> tuple[str, str, str, str]:

@@ -1,6 +1,6 @@
 """Claim 3: how far picks move with the length of the ramp: ``ramp_speed.md``.
 
-    python -m benchmarks.range_test.ramp_speed
+    python -m benchmarks.range_test.ramp_speed [TASK ...]
 
 The naive pick is the lowest point of a smoothed ramp over six decades, of 40 and of 400 steps; ours is the peak that
 the finder gives after fine ramps of 40 to 400 steps. Exits with 1 if ours moves by more than 1.5 on more than a third
@@ -146,12 +146,16 @@ def _written(moved: list[Moved], took_s: float) -> tuple[str, bool]:
     return text, holds
 
 
-def main() -> int:
+def main(names: list[str]) -> int:
     """Measure, write and judge."""
     started = time.perf_counter()
-    jobs = [(name, optimizer) for name in TASKS if TASKS[name].family != LEFT_OUT for optimizer in OPTIMIZERS]
+    small = [name for name in TASKS if TASKS[name].family != LEFT_OUT]
+    jobs = [(name, optimizer) for name in names or small for optimizer in OPTIMIZERS]
+    moved = []
     with ProcessPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        moved = list(pool.map(measure, jobs))
+        for each in pool.map(measure, jobs):
+            moved.append(each)
+            print(*each.cells(), flush=True)  # noqa: T201 - progress of a command
     text, holds = _written(moved, time.perf_counter() - started)
     RESULT.write_text(text + "\n", encoding="utf-8")
     print(text)  # noqa: T201 - the result of a command
@@ -159,4 +163,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
