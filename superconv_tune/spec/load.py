@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.fields import did_you_mean
-from superconv_tune.spec.files import data_at, make_absolute, missing, near
+from superconv_tune.spec.files import data_at, make_absolute, missing, name_format, near
 from superconv_tune.spec.space import ELSEWHERE, SHAPES
 from superconv_tune.spec.spec import ExperimentSpec
 
@@ -39,6 +39,7 @@ def load_spec(path: Path | None, overrides: Mapping[str, object]) -> ExperimentS
     make_absolute(content, place.parent.absolute())
     for key, value in overrides.items():
         _override(content, key, value)
+    name_format(content)
     messages = [
         f"{_where(place, key, overrides)}: there is no file or folder {file}. {near(file)}"
         for key, file in missing(content).items()

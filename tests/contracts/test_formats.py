@@ -53,7 +53,7 @@ def test_it_gives_what_models_and_losses_take(name: str, tmp_path: Path) -> None
             assert len(part) == len(part.inputs) == len(part.targets) > 0
             assert part.inputs.dtype in (np.uint8, np.float32)
             assert part.inputs.ndim >= 2
-            assert part.inputs.flags.c_contiguous
+            assert np.asarray(part.inputs).flags.c_contiguous
             assert part.targets.dtype == (np.int64 if data.kind == "classification" else np.float32)
     assert data.classes is not None
     assert data.class_names is not None
