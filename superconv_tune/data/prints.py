@@ -32,9 +32,10 @@ def thumbnails(images: Any) -> Bytes:
     return np.concatenate([part.round().astype(np.uint8) for part in parts] or [np.zeros((0, ROWS, COLUMNS), np.uint8)])
 
 
-def difference_hash(thumbnail: Bytes) -> NDArray[np.bool_]:
-    """Whether it grows brighter from left to right, shape [n, 64] (dHash); light and contrast do not matter."""
-    hashes: NDArray[np.bool_] = (thumbnail[:, :, 1:] > thumbnail[:, :, :-1]).reshape(len(thumbnail), -1)
+def difference_hash(thumbnail: Bytes) -> NDArray[np.uint64]:
+    """64 bits, shape [n]: where it grows brighter from left to right (dHash); light and contrast do not matter."""
+    bits = (thumbnail[:, :, 1:] > thumbnail[:, :, :-1]).reshape(len(thumbnail), ROWS * (COLUMNS - 1))
+    hashes: NDArray[np.uint64] = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
     return hashes
 
 

@@ -61,7 +61,8 @@ def data_at(data: object, path: Path) -> Content:
         return before | {"path": str(path)}
     if not path.exists():
         raise UserError(f"--data: there is no file or folder {path}. {near(path)}")
-    return {"format": format_of(path), "path": str(path)}
+    kept = before if before.get("format", AUTO) == AUTO else {}  # the options of another format are not this one's
+    return kept | {"format": format_of(path), "path": str(path)}
 
 
 def name_format(content: Content) -> None:

@@ -40,14 +40,16 @@ def load_spec(path: Path | None, overrides: Mapping[str, object]) -> ExperimentS
     for key, value in overrides.items():
         _override(content, key, value)
     name_format(content)
+    absent = missing(content)
     messages = [
         f"{_where(place, key, overrides)}: there is no file or folder {file}. {near(file)}"
-        for key, file in missing(content).items()
+        for key, file in absent.items()
     ]
     try:
         spec = ExperimentSpec.model_validate(content)
     except ValidationError as error:
-        messages += [_told(place, detail, overrides) for detail in error.errors()]
+        details = [each for each in error.errors() if "data.path" not in absent or each["loc"] != ("data", "format")]
+        messages += [_told(place, detail, overrides) for detail in details]
         raise UserError(messages) from error
     if messages:
         raise UserError(messages)
