@@ -210,7 +210,7 @@ def _targets(
         if not is_numeric:
             words = _some(sorted(map(str, labels[numbers.isna()].unique())))
             raise UserError(f"data: labels in {where} that are no numbers, but: {words}. Is it a classification?")
-        return numbers.to_numpy(np.float32), "regression", ()
+        return _float32(numbers.to_numpy(np.float64)), "regression", ()
     texts = _class_names(numbers if is_numeric else labels)
     found = np.unique(texts[is_train])
     if is_numeric:
@@ -291,9 +291,9 @@ def _numeric(name: str, values: NDArray[np.float64], is_train: NDArray[np.bool_]
         )
     is_missing = np.isnan(values)
     if not is_missing.any():
-        return Encoded(Column(name, "numeric", 1), values[:, None].astype(np.float32))
+        return Encoded(Column(name, "numeric", 1), _float32(values[:, None]))
     median = np.nanmedian(values[is_train])
-    filled = np.stack([np.where(is_missing, median, values), is_missing], axis=1).astype(np.float32)
+    filled = _float32(np.stack([np.where(is_missing, median, values), is_missing], axis=1))
     note = f"{told}{int(is_missing.sum()):,} missing values filled with {median:g}."
     return Encoded(Column(name, "numeric", 2), filled, f"Column {name!r}: {note}")
 
@@ -336,6 +336,12 @@ def _note(where: str, label: str, kind: Kind, classes: int, whole: pd.DataFrame,
     what = f"{classes} classes" if kind == "classification" else "numbers to predict"
     width = sum(each.column.width for each in encoded)
     return f"{where}: {len(whole):,} lines, label column {label!r} ({what}), columns: {counts}; {width} inputs."
+
+
+def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What is too large becomes infinite, and is told with what was infinite before."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
 
 
 def _is_bool(values: pd.Series[Any]) -> bool:
