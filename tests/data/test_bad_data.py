@@ -44,8 +44,18 @@ def in_photos(change: Callable[[Path], object]) -> Make:
     return changed(lambda folder: photos(folder / "photos"), change)
 
 
+def each(pattern: str, change: Callable[[Path], object]) -> Make:
+    """Photos, and what is then done to every file of a pattern."""
+
+    def all_of(folder: Path) -> None:
+        for file in sorted(folder.glob(pattern)):
+            change(file)
+
+    return in_photos(all_of)
+
+
 def every_image(content: bytes) -> Make:
-    return in_photos(lambda folder: [file.write_bytes(content) for file in folder.rglob("*.png")])
+    return each("*/*.png", lambda file: file.write_bytes(content))
 
 
 def in_parts(**parts: Callable[[Path], object]) -> Make:
@@ -160,20 +170,20 @@ REFUSED: dict[str, tuple[Make, dict[str, object], tuple[str, ...]]] = {
     "an empty class": (in_photos(lambda folder: (folder / "dog").mkdir()), {}, ("1 class folder is empty", "dog")),
     "three images": (lambda folder: photos(folder / "photos", 1), {}, ("3 examples are too few", "20")),
     "a rare class": (
-        in_photos(lambda folder: [(folder / "ant" / f"{index}.png").unlink() for index in range(2, 20)]),
+        each("ant/*[1-9].png", Path.unlink),
         {},
         ("ant", "2 examples", "too few"),
     ),
     "empty files": (every_image(b""), {}, ("none of 60", "60 empty")),
     "no images": (every_image(b"GIF87b not quite"), {}, ("none of 60", "60 no image")),
     "images that are cut off": (
-        in_photos(lambda folder: [cut(file, 600) for file in folder.rglob("*.png")]),
+        each("*/*.png", lambda file: cut(file, 600)),
         {},
         ("none of 60", "60 damaged"),
     ),
     "huge images": (every_image(HUGE), {}, ("none of 60", "60 more than", "million pixels")),
     "a class that is broken": (
-        in_photos(lambda folder: [cut(file, 600) for file in (folder / "bee").iterdir()]),
+        each("bee/*", lambda file: cut(file, 600)),
         {},
         ("no image of class bee",),
     ),

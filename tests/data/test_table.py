@@ -145,7 +145,8 @@ def test_the_label_and_its_kind_can_be_said(tmp_path: Path) -> None:
     frame = flowers().rename(columns={"label": "animal"}).assign(age=np.arange(60) % 5)
     assert read(tmp_path, frame, label="animal").classes == 3
     numbers = read(tmp_path, frame, label="age", kind="regression")
-    assert (numbers.kind, numbers.train.targets.dtype) == ("regression", np.float32)
+    assert numbers.kind == "regression"
+    assert numbers.train.targets.dtype == np.float32
 
 
 def test_a_folder_of_parts_is_read_as_one(tmp_path: Path) -> None:
