@@ -11,7 +11,7 @@ from typing import Literal
 
 Format = Literal["digits", "idx", "npz", "npy", "mnist1d", "image_folder", "table", "hf"]
 Model = Literal["mlp", "lenet5", "cnn1d", "resnet9", "resnet_cifar"]
-Augmentation = Literal["flip", "shift", "cutout"]
+Augmentation = Literal["flip", "shift", "cutout", "colour"]
 Direction = Literal["max", "min"]
 
 # A format's data lie in files (True), or come with a package (False).
