@@ -88,6 +88,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         journal = stack.enter_context(Journal(where.storage))
         check(where.tracking_uri)
         stack.enter_context(search_log(where.folder))
+        logger.info("%s", data_words(question.card))
         workers = stack.enter_context(cluster(call.address, _resources(spec)))
         handle = open_study(
             where.tracking_uri, where.artifact_root, spec.name, name, _params(spec), {"phase": "search"}
