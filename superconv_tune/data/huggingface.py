@@ -81,7 +81,7 @@ def _images(parts: Mapping[str, Any], column: str, chosen: Mapping[str, Any], pa
                 continue
             listed.append(_listed(f"{part}[{index}]", row[column], name_of(row[label]), part))
     decoded = decode(listed, chosen["size"], chosen["channels"], str(path.resolve()))
-    lines = [f"{unlabelled:,} without a label left out."] if unlabelled else []
+    lines = [f"{unlabelled:,} images without a label left out."] if unlabelled else []
     return raw_images(listed, decoded, f"hf {path}", lines)
 
 
