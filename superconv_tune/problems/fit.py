@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from superconv_tune.data.formats import Part, RawData
+from superconv_tune.data.parts import Part, RawData
 from superconv_tune.problems.metrics import METRICS, TOP
 from superconv_tune.problems.user import Task
 from superconv_tune.spec.names import METRIC_FACTS
