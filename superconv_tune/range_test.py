@@ -1,1 +1,90 @@
-"""``python -m superconv_tune.range_test``: the learning-rate range test alone."""
+"""``python -m superconv_tune.range_test``: the learning-rate range test alone, in seconds to a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.lr_range import HALF_LIFE_SHARE
+from superconv_tune.spec.load import load_spec
+
+EXAMPLES = """
+Examples:
+
+\b
+  python -m superconv_tune.range_test                                   the built-in digits
+  python -m superconv_tune.range_test search_spaces/fashion_mnist.yaml --epochs 5 --epochs 20
+  python -m superconv_tune.range_test --data my.npz --optimizer adamw --batch-size 64
+  python -m superconv_tune.range_test SPEC --ramp linear --low 0 --high 3 --steps 2000 --rule lowest     as Smith did
+  python -m superconv_tune.range_test SPEC --edge                       also the largest stable constant rate
+
+\b
+Exit codes: 0 a learning rate; 2 the input is wrong and nothing was started; 3 the curve says nothing, and why;
+130 interrupted; 1 a failure of the program itself.
+"""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command(epilog=EXAMPLES)
+def range_test(  # noqa: PLR0913 - a command line
+    spec: Annotated[Path | None, typer.Argument(help="YAML file; without it, the built-in digits.")] = None,
+    data: Annotated[str | None, typer.Option(help="Path of the data, in the place of the spec's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Built-in model, in the place of the spec's.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd or adamw, in the place of the spec's.")] = None,
+    batch_size: Annotated[str | None, typer.Option(help="Of every step; the spec's customary one otherwise.")] = None,
+    weight_decay: Annotated[str | None, typer.Option(help="Likewise.")] = None,
+    base_momentum: Annotated[str | None, typer.Option(help="Lowest momentum of a cycle, at which ramps run.")] = None,
+    epochs: Annotated[
+        list[float] | None, typer.Option(min=0.01, help="Cycle lengths to show; may be repeated.")
+    ] = None,
+    rule: Annotated[
+        str, typer.Option(help="probes, or a rule that reads the ramp alone, such as lowest, valley.")
+    ] = "probes",
+    ramp: Annotated[Literal["exponential", "linear"], typer.Option(help="How the rates rise.")] = "exponential",
+    low: Annotated[float | None, typer.Option(min=0.0, help="First rate; found by a coarse ramp otherwise.")] = None,
+    high: Annotated[float | None, typer.Option(min=0.0, help="Last rate, likewise.")] = None,
+    steps: Annotated[int, typer.Option(min=0, help="Of the fine ramp; 0 for 60 per decade.")] = 0,
+    smooth: Annotated[
+        float, typer.Option(min=0.0, max=0.5, help="Half-life, as a share of the ramp.")
+    ] = HALF_LIFE_SHARE,
+    replicates: Annotated[int, typer.Option(min=1, help="Ramps from different seeds.")] = 3,
+    probe_epochs: Annotated[
+        float | None, typer.Option(min=0.01, help="Length of the probes; one epoch otherwise.")
+    ] = None,
+    edge: Annotated[bool, typer.Option("--edge", help="Bisect the largest stable constant rate too.")] = False,  # noqa: FBT002
+    seed: Annotated[str | None, typer.Option(help="Every random choice derives from it.")] = None,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow, or none; a file in the output folder otherwise.")
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="Folder of all studies; runs otherwise.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the folder of this one.")] = None,
+) -> None:
+    """Which learning rate should a cycle peak at? Ramps, then short cycles at the rates that the ramps suggest."""
+    given = {
+        "data.path": data, "model": model, "optimizer.name": optimizer, "space.batch_size": batch_size,
+        "space.weight_decay": weight_decay, "space.base_momentum": base_momentum, "seed": seed,
+        "tracking_uri": tracking_uri, "output": output,
+    }  # fmt: skip
+    try:
+        checked = load_spec(spec, {key: value for key, value in given.items() if value is not None})
+        # --help and a typing error must answer at once, and torch and MLflow take seconds to import.
+        from superconv_tune.study import range_test as study  # noqa: PLC0415
+
+        options = study.Options(rule, ramp, low, high, steps, smooth, replicates, probe_epochs, edge)
+        found = study.range_test(checked, options, name, tuple(epochs or study.LENGTHS), typer.echo)
+    except UserError as error:
+        for message in error.messages:
+            typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(130) from None
+    raise typer.Exit(0 if found else 3)
+
+
+if __name__ == "__main__":
+    app()

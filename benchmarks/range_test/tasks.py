@@ -92,7 +92,6 @@ TASKS: Mapping[str, BenchTask] = {
     "digits-resnet9": _digits({"name": "resnet9", "width": 0.125}),
     "fashion-mlp": _fashion({"name": "mlp", "width": 0.5}, 10_000, 2),
     "fashion-lenet5": _fashion({"name": "lenet5", "width": 0.4}, 10_000, 1),
-    "fashion-resnet9": _fashion({"name": "resnet9", "width": 0.125}, 4_000, 1),
 }
 
 

@@ -15,7 +15,8 @@ from superconv_tune.core.lr_range import EDGE_GIVE_BACK
 
 GRID_FACTOR = 2.0  # between neighbours of the grid
 FIRST_POWERS = (0, 1, -1, 2)  # in the order of asking; more above than below, for ramps are shorter than cycles
-CLIFF_GIVE_BACK = 0.1  # of what was learned, lost by the next larger rate: the best one is a step from the cliff
+RAMP_VOTE = 0.25  # weight of the ramp's minimum, in the logarithm, beside the probes' best rate
+FARTHEST_VOTE = 1.0  # octaves; a minimum beyond them says as much as one there
 MOST_WIDENINGS = 5  # beyond the border where the best lies: a factor of 32
 # Where the grid begins if the ramp said nothing; it widens from there.
 FALLBACK_LR: Mapping[str, float] = {"sgd": 0.05, "adamw": 1e-3}
@@ -70,18 +71,32 @@ class ProbeGrid:
             return self.rates[0] / GRID_FACTOR  # all diverged, or the lowest is the best
         return self.rates[-1] * GRID_FACTOR if top == len(self.rates) - 1 else None
 
+    def pick(self, ramp_minimum: float | None) -> float:
+        """The peak for cycles of the probes' length: `best_lr`, and a quarter vote for the minimum of the ramps.
+
+        The two err for different reasons: short cycles of few seeds are noisy, and a ramp sees each rate for a moment.
+
+        Args:
+            ramp_minimum: learning rate of the ramps' lowest loss; None where they said nothing.
+        """
+        best = self.best_lr()
+        if ramp_minimum is None:
+            return best
+        octaves = math.log2(ramp_minimum / best)
+        return best * math.exp2(RAMP_VOTE * min(max(octaves, -FARTHEST_VOTE), FARTHEST_VOTE))
+
     def best_lr(self) -> float:
-        """The pick: the top of the parabola in log(lr) through the best rate and its neighbours.
+        """The top of the parabola in log(lr) through the best rate and its neighbours.
 
         The parabola steadies the pick against the noise of single runs; it stays within half a step of the best rate.
-        Where the next larger rate lost much of what was learned the pick is half a step below the best one: that one
-        ran a step from the cliff, and other seeds and longer cycles will fall over it.
+        Where the next larger rate lies beyond the edge the pick is half a step below the best one: that one ran a step
+        from the cliff, and other seeds and longer cycles will fall over it.
         """
         top = self._top
         if not 0 < top < len(self.rates) - 1:
             return self.rates[top]
         left, middle, right = self.worth[top - 1 : top + 2]
-        if self._lost(right) > CLIFF_GIVE_BACK:
+        if self._lost(right) > EDGE_GIVE_BACK:
             return math.sqrt(self.rates[top - 1] * self.rates[top])
         if not math.isfinite(left):
             return self.rates[top]

@@ -61,5 +61,7 @@ def _draw_probes(axes: Axes, probes: ProbeGrid) -> None:
         axes.axvline(lr, color="C3", linestyle=":", label=None if number else "diverged")
     axes.axvline(probes.best_lr(), color="black", label=f"best peak: {probes.best_lr():.3g}")
     axes.set_xscale("log")
+    axes.minorticks_off()
+    axes.set_xticks(probes.rates, [f"{lr:.2g}" for lr in probes.rates])
     axes.set(xlabel="max_lr of a complete short cycle", ylabel="validation loss at its end", title="probes")
     axes.legend(fontsize="x-small")

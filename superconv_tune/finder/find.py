@@ -128,7 +128,7 @@ class _Finder:
         grid = grid_of(probes, _untrained(ramps))
         if not math.isfinite(max(grid.worth)):
             return self._finding(ramps, probes, refusal=f"No probe ended, down to a peak of {grid.rates[0]:.3g}.")
-        return self._finding(ramps, probes, rule=self._rule(grid))
+        return self._finding(ramps, probes, rule=self._rule(ramps.pooled, grid))
 
     def _ramps(self) -> _Ramps:
         outcomes, sweeps, fine, results, steps = [], [], [], [], 0
@@ -200,9 +200,9 @@ class _Finder:
         outcome = run(request, self.problem, self.tracker, self.clock)
         return Probe(lr, seed, outcome.status, outcome.validation_loss, outcome.steps)
 
-    def _rule(self, grid: ProbeGrid) -> HorizonRule:
+    def _rule(self, pooled: RangeTestResult, grid: ProbeGrid) -> HorizonRule:
         return HorizonRule(
-            reference_lr=grid.best_lr(),
+            reference_lr=grid.pick(pooled.lr_at_minimum if pooled.refusal is None else None),
             reference_epochs=self._probe_epochs,
             exponent=prior(self.plan.optimizer)[0],
             edge=grid.edge(),

@@ -238,8 +238,10 @@ class _Desk:
         exponents = prior(self.policy.optimizer)
         leaders = [best(self._finished(below), self.policy.target.direction) for below in range(index)]
         found = [(r.params.cycle_epochs, o.max_lr) for r, o in filter(None, leaders) if o.max_lr is not None]
+        pooled = pooled_range_test(self.study)
+        minimum = pooled.lr_at_minimum if pooled is not None and pooled.refusal is None else None
         return HorizonRule(
-            reference_lr=grid.best_lr(),
+            reference_lr=grid.pick(minimum),
             reference_epochs=plan.rungs[0].epochs,
             exponent=fit_exponent(found, exponents),
             edge=grid.edge(),

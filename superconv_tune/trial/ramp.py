@@ -22,8 +22,8 @@ FINE_BELOW = 100.0  # the fine ramp goes from the coarse minimum over this
 FINE_ABOVE = 10.0  # to the coarse minimum times this
 BLOCK_STEPS = 10
 # A peak stays below this many times the edge that the trial's own ramp saw. More than 1, because a cycle warms up where
-# a ramp comes from random weights: cycles of a LeNet-5 on Fashion-MNIST trained best at 1.4 times the edge of their
-# ramps, and diverged at 2 to 4 times.
+# a ramp comes from random weights. Of 92 such ramps over ten tasks 31 saw an edge; twice it cut no rate that trained to
+# within 2 points of the best and stopped a quarter of those that diverged, 1.5 times it cut such a rate in a quarter.
 CAP_FACTOR = 2.0
 NOTHING = 1e6  # times below the edge a few steps change no loss
 

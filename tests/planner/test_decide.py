@@ -86,6 +86,17 @@ def test_probes_widen_until_the_best_learning_rate_is_inside(best_lr: float) -> 
     assert abs(np.log2(recipe.pick_lr / wanted)) < 1.5
 
 
+def test_a_trials_own_ramp_costs_a_tenth_of_it_but_for_the_lowest_rung() -> None:
+    conductor, _ = hour(World(step_s=0.03), budget_s=1800.0, how=policy(None))
+    shares = [
+        request.ramp_steps / outcome.steps
+        for request, outcome in conductor.study.trials("search")
+        if request.ramp is not None and request.rung > 0
+    ]
+    assert shares
+    assert np.mean(shares) <= 0.1
+
+
 def test_at_least_half_of_the_worker_seconds_go_to_the_longest_cycles() -> None:
     conductor, cluster = hour(World(step_s=0.03), budget_s=600.0, how=policy(None))
     plan = conductor.study.plan

@@ -1,0 +1,178 @@
+"""The range test on its own, from a spec to its files and its MLflow run."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from superconv_tune.core.codec import encode
+from superconv_tune.core.curve import Curve
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.lr_range import MIN_POINTS, Ramp
+from superconv_tune.finder.find import RULES, FinderPlan, Progress, find
+from superconv_tune.finder.finding import LENGTHS as LENGTHS
+from superconv_tune.finder.finding import Finding
+from superconv_tune.finder.words import told
+from superconv_tune.problems.payload import prepare, realise
+from superconv_tune.problems.problem import Problem
+from superconv_tune.spec.fields import did_you_mean
+from superconv_tune.spec.spec import ExperimentSpec, defaults
+from superconv_tune.study.logs import search_log
+from superconv_tune.study.places import Places, places
+from superconv_tune.study.question import threads
+from superconv_tune.tracking.study_run import check, close_study, open_study
+from superconv_tune.tracking.worker import MlflowTracker
+from superconv_tune.trial.tracker import Tracker
+from superconv_tune.trial.trackers import NullTracker
+
+NO_TRACKING = "none"
+CURVES = ("sweeps", "ramps")  # fields of a finding that are written as a table
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says beyond the spec; see `FinderPlan`."""
+
+    rule: str
+    ramp: Ramp
+    low: float | None
+    high: float | None
+    steps: int
+    smoothing: float
+    replicates: int
+    probe_epochs: float | None
+    edge: bool
+
+
+def range_test(
+    spec: ExperimentSpec, options: Options, name: str | None, lengths: tuple[float, ...], echo: Progress
+) -> bool:
+    """Run it, write ``range_test.json`` and ``range_test.png``, and tell what was found; whether there is a number.
+
+    Args:
+        spec: data, model, optimizer and the defaults of the space.
+        options: of the command line.
+        name: of the folder; made from spec and time if None.
+        lengths: of the cycles to show, in epochs.
+        echo: where words go.
+
+    Raises:
+        UserError: if anything of the user's does not work; nothing was started then.
+    """
+    plan = _plan(spec, options)
+    payload, _ = prepare(spec)
+    torch.set_num_threads(threads(spec))  # as a worker will run
+    problem = realise(payload, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    name = name or f"{spec.name}-range-test-{time.strftime('%Y%m%d-%H%M%S')}"
+    where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
+    if where.folder.exists():
+        raise UserError(f"--name: {where.folder} exists. Choose another name.")
+    tracked = spec.tracking_uri != NO_TRACKING
+    if tracked:
+        check(where.tracking_uri)
+    with search_log(where.folder):
+        found = (
+            _recorded(spec, problem, plan, where, echo)
+            if tracked
+            else _found(problem, plan, NullTracker(), where, echo)
+        )
+    echo(f"\n{told(found, lengths)}\n\nfiles: {where.folder}/")
+    return found.rule is not None
+
+
+def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
+    faults = []
+    if options.rule not in RULES:
+        faults.append(f"--rule: is unknown: {options.rule!r}. {did_you_mean(options.rule, RULES)}")
+    if (options.low is None) != (options.high is None):
+        faults.append("--low and --high go together: give both, or neither and the range is found.")
+    elif options.low is not None and options.high is not None:
+        if options.low >= options.high:
+            faults.append(f"--low {options.low:g} is not below --high {options.high:g}. Swap them.")
+        if options.low == 0.0 and options.ramp == "exponential":
+            faults.append("--low 0: an exponential ramp starts above 0. Raise it, or take --ramp linear.")
+    if 0 < options.steps < MIN_POINTS:
+        faults.append(f"--steps {options.steps}: a ramp of fewer than {MIN_POINTS} steps cannot be read. Raise it.")
+    if faults:
+        raise UserError(faults)
+    return FinderPlan(
+        optimizer=spec.optimizer.name,
+        params=defaults(spec),
+        interval=None if options.low is None or options.high is None else (options.low, options.high),
+        ramp=options.ramp,
+        steps=options.steps,
+        smoothing=options.smoothing,
+        rule=options.rule,
+        replicates=options.replicates,
+        probe_epochs=options.probe_epochs,
+        edge=options.edge,
+        schedule=spec.schedule.policy,
+        seed=spec.seed,
+    )
+
+
+def _recorded(spec: ExperimentSpec, problem: Problem, plan: FinderPlan, where: Places, echo: Progress) -> Finding:
+    """In MLflow: a parent run with a child for every ramp and every probe, ended whatever happens."""
+    params = {key: value for key, value in encode(plan).items() if value is not None and key != "params"}
+    handle = open_study(
+        where.tracking_uri,
+        where.artifact_root,
+        spec.name,
+        where.name,
+        params | encode(plan.params),
+        {"phase": "range_test"},
+    )
+    found = None
+    try:
+        found = _found(problem, plan, MlflowTracker(handle, where.spill_dir), where, echo)
+    finally:
+        close_study(
+            handle,
+            status="KILLED" if found is None else "FINISHED",
+            tags={"phase": "done"} | ({} if found is None else {"quality": found.quality}),
+            metrics={} if found is None else _numbers(found),
+            artifacts=sorted(where.folder.glob("range_test.*")),
+        )
+    return found
+
+
+def _found(problem: Problem, plan: FinderPlan, tracker: Tracker, where: Places, echo: Progress) -> Finding:
+    """The finding, written to the folder: the figure, the numbers, and every step of the ramps."""
+    found = find(problem, plan, tracker, time.time, echo)
+    content = {"name": where.name, "max_lr": _peaks(found), "peers": dict(found.peers())}
+    content |= {key: value for key, value in encode(found).items() if key not in CURVES}
+    (where.folder / "range_test.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    pq.write_table(_ramp_table(found), where.folder / "range_test.parquet", compression="zstd")
+    found.figure(where.name).savefig(where.folder / "range_test.png")
+    return found
+
+
+def _ramp_table(found: Finding) -> pa.Table:
+    """All steps of all ramps: columns ramp (``sweep`` or ``fine``), replicate, lr, loss."""
+    rows = [(kind, number, curve) for kind in CURVES for number, curve in enumerate(getattr(found, kind))]
+    joined = Curve.join([curve for _, _, curve in rows])
+    return pa.table(
+        {
+            "ramp": np.repeat([kind for kind, _, _ in rows], [len(curve) for _, _, curve in rows]),
+            "replicate": np.repeat([number for _, number, _ in rows], [len(curve) for _, _, curve in rows]),
+            "lr": joined.lr,
+            "loss": joined.loss,
+        }
+    )
+
+
+def _peaks(found: Finding) -> dict[str, float]:
+    return {} if found.rule is None else {f"{epochs:g}": found.max_lr(epochs) for epochs in LENGTHS}
+
+
+def _numbers(found: Finding) -> dict[str, float]:
+    ramps = found.range_test
+    numbers = {f"max_lr/epochs_{epochs}": lr for epochs, lr in _peaks(found).items()}
+    return numbers | {"lr_at_minimum": ramps.lr_at_minimum, "edge": ramps.edge, "spread_log2": ramps.spread_log2}
