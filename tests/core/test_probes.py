@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from superconv_tune.core.probes import CLIFF_GIVE_BACK, GRID_FACTOR, ProbeGrid, first_grid
+from superconv_tune.core.lr_range import EDGE_GIVE_BACK
+from superconv_tune.core.probes import FARTHEST_VOTE, GRID_FACTOR, RAMP_VOTE, ProbeGrid, first_grid
 
 GRID = (0.1, 0.2, 0.4, 0.8)
 UNTRAINED = 0.1
@@ -88,8 +89,8 @@ def test_the_pick_keeps_half_a_step_from_the_cliff(untrained: float | None) -> N
 
 def test_a_neighbour_that_lost_much_of_what_was_learned_is_a_cliff_and_one_that_lost_less_is_none() -> None:
     learned = 0.9 - UNTRAINED
-    over = 0.9 - 1.1 * CLIFF_GIVE_BACK * learned
-    before = 0.9 - 0.9 * CLIFF_GIVE_BACK * learned
+    over = 0.9 - 1.1 * EDGE_GIVE_BACK * learned
+    before = 0.9 - 0.9 * EDGE_GIVE_BACK * learned
     assert grid((0.8, 0.9, over), untrained=UNTRAINED).best_lr() == pytest.approx(math.sqrt(0.1 * 0.2))
     assert grid((0.8, 0.9, before), untrained=UNTRAINED).best_lr() > math.sqrt(0.1 * 0.2) * 1.01
     assert grid((0.8, 0.9, over)).best_lr() > math.sqrt(0.1 * 0.2) * 1.01  # what was learned is not known
@@ -126,3 +127,18 @@ def test_a_loss_is_an_accuracy_upside_down(scores: list[float], untrained: float
     up = grid(tuple(scores), untrained=untrained)
     down = grid(tuple(-score for score in scores), higher_is_better=False, untrained=-untrained)
     assert up == down
+
+
+@given(octaves=st.floats(-8.0, 8.0))
+def test_the_ramp_s_minimum_draws_the_pick_towards_it_and_never_far(octaves: float) -> None:
+    found = grid((0.3, 0.5, 0.6, 0.5, 0.3), untrained=UNTRAINED)
+    best = found.best_lr()
+    moved = math.log2(found.pick(best * 2.0**octaves) / best)
+    assert moved * octaves >= 0.0
+    assert abs(moved) <= abs(octaves) + 1e-9
+    assert abs(moved) <= RAMP_VOTE * FARTHEST_VOTE + 1e-9
+
+
+def test_without_a_ramp_the_pick_is_the_best_of_the_probes() -> None:
+    found = grid((0.3, 0.5, 0.6, 0.5, 0.3), untrained=UNTRAINED)
+    assert found.pick(None) == found.best_lr() == pytest.approx(0.4)
