@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from benchmarks.range_test import degenerate, invariances, restoration
-from benchmarks.range_test.machine import about
 from benchmarks.range_test.planted import NOISES, planted
 from benchmarks.range_test.quadratics import KnownEdge, least_squares, logistic_regression, true_edge
+from benchmarks.report import machine
 from superconv_tune.core.lr_range import RAMP_INTERVALS
 from superconv_tune.core.pick_rules import PICK_RULES
 from superconv_tune.core.trial import Kind, TrialOutcome, TrialRequest
@@ -198,7 +198,7 @@ def main() -> int:
         [
             "# Known answers",
             f"Ratios of what was measured to the truth; 1 is right. `{COMMAND}`, {time.perf_counter() - started:.0f} s."
-            f"\n{about()}",
+            f"\n{machine()}",
             "\n".join(f"* {sentence}: {'holds' if held else 'BROKEN'}." for sentence, held in claims),
             _table(HEAD, [line.cells() for line in lines]),
             "## KA6: what a range test leaves behind",

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.range_test.machine import about
 from benchmarks.range_test.tasks import OPTIMIZERS, TASKS
+from benchmarks.report import machine
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.lr_range import HALF_LIFE_SHARE, MIN_HALF_LIFE, running_mean, split_ramps
 from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
@@ -136,7 +136,7 @@ def _written(moved: list[Moved], took_s: float) -> tuple[str, bool]:
     text = "\n\n".join(
         [
             "# Claim 3: picks and the length of the ramp",
-            f"`{COMMAND}`, {took_s:.0f} s.\n{about()}",
+            f"`{COMMAND}`, {took_s:.0f} s.\n{machine()}",
             f"Ours moves by at most {BOUND:g} on {within} of {len(moved)} tasks, where {SHARE:.0%} are needed: "
             f"{'holds' if holds else 'BROKEN'}. Median factor {medians[1]:.2f}, naive {medians[0]:.2f}; "
             f"the naive pick moves by 3 or more on {sum(factor >= 3.0 for factor in factors[0])}.",
