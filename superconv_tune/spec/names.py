@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Format = Literal["digits", "idx", "npz", "mnist1d"]
-Model = Literal["mlp", "lenet5", "cnn1d", "resnet9", "resnet_cifar"]
+Model = Literal["mlp", "lenet5", "cnn1d", "resnet9", "resnet_cifar", "text_bytes"]
 Augmentation = Literal["flip", "shift", "cutout"]
 Direction = Literal["max", "min"]
+Loss = Literal["auto", "cross_entropy", "balanced_cross_entropy", "bce", "mse", "l1", "huber"]
+
+REGRESSION_LOSSES: frozenset[Loss] = frozenset({"mse", "l1", "huber"})  # of numbers; the others are of classes
 
 # A format's data lie in files (True), or come with a package (False).
 READS_PATH: dict[Format, bool] = {"digits": False, "idx": True, "npz": True, "mnist1d": False}
-
-# What a spec that names no model is searched with; the choice is written into the spec, the report and the recipe.
-DEFAULT_MODEL: dict[Format, Model] = {"digits": "lenet5", "idx": "lenet5", "npz": "mlp", "mnist1d": "cnn1d"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ METRIC_FACTS: dict[str, MetricFacts] = {
     "top5_accuracy": MetricFacts("max", 0.0, 1.0, item_level=True),
     "balanced_accuracy": MetricFacts("max", 0.0, 1.0),
     "macro_f1": MetricFacts("max", 0.0, 1.0),
+    "auroc": MetricFacts("max", 0.0, 1.0),
+    "average_precision": MetricFacts("max", 0.0, 1.0),
     "rmse": MetricFacts("min", 0.0, None, regression=True),
     "mae": MetricFacts("min", 0.0, None, regression=True),
     "r2": MetricFacts("max", None, 1.0, regression=True),

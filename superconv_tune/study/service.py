@@ -89,14 +89,14 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         stack.enter_context(search_log(where.folder))
         workers = stack.enter_context(cluster(call.address, _resources(spec)))
         handle = open_study(
-            where.tracking_uri, where.artifact_root, spec.name, name, _params(spec), {"phase": "search"}
+            where.tracking_uri, where.artifact_root, spec.name, name, _params(question.spec), {"phase": "search"}
         )
         opened = Opened(
             name=name,
             started_at=call.started_at,
             deadline=call.started_at + spec.budget_s,
             workers=workers,
-            spec=spec.model_dump(mode="json"),
+            spec=question.spec.model_dump(mode="json"),
             environment=describe(question.card),
             measured=question.measured,
             mlflow={

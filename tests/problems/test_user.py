@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.problems.user import Loader, arrays, call, first_batch, locate
+from superconv_tune.problems.source import call, locate
+from superconv_tune.problems.user import Loader, arrays, first_batch
 
 
 def answer(folder: Path, text: str, **args: object) -> Any:
