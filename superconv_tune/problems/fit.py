@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from superconv_tune.data.formats import Part, RawData
+from superconv_tune.data.formats import MIN_EXAMPLES, Part, RawData
 from superconv_tune.problems.metrics import METRICS, TOP
 from superconv_tune.problems.user import Task
 from superconv_tune.spec.names import METRIC_FACTS, REGRESSION_LOSSES
@@ -25,9 +25,10 @@ def faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None, validat
         found += [*_kind_faults(spec, raw), *_byte_faults(spec, raw)]
     if raw is not None and task is not None:  # built-in formats look at their values when they read them
         parts = {"train": raw.train, "validation": validation, "test": raw.test}
-        found += [fault for name, part in parts.items() if part for fault in _part_faults(name, part, raw.train)]
-        if (raw.train.targets == raw.train.targets[:1]).all():
-            found.append("task: all targets of train are the same, so that nothing can be learned. Check them.")
+        found += [
+            fault for name, part in parts.items() if part is not None for fault in _part_faults(name, part, raw.train)
+        ]
+        found += _train_faults(raw.train)
     return found
 
 
@@ -100,6 +101,14 @@ def _byte_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:
     return [
         "model text_bytes reads bytes, whole numbers from 0 to 255, but the inputs are others. Take mlp for numbers."
     ]
+
+
+def _train_faults(train: Part) -> list[str]:
+    if 0 < len(train) < MIN_EXAMPLES:
+        return [f"task: train has {len(train)} items, but {MIN_EXAMPLES} are the least that can be split and judged."]
+    if len(train) and (train.targets == train.targets[:1]).all():
+        return ["task: all targets of train are the same, so that nothing can be learned. Check them."]
+    return []
 
 
 def _part_faults(name: str, part: Part, train: Part) -> list[str]:

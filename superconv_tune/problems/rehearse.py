@@ -144,7 +144,7 @@ def _check_value(value: object) -> None:
         raise UserError(f"loss: returned the shape {list(value.shape)}. Return the mean over the batch, one number.")
     if not value.isfinite():
         raise UserError(
-            f"loss: is {float(value)} in the first batch, before any step. Look for a logarithm or a division of zero, "
+            f"loss: is {value.item()} in the first batch, before any step. Look for a logarithm or a division of zero, "
             f"and at the scale of the targets."
         )
     if not value.requires_grad:
