@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from superconv_tune.core.ladder import rungs, winner
+from superconv_tune.core.perspective import with_landmarks
 from superconv_tune.core.study import Study
 from superconv_tune.planner.decide import pooled_range_test
 from superconv_tune.planner.evidence import verdict_of
@@ -33,7 +34,7 @@ def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) ->
     return Findings(
         study=study,
         target=policy.target,
-        verdict=verdict_of(study, policy),
+        verdict=with_landmarks(verdict_of(study, policy), policy.target, study.opened.measured.landmarks),
         ladder=rungs(study, direction, items),
         winner=winner(study, direction, items),
         range_test=pooled_range_test(study),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,6 +11,7 @@ from superconv_tune.core.verdict import Target
 from superconv_tune.planner.policy import Policy, bounds
 from superconv_tune.problems.payload import DataCard, Payload, outputs_per_item, prepare, realise
 from superconv_tune.problems.rehearse import ModelCard, rehearse
+from superconv_tune.problems.survey import survey
 from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
 from superconv_tune.study.preflight import measure
 
@@ -39,8 +40,12 @@ class Question:
     measured: Measured
 
 
-def ready(spec: ExperimentSpec) -> Question:
+def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:
     """Read the data and try everything out.
+
+    Args:
+        spec: the question.
+        survey_s: seconds for floors and ceilings; None leaves them out.
 
     Raises:
         UserError: if the data, the model, the loss or a user's file does not work; nothing was started then.
@@ -52,6 +57,8 @@ def ready(spec: ExperimentSpec) -> Question:
     model = rehearse(problem, defaults(spec), outputs_per_item(payload))
     sizes = bounds(search_space(spec).get("batch_size"), defaults(spec).batch_size)
     measured = measure(problem, card, defaults(spec), map(int, sizes))
+    if survey_s is not None:
+        measured = replace(measured, landmarks=survey(payload, problem, card.train_items, survey_s))
     return Question(spec, policy_of(spec), payload, card, model, measured)
 
 
