@@ -21,6 +21,7 @@ LEAST = 32
 BATCH = 64
 RATES = (1e-3, 1e-2)  # of AdamW, which is robust; no recipe is looked for here
 LOOK_EVERY = 25  # steps
+JUDGE_EVERY = 150  # steps, whether the loss still falls
 FEWEST = 75  # steps that have to fit, or the answer would say nothing
 MOST_STEPS = 1000  # with each rate
 CLOSED = 0.9  # of the way from a constant guess to the best value
@@ -44,14 +45,15 @@ def overfit(problem: Problem, train_items: int, seconds: float, clock: Clock = t
     if best is None or best == problem.trivial_value:
         return _told(f"{metric.name} has no best value to measure it by", None)
     count = min(MOST, max(LEAST, round(SHARE * train_items)), train_items)
+    deadline = clock() + seconds
     reached: float | None = None
     with isolated(problem.device):
         inputs, targets = next(iter(problem.train.stream(count, 0)))
         for rate in RATES:
             run = _Run(problem, inputs, targets, rate)
-            value, verdict = run.until(_goal(problem.trivial_value, best), clock() + seconds / len(RATES), clock)
+            value, verdict = run.until(_goal(problem.trivial_value, best), deadline, clock)
             if verdict == "slow":
-                return _told(f"{FEWEST} steps do not fit into {seconds:.1f} s", None)
+                return _told(f"{FEWEST} steps do not fit into what is left of {seconds:.1f} s", reached)
             reached = value if reached is None else _better(metric, value, reached)
             if verdict == "learned":
                 return _told(f"{metric.name} {value:.4g} on {count} training examples", value)
@@ -80,19 +82,19 @@ class _Run:
 
     def until(self, is_reached: Callable[[float], bool], deadline: float, clock: Clock) -> tuple[float, str]:
         """The metric at the end, and how it ended: ``learned``, ``learning``, ``stuck``, or ``slow``."""
-        started = clock()
-        value = self.problem.trivial_value
+        value, warm = self.problem.trivial_value, math.inf
         for step, rows in enumerate(self._batches(), 1):
             self._step(rows)
-            per_step = (clock() - started) / step
-            if step < FEWEST and clock() + (FEWEST - step) * per_step > deadline:
+            if step == 1:
+                warm = clock()  # the first step loads what is loaded once; its speed would mislead
+            elif step < FEWEST and clock() + (FEWEST - step) * (clock() - warm) / (step - 1) > deadline:
                 return value, "slow"
             is_over = clock() >= deadline or step == MOST_STEPS
             if step % LOOK_EVERY == 0 or is_over:
                 value = self._value()
                 if is_reached(value):
                     return value, "learned"
-            if is_over or not math.isfinite(self.losses[-1]):
+            if is_over or not math.isfinite(self.losses[-1]) or (step % JUDGE_EVERY == 0 and not self._falls()):
                 break
         return value, "learning" if self._falls() else "stuck"
 

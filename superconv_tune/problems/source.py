@@ -91,13 +91,20 @@ def call(source: Source, args: Mapping[str, Any]) -> Any:
 
 
 def told(error: BaseException, source: Source | None = None) -> str:
-    """Type and first line of the error, and where in the user's own file it came up, deep in a library or not."""
+    """Type and first line of the error, and where in the user's own files it came up, deep in a library or not."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    file = (source.file or getattr(sys.modules.get(source.module), "__file__", None)) if source else None
-    frame = next(iter(reversed([frame for frame in frames if frame.filename == file] or frames)), None)
+    frame = next(iter(reversed([frame for frame in frames if frame.filename in _own(source)] or frames)), None)
     return first_line(error) + (f" ({frame.filename}, line {frame.lineno})" if frame else "")
+
+
+def _own(source: Source | None) -> set[str | None]:
+    """The files that the user wrote."""
+    if source is None:
+        return set()
+    module = sys.modules.get(source.module)
+    return {source.file or getattr(module, "__file__", None), *(path for _, path, _ in source.helpers)}
 
 
 def first_line(error: BaseException) -> str:
