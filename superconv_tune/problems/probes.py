@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,9 @@ from superconv_tune.problems.problem import Metric
 SIZES = (300, 1000, 3000)  # items of the sample; a larger one is taken while the time allows
 GROWTH = 5.0  # a sample three times as large is taken to cost no more than so many times as much
 FEATURES = 768  # of an input; more are projected at random, which keeps distances
+MOST_VALUES = 8192  # of an input; of more, as of a large photo, so many are drawn
+FLOPS = 5e9  # per second, of a core at least
+OPERATIONS = 600.0  # per example, feature and class: a hundred iterations, and two more fits for the labels
 PAIRS = 1024  # of two bytes that follow each other, hashed: the features of a text
 NEIGHBOURS = 11
 FOLDS = 3
@@ -68,6 +71,9 @@ def probe(payload: Payload, metric: Metric, seconds: float, clock: Clock = time.
     """
     if payload.arrays is None:
         return []
+    if _least_s(payload) > seconds:
+        words = f"simple methods: not tried, they would take more than {seconds:.1f} s."
+        return [Landmark("simple methods", "floor", None, words)]
     deadline = clock() + seconds
     found: list[Landmark] = []
     for size in _affordable(len(payload.arrays.train), deadline, clock):
@@ -99,6 +105,13 @@ def _confident(probabilities: Array, labels: Array) -> Array:
     return np.where(above.max(axis=1) >= 0.0, above.argmax(axis=1), -1)
 
 
+def _least_s(payload: Payload) -> float:
+    """About what the smallest sample takes, in seconds."""
+    assert payload.arrays is not None
+    features = min(FEATURES, math.prod(payload.arrays.train.inputs.shape[1:]))
+    return SIZES[0] * features * (payload.classes or 1) * OPERATIONS / FLOPS
+
+
 def _affordable(items: int, deadline: float, clock: Clock) -> Iterator[int]:
     """Growing sizes; the next one only if it is likely to end in time."""
     for index, size in enumerate(SIZES):
@@ -112,25 +125,23 @@ def _sample(payload: Payload, size: int) -> Sample:
     assert payload.arrays is not None
     rng = np.random.default_rng(payload.spec.seed)
     is_text = payload.spec.model is not None and payload.spec.model.name == READS_BYTES
-    train, validation = (_rows(part, size, rng, is_text) for part in (payload.arrays.train, payload.arrays.validation))
-    scaler = StandardScaler().fit(train[0])
-    sample = Sample(scaler.transform(train[0]), train[1], scaler.transform(validation[0]), validation[1])
+    values = math.prod(payload.arrays.train.inputs.shape[1:])
+    columns = np.sort(rng.permutation(values)[:MOST_VALUES])
+    (train, targets), (validation, validation_targets) = (
+        _rows(part, np.sort(rng.permutation(len(part.targets))[:size]))
+        for part in (payload.arrays.train, payload.arrays.validation)
+    )
+    read = _pairs if is_text else lambda inputs: inputs.reshape(len(inputs), -1)[:, columns].astype(np.float32)
+    scaler = StandardScaler().fit(features := read(train))
+    sample = Sample(scaler.transform(features), targets, scaler.transform(read(validation)), validation_targets)
     if sample.train.shape[1] <= FEATURES:
         return sample
     projection = GaussianRandomProjection(FEATURES, random_state=payload.spec.seed % 2**32).fit(sample.train)
-    return Sample(
-        projection.transform(sample.train),
-        sample.targets,
-        projection.transform(sample.validation),
-        sample.validation_targets,
-    )
+    return replace(sample, train=projection.transform(sample.train), validation=projection.transform(sample.validation))
 
 
-def _rows(part: Part, size: int, rng: np.random.Generator, is_text: bool) -> tuple[Array, Array]:  # noqa: FBT001
-    rows = np.sort(rng.permutation(len(part.targets))[:size])
-    inputs = np.asarray(part.inputs[rows])
-    flat = _pairs(inputs) if is_text else inputs.reshape(len(inputs), -1).astype(np.float32)
-    return flat, part.targets[rows]
+def _rows(part: Part, rows: Array) -> tuple[Array, Array]:
+    return np.asarray(part.inputs[rows]), part.targets[rows]
 
 
 def _pairs(texts: Array) -> Array:

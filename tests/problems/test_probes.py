@@ -14,6 +14,7 @@ from superconv_tune.core.landmarks import Landmark
 from superconv_tune.problems.overfit import overfit
 from superconv_tune.problems.payload import Payload, prepare, realise
 from superconv_tune.problems.probes import doubtful, probe
+from superconv_tune.problems.survey import survey
 from superconv_tune.spec.load import load_spec
 from tests.fakes import FakeClock, toy_problem
 
@@ -117,6 +118,36 @@ def test_no_larger_sample_is_taken_than_the_time_allows(tmp_path: Path) -> None:
     payload = question(tmp_path, *clouds(1500, 3, 0.7))
     assert "on 300 examples" in marks(payload, 1.0, FakeClock(tick_s=1.0))["a linear model"].words
     assert "on 900 examples" in marks(payload, LONG_S, FakeClock(tick_s=1.0))["a linear model"].words
+
+
+def test_texts_are_compared_by_their_pairs_of_bytes(tmp_path: Path) -> None:
+    """The same letters in another order: single bytes would tell nothing."""
+    rng = np.random.default_rng(0)
+    words = (["abc", "bca", "cab"], ["acb", "bac", "cba"])
+    texts = [" ".join(rng.choice(words[index % 2], 8)) for index in range(600)]
+    x = np.zeros((600, 40), np.uint8)
+    for row, text in zip(x, texts, strict=True):
+        row[: len(text)] = list(text.encode())
+    value = marks(question(tmp_path, x, np.arange(600) % 2, model="text_bytes"))["a linear model"].value
+    assert value is not None
+    assert value > 0.95
+
+
+def test_large_inputs_and_many_classes_are_bounded(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    x = (rng.integers(0, 100, (400, 3, 100, 100)) + 60 * y[:, None, None, None]).astype(np.uint8)
+    assert (marks(question(tmp_path, x, y))["a linear model"].value or 0.0) > 0.95
+    skipped = marks(question(tmp_path, x, y), seconds=0.01)
+    assert "not tried" in skipped["simple methods"].words
+
+
+def test_a_survey_without_time_has_the_constant_guess(tmp_path: Path) -> None:
+    payload = question(tmp_path, *clouds(300, 3, 0.7))
+    problem = realise(payload, CPU)
+    (mark,) = survey(payload, problem, 180, 0.0)
+    assert mark.value == problem.trivial_value
+    assert {mark.kind for mark in survey(payload, problem, 180, 5.0)} == {"floor", "ceiling", "check"}
 
 
 def test_a_model_that_can_learn_does() -> None:
