@@ -59,7 +59,7 @@ def overfit(problem: Problem, train_items: int, seconds: float, clock: Clock = t
                 return _told(f"{metric.name} {value:.4g} on {count} training examples", value)
             if verdict == "learning":
                 return _told(
-                    f"{metric.name} {reached:.4g} on {count} training examples and rising when time ended", reached
+                    f"{metric.name} {reached:.4g} on {count} training examples when the time was over", reached
                 )
     assert reached is not None
     words = (
@@ -94,9 +94,11 @@ class _Run:
                 value = self._value()
                 if is_reached(value):
                     return value, "learned"
-            if is_over or not math.isfinite(self.losses[-1]) or (step % JUDGE_EVERY == 0 and not self._falls()):
+            if not math.isfinite(self.losses[-1]) or (step % JUDGE_EVERY == 0 and not self._falls()):
                 break
-        return value, "learning" if self._falls() else "stuck"
+            if is_over:
+                return value, "learning"
+        return value, "stuck"
 
     def _batches(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(0)
