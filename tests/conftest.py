@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import settings
 
+from superconv_tune.data.cache import PLACE
+
 # Derandomised, so that a test that is green stays green; a slow machine is no failure.
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("deep", deadline=None, max_examples=2000)
@@ -14,8 +16,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(autouse=True)
-def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the user's own MLflow, Ray or Tune settings reaches a test."""
+def scrubbed_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing of the user's own MLflow, Ray or Tune settings reaches a test, and nothing of a test the user's cache."""
+    monkeypatch.setenv(PLACE, str(tmp_path_factory.mktemp("cache")))
     for name in list(os.environ):
         if name.startswith(("MLFLOW_", "RAY_", "TUNE_")):
             monkeypatch.delenv(name)

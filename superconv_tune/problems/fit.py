@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from superconv_tune.data.formats import MIN_EXAMPLES, Part, RawData
+from superconv_tune.data.parts import MIN_EXAMPLES, Part, RawData
 from superconv_tune.problems.metrics import METRICS, TOP
 from superconv_tune.problems.user import Task
 from superconv_tune.spec.names import METRIC_FACTS, REGRESSION_LOSSES
 from superconv_tune.spec.spec import ExperimentSpec
 
 
-def faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None, validation: Part | None = None) -> list[str]:
+def faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -> list[str]:
     """One message for everything that does not fit.
 
     Args:
         spec: the question.
         task: what the user's factory returned; None for built-in data.
         raw: the data; None where the user's loaders read them.
-        validation: the part that the user's task brings for it.
     """
     found = [*_metric_faults(spec, task), *_loss_faults(spec, task, raw)]
     if raw is not None:
         found += [*_kind_faults(spec, raw), *_byte_faults(spec, raw)]
     if raw is not None and task is not None:  # built-in formats look at their values when they read them
-        parts = {"train": raw.train, "validation": validation, "test": raw.test}
+        parts = {"train": raw.train, "validation": raw.validation, "test": raw.test}
         found += [
             fault for name, part in parts.items() if part is not None for fault in _part_faults(name, part, raw.train)
         ]
@@ -90,7 +89,7 @@ def _loss_faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -
 
 def _byte_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:
     """A model of bytes would take -0.3 for a character without a word."""
-    inputs = raw.train.inputs
+    inputs = np.asarray(raw.train.inputs) if raw.train.inputs.ndim == 2 else np.empty(0)  # a row of bytes each
     is_text = spec.model is not None and spec.model.name == "text_bytes"
     if (
         not is_text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,9 +16,11 @@ from torch import Tensor, nn
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.trial import Hyperparameters
 from superconv_tune.data.batches import LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
-from superconv_tune.data.formats import Part, RawData, classified, load
+from superconv_tune.data.doubts import doubts
+from superconv_tune.data.formats import load
 from superconv_tune.data.normalise import Normaliser
-from superconv_tune.data.split import fingerprint, split
+from superconv_tune.data.parts import Indices, Part, RawData, Rows, classified
+from superconv_tune.data.split import Split, fingerprint, split
 from superconv_tune.models.default import default_model
 from superconv_tune.models.registry import make
 from superconv_tune.problems.fit import faults, loss_name
@@ -48,7 +49,9 @@ class DataCard:
         validation_items: examples that the search looks at.
         test_items: examples that are read once.
         fingerprint: SHA-256 of all values; of the factory's text for the user's own loaders.
-        split_digest: SHA-256 of the rows of the split; empty where the data came split.
+        split_digest: SHA-256 of the rows of the split; empty where the user's own loaders read the data.
+        notes: how the data were read, in sentences.
+        warnings: what in them makes an answer weaker, in sentences.
     """
 
     kind: str
@@ -61,6 +64,8 @@ class DataCard:
     test_items: int
     fingerprint: str
     split_digest: str
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,15 +120,30 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
         raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
         spec = _with_model(spec, raw)
         _refuse(faults(spec, None, raw))
-        return _prepared(spec, raw, None, sources)
+        return _prepared(spec, raw, sources)
     task = _task(spec, task_source)
     if any(isinstance(part, Loader) for part in (task.train, task.validation, task.test)):
         return _prepared_loaders(spec, task, task_source, sources)
-    raw, validation = _raw(task)
+    raw = _raw(task)
     spec = spec if task.model is not None else _with_model(spec, raw)
-    _refuse(faults(spec, task, raw, validation))
-    payload, card = _prepared(spec, raw, validation, sources)
+    _refuse(faults(spec, task, raw))
+    payload, card = _prepared(spec, raw, sources)
     return replace(payload, has_own_loss=task.loss is not None), card
+
+
+def portable(payload: Payload) -> Payload:
+    """The same for a machine that has not this one's files: what lies in them travels as values."""
+    if payload.arrays is None or not isinstance(payload.arrays.train.inputs, Rows):
+        return payload
+    base = np.asarray(payload.arrays.train.inputs.base)  # one for all parts, so that it travels once
+
+    def moved(part: Part) -> Part:
+        assert isinstance(part.inputs, Rows)
+        return replace(part, inputs=replace(part.inputs, base=base))
+
+    here = payload.arrays
+    there = Arrays(moved(here.train), moved(here.validation), moved(here.test), here.normaliser)
+    return replace(payload, arrays=there)
 
 
 def realise(payload: Payload, device: torch.device) -> Problem:
@@ -179,7 +199,8 @@ def _with_model(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
     """The spec with the model that suits the shape of the data, where it names none."""
     if spec.model is not None:
         return spec
-    name, width = default_model(raw.train.inputs.shape[1:], raw.kind)
+    is_text = any(column.kind == "text" for column in raw.columns)
+    name, width = default_model(raw.train.inputs.shape[1:], "text" if is_text else raw.kind)
     return spec.model_copy(update={"model": ModelSpec(name=name, width=width)})
 
 
@@ -187,31 +208,25 @@ def _shown(value: object) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _raw(task: Task) -> tuple[RawData, Part | None]:
-    """The user's arrays as data that were read, and the validation part if it came apart."""
+def _raw(task: Task) -> RawData:
+    """The user's arrays as data that were read."""
     train = Part(*arrays(task.train, "train"))
     test = Part(*arrays(task.test, "test")) if task.test is not None else None
     validation = Part(*arrays(task.validation, "validation")) if task.validation is not None else None
     if not np.issubdtype(train.targets.dtype, np.integer):
-        return RawData(train, test, "regression", None), validation
+        return RawData(train, test, "regression", None, validation=validation)
     raw = classified(train, test)
-    return raw, classified(train, validation).test if validation is not None else None
+    return replace(raw, validation=classified(train, validation).test) if validation is not None else raw
 
 
-def _prepared(
-    spec: ExperimentSpec, raw: RawData, validation: Part | None, sources: dict[str, Any]
-) -> tuple[Payload, DataCard]:
+def _prepared(spec: ExperimentSpec, raw: RawData, sources: dict[str, Any]) -> tuple[Payload, DataCard]:
     rows = split(raw, spec.split.validation, spec.split.test, spec.split.seed)
-    train = _take(raw.train, rows.train)
-    if validation is not None:  # then the rows that the split held out for it are trained on
-        train = _take(raw.train, np.sort(np.concatenate([rows.train, rows.validation])))
-    looked_at = validation if validation is not None else _take(raw.train, rows.validation)
-    test = raw.test if rows.test is None else _take(raw.train, rows.test)
-    assert test is not None
-    # Pixels are scaled; the numbers of a user's own file are taken as they were given.
-    is_text = spec.model is not None and spec.model.name == READS_BYTES
-    is_scaled = not is_text and (spec.data is not None or train.inputs.dtype == np.uint8)
-    normaliser = Normaliser.of(train.inputs, np.arange(len(train))) if is_scaled else None
+    parts = {
+        "training": raw.train.take(rows.train),
+        "validation": _given(raw.validation, raw.train, rows.validation),
+        "test": _given(raw.test, raw.train, rows.test),
+    }
+    train, validation, test = parts.values()
     counts = np.bincount(train.targets).tolist() if raw.classes else []
     card = DataCard(
         kind=raw.kind,
@@ -220,20 +235,49 @@ def _prepared(
         class_counts=tuple(counts),
         input_shape=train.inputs.shape[1:],
         train_items=len(train),
-        validation_items=len(looked_at),
+        validation_items=len(validation),
         test_items=len(test),
-        fingerprint=_fingerprint(raw, validation),
+        fingerprint=fingerprint(raw),
         split_digest=rows.digest,
+        notes=raw.notes,
+        warnings=(*raw.warnings, *doubts(parts, _names(raw, rows), _class_names(raw))),
     )
-    return Payload(spec, Arrays(train, looked_at, test, normaliser), raw.kind, raw.classes, **sources), card
+    normaliser = Normaliser.of(train.inputs, np.arange(len(train))) if _is_scaled(spec, raw) else None
+    return Payload(spec, Arrays(train, validation, test, normaliser), raw.kind, raw.classes, **sources), card
 
 
-def _fingerprint(raw: RawData, validation: Part | None) -> str:
-    """Of all values; a validation part that came apart is one of them."""
-    if validation is None:
-        return fingerprint(raw)
-    both = fingerprint(raw) + fingerprint(replace(raw, train=validation, test=None))
-    return hashlib.sha256(both.encode()).hexdigest()
+def _given(part: Part | None, train: Part, rows: Indices | None) -> Part:
+    """The part that the data came with, or the rows that were held out for it."""
+    if part is not None:
+        return part
+    assert rows is not None
+    return train.take(rows)
+
+
+def _is_scaled(spec: ExperimentSpec, raw: RawData) -> bool:
+    """Pixels and tables are; the bytes of a text, and the numbers of a user's own file, are taken as they are."""
+    if spec.model is not None and spec.model.name == READS_BYTES:
+        return False
+    if spec.data is None:
+        return raw.train.inputs.dtype == np.uint8
+    return all(column.kind != "text" for column in raw.columns)
+
+
+def _names(raw: RawData, rows: Split) -> dict[str, list[str]]:
+    """What the examples of every part are called, after the split."""
+    if not raw.names:
+        return {}
+    given = {"training": rows.train, "validation": rows.validation, "test": rows.test}
+    return {
+        part: [raw.names["train"][row] for row in chosen] if chosen is not None else list(raw.names[part])
+        for part, chosen in given.items()
+    }
+
+
+def _class_names(raw: RawData) -> list[str] | None:
+    if raw.classes is None:
+        return None
+    return list(raw.class_names or map(str, range(raw.classes)))
 
 
 def _prepared_loaders(
@@ -265,10 +309,6 @@ def _prepared_loaders(
     return Payload(spec, None, "loader", None, **sources), card
 
 
-def _take(part: Part, rows: Any) -> Part:
-    return Part(part.inputs[rows], part.targets[rows])
-
-
 def _parts(
     payload: Payload, task: Task | None, device: torch.device
 ) -> tuple[BatchSource, EvaluationSet, EvaluationSet]:
@@ -287,14 +327,20 @@ def _parts(
         shape = list(arrays_.train.inputs.shape[1:])
         raise UserError(f"data.augment: {', '.join(augment)} are for images, but the inputs have the shape {shape}.")
     return (
-        ResidentSource(*_on(arrays_.train, device), arrays_.normaliser, tuple(augment)),
-        ResidentSet(*_on(arrays_.validation, device), arrays_.normaliser),
-        ResidentSet(*_on(arrays_.test, device), arrays_.normaliser),
+        ResidentSource(**_on(arrays_.train, device), normaliser=arrays_.normaliser, augmentations=tuple(augment)),
+        ResidentSet(**_on(arrays_.validation, device), normaliser=arrays_.normaliser),
+        ResidentSet(**_on(arrays_.test, device), normaliser=arrays_.normaliser),
     )
 
 
-def _on(part: Part, device: torch.device) -> tuple[Tensor, Tensor]:
-    return as_tensor(part.inputs, device), as_tensor(part.targets, device)
+def _on(part: Part, device: torch.device) -> dict[str, Tensor]:
+    """On the CPU the very memory that all workers share; another device gets the rows of the part alone."""
+    inputs, targets = part.inputs, as_tensor(part.targets, device)
+    if not isinstance(inputs, Rows):
+        return {"inputs": as_tensor(inputs, device), "targets": targets}
+    if device.type == "cpu":
+        return {"inputs": as_tensor(inputs.base, device), "targets": targets, "rows": as_tensor(inputs.rows, device)}
+    return {"inputs": as_tensor(inputs[:], device), "targets": targets}
 
 
 def _model(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:

@@ -27,7 +27,7 @@ from sklearn.random_projection import GaussianRandomProjection
 from threadpoolctl import threadpool_limits
 
 from superconv_tune.core.landmarks import Landmark
-from superconv_tune.data.formats import Part
+from superconv_tune.data.parts import Part
 from superconv_tune.problems.payload import READS_BYTES, Payload
 from superconv_tune.problems.problem import Metric
 

@@ -9,16 +9,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Format = Literal["digits", "idx", "npz", "mnist1d"]
+Format = Literal["digits", "idx", "npz", "npy", "mnist1d", "image_folder", "table", "hf"]
 Model = Literal["mlp", "lenet5", "cnn1d", "resnet9", "resnet_cifar", "text_bytes"]
-Augmentation = Literal["flip", "shift", "cutout"]
+Augmentation = Literal["flip", "shift", "cutout", "colour"]
 Direction = Literal["max", "min"]
 Loss = Literal["auto", "cross_entropy", "balanced_cross_entropy", "bce", "mse", "l1", "huber"]
 
 REGRESSION_LOSSES: frozenset[Loss] = frozenset({"mse", "l1", "huber"})  # of numbers; the others are of classes
 
 # A format's data lie in files (True), or come with a package (False).
-READS_PATH: dict[Format, bool] = {"digits": False, "idx": True, "npz": True, "mnist1d": False}
+READS_PATH: dict[Format, bool] = {
+    "digits": False,
+    "idx": True,
+    "npz": True,
+    "npy": True,
+    "mnist1d": False,
+    "image_folder": True,
+    "table": True,
+    "hf": True,
+}
+
+# What files are called that the formats read, in small letters; for images, what a folder is recognised by: any that
+# Pillow reads is taken.
+TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".ppm", ".pgm", ".jp2")
+
+# Folders of a data set that comes split, in small letters, and the part that each one is.
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
 
 
 @dataclass(frozen=True)

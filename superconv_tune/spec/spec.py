@@ -37,7 +37,7 @@ class DataSpec(Section):
     """Data in one of the known formats.
 
     Attributes:
-        format: name of the reader.
+        format: name of the reader; left out, or ``auto``, it is looked up at the path when a file is loaded.
         path: file or folder, for the formats that read one.
         args: options of the reader.
         augment: what is done to training images, batch by batch, on the device.

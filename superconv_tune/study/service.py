@@ -26,14 +26,14 @@ from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import divide
 from superconv_tune.planner.policy import Policy
-from superconv_tune.problems.payload import DataCard
+from superconv_tune.problems.payload import DataCard, portable
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.reporting.checks import check_lines, show_checks
 from superconv_tune.reporting.console import LiveView
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.outputs import write_outputs
 from superconv_tune.reporting.plan import plan_words
-from superconv_tune.reporting.sentences import summary
+from superconv_tune.reporting.sentences import one_line, summary
 from superconv_tune.spec.fields import to_seconds
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.checks import checks_of, disk_checks, refuse
@@ -90,6 +90,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         # Before anything is created: what is the user's to mend leaves no trace.
         question = ready(spec, min(SURVEY_S, SURVEY_SHARE * spec.budget_s))
         refuse(disk_checks(where))
+    call.console.print(data_words(question.card), markup=False)
     with ExitStack() as stack:
         check(where.tracking_uri)
         journal = stack.enter_context(Journal(where.storage))
@@ -114,7 +115,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
             },
         )
         journal.append(name, opened)
-        return _conduct(Study(opened), question, where, journal, call.console)
+        return _conduct(Study(opened), question, where, journal, call)
 
 
 def resume(name: str, output: str, storage: str | None, budget: str | None, call: Call) -> Ended:
@@ -138,7 +139,7 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         event = Resumed(time.time(), study.deadline + more_s, workers)
         journal.append(name, event)
         study.apply(event)
-        return _conduct(study, question, where, journal, call.console)
+        return _conduct(study, question, where, journal, call)
 
 
 def planned(spec: ExperimentSpec) -> str:
@@ -153,7 +154,13 @@ def planned(spec: ExperimentSpec) -> str:
     opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
     left_s = max(0.0, spec.budget_s - START_S - question.policy.report_s)
     plan = divide(question.policy, CostModel.of(Study(opened)), workers, left_s)
-    return plan_words(plan, question.policy.space, workers, spec.budget_s)
+    return "\n".join([data_words(question.card), plan_words(plan, question.policy.space, workers, spec.budget_s)])
+
+
+def data_words(card: DataCard) -> str:
+    """What was read and what is doubtful about it, a line each, safe to print as they are."""
+    lines = [f"data: {note}" for note in card.notes] + [f"warning: {warning}" for warning in card.warnings]
+    return "\n".join(map(one_line, lines))
 
 
 def render(name: str, output: str, storage: str | None) -> None:
@@ -216,23 +223,24 @@ def replayed(journal: Journal, name: str) -> Study:
     return Study.replay(journal.events(name))
 
 
-def _conduct(study: Study, question: Question, where: Places, journal: Journal, console: Console) -> Ended:
+def _conduct(study: Study, question: Question, where: Places, journal: Journal, call: Call) -> Ended:
     """Run what is left of a study, then write its files; an interruption ends the first part, never the second."""
     policy, handle = question.policy, StudyHandle(**study.opened.mlflow)
     proposer = proposer_of(study, policy, where.storage)
-    with LiveView(console, time.time, _asked(study, policy.target), policy.target) as view:
+    with LiveView(call.console, time.time, _asked(study, policy.target), policy.target) as view:
         conductor = StudyConductor(
             study, policy, journal, proposer, time.time, lambda: view.update(study, phase(study))
         )
         proposer.reconcile(study)
         conductor.take_over()
         with _signals(conductor):
-            setting = Setting(question.payload, handle, str(where.spill_dir), threads(question.spec))
+            payload = question.payload if call.address is None else portable(question.payload)
+            setting = Setting(payload, handle, str(where.spill_dir), threads(question.spec))
             run(conductor, setting, _resources(question.spec), study.workers)
         conductor.close()
         view.update(study, "report")
         findings = _publish(study, policy, proposer, where)
-    console.print(summary(findings, where.folder, _mlflow_hint(handle)), markup=False)
+    call.console.print(summary(findings, where.folder, _mlflow_hint(handle)), markup=False)
     return Ended(findings.verdict.word, conductor.interrupted)
 
 
