@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,5 +127,6 @@ def written(path: Path, array: NDArray[Any]) -> None:
 def _sweep() -> None:
     """Delete what processes that were killed left behind."""
     for scratch in place().glob(f"{UNFINISHED}*"):
-        if time.time() - scratch.stat().st_mtime > ABANDONED_S:
-            shutil.rmtree(scratch, ignore_errors=True)
+        with suppress(FileNotFoundError):  # its process has just ended
+            if time.time() - scratch.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(scratch, ignore_errors=True)

@@ -32,7 +32,7 @@ Report = Callable[[int], object]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-CHUNK = 64  # images that a process takes at once
+CHUNK = 16  # images that a process takes at once
 WORTH_A_POOL = 8 * 2**20  # bytes; a process takes a third of a second to start, which it takes to decode as many
 ORIENTATION = 0x0112  # the tag of EXIF
 TURNS = {

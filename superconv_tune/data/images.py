@@ -97,7 +97,10 @@ def decode(listed: Sequence[Listed], size: int, channels: str, origin: str) -> D
     states = [(image.name, *image.state) for image in listed]
     name = cache.key(VERSION, PIL.__version__, origin, size, channels, states)
     folder = cache.entry(name, partial(_store, listed, size, channels))
-    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cache: {folder / INDEX} cannot be read ({error}). Delete {folder}.") from error
     images = cache.mapped(folder / PIXELS, tuple(index["shape"]))
     return Decoded(images, tuple(index["kept"]), index["skipped"], index["words"])
 

@@ -95,7 +95,7 @@ def from_frames(frames: Mapping[str, pd.DataFrame], chosen: Mapping[str, Any], w
     encoded, left_out = _encoded(whole[inputs], is_train, where)
     values = np.concatenate([each.values for each in encoded], axis=1)
     parts = {part: Part(values[part_of == part], targets[part_of == part]) for part in frames}
-    warnings = [f"{unlabelled:,} lines without a label left out."] if unlabelled else []
+    warnings = [f"{_count(unlabelled, 'line')} without a label left out."] if unlabelled else []
     return RawData(
         train=parts["train"],
         test=parts.get("test"),
@@ -259,7 +259,7 @@ def _encoded(inputs: pd.DataFrame, is_train: NDArray[np.bool_], where: str) -> t
 def _column(values: pd.Series[Any], is_train: NDArray[np.bool_], *, is_alone: bool) -> Encoded | str:
     """One column as inputs, or why it is left out."""
     name = str(values.name)
-    if values.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
+    if values.dtype == object and values.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
         raise UserError(f"column {name!r} holds lists, but a field is a number or a word. Leave it out: args.ignore.")
     if values[is_train].isna().all():
         return "it is empty"
@@ -275,7 +275,7 @@ def _column(values: pd.Series[Any], is_train: NDArray[np.bool_], *, is_alone: bo
     strays = texts[numbers.isna() & texts.notna()]
     if len(strays) <= (1 - NUMERIC_SHARE) * texts.notna().sum():
         told = (
-            f"{len(strays):,} words such as {strays.iloc[0]!r} among its numbers count as missing; "
+            f"{_count(len(strays), 'word')} such as {strays.iloc[0]!r} among its numbers taken as missing; "
             if len(strays)
             else ""
         )
@@ -294,7 +294,7 @@ def _numeric(name: str, values: NDArray[np.float64], is_train: NDArray[np.bool_]
         return Encoded(Column(name, "numeric", 1), _float32(values[:, None]))
     median = np.nanmedian(values[is_train])
     filled = _float32(np.stack([np.where(is_missing, median, values), is_missing], axis=1))
-    note = f"{told}{int(is_missing.sum()):,} missing values filled with {median:g}."
+    note = f"{told}{_count(int(is_missing.sum()), 'missing value')} filled with {median:g}."
     return Encoded(Column(name, "numeric", 2), filled, f"Column {name!r}: {note}")
 
 
@@ -305,13 +305,13 @@ def _words(name: str, texts: pd.Series[Any], is_train: NDArray[np.bool_], *, is_
         return _text(name, texts)
     if is_text:
         return f"{len(counts):,} different texts in {len(texts):,} lines, and a text is read only where it is alone"
-    kept = list(counts.index[:MANY])  # the most frequent first
+    kept = {text: place for place, text in enumerate(counts.index[:MANY])}  # the most frequent first
     missing = int(texts.isna().sum())
-    codes = np.array([kept.index(text) if text in kept else len(kept) for text in texts.fillna("")])
+    codes = np.array([kept.get(text, len(kept)) for text in texts.fillna("")])
     inputs = np.eye(len(kept) + 1, dtype=np.float32)[codes]
     rare = len(counts) - len(kept)
-    notes = [f"{missing:,} missing words became a word of their own"] * bool(missing)
-    notes += [f"its {rare:,} rarest words became one"] * bool(rare)
+    notes = [f"{_count(missing, 'missing word')} became a word of their own"] * bool(missing)
+    notes += [f"its {_count(rare, 'rarest word')} became one"] * bool(rare)
     note = f"Column {name!r}: {'; '.join(notes)}." if notes else ""
     return Encoded(Column(name, "categorical", len(kept) + 1), inputs, note)
 
@@ -326,7 +326,7 @@ def _text(name: str, texts: pd.Series[Any]) -> Encoded:
         cut = text[:length]
         row[: len(cut)] = np.frombuffer(cut, np.uint8)
     longer = int((lengths > length).sum())
-    note = f"Column {name!r}: {longer:,} texts longer than {length} bytes were cut." if longer else ""
+    note = f"Column {name!r}: {_count(longer, 'text')} longer than {length} bytes cut." if longer else ""
     return Encoded(Column(name, "text", length), values, note)
 
 
@@ -336,6 +336,10 @@ def _note(where: str, label: str, kind: Kind, classes: int, whole: pd.DataFrame,
     what = f"{classes} classes" if kind == "classification" else "numbers to predict"
     width = sum(each.column.width for each in encoded)
     return f"{where}: {len(whole):,} lines, label column {label!r} ({what}), columns: {counts}; {width} inputs."
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:

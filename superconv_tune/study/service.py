@@ -95,6 +95,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         check(where.tracking_uri)
         journal = stack.enter_context(Journal(where.storage))
         stack.enter_context(search_log(where.folder))
+        logger.info("%s", data_words(question.card))
         _tell(checks_of(question, where, _expected_workers(spec)), call.console)
         workers = stack.enter_context(cluster(call.address, _resources(spec)))
         handle = open_study(

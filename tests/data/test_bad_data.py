@@ -356,7 +356,7 @@ SKIPPED: dict[str, tuple[Make, tuple[str, ...]]] = {
         in_photos(lambda folder: (folder / "list.txt").write_text("x")),
         ("no class folder",),
     ),
-    "a line without a label": (frame(lambda made: made.assign(label=[None, *made["label"][1:]])), ("1 lines without",)),
+    "a line without a label": (frame(lambda made: made.assign(label=[None, *made["label"][1:]])), ("1 line without",)),
     "a missing number": (frame(with_value(np.nan)), ("'length': 1 missing", "filled")),
     "a word among numbers": (frame(with_value("n.n.")), ("such as 'n.n.'", "filled")),
     "a column of one text per line": (

@@ -243,3 +243,6 @@ def test_an_entry_that_was_damaged_is_said_and_not_used(tmp_path: Path) -> None:
         file.write(b"x")
     with pytest.raises(UserError, match=rf"Delete {entry}"):
         read(folder)
+    (entry / "index.json").write_bytes(b"{")
+    with pytest.raises(UserError, match=rf"index.json cannot be read.*Delete {entry}"):
+        read(folder)

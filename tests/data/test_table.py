@@ -70,9 +70,9 @@ def test_missing_values_are_filled_and_told(tmp_path: Path) -> None:
     assert inputs[7, 4] == 1  # the place behind both colours
     assert len(data.train) == 59
     told = " ".join(data.warnings)
-    assert "1 lines without a label left out" in told
+    assert "1 line without a label left out" in told
     assert f"Column 'length': 2 missing values filled with {median:g}" in told
-    assert "1 missing words became a word of their own" in told
+    assert "1 missing word became a word of their own" in told
 
 
 def test_words_among_numbers_count_as_missing(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_words_among_numbers_count_as_missing(tmp_path: Path) -> None:
     frame.loc[[0, 9], "length"] = "?"
     data = read(tmp_path, frame)
     assert kinds(data)[0] == ("length", "numeric", 2)
-    assert "2 words such as '?' among its numbers count as missing" in data.warnings[0]
+    assert "2 words such as '?' among its numbers taken as missing" in data.warnings[0]
 
 
 def test_what_numbers_lines_or_is_text_beside_others_is_left_out(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_long_text_is_cut_and_told(tmp_path: Path) -> None:
     texts = [f"{row} short text" for row in range(59)] + ["a very long text " * 100]
     data = read(tmp_path, pd.DataFrame({"text": texts, "label": ["a", "b"] * 30}))
     assert data.train.inputs.shape[1] == len("10 short text")
-    assert "1 texts longer than 13 bytes were cut" in data.warnings[0]
+    assert "1 text longer than 13 bytes cut" in data.warnings[0]
 
 
 @pytest.mark.parametrize(
