@@ -30,4 +30,4 @@ def default_model(input_shape: Shape, kind: Kind) -> tuple[Model, float | None]:
     channels, *sides = input_shape
     if (channels == 1 and max(sides) <= SMALL) or min(sides) < LEAST:
         return "lenet5", None
-    return "resnet9", QUICK_WIDTH
+    return "resnet9", QUICK_WIDTH if max(sides) <= SMALL else QUICK_WIDTH / 2  # a quarter of the work a pixel

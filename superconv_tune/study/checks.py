@@ -107,7 +107,7 @@ def _model(question: Question) -> Check:
 
 def _smoke(question: Question) -> list[Check]:
     measured = question.measured
-    steps = ", ".join(f"{1000 * seconds:.3g} ms with {size}" for size, seconds in measured.step_s.items())
+    steps = ", ".join(f"{1000 * seconds:,.1f} ms with {size}" for size, seconds in measured.step_s.items())
     return [
         Check("smoke trial", f"{SMOKE_STEPS} steps and an evaluation with every batch size"),
         Check("speed", f"{steps} examples a step; evaluation {measured.eval_s:.2g} s; {measured.precision}"),

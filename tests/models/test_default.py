@@ -34,6 +34,11 @@ def test_the_model_for_a_shape(shape: tuple[int, ...], name: str) -> None:
     assert default_model(shape, "regression") == default_model(shape, "classification")
 
 
+def test_larger_images_get_fewer_channels() -> None:
+    assert default_model((3, 32, 32), "classification")[1] == 0.25
+    assert default_model((3, 60, 60), "classification")[1] == 0.125
+
+
 def test_texts_are_read_byte_by_byte() -> None:
     assert default_model((200,), "text") == ("text_bytes", None)
 
