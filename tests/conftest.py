@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+# Before torch is imported, by a test or by a command that a test starts: two threads on one small model lose to one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 

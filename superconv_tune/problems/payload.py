@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +21,18 @@ from superconv_tune.data.formats import load
 from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.parts import Indices, Part, RawData, Rows, classified
 from superconv_tune.data.split import Split, fingerprint, split
+from superconv_tune.models.default import default_model
 from superconv_tune.models.registry import make
-from superconv_tune.problems.accuracy import bce, cross_entropy, mse
 from superconv_tune.problems.fit import faults, loss_name
+from superconv_tune.problems.losses import Loss, loss_of
 from superconv_tune.problems.metrics import METRICS
 from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Metric, Problem
-from superconv_tune.problems.user import Loader, Source, Task, arrays, call, first_batch, locate
-from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.problems.source import Source, call, locate, told
+from superconv_tune.problems.user import Loader, Task, arrays, first_batch, task_faults
+from superconv_tune.spec.spec import ExperimentSpec, ModelSpec
 
-LOSSES = {"cross_entropy": cross_entropy, "bce": bce, "mse": mse}
-
-Loss = Callable[[Tensor, Tensor, float], Tensor]
+READS_BYTES = "text_bytes"  # the model whose inputs are no pixels, and are not to be scaled
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,14 @@ class Payload:
     """All that a worker needs to make the problem.
 
     Attributes:
-        spec: the question as the user wrote it.
+        spec: the question as the user wrote it, with the model that was chosen for it.
         arrays: the data; None where the user's loaders read them.
         kind: as in `DataCard`.
         classes: as in `DataCard`.
         task: the user's factory, its text included; None for built-in data.
         model: the user's factory of the model; None for a built-in one.
         optimizer: the user's factory of the optimizer; None for a built-in one.
+        has_own_loss: the task brings the loss.
     """
 
     spec: ExperimentSpec
@@ -98,10 +100,11 @@ class Payload:
     task: Source | None
     model: Source | None
     optimizer: Source | None
+    has_own_loss: bool = False
 
 
 def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
-    """Read and split the data, once per search.
+    """Read and split the data, once per search; the payload's spec names the model, also where the user's does not.
 
     Raises:
         UserError: if data or a factory do not work.
@@ -115,14 +118,17 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
     if task_source is None:
         assert spec.data is not None
         raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
+        spec = _with_model(spec, raw)
         _refuse(faults(spec, None, raw))
         return _prepared(spec, raw, sources)
     task = _task(spec, task_source)
     if any(isinstance(part, Loader) for part in (task.train, task.validation, task.test)):
         return _prepared_loaders(spec, task, task_source, sources)
     raw = _raw(task)
+    spec = spec if task.model is not None else _with_model(spec, raw)
     _refuse(faults(spec, task, raw))
-    return _prepared(spec, raw, sources)
+    payload, card = _prepared(spec, raw, sources)
+    return replace(payload, has_own_loss=task.loss is not None), card
 
 
 def portable(payload: Payload) -> Payload:
@@ -164,6 +170,13 @@ def realise(payload: Payload, device: torch.device) -> Problem:
     )
 
 
+def outputs_per_item(payload: Payload) -> int | None:
+    """How many the loss asks of the model; None where the user's loaders or loss decide it."""
+    if payload.arrays is None or payload.has_own_loss:
+        return None
+    return _wanted_outputs(payload, payload.arrays)
+
+
 def _refuse(found: list[str]) -> None:
     if found:
         raise UserError(found)
@@ -177,12 +190,22 @@ def _task(spec: ExperimentSpec, source: Source) -> Task:
     assert spec.task is not None
     task = call(source, spec.task.args)
     if not isinstance(task, Task):
-        raise UserError(f"task.factory: {spec.task.factory} returned a {type(task).__name__}. Return a Task.")
-    if task.model is None and spec.model is None:
-        raise UserError(
-            f"task.factory: {spec.task.factory} brings no model, and the spec names none. Give one of them."
-        )
+        raise UserError(f"task.factory: {spec.task.factory} returned {_shown(task)}. Return a Task.")
+    _refuse(task_faults(task, spec))
     return task
+
+
+def _with_model(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
+    """The spec with the model that suits the shape of the data, where it names none."""
+    if spec.model is not None:
+        return spec
+    is_text = any(column.kind == "text" for column in raw.columns)
+    name, width = default_model(raw.train.inputs.shape[1:], "text" if is_text else raw.kind)
+    return spec.model_copy(update={"model": ModelSpec(name=name, width=width)})
+
+
+def _shown(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _raw(task: Task) -> RawData:
@@ -196,7 +219,7 @@ def _raw(task: Task) -> RawData:
     return replace(raw, validation=classified(train, validation).test) if validation is not None else raw
 
 
-def _prepared(spec: ExperimentSpec, raw: RawData, sources: dict[str, Source | None]) -> tuple[Payload, DataCard]:
+def _prepared(spec: ExperimentSpec, raw: RawData, sources: dict[str, Any]) -> tuple[Payload, DataCard]:
     rows = split(raw, spec.split.validation, spec.split.test, spec.split.seed)
     parts = {
         "training": raw.train.take(rows.train),
@@ -233,6 +256,8 @@ def _given(part: Part | None, train: Part, rows: Indices | None) -> Part:
 
 def _is_scaled(spec: ExperimentSpec, raw: RawData) -> bool:
     """Pixels and tables are; the bytes of a text, and the numbers of a user's own file, are taken as they are."""
+    if spec.model is not None and spec.model.name == READS_BYTES:
+        return False
     if spec.data is None:
         return raw.train.inputs.dtype == np.uint8
     return all(column.kind != "text" for column in raw.columns)
@@ -256,19 +281,19 @@ def _class_names(raw: RawData) -> list[str] | None:
 
 
 def _prepared_loaders(
-    spec: ExperimentSpec, task: Task, source: Source, sources: dict[str, Source | None]
+    spec: ExperimentSpec, task: Task, source: Source, sources: dict[str, Any]
 ) -> tuple[Payload, DataCard]:
     parts = {"train": task.train, "validation": task.validation, "test": task.test}
     loaders = {name: part for name, part in parts.items() if isinstance(part, Loader)}
     if len(loaders) < 3:
         missing = ", ".join(sorted(set(parts) - set(loaders)))
         raise UserError(f"task: one part is a Loader, but {missing} is none. Loaders cannot be split; give all three.")
-    if task.model is None:
+    if task.model is None and sources["model"] is None:
         raise UserError(
             "task: the shape of what loaders give is not known beforehand. Return the model in the Task too."
         )
     _refuse(faults(spec, task, None))
-    inputs, _ = first_batch(loaders["validation"], "validation")
+    inputs, _ = [first_batch(loader, name) for name, loader in loaders.items()][1]
     card = DataCard(
         kind="loader",
         classes=None,
@@ -278,7 +303,7 @@ def _prepared_loaders(
         train_items=loaders["train"].examples,
         validation_items=loaders["validation"].examples,
         test_items=loaders["test"].examples,
-        fingerprint=hashlib.sha256((source.text or source.module).encode()).hexdigest(),
+        fingerprint=source.digest,
         split_digest="",
     )
     return Payload(spec, None, "loader", None, **sources), card
@@ -328,10 +353,13 @@ def _model(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:
     assert payload.arrays is not None
     assert wanted.name is not None
     shape = payload.arrays.train.inputs.shape[1:]
-    targets = payload.arrays.train.targets
-    outputs = payload.classes or int(np.prod(targets.shape[1:]))
+    outputs = _wanted_outputs(payload, payload.arrays)
     sized = {} if wanted.width is None else {"width": wanted.width}
     return partial(make, wanted.name, shape, outputs, **sized, **wanted.args)
+
+
+def _wanted_outputs(payload: Payload, arrays_: Arrays) -> int:
+    return payload.classes or int(np.prod(arrays_.train.targets.shape[1:]))
 
 
 def _optimizer(payload: Payload) -> Callable[[nn.Module, Hyperparameters], torch.optim.Optimizer]:
@@ -348,15 +376,34 @@ def _loss(payload: Payload, task: Task | None) -> Loss:
     if task is not None and task.loss is not None:
         own = task.loss
         return lambda outputs, targets, _smoothing: own(outputs, targets)
-    return LOSSES[loss_name(payload.spec, payload.kind)]
+    targets = payload.arrays.train.targets if payload.arrays else None
+    return loss_of(loss_name(payload.spec, payload.kind), payload.classes, targets)
 
 
 def _trivial(metric: Metric, validation: EvaluationSet, classes: int | None) -> float:
-    """The metric of a constant guess that knows the validation part: its class frequencies, or its mean."""
-    targets = torch.cat([targets for _, targets in validation.batches()])
+    """The metric of a constant guess that knows the validation part: its class frequencies, or its mean.
+
+    Raises:
+        UserError: if the validation part cannot be read, or the metric has no value for it.
+    """
+    try:
+        targets = torch.cat([targets for _, targets in validation.batches()])
+    except Exception as error:
+        raise UserError(f"task: the validation part cannot be read: {told(error)}.") from error
+    try:
+        value = float(metric.compute(_constant_guess(targets, classes), targets))
+    except Exception as error:
+        raise UserError(f"metric {metric.name} of a constant guess failed: {told(error)}.") from error
+    if not math.isfinite(value):
+        raise UserError(
+            f"metric: {metric.name} has no value on these validation data: for a constant guess it is {value}. Are "
+            f"their targets all the same? Give others, or choose another metric."
+        )
+    return value
+
+
+def _constant_guess(targets: Tensor, classes: int | None) -> Tensor:
     if targets.is_floating_point():
-        guess = targets.mean(dim=0, keepdim=True).expand_as(targets).contiguous()
-    else:
-        counts = torch.bincount(targets, minlength=classes or 2)
-        guess = counts.float().expand(len(targets), -1)
-    return float(metric.compute(guess, targets))
+        return targets.mean(dim=0, keepdim=True).expand_as(targets).contiguous()
+    counts = torch.bincount(targets.reshape(-1), minlength=classes or 2)
+    return counts.float().expand(len(targets), -1)

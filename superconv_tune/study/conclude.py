@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from superconv_tune.core.ladder import rungs, winner
+from superconv_tune.core.perspective import with_landmarks
 from superconv_tune.core.study import Study
 from superconv_tune.planner.decide import pooled_range_test
 from superconv_tune.planner.evidence import verdict_of
@@ -33,7 +34,7 @@ def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) ->
     """All that the study found, up to now."""
     items = study.opened.measured.validation_items if policy.item_level else None
     direction = policy.target.direction
-    verdict = verdict_of(study, policy)
+    verdict = with_landmarks(verdict_of(study, policy), policy.target, study.opened.measured.landmarks)
     return Findings(
         study=study,
         target=policy.target,

@@ -8,6 +8,7 @@ import pytest
 
 from superconv_tune.data import cache
 from tests.end_to_end.conftest import Start
+from tests.problems.test_bad_questions import CASES, written
 from tests.samples import photos
 
 
@@ -44,6 +45,19 @@ def test_a_missing_file_is_named(start: Start, tmp_path: Path) -> None:
 def test_a_model_that_does_not_fit_is_found_before_anything_starts(start: Start, spec: Path, tmp_path: Path) -> None:
     spec.write_text(spec.read_text().replace("{name: mlp, width: 0.25}", "cnn1d"), encoding="utf-8")
     assert "cnn1d" in refused(start, tmp_path, str(spec))
+
+
+@pytest.mark.parametrize(
+    "name", ["it raises", "too few outputs", "NaN at once", "a loss per item", "no optimizer made"]
+)
+def test_a_user_s_file_that_does_not_work(name: str, start: Start, tmp_path: Path) -> None:
+    """A few of the corpus, through the command line; all of it stands in test_bad_questions."""
+    case = CASES[name]
+    err = refused(start, tmp_path, str(written(case, tmp_path)))
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    for words in case.said:
+        assert words in err
 
 
 @pytest.mark.parametrize("arguments", [("--resume", "no-such"), ("--resume", "no-such", "--target", "0.9")])

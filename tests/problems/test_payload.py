@@ -138,7 +138,6 @@ def test_a_users_loaders(tmp_path: Path) -> None:
             "from superconv_tune.problems.user import Task\ndef task(): return Task(train=(1, 2, 3), model=object)",
             "pair",
         ),
-        ("from superconv_tune.problems.user import Task\ndef task(): return Task(train=([[1.0]], [1]))", "no model"),
         (
             "import numpy as np\nfrom superconv_tune.problems.user import Task\n"
             "def task(): return Task(train=(np.ones((3, 2)), [0, 1]), model=object)",
@@ -226,6 +225,52 @@ def test_a_constant_guess_of_five_names_the_five_most_frequent(tmp_path: Path) -
     np.savez(tmp_path / "d.npz", x=np.zeros((len(rows), 2), np.float32), y=rows)
     spec = spec_of(tmp_path, data={"format": "npz", "path": "d.npz"}, metric="top5_accuracy")
     assert realise(prepare(spec)[0], CPU).trivial_value == pytest.approx(290 / 360, abs=0.03)
+
+
+def test_a_question_without_a_model_gets_the_one_for_its_shape(tmp_path: Path) -> None:
+    """The choice is in the payload's spec, and so in journal and recipe."""
+    for content, wanted in (
+        ({"data": "digits"}, ("lenet5", None)),
+        ({"data": {"format": "mnist1d", "args": {"samples": 100}}}, ("cnn1d", None)),
+        ({"data": "digits", "model": {"name": "mlp", "width": 2}}, ("mlp", 2)),
+    ):
+        spec = prepare(spec_of(tmp_path, **content))[0].spec
+        assert spec.model is not None
+        assert (spec.model.name, spec.model.width) == wanted
+    payload, _ = prepare(own(tmp_path, HEAD + "Task((X, Y))"))
+    assert payload.spec.model is not None
+    assert payload.spec.model.name == "mlp"
+    assert learned(realise(payload, CPU), cycle_epochs=10, batch_size=20) > 0.9
+
+
+def test_texts_are_read_as_bytes_and_learned(tmp_path: Path) -> None:
+    text = """
+import numpy as np
+from superconv_tune.problems.user import Task
+
+def task():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice([["red", "sun"], ["blue", "sea"]][i % 2] + ["and", "the"], 6)) for i in range(300)]
+    rows = np.zeros((300, 40), np.uint8)
+    for row, text in zip(rows, texts):
+        row[: len(text)] = list(text.encode())
+    return Task(train=(rows, np.arange(300) % 2))
+"""
+    payload, _ = prepare(own(tmp_path, text, model="text_bytes"))
+    assert payload.arrays is not None
+    assert payload.arrays.normaliser is None
+    assert learned(realise(payload, CPU), cycle_epochs=6, batch_size=20) > 0.9
+
+
+def test_a_table_of_one_text_is_read_by_the_model_of_texts(tmp_path: Path) -> None:
+    lines = [f"a {['red', 'blue'][index % 2]} thing,{'ab'[index % 2]}" for index in range(200)]
+    (tmp_path / "t.csv").write_text("\n".join(["what,label", *lines]) + "\n", encoding="utf-8")
+    payload, _ = prepare(spec_of(tmp_path, data={"format": "table", "path": "t.csv"}))
+    assert payload.spec.model is not None
+    assert payload.spec.model.name == "text_bytes"
+    assert payload.arrays is not None
+    assert payload.arrays.normaliser is None
+    assert learned(realise(payload, CPU), cycle_epochs=5, batch_size=20) > 0.9
 
 
 def test_other_validation_data_are_other_data(tmp_path: Path) -> None:
