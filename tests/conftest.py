@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+# Before torch is imported, by a test or by a command that a test starts: two threads on one small model lose to one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 
+from superconv_tune.data.cache import PLACE
 from tests.postgresql import Server, programs, server
 
 # Derandomised, so that a test that is green stays green; a slow machine is no failure.
@@ -17,11 +21,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(autouse=True)
-def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the user's own MLflow, Ray or Tune settings reaches a test."""
+def scrubbed_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing of the user's own MLflow, Ray or Tune settings reaches a test, and nothing of a test the user's cache."""
     for name in list(os.environ):
         if name.startswith(("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv(PLACE, str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(scope="session")

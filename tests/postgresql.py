@@ -40,7 +40,7 @@ class Server:
         """The URL, with the password, of a new and empty database."""
         name = f"d{next(self.numbers)}"
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            connection.execute(f"CREATE DATABASE {name}")
         return self._url(name)
 
     def dump(self, url: str) -> str:

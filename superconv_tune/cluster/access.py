@@ -30,17 +30,18 @@ def has_token() -> bool:
     return file.is_file() and file.stat().st_size > 0
 
 
-def refuse_open(address: str) -> None:
+def refuse_open(address: str | None) -> None:
     """A cluster beyond this machine is spoken to with a token, or not at all.
 
     Args:
-        address: ``host:port``, with or without ``http://``, ``https://`` or ``ray://``; ``auto`` passes.
+        address: ``host:port``, with or without ``http://``, ``https://`` or ``ray://``; ``auto`` passes, and so does
+            None, a cluster of one's own.
 
     Raises:
         UserError: if the host is not the loopback and no token is set.
     """
     uses_token = os.environ.get(MODE, "").lower() == "token" and has_token()
-    if uses_token or address in ON_THIS_MACHINE or _is_loopback(host(address)):
+    if uses_token or address is None or address in ON_THIS_MACHINE or _is_loopback(host(address)):
         return
     raise UserError(
         f"--address: {address} is reachable from other machines, and no token is set: whoever reaches a Ray cluster "

@@ -50,8 +50,7 @@ def cluster(address: str | None, resources: Resources) -> Iterator[int]:
         UserError: if the address does not answer, is open to other machines without a token, or not even one trial
             fits.
     """
-    if address is not None:
-        refuse_open(address)
+    refuse_open(address)
     # Ray binds the services of a node to all interfaces, unless this constant (meant for the firewalls of desktops)
     # says that there are no other nodes: then all of them listen on the loopback alone.
     ray_constants.ENABLE_RAY_CLUSTER = address is not None

@@ -104,6 +104,7 @@ def render_report(findings: Findings) -> str:
         evidence=[_drawn(panel, findings) for panel in (LADDER, RANGE_TESTS, CYCLES)],
         accounts=[_drawn(panel, findings) for panel in (IMPORTANCE, TIME_SPENT)],
         baselines=findings.baselines,
+        landmarks=findings.study.opened.measured.landmarks,
         winner=findings.winner[0].trial_id if findings.winner else None,
         rows=[(_row(findings, trial), trial[1].reason) for trial in findings.study.trials()],
         running=len(findings.study.running()),

@@ -24,7 +24,7 @@ space:
   batch_size: [32, 64]
 """
 
-SETTINGS = ("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_")
+SETTINGS = ("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_STORAGE", "SUPERCONV_TUNE_OUTPUT")
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

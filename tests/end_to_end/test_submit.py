@@ -92,6 +92,7 @@ class Cluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
+            "SUPERCONV_TUNE_CACHE": str(self._folder / "cache"),
             "SUPERCONV_TUNE_OUTPUT": str(self._folder / "on-the-head"),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
@@ -99,7 +100,9 @@ class Cluster:
         command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--node-ip-address=127.0.0.1"]
         with (self._folder / f"ray-{len(self._processes)}.log").open("wb") as log:
             self._processes.append(
-                subprocess.Popen([*command, "--disable-usage-stats", *options], env=scrubbed | ours, stdout=log, stderr=log)
+                subprocess.Popen(
+                    [*command, "--disable-usage-stats", *options], env=scrubbed | ours, stdout=log, stderr=log
+                )
             )
 
     def _until_nodes(self, count: int) -> None:
