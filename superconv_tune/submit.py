@@ -70,9 +70,9 @@ def submit(  # noqa: PLR0913 - a command line
         from superconv_tune.study import submission  # noqa: PLC0415
 
         jobs = Jobs(address)
-        if checked is None:
+        if checked is None or spec is None:
             raise typer.Exit(submission.look(jobs, views, follow, output))
-        wanted = submission.Submission(checked, name, tuple(helpers or ()), data_on_nodes is None, options)
+        wanted = submission.Submission(checked, name, spec.parent, tuple(helpers or ()), data_on_nodes is None, options)
         raise typer.Exit(submission.start(jobs, wanted, output if follow else None))
     except UserError as error:
         for message in error.messages:

@@ -26,6 +26,7 @@ def begin(name: str, options: list[str]) -> None:
     root = output()
     bundle = root / BUNDLES / name
     shutil.copytree(Path.cwd(), bundle, dirs_exist_ok=True)
+    os.chdir(bundle)  # the user's helper modules are found here; Ray may clear its own copy away
     question = [] if f"--resume={name}" in options else [str(bundle / "spec.yaml"), "--name", name]
     command = ["-m", "superconv_tune.search", *question, "--address", "auto", "--output", str(root), *options]
     os.execv(sys.executable, [sys.executable, *command])  # no child: the signals of Ray's stop reach the search

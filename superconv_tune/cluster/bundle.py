@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,16 @@ MAX_MIB = 64  # of all files: Ray keeps the bundle in the memory of the head
 STAYS = ("output", "storage", "tracking_uri")  # the cluster's own affair
 
 
-def pack(spec: ExperimentSpec, helpers: Sequence[Path], folder: Path, *, data_travel: bool) -> None:
+def pack(
+    spec: ExperimentSpec, helpers: Sequence[Path], folder: Path, *, data_travel: bool, inside: Path | None = None
+) -> None:
     """Put into an empty folder what the search needs on the other side, each file under its bare name.
 
     Args:
         spec: checked here, so that what is wrong with it is told before anything is sent.
         helpers: modules that the user's own file imports.
         folder: where the bundle is made.
+        inside: folder of the spec; Python files that it names elsewhere are refused.
         data_travel: whether ``data.path`` is a path of this machine, whose files go along.
 
     Raises:
@@ -35,11 +38,12 @@ def pack(spec: ExperimentSpec, helpers: Sequence[Path], folder: Path, *, data_tr
     """
     content = spec.model_dump(mode="json")
     files = _code(content, helpers)
+    strangers = _outside(set(files.values()) - set(helpers), inside)
     if data_travel and content["data"] and content["data"]["path"]:
         path = Path(content["data"]["path"])
         files |= {Path(DATA, path.name, inside): file for inside, file in _tree(path)}
         content["data"]["path"] = f"{DATA}/{path.name}"
-    _refuse([*_secrets(content), *_links(files.values()), *_too_large(files.values(), content)])
+    _refuse([*strangers, *_secrets(content), *_links(files.values()), *_too_large(files.values(), content)])
     for place, file in files.items():
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +69,17 @@ def _code(content: dict[str, Any], helpers: Sequence[Path]) -> dict[Path, Path]:
     return files
 
 
+def _outside(files: Iterable[Path], inside: Path | None) -> list[str]:
+    """A spec from somebody else must not reach for other code of this machine; the command line may."""
+    if inside is None:
+        return []
+    return [
+        f"{file} lies outside {inside}, the folder of the spec. Put it beside the spec, or under it."
+        for file in files
+        if not file.resolve().is_relative_to(inside.resolve())
+    ]
+
+
 def _tree(path: Path) -> Iterator[tuple[Path, Path]]:
     """All files of a folder, by their place in it; a file is itself."""
     if not path.is_dir() or path.is_symlink():
@@ -77,13 +92,13 @@ def _tree(path: Path) -> Iterator[tuple[Path, Path]]:
             yield file.relative_to(path), file
 
 
-def _links(files: Iterator[Path] | Any) -> list[str]:
+def _links(files: Iterable[Path]) -> list[str]:
     """A link could lead anywhere on this machine, a device or a pipe never ends; only plain files go."""
     wrong = [file for file in files if file.is_symlink() or not file.is_file()]
     return [f"{file} is a link, or no plain file, and only plain files travel. Name the file itself." for file in wrong]
 
 
-def _too_large(files: Any, content: dict[str, Any]) -> list[str]:
+def _too_large(files: Iterable[Path], content: dict[str, Any]) -> list[str]:
     size_mib = sum(file.stat().st_size for file in files if file.is_file()) / 2**20
     if size_mib <= MAX_MIB:
         return []

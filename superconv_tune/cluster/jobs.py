@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shlex
 import time
@@ -25,6 +26,7 @@ LOOK_EVERY_S = 1.0
 AWAY_S = 120.0  # a head that does not answer for so long is given up by `follow`
 FETCH_S = 120.0
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+CHATTY = ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging")
 INTERRUPTED, FAILED = 130, 1  # exit codes, as of search
 
 
@@ -61,6 +63,8 @@ class Jobs:
 
     def __init__(self, address: str) -> None:
         refuse_open(address)
+        for logger in CHATTY:
+            logging.getLogger(logger).setLevel(logging.WARNING)
         self._address = address if "://" in address else f"http://{address}"
         with self._told():
             self._client = JobSubmissionClient(self._address)

@@ -23,6 +23,7 @@ class Submission:
     Attributes:
         spec: the question.
         name: of the study; None for one made from spec and time.
+        folder: of the spec's file.
         helpers: modules that the user's own file imports.
         data_travel: whether the data lie on this machine, and go along.
         options: of the search, by name, beyond those that stand in the spec; None for those not given.
@@ -30,6 +31,7 @@ class Submission:
 
     spec: ExperimentSpec
     name: str | None
+    folder: Path
     helpers: Sequence[Path]
     data_travel: bool
     options: Mapping[str, str | None]
@@ -43,7 +45,7 @@ def start(jobs: Jobs, wanted: Submission, output: Path | None) -> int:
     """
     name = wanted.name or f"{wanted.spec.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     with tempfile.TemporaryDirectory(prefix="superconv_tune_") as folder:
-        pack(wanted.spec, wanted.helpers, Path(folder), data_travel=wanted.data_travel)
+        pack(wanted.spec, wanted.helpers, Path(folder), data_travel=wanted.data_travel, inside=wanted.folder)
         jobs.submit(name, Path(folder), {key: value for key, value in wanted.options.items() if value})
     typer.echo(f"{name} is submitted: --logs {name} shows it, --stop {name} ends it, --fetch {name} brings its files.")
     return 0 if output is None else follow(jobs, name, output)

@@ -68,10 +68,10 @@ class Cluster:
         ports = ("--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={free_port()}")
         self._processes: list[subprocess.Popen[bytes]] = []
         self._start("--head", f"--port={gcs}", "--dashboard-host=127.0.0.1", f"--dashboard-port={http}", *ports,
-                    f"--temp-dir={self._temp}", "--num-cpus=1")  # fmt: skip
+                    f"--temp-dir={self._temp / 'a'}", "--num-cpus=1")  # fmt: skip
         self._until_nodes(1)
         agent = f"--dashboard-agent-listen-port={free_port()}"
-        self._start(f"--address=127.0.0.1:{gcs}", "--num-cpus=1", *ports[:2], agent)
+        self._start(f"--address=127.0.0.1:{gcs}", f"--temp-dir={self._temp / 'b'}", "--num-cpus=1", *ports[:2], agent)
         self._until_nodes(2)
 
     def close(self) -> None:
