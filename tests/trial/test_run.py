@@ -228,7 +228,7 @@ def test_a_short_ramp_is_not_halved_below_what_can_be_read() -> None:
 
 def test_an_edge_trial_bisects_with_constant_rates_from_the_same_model() -> None:
     tracker = MemoryTracker()
-    outcome = go(ask(kind="edge", ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
+    outcome = go(ask(kind="edge", ramp_checked=True, ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
     assert (outcome.status, outcome.reason) == ("finished", "")
     ramps_alone = MemoryTracker()
     plain = go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0), pick_lr=None), tracker=ramps_alone)
