@@ -22,6 +22,7 @@ from superconv_tune.core.events import Opened, Resumed
 from superconv_tune.core.study import Study
 from superconv_tune.core.verdict import Target
 from superconv_tune.journal.journal import Journal
+from superconv_tune.planner.baselines import reserved_s
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import divide
 from superconv_tune.planner.policy import Policy
@@ -144,7 +145,8 @@ def planned(spec: ExperimentSpec) -> str:
     workers = _resources(spec).workers or max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial))
     opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
     left_s = max(0.0, spec.budget_s - START_S - question.policy.report_s)
-    plan = divide(question.policy, CostModel.of(Study(opened)), workers, left_s)
+    kept_s = reserved_s(question.policy, spec.budget_s)
+    plan = divide(question.policy, CostModel.of(Study(opened)), workers, left_s, kept_s)
     return plan_words(plan, question.policy.space, workers, spec.budget_s)
 
 
@@ -310,6 +312,7 @@ def _params(spec: ExperimentSpec) -> dict[str, object]:
         "model",
         "optimizer",
         "schedule",
+        "baselines",
         "metric",
         "target",
         "budget",
