@@ -43,7 +43,8 @@ def search(  # noqa: PLR0913 - a command line
     ] = None,
     schedule: Annotated[str | None, typer.Option(help="Learning-rate policy of the cycles.")] = None,
     baseline: Annotated[
-        list[str] | None, typer.Option(help="Policy to compare it with, again for more; none. step,linear,constant else.")
+        list[str] | None,
+        typer.Option(help="Policy to compare it with, again for more; none. step,linear,constant else."),
     ] = None,
     strategy: Annotated[str | None, typer.Option(help="ladder, or free: the sampler chooses the length.")] = None,
     sampler: Annotated[str | None, typer.Option(help="auto, tpe, gp, qmc or random.")] = None,

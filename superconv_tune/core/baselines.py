@@ -40,6 +40,8 @@ class Baseline:
         tried: learning rates that it was tried at.
         at_border: the best is the lowest or the highest of them, so that the policy may be better than told.
         rival: what the searched policy reaches at the same length.
+        rival_low: lower end of the 95 % interval of that.
+        rival_high: upper end of it.
         gain: by how much that is better; negative where it is worse, whatever the direction of the metric.
         gain_low: lower end of the 95 % interval of the gain.
         gain_high: upper end of it.
@@ -59,6 +61,8 @@ class Baseline:
     tried: int
     at_border: bool
     rival: float
+    rival_low: float
+    rival_high: float
     gain: float
     gain_low: float
     gain_high: float
@@ -164,6 +168,7 @@ class _Judge:
         up = math.hypot(own.high - own.worth, other.worth - other.low)
         gain = other.worth - own.worth
         ends = sorted((self.sign * own.low, self.sign * own.high))
+        rival_ends = sorted((self.sign * other.low, self.sign * other.high))
         match = _match([(epochs, worth) for epochs, worth, _ in curve.values()], own.worth, (down, up))
         per_epoch = outcome.steps / request.params.cycle_epochs
         return Baseline(
@@ -177,6 +182,8 @@ class _Judge:
             tried=len(set(rates)),
             at_border=request.pick_lr in (rates[0], rates[-1]),
             rival=self.sign * other.worth,
+            rival_low=rival_ends[0],
+            rival_high=rival_ends[1],
             gain=gain,
             gain_low=gain - up,
             gain_high=gain + down,

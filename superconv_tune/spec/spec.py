@@ -284,9 +284,11 @@ class ExperimentSpec(Section):
     budget: Annotated[float, BeforeValidator(to_seconds), AfterValidator(_long_enough)] = 3600.0
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
-    baselines: Annotated[
-        tuple[Annotated[str, AfterValidator(_known_policy)], ...], BeforeValidator(_policies)
-    ] = ("step", "linear", "constant")
+    baselines: Annotated[tuple[Annotated[str, AfterValidator(_known_policy)], ...], BeforeValidator(_policies)] = (
+        "step",
+        "linear",
+        "constant",
+    )
     space: Space = Space()
     split: SplitSpec = SplitSpec()
     strategy: Literal["ladder", "free"] = "ladder"

@@ -32,7 +32,7 @@ from superconv_tune.reporting.console import LiveView
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.outputs import write_outputs
 from superconv_tune.reporting.plan import plan_words
-from superconv_tune.reporting.sentences import summary
+from superconv_tune.reporting.summary import summary
 from superconv_tune.spec.fields import to_seconds
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.conclude import findings_of, proposer_of
