@@ -2,9 +2,9 @@
 
     python -m benchmarks.schedules
 
-Claims 5 and 6 of the science behind this project: at 10 epochs one-cycle beats a step schedule by 2 points or more, and it
-reaches the accuracy of a tuned constant rate in half the steps or fewer. Every policy, and one-cycle at every length,
-gets the same grid of rates on the same seeds; what is compared are fresh seeds at the best rate of each. Cycles that
+Two claims of the science behind this project, 5 and 6: at 10 epochs one-cycle beats a step schedule by 2 points or
+more, and it reaches the accuracy of a tuned constant rate in half the steps or fewer. Every policy, and one-cycle at
+every length, gets the same grid of rates on the same seeds; what is compared are fresh seeds at the best rate of each. Cycles that
 ``schedules.csv`` already has are not trained again, so the command goes on where it was stopped. A claim that fails is
 recorded as such.
 """
@@ -27,6 +27,7 @@ from benchmarks.range_test.tasks import TASKS, cycle
 from benchmarks.report import machine
 from benchmarks.report import table as markdown
 from superconv_tune.core.baselines import length_to_reach
+from superconv_tune.core.statistics import interval, over_seeds
 from superconv_tune.problems.problem import Problem
 
 HERE = Path(__file__).parent
@@ -129,11 +130,8 @@ def speed_up_interval(curve: Mapping[float, Values], baseline: Values) -> tuple[
 
 def gain(one_cycle: Values, other: Values) -> tuple[float, float, float]:
     """Mean of the paired differences in points, with Student's 95 % interval."""
-    # Student's quantile for the nine degrees of freedom of ten pairs.
-    difference = one_cycle - other
-    half = 2.262 * float(difference.std(ddof=1)) / math.sqrt(len(difference))
-    mean = float(difference.mean())
-    return mean, mean - half, mean + half
+    spread = over_seeds(list(one_cycle - other))
+    return (spread.mean, *interval(spread, 0.95))
 
 
 def report(tuned: Mapping[tuple[str, Policy], Tuned]) -> str:
@@ -154,26 +152,28 @@ def report(tuned: Mapping[tuple[str, Policy], Tuned]) -> str:
                 failed_gain.append(name)
             if other == "constant" and factor < LEAST_SPEED_UP:
                 failed_speed.append(name)
+    header = ("model", "against", "one-cycle at 10 epochs: points", "interval", "speed-up", "interval")
+    columns = ("model", "policy", "epochs", "best rate", "accuracy, %", "deviation over seeds")
     return f"""# One-cycle against other policies at equal length
 
 `python -m benchmarks.schedules` on {machine()}.
 MNIST-1D, 4,050 training and 4,050 validation examples, batches of 100, SGD with Nesterov momentum (one-cycle 0.95 to
-0.85 and back; the others 0.95 all the way). {len(RATES)} rates a factor of 2 apart for every policy and length, chosen on
-{len(TUNING)} seeds; compared on {len(FRESH)} fresh ones. Intervals at 95 %: Student's on paired differences, the bootstrap
-over seeds for the speed-up. The speed-up is {EPOCHS:g} epochs over the length at which one-cycle reaches the same mean
-accuracy, between {min(LENGTHS):g} and {max(LENGTHS):g} epochs by straight lines in log(epochs); {EPOCHS / max(LENGTHS):.2f} stands for "not within
-{max(LENGTHS):g} epochs".
+0.85 and back; the others 0.95 all the way). {len(RATES)} rates a factor of 2 apart for every policy and length,
+chosen on {len(TUNING)} seeds; compared on {len(FRESH)} fresh ones. Intervals at 95 %: Student's on paired differences,
+the bootstrap over seeds for the speed-up. The speed-up is {EPOCHS:g} epochs over the length at which one-cycle reaches
+the same mean accuracy, by straight lines in log(epochs) between {min(LENGTHS):g} and {max(LENGTHS):g} epochs;
+{EPOCHS / max(LENGTHS):.2f} stands for "not within {max(LENGTHS):g} epochs".
 
-{markdown(("model", "against", "one-cycle at 10 epochs: points", "interval", "speed-up", "interval"), comparisons)}
+{markdown(header, comparisons)}
 
-* Claim 5, at least {LEAST_GAIN:g} points above the step schedule (fails where the lower limit is below {LEAST_GAIN_LIMIT:g} on two of
-  three models): {_fate(failed_gain)}
+* Claim 5, at least {LEAST_GAIN:g} points above the step schedule (fails where the lower limit is below
+  {LEAST_GAIN_LIMIT:g} on two of three models): {_fate(failed_gain)}
 * Claim 6, the accuracy of a tuned constant rate in half the steps (fails where that is missed on two of three models):
   {_fate(failed_speed)}
 
 ## Accuracy of each policy at its best rate
 
-{markdown(("model", "policy", "epochs", "best rate", "accuracy, %", "deviation over seeds"), accuracies)}
+{markdown(columns, accuracies)}
 """
 
 

@@ -10,6 +10,7 @@ import typer
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.load import load_spec, option_of
+from superconv_tune.spec.template import write_task
 
 STARTED_AT = time.time()  # the budget counts from the command, the slow imports below included
 
@@ -19,6 +20,7 @@ Examples:
 \b
   python -m superconv_tune.search                                 the built-in digits, about a minute
   python -m superconv_tune.search search_spaces/fashion_mnist.yaml --budget 20m --target 0.92
+  python -m superconv_tune.search --new-task my_problem.py        your own data and model: a file to begin with
   python -m superconv_tune.search my_problem.yaml --dry-run       the plan; trains nothing
   python -m superconv_tune.search --resume NAME                   after a crash or Ctrl-C, inside the first deadline
   python -m superconv_tune.search --resume NAME --budget +20m     the same, with more time
@@ -59,15 +61,24 @@ def search(  # noqa: PLR0913 - a command line
     resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with this study.")] = None,
     require: Annotated[Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 for less.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,  # noqa: FBT002
+    new_task: Annotated[
+        Path | None, typer.Option(metavar="FILE.py", help="Write a question of your own to begin with, and end.")
+    ] = None,
 ) -> None:
     """Can this target be reached within the budget, how sure are we, and with which recipe?"""
     given = {
         "data.path": data, "model": model, "metric": metric, "target": target, "schedule": schedule,
-        "baselines": ",".join(baseline) if baseline else None, "strategy": strategy, "sampler": sampler, "trials": trials, "seed": seed, "resources.workers": workers,
-        "tracking_uri": tracking_uri, "storage": storage, "output": output,
+        "baselines": ",".join(baseline) if baseline else None, "strategy": strategy, "sampler": sampler,
+        "trials": trials, "seed": seed, "resources.workers": workers, "tracking_uri": tracking_uri, "storage": storage,
+        "output": output,
     }  # fmt: skip
     overrides = {key: value for key, value in given.items() if value is not None}
     try:
+        if new_task is not None:
+            code, written = write_task(new_task)
+            typer.echo(f"Wrote {code} and {written}. They run as they are; change them, then:")
+            typer.echo(f"  python -m superconv_tune.search {written}")
+            return
         if resume is None:
             checked = load_spec(spec, overrides | ({"budget": budget} if budget else {}))
         else:

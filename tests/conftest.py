@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 
+# Before torch is imported, by a test or by a command that a test starts: two threads on one small model lose to one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
+
+from superconv_tune.data.cache import PLACE
 
 # Derandomised, so that a test that is green stays green; a slow machine is no failure.
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -14,8 +19,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(autouse=True)
-def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the user's own MLflow, Ray or Tune settings reaches a test."""
+def scrubbed_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing of the user's own MLflow, Ray or Tune settings reaches a test, and nothing of a test the user's cache."""
+    monkeypatch.setenv(PLACE, str(tmp_path_factory.mktemp("cache")))
     for name in list(os.environ):
         if name.startswith(("MLFLOW_", "RAY_", "TUNE_")):
             monkeypatch.delenv(name)

@@ -231,9 +231,9 @@ def main() -> int:
 
 `python -m benchmarks.range_test.regret` on {machine()}.
 {len(places)} pairs of task and optimizer, cycles of {", ".join(f"{epochs:g}" for epochs in EPOCHS)} epochs,
-{len(found)} range tests from different seeds, {CYCLES} fresh cycles at each of our picks. In points of validation accuracy
-below the best of ten rates a factor of 2 apart (the best of ten noisy means is a little too good, which counts against
-every rule alike). *Worst place*: the mean over the range tests of one task, optimizer and length.
+{len(found)} range tests from different seeds, {CYCLES} fresh cycles at each of our picks. In points of validation
+accuracy below the best of ten rates a factor of 2 apart (the best of ten noisy means is a little too good, which counts
+against every rule alike). *Worst place*: the mean over the range tests of one task, optimizer and length.
 
 {markdown(header, [_summary(name, regrets) for name, regrets in rules.items()])}
 

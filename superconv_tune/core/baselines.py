@@ -125,10 +125,10 @@ def length_to_reach(curve: Sequence[tuple[float, float]], wanted: float) -> floa
 
 
 def expected_best(worths: Sequence[float], tries: int) -> float:
-    """The mean of the best of ``tries`` that are drawn from ``worths`` without replacement (all, where there are fewer).
+    """The mean of the best of ``tries`` drawn from ``worths`` without replacement; of all, where there are fewer.
 
-    Dodge et al. 2019 (arXiv:1909.03004) compare searches of different size so. Of n in rising order the i-th is the best
-    of k with probability ``C(i-1, k-1) / C(n, k)``.
+    So Dodge et al. 2019 (arXiv:1909.03004) compare searches of different size. Of n in rising order the i-th is the
+    best of k with probability ``C(i-1, k-1) / C(n, k)``.
     """
     ranked, k = sorted(worths), min(tries, len(worths))
     chances = [math.comb(i, k - 1) / math.comb(len(ranked), k) for i in range(len(ranked))]

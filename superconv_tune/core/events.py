@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from superconv_tune.core.landmarks import Landmark
 from superconv_tune.core.plan import Plan
 from superconv_tune.core.trial import Precision, TrialOutcome, TrialRequest
 
@@ -22,6 +23,7 @@ class Measured:
         overhead_s: seconds that a trial takes around its training.
         trivial_value: metric of the best constant guess.
         precision: number format that was faster.
+        landmarks: floors and ceilings; none in a journal of an earlier version.
     """
 
     train_items: int = 0
@@ -32,6 +34,7 @@ class Measured:
     overhead_s: float = 0.0
     trivial_value: float = 0.0
     precision: Precision = "fp32"
+    landmarks: tuple[Landmark, ...] = ()
 
 
 @dataclass(frozen=True)

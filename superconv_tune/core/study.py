@@ -85,7 +85,7 @@ class Study:
         ]
 
     def asked(self, kind: Kind, rung: int | None = None) -> Requests:
-        """Requests of one kind, of one rung if it is given, by trial id and in the order of asking; not to be changed."""
+        """Requests of one kind, of one rung if it is given, by trial id and in the order of asking; only to be read."""
         if rung is None:
             return self._asked.get(kind, {})
         return self._asked_in_rung.get((kind, rung), {})

@@ -11,6 +11,8 @@ from torch import Generator, Tensor
 SHIFT_SHARE = 8  # a shift of up to an eighth of the image, four pixels of 32 (He et al. 2016)
 CUTOUT_SHARE = 4  # a square of a quarter of the image (DeVries and Taylor 2017 use a half for 32 pixels; this is mild)
 
+JITTER = 0.2  # of a standard deviation of normalised pixels
+
 
 def flip(images: Tensor, generator: Generator) -> Tensor:
     """Left for right, every second image."""
@@ -42,7 +44,20 @@ def cutout(images: Tensor, generator: Generator) -> Tensor:
     return images.masked_fill(hole.unsqueeze(1), 0.0)
 
 
-AUGMENTATIONS: Mapping[str, Callable[[Tensor, Generator], Tensor]] = {"flip": flip, "shift": shift, "cutout": cutout}
+def colour(images: Tensor, generator: Generator) -> Tensor:
+    """Light and contrast of each image, and the light of each of its channels, by up to a fifth of their spread."""
+    count, channels = images.shape[:2]
+    draws = torch.rand(count, channels + 2, 1, 1, device=images.device, generator=generator) * 2 - 1
+    contrast, light = 1 + JITTER * draws[:, :1], JITTER * (draws[:, 1:2] + draws[:, 2:])
+    return images * contrast + light
+
+
+AUGMENTATIONS: Mapping[str, Callable[[Tensor, Generator], Tensor]] = {
+    "flip": flip,
+    "shift": shift,
+    "cutout": cutout,
+    "colour": colour,
+}
 
 
 def _near_centre(count: int, size: int, side: int, device: torch.device, generator: Generator) -> Tensor:

@@ -37,16 +37,18 @@ class ResidentSource:
         targets: [n, ...].
         normaliser: of the training part; None leaves inputs as float32.
         augmentations: names in `AUGMENTATIONS`, applied in order, for images only.
+        rows: which of the inputs, in the order of the targets, where the inputs are shared with other parts, shape [n].
     """
 
     inputs: Tensor
     targets: Tensor
     normaliser: Normaliser | None = None
     augmentations: Sequence[str] = ()
+    rows: Tensor | None = None
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Whole batches in the data; one of all examples where there are fewer than a batch."""
-        return max(1, len(self.inputs) // batch_size)
+        return max(1, len(self.targets) // batch_size)
 
     def stream(self, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
         """Endless batches from step ``first_step`` on."""
@@ -54,10 +56,10 @@ class ResidentSource:
         scale = self.normaliser.on(device) if self.normaliser else None
         step = first_step
         while True:
-            order = _permutation(len(self.inputs), seed, step // steps).to(device)
+            order = _permutation(len(self.targets), seed, step // steps).to(device)
             for index in range(step % steps, steps):
                 rows = order[index * batch_size : (index + 1) * batch_size]
-                inputs = self.inputs[rows]
+                inputs = self.inputs[rows if self.rows is None else self.rows[rows]]
                 inputs = normalised(inputs, *scale) if scale else inputs.float()
                 yield self._augmented(inputs, seed, step), self.targets[rows]
                 step += 1
@@ -78,17 +80,19 @@ class ResidentSet:
     inputs: Tensor
     targets: Tensor
     normaliser: Normaliser | None = None
+    rows: Tensor | None = None  # as in ResidentSource
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.targets)
 
     def batches(self) -> Iterable[Batch]:
         """All items once."""
         scale = self.normaliser.on(self.inputs.device) if self.normaliser else None
         fitting = EVALUATION_VALUES // max(1, math.prod(self.inputs.shape[1:]))
         size = min(EVALUATION_BATCH, max(1, fitting))
-        for start in range(0, len(self.inputs), size):
-            inputs, targets = self.inputs[start : start + size], self.targets[start : start + size]
+        for start in range(0, len(self.targets), size):
+            here = slice(start, start + size)
+            inputs, targets = self.inputs[here if self.rows is None else self.rows[here]], self.targets[here]
             yield normalised(inputs, *scale) if scale else inputs.float(), targets
 
 

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from superconv_tune.data.parts import Rows
+
 ROUNDING = 1e-6  # of the mean: what varies less is constant up to the rounding of float32
 CHUNK = 8192  # examples at a time: a whole data set as float64 would be eight times its bytes
 
@@ -28,7 +30,7 @@ class Normaliser:
     std: tuple[float, ...]
 
     @staticmethod
-    def of(inputs: NDArray[Any], rows: NDArray[np.intp]) -> Normaliser:
+    def of(inputs: NDArray[Any] | Rows, rows: NDArray[np.intp]) -> Normaliser:
         """From the training rows only: what the others look like must not be known.
 
         Channels are the second axis: those of images [n, c, h, w], the columns of a table [n, k].

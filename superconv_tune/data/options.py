@@ -12,7 +12,9 @@ Args = Mapping[str, Any]
 
 
 def options(format_name: str, args: Args, known: Mapping[str, Any]) -> dict[str, Any]:
-    """``args`` over the defaults in ``known``; a tuple there lists the words that may be said, the default first.
+    """``args`` over the defaults in ``known``.
+
+    A tuple there lists the words that may be said, the default first; a list is one of names, and text is any text.
 
     Raises:
         UserError: for every name that is not known and every value that is not of the default's kind.
@@ -36,6 +38,11 @@ def _wanted(value: object, default: object) -> str | None:
     """What the option would have to be; None if it is."""
     if isinstance(default, tuple):
         return None if value in default else f"one of {', '.join(default)}"
+    if isinstance(default, str):
+        return None if isinstance(value, str) else "a name"
+    if isinstance(default, list):
+        is_list = isinstance(value, list) and all(isinstance(name, str) for name in value)
+        return None if is_list else "a list of names"
     if isinstance(default, bool):
         return None if isinstance(value, bool) else "true or false"
     kinds, words = ((int,), "a whole number") if isinstance(default, int) else ((int, float), "a number")

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.data.formats import RawData
+from superconv_tune.data.parts import Indices, RawData, Rows
 
-Indices = NDArray[np.intp]
-
+CHUNK = 4096  # rows at a time: what lies in a file need not come into memory as a whole
 MEND = "Bring more of it, raise the share, or leave the class out; targets that are numbers are no classes."
 
 
@@ -25,13 +24,13 @@ class Split:
 
     Attributes:
         train: to be trained on.
-        validation: what the search looks at.
+        validation: what the search looks at; None where the data come with their own validation part.
         test: what is read once; None where the data come with their own test part.
-        digest: SHA-256 of the three.
+        digest: SHA-256 of those that are there.
     """
 
     train: Indices
-    validation: Indices
+    validation: Indices | None
     test: Indices | None
     digest: str
 
@@ -40,15 +39,16 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
     """Split by seed, stratified by class; the same data, shares and seed give the same rows.
 
     Args:
-        raw: the data; a test part that they come with is left alone.
-        validation: share of the training part that is held out for the search.
+        raw: the data; a validation or test part that they come with is left alone.
+        validation: share of the training part that is held out for the search, where the data have no such part.
         test: share that is held out for the verdict, where the data have no test part.
         seed: of the draw.
 
     Raises:
         UserError: if a class or the data are too small to be in every part.
     """
-    shares = {"validation": validation} | ({"test": test} if raw.test is None else {})
+    asked = {"validation": (validation, raw.validation), "test": (test, raw.test)}
+    shares = {part: share for part, (share, given) in asked.items() if given is None}
     sizes = {part: round(share * len(raw.train)) for part, share in shares.items()}
     _refuse(_size_faults(sizes, len(raw.train)))
     labels = raw.train.targets if raw.kind == "classification" else None
@@ -61,13 +61,12 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
     parts["train"] = rows
     _refuse(_class_faults(raw, parts))
     digest = _sha256(*(parts[part] for part in ("train", *shares)))
-    return Split(rows, parts["validation"], parts.get("test"), digest)
+    return Split(rows, parts.get("validation"), parts.get("test"), digest)
 
 
 def fingerprint(raw: RawData) -> str:
     """SHA-256 of all values, shapes and types."""
-    parts = [raw.train] + ([raw.test] if raw.test is not None else [])
-    return _sha256(*(array for part in parts for array in (part.inputs, part.targets)))
+    return _sha256(*(array for part in raw.parts.values() for array in (part.inputs, part.targets)))
 
 
 def _refuse(faults: Sequence[str]) -> None:
@@ -105,9 +104,10 @@ def _two(rows: Indices, size: int, labels: NDArray[Any] | None, seed: int) -> tu
     return np.sort(kept), np.sort(held)
 
 
-def _sha256(*arrays: NDArray[Any]) -> str:
+def _sha256(*arrays: NDArray[Any] | Rows) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for start in range(0, len(array), CHUNK):
+            digest.update(np.ascontiguousarray(array[start : start + CHUNK]).data)
     return digest.hexdigest()

@@ -25,7 +25,7 @@ from superconv_tune.core.lr_range import (
 )
 from superconv_tune.core.pick_rules import PICK_RULES
 from superconv_tune.core.probes import FALLBACK_LR, FALLBACK_LR_ELSE, MOST_WIDENINGS, ProbeGrid, first_grid
-from superconv_tune.core.trial import Hyperparameters, Kind, Precision, TrialOutcome, TrialRequest
+from superconv_tune.core.trial import Hyperparameters, Kind, Precision, Status, TrialOutcome, TrialRequest
 from superconv_tune.finder.finding import Finding, Probe, grid_of
 from superconv_tune.problems.problem import Problem
 from superconv_tune.trial.run import run
@@ -33,6 +33,7 @@ from superconv_tune.trial.tracker import Phase, Tracker
 
 PROBE_STEPS = 100  # of a probe at least; and one epoch at least, so that every example had its say
 UNREADABLE = (Refusal.TOO_SHORT, Refusal.NOT_FINITE)  # what a probe could not do better
+FAILED: frozenset[Status] = frozenset({"data_error", "code_error", "oom"})  # statuses that no learning rate mends
 OPENING = 10  # losses whose median is that of the untrained model
 RULE_OF_PROBES = "probes"
 RULES = (RULE_OF_PROBES, *PICK_RULES)
@@ -117,9 +118,8 @@ class _Finder:
 
     def find(self) -> Finding:
         ramps = self._ramps()
-        failed = next((o for o in ramps.outcomes if o.status in ("data_error", "code_error", "oom")), None)
-        if failed is not None:
-            return self._finding(ramps, (), refusal=failed.reason)
+        if ramps.outcomes and ramps.outcomes[-1].status in FAILED:
+            return self._finding(ramps, (), refusal=ramps.outcomes[-1].reason)
         if ramps.pooled.refusal in UNREADABLE:
             return self._finding(ramps, (), refusal=ramps.pooled.refusal)
         if self.plan.rule != RULE_OF_PROBES:
@@ -144,6 +144,8 @@ class _Finder:
             if parts:
                 fine.append(parts[0])
             results.append(self._read(outcome, parts))
+            if outcome.status in FAILED:  # the next one would too
+                break
         return _Ramps(tuple(outcomes), tuple(sweeps), tuple(fine), pool(results), steps)
 
     def _read(self, outcome: TrialOutcome, parts: list[Curve]) -> RangeTestResult:

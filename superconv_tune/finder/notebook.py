@@ -26,7 +26,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from superconv_tune.core.trial import Hyperparameters, Precision
-from superconv_tune.data.batches import ResidentSet, ResidentSource
+from superconv_tune.data.batches import ResidentSource
 from superconv_tune.finder.find import FinderPlan, Progress, find
 from superconv_tune.finder.finding import Finding
 from superconv_tune.problems.problem import Metric, Problem
@@ -72,13 +72,13 @@ def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test
         The finding. Whatever goes wrong while training is a finding with a ``refusal``, and no exception.
 
     Raises:
-        ValueError: if there is no batch, or batches cannot be joined.
+        ValueError: if there is no batch, batches cannot be joined, or the optimizer is not of the parameters given.
     """
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     with _untouched(batches, validation), isolated(device):
         train = _joined(batches, device)
         judged_by = train if validation is None else _joined(validation, device)
-        spare = optimizer(copy.deepcopy(model).parameters())
+        spare = _made(optimizer, copy.deepcopy(model))
     problem = Problem(
         name="notebook",
         device=device,
@@ -86,9 +86,9 @@ def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test
         make_optimizer=lambda fresh, _params: _undecayed(optimizer(fresh.parameters())),
         loss=lambda outputs, targets, _smoothing: loss(outputs, targets),
         metric=Metric("loss", "min", None, None, lambda outputs, targets: float(loss(outputs, targets))),
-        train=ResidentSource(train.inputs, train.targets),
-        validation=ResidentSet(judged_by.inputs, judged_by.targets),
-        test=ResidentSet(judged_by.inputs, judged_by.targets),
+        train=train,
+        validation=judged_by,
+        test=judged_by,
         trivial_value=0.0,
         micro_batches=accumulate,
     )
@@ -100,9 +100,25 @@ def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test
 
 @dataclass(frozen=True)
 class _Joined:
+    """All items of the batches, in the number format in which they came; a source and a part that is only read."""
+
     inputs: Tensor
     targets: Tensor
     batch_size: int
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        return max(1, len(self) // batch_size)
+
+    def stream(self, batch_size: int, seed: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        rows = torch.arange(len(self), device=self.inputs.device)
+        for _, chosen in ResidentSource(rows, rows).stream(batch_size, seed, first_step):
+            yield self.inputs[chosen], self.targets[chosen]
+
+    def batches(self) -> Iterable[tuple[Tensor, Tensor]]:
+        return zip(torch.split(self.inputs, self.batch_size), torch.split(self.targets, self.batch_size), strict=True)
 
 
 def _joined(batches: Batches, device: torch.device) -> _Joined:
@@ -116,7 +132,24 @@ def _joined(batches: Batches, device: torch.device) -> _Joined:
             f"The batches cannot be joined: {error}. Each has to be a pair of tensors (inputs, targets), of one shape "
             f"but for the number of items."
         ) from error
+    if len(inputs) != len(targets) or len(read[0][0]) == 0:
+        raise ValueError(
+            f"The batches hold {len(inputs)} inputs and {len(targets)} targets, {len(read[0][0])} of them in the first "
+            f"batch. There has to be a target for every input, and at least one in every batch."
+        )
     return _Joined(inputs, targets, batch_size=len(read[0][0]))
+
+
+def _made(factory: OptimizerFactory, model: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer of a model that may be changed; one of other parameters would train what is not to be touched."""
+    own = {id(parameter) for parameter in model.parameters()}
+    made = factory(model.parameters())
+    if not all(id(parameter) in own for group in made.param_groups for parameter in group["params"]):
+        raise ValueError(
+            "The optimizer is not of the parameters that it was given, but of others, such as those of your model. "
+            "Give a function that makes a new one: lambda params: torch.optim.SGD(params, lr=0.1, momentum=0.9)."
+        )
+    return made
 
 
 def _undecayed(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
@@ -135,8 +168,10 @@ def _momenta(optimizer: torch.optim.Optimizer, params: Hyperparameters) -> Hyper
 
 
 def _kind(optimizer: torch.optim.Optimizer) -> str:
-    """What interval and horizon rule go with it: those of AdamW wherever steps are normalised."""
-    return "adamw" if "betas" in optimizer.param_groups[0] else "sgd"
+    """What interval and horizon rule go with it: those of AdamW for all of its kin; of another its own name."""
+    if isinstance(optimizer, torch.optim.SGD):
+        return "sgd"
+    return "adamw" if "betas" in optimizer.param_groups[0] else type(optimizer).__name__.lower()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from superconv_tune.models.lenet5 import lenet5
 from superconv_tune.models.mlp import mlp
 from superconv_tune.models.resnet9 import resnet9
 from superconv_tune.models.resnet_cifar import resnet_cifar
+from superconv_tune.models.text_bytes import text_bytes
 
 # Shape of one input, number of outputs, width, options by name.
 MODELS: dict[str, Callable[..., nn.Module]] = {
@@ -23,6 +24,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "cnn1d": cnn1d,
     "resnet9": resnet9,
     "resnet_cifar": resnet_cifar,
+    "text_bytes": text_bytes,
 }
 NO_OPTIONS = 3  # parameters that every model has: input_shape, outputs, width
 

@@ -60,7 +60,7 @@ class Comparison:
     limit: float
 
     def next(self) -> Run | None:
-        """A rate of a policy that has begun, the first of another, or one beyond a border; None if nothing is to run."""
+        """A rate of a policy that has begun, the first of another, or one beyond a border; None if there is none."""
         epochs = self.epochs
         if epochs is None:
             return None

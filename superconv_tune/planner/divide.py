@@ -51,8 +51,8 @@ def divide(policy: Policy, cost: CostModel, workers: int, left_s: float, reserve
     """Lengths and widths of the rungs for ``left_s`` seconds on ``workers`` workers.
 
     Length beats breadth when the hour is small (design 6), so the top rung is made as long as its share of the time
-    allows and the shorter rungs take what is left. Of it ``reserved_s`` are kept free for other policies, where the plan
-    is whole without them and they are enough for one.
+    allows and the shorter rungs take what is left. Up to ``reserved_s`` of it are kept free for other policies, where
+    the plan is whole without them and they are enough for one.
     """
     plan = _divide(_Means(cost, policy, workers, left_s - reserved_s))
     needed_s = _baselines_s(_Means(cost, policy, workers, left_s), plan, reserved_s)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from superconv_tune.data.formats import Part, RawData
+from superconv_tune.data.parts import MIN_EXAMPLES, Part, RawData
 from superconv_tune.problems.metrics import METRICS, TOP
 from superconv_tune.problems.user import Task
-from superconv_tune.spec.names import METRIC_FACTS
+from superconv_tune.spec.names import METRIC_FACTS, REGRESSION_LOSSES
 from superconv_tune.spec.spec import ExperimentSpec
 
 
@@ -19,13 +19,15 @@ def faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -> list
         task: what the user's factory returned; None for built-in data.
         raw: the data; None where the user's loaders read them.
     """
-    found = [*_metric_faults(spec, task), *_smoothing_faults(spec, task, raw)]
+    found = [*_metric_faults(spec, task), *_loss_faults(spec, task, raw)]
     if raw is not None:
-        found += _kind_faults(spec, raw)
+        found += [*_kind_faults(spec, raw), *_byte_faults(spec, raw)]
     if raw is not None and task is not None:  # built-in formats look at their values when they read them
-        found += [fault for part in (raw.train, raw.test) if part is not None for fault in _value_faults(part)]
-        if (raw.train.targets == raw.train.targets[:1]).all():
-            found.append("task: all targets of train are the same, so that nothing can be learned. Check them.")
+        parts = {"train": raw.train, "validation": raw.validation, "test": raw.test}
+        found += [
+            fault for name, part in parts.items() if part is not None for fault in _part_faults(name, part, raw.train)
+        ]
+        found += _train_faults(raw.train)
     return found
 
 
@@ -70,19 +72,61 @@ def _kind_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:
     return []
 
 
-def _smoothing_faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -> list[str]:
-    if spec.space.label_smoothing == 0.0:
-        return []
+def _loss_faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -> list[str]:
+    name = loss_name(spec, raw.kind if raw else "loader")
+    smooths = spec.space.label_smoothing != 0.0
     if task is not None and task.loss is not None:
-        return ["space.label_smoothing: the task brings its own loss, which takes no smoothing. Leave it out."]
-    if loss_name(spec, raw.kind if raw else "loader") == "mse":
-        return ["space.label_smoothing: mse has no labels to smooth. Leave it out."]
+        found = [
+            "space.label_smoothing: the task brings its own loss, which takes no smoothing. Leave it out."
+        ] * smooths
+        return found + ["loss: the spec names one, and the task brings one too. Keep one."] * (spec.loss != "auto")
+    if smooths and name in REGRESSION_LOSSES:
+        return [f"space.label_smoothing: {name} has no labels to smooth. Leave it out."]
+    if name == "balanced_cross_entropy" and (raw is None or raw.classes is None):
+        return ["loss: balanced_cross_entropy needs to know how frequent every class is. Choose cross_entropy."]
     return []
 
 
-def _value_faults(part: Part) -> list[str]:
+def _byte_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:
+    """A model of bytes would take -0.3 for a character without a word."""
+    inputs = np.asarray(raw.train.inputs) if raw.train.inputs.ndim == 2 else np.empty(0)  # a row of bytes each
+    is_text = spec.model is not None and spec.model.name == "text_bytes"
+    if (
+        not is_text
+        or not inputs.size
+        or (inputs.min() >= 0 and inputs.max() <= 255 and (inputs == inputs.round()).all())
+    ):
+        return []
     return [
-        f"task: the {name} have {int((~np.isfinite(values)).sum())} values that are NaN or infinite. Clean them before."
-        for name, values in (("inputs", part.inputs), ("targets", part.targets))
+        "model text_bytes reads bytes, whole numbers from 0 to 255, but the inputs are others. Take mlp for numbers."
+    ]
+
+
+def _train_faults(train: Part) -> list[str]:
+    if 0 < len(train) < MIN_EXAMPLES:
+        return [f"task: train has {len(train)} items, but {MIN_EXAMPLES} are the least that can be split and judged."]
+    if len(train) and (train.targets == train.targets[:1]).all():
+        return ["task: all targets of train are the same, so that nothing can be learned. Check them."]
+    return []
+
+
+def _part_faults(name: str, part: Part, train: Part) -> list[str]:
+    found = [
+        f"task: the {what} of {name} have {int((~np.isfinite(values)).sum())} values that are NaN or infinite. Clean "
+        f"them before."
+        for what, values in (("inputs", part.inputs), ("targets", part.targets))
         if not np.isfinite(values).all()
     ]
+    found += [
+        f"task: one of the {what} of {name} has the shape {values.shape[1:]}, but of train {wanted.shape[1:]}. Give "
+        f"both alike."
+        for what, values, wanted in (
+            ("inputs", part.inputs, train.inputs),
+            ("targets", part.targets, train.targets),
+        )
+        if values.shape[1:] != wanted.shape[1:]
+    ]
+    if part.targets.dtype != train.targets.dtype:
+        kinds = ["numbers" if each.targets.dtype.kind == "f" else "classes" for each in (part, train)]
+        found.append(f"task: the targets of {name} are {kinds[0]}, but those of train {kinds[1]}. Give both alike.")
+    return found if len(part) else [f"task: {name} is empty. Leave it out, or give it items."]

@@ -2,7 +2,8 @@
 
 The function is named in the spec as ``task: {factory: "my_problem.py:task", args: {...}}`` (or ``module:function``), is
 called with ``args``, and returns a `Task`. It runs once on every worker, from the file's text as it was when the search
-began, so it has to be deterministic: the same data in the same order.
+began, so it has to be deterministic: the same data in the same order. Modules that it imports from its own folder
+travel with it, if each is one file.
 
 A part (``train``, ``validation``, ``test``) is one of
 
@@ -12,19 +13,14 @@ A part (``train``, ``validation``, ``test``) is one of
 
 ``validation`` and ``test`` may be left out for the first two: the spec's ``split`` takes them from ``train`` then.
 Targets are classes (whole numbers or booleans) or numbers (floats). ``model`` makes a fresh ``nn.Module``; its random
-choices have to come from torch's global generator, so that the trial's seed decides them.
+choices have to come from torch's global generator, so that the trial's seed decides them. Without it, and without a
+``model`` in the spec, the shape of the inputs decides.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import sys
-import traceback
-import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +30,8 @@ from torch.utils.data import Dataset
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.problems.problem import Metric
+from superconv_tune.problems.source import first_line
+from superconv_tune.spec.spec import ExperimentSpec
 
 Array = NDArray[Any]
 
@@ -61,7 +59,7 @@ class Task:
 
     Attributes:
         train: what is trained on.
-        model: makes a fresh model; None where the spec's ``model`` says it.
+        model: makes a fresh model; None for the spec's ``model``, or for what suits the shape of the inputs.
         validation: what the search looks at; None to split it off ``train``.
         test: what is read once; None to split it off ``train``.
         metric: of your own, which the spec names too: ``metric: {name: mine, direction: min}``; None for the spec's.
@@ -76,60 +74,27 @@ class Task:
     loss: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a factory is: the text of a file, which travels, or an installed module.
-
-    Attributes:
-        function: name of the function.
-        module: of an installed module; empty for a file.
-        text: of the file; empty for a module.
-        file: its path, for messages.
-    """
-
-    function: str
-    module: str = ""
-    text: str = ""
-    file: str = ""
-
-
-def locate(factory: str, folder: Path) -> Source:
-    """The source behind ``file.py:function`` (relative to ``folder``) or ``module:function``.
-
-    Raises:
-        UserError: if the file cannot be read.
-    """
-    place, _, function = factory.rpartition(":")
-    if not place.endswith(".py"):
-        return Source(function, module=place)
-    path = Path(place) if Path(place).is_absolute() else folder / place
-    try:
-        return Source(function, text=path.read_text(encoding="utf-8"), file=str(path))
-    except OSError as error:
-        raise UserError(f"factory: {factory!r}: the file {path} cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"factory: {factory!r}: the file {path} is no text in UTF-8 ({error.reason}).") from error
-
-
-def call(source: Source, args: Mapping[str, Any]) -> Any:
-    """Import the source and call its function.
-
-    Raises:
-        UserError: if either fails, with the error's first line and its place in the user's file.
-    """
-    try:
-        module = _from_text(source) if source.file else importlib.import_module(source.module)
-    except (Exception, SystemExit) as error:  # a script that ends itself must not end the search without a word
-        raise UserError(f"factory {_shown(source)} cannot be imported: {_told(error, source)}.") from error
-    function = getattr(module, source.function, None)
-    if not callable(function):
-        raise UserError(f"factory {_shown(source)}: it has no function {source.function!r}. {_functions(module)}")
-    try:
-        return function(**args)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"factory {_shown(source)} failed: {_told(error, source)}.") from error
+def task_faults(task: Task, spec: ExperimentSpec) -> list[str]:
+    """What the parts of a task are not, one message each; the data are looked at when they are read."""
+    faults = []
+    if task.model is not None and (isinstance(task.model, nn.Module) or not callable(task.model)):
+        faults.append(
+            f"task: model is {_shown(task.model)}, where a function belongs that makes a fresh nn.Module each time: "
+            f"model=Net and not model=Net()."
+        )
+    if task.model is not None and spec.model is not None:
+        faults.append("model: the spec names one, and the task brings one too. Keep one of them.")
+    if task.loss is not None and not callable(task.loss):
+        faults.append(f"task: loss is {_shown(task.loss)}, where a function of outputs and targets belongs.")
+    if task.metric is not None and not isinstance(task.metric, Metric):
+        faults.append(f"task: metric is {_shown(task.metric)}. Return a superconv_tune.problems.problem.Metric.")
+    for name in ("train", "validation", "test"):
+        part = getattr(task, name)
+        if isinstance(part, Loader) and not (isinstance(part.examples, int) and part.examples > 0):
+            faults.append(
+                f"task: examples of the loader of {name} is a whole number from 1, but got {part.examples!r}."
+            )
+    return faults
 
 
 def arrays(part: Part, what: str) -> tuple[Array, Array]:
@@ -150,7 +115,7 @@ def arrays(part: Part, what: str) -> tuple[Array, Array]:
         inputs, targets = _inputs(part[0]), _targets(part[1])
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"task: {what} cannot be made into arrays of numbers: {_first_line(error)}. "
+            f"task: {what} cannot be made into arrays of numbers: {first_line(error)}. "
             f"Return one row per item, all of one shape."
         ) from error
     if len(inputs) != len(targets):
@@ -171,10 +136,14 @@ def first_batch(loader: Loader, what: str) -> tuple[Tensor, Tensor]:
             f"task: the loader of {what} is empty, but {loader.examples} examples are announced."
         ) from error
     except Exception as error:
-        raise UserError(f"task: the loader of {what} cannot be read: {_first_line(error)}.") from error
+        raise UserError(f"task: the loader of {what} cannot be read: {first_line(error)}.") from error
     if not (isinstance(inputs, Tensor) and isinstance(targets, Tensor)):
         raise UserError(f"task: the loader of {what} gives no pairs of tensors (inputs, targets).")
     return inputs, targets
+
+
+def _shown(value: object) -> str:
+    return f"a {type(value).__name__}"
 
 
 def _read(dataset: Dataset[Any], what: str) -> tuple[Any, Any]:
@@ -183,7 +152,7 @@ def _read(dataset: Dataset[Any], what: str) -> tuple[Any, Any]:
         columns = [np.stack([_array(pair[column]) for pair in pairs]) for column in (0, 1)]
     except Exception as error:
         raise UserError(
-            f"task: {what} cannot be read: {_first_line(error)}. A Dataset has a length above 0 and gives pairs "
+            f"task: {what} cannot be read: {first_line(error)}. A Dataset has a length above 0 and gives pairs "
             f"(input, target) of one shape."
         ) from error
     return columns[0], columns[1]
@@ -212,42 +181,3 @@ def _targets(values: Any) -> Array:
     if flat.ndim > 1:
         raise ValueError(f"whole-number targets are one class per item, but have the shape {flat.shape}")
     return flat.astype(np.int64)
-
-
-def _from_text(source: Source) -> types.ModuleType:
-    """A module of its own for the file's text; kept in ``sys.modules`` so that what it defines can be pickled."""
-    name = f"superconv_tune_user_{hashlib.sha256(source.text.encode()).hexdigest()[:16]}"
-    if name not in sys.modules:
-        module = types.ModuleType(name)
-        module.__file__ = source.file
-        sys.modules[name] = module
-        try:
-            exec(compile(source.text, source.file, "exec"), module.__dict__)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
-
-
-def _functions(module: types.ModuleType) -> str:
-    own = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
-    return f"It defines: {', '.join(own) or 'nothing'}."
-
-
-def _shown(source: Source) -> str:
-    return f"{source.file or source.module}:{source.function}"
-
-
-def _told(error: BaseException, source: Source) -> str:
-    """Type and first line of the error, and where in the user's own file it came up, deep in a library or not."""
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    file = source.file or getattr(sys.modules.get(source.module), "__file__", None)
-    frame = next(iter(reversed([frame for frame in frames if frame.filename == file] or frames)), None)
-    return _first_line(error) + (f" ({frame.filename}, line {frame.lineno})" if frame else "")
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

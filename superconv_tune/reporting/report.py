@@ -84,9 +84,9 @@ BASELINES = Panel(
     "baselines",
     "Other learning-rate policies at equal length",
     "Each policy at the best of the learning rates that it was tried at, with the parameters of the recipe, on the "
-    "validation part; the test part stays closed for them. The searched policy is told on the same terms: by fresh seeds "
-    "of the recipe, or by what the best of as many of its trials of that length is expected to reach. Intervals (95 %) "
-    "are over items and seeds.",
+    "validation part; the test part stays closed for them. The searched policy is told on the same terms: by fresh "
+    "seeds of the recipe, or by what the best of as many of its trials of that length is expected to reach. Intervals "
+    "(95 %) are over items and seeds.",
     "No other policy was compared at equal length.",
     figures.baselines,
 )
@@ -125,6 +125,7 @@ def render_report(findings: Findings) -> str:
         baselines=[_baseline_row(baseline) for baseline in findings.baselines],
         comparison=[text for text in (comparison_sentence(findings), *findings.baseline_remarks) if text],
         policy=searched_policy(findings),
+        landmarks=findings.study.opened.measured.landmarks,
         winner=findings.winner[0].trial_id if findings.winner else None,
         rows=[(_row(findings, trial), trial[1].reason) for trial in findings.study.trials()],
         running=len(findings.study.running()),

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.spec.names import READS_PATH
+from superconv_tune.spec.names import IMAGE_SUFFIXES, READS_PATH, TABLE_SUFFIXES
 
+AUTO = "auto"  # instead of a format: whichever reads what lies at the path
 FACTORIES = ("task", "model", "optimizer")
 READING = [name for name, reads_path in READS_PATH.items() if reads_path]  # formats whose data lie in files
 SHOWN_FILES = 6  # of a folder in a message
@@ -30,7 +31,7 @@ def make_absolute(content: Content, folder: Path) -> None:
 def missing(content: Content) -> dict[str, Path]:
     """The files that are named and not there, by dotted key; paths are absolute."""
     data = _section(content, "data")
-    named = {"data.path": data.get("path")} if data.get("format") in READING else {}
+    named = {"data.path": data.get("path")} if data.get("format", AUTO) in (*READING, AUTO) else {}
     for name, section in _factories(content).items():
         file = section["factory"].rpartition(":")[0]
         named |= {f"{name}.factory": file} if file.endswith(".py") else {}
@@ -60,14 +61,77 @@ def data_at(data: object, path: Path) -> Content:
         return before | {"path": str(path)}
     if not path.exists():
         raise UserError(f"--data: there is no file or folder {path}. {near(path)}")
-    if path.suffix == ".npz":
-        return {"format": "npz", "path": str(path)}
-    if path.is_dir() and any(path.glob("*-ubyte*")):
-        return {"format": "idx", "path": str(path)}
-    raise UserError(
-        f"--data: {path} is neither an .npz file nor a folder laid out like MNIST. Formats that read files: "
-        f"{', '.join(READING)}. All else is for a function of yours: `task: {{factory: my_problem.py:task}}` in a spec."
+    kept = before if before.get("format", AUTO) == AUTO else {}  # the options of another format are not this one's
+    return kept | {"format": format_of(path), "path": str(path)}
+
+
+def name_format(content: Content) -> None:
+    """Write the format of data whose section names a path alone, by what lies there.
+
+    Raises:
+        UserError: if no format reads that.
+    """
+    data = _section(content, "data")
+    path = data.get("path")
+    if isinstance(path, str) and data.get("format", AUTO) == AUTO and Path(path).exists():
+        data["format"] = format_of(Path(path))
+
+
+def format_of(path: Path) -> str:
+    """The format that reads what lies at a path, by its names; no file is opened.
+
+    Raises:
+        UserError: if none does.
+    """
+    try:
+        found = _format_of_file(path) if path.is_file() else _format_of_folder(path)
+    except OSError as error:
+        raise UserError(f"data: {path} cannot be looked into ({error.strerror}). Check its rights.") from error
+    if found is None:
+        raise UserError(
+            f"data: it is not plain what {path} holds. {_seen(path)} Formats that read files: {', '.join(READING)}; "
+            f"name one in a spec, `data: {{format: …, path: …}}`. All else is for a function of yours: "
+            f"`task: {{factory: my_problem.py:task}}`."
+        )
+    return found
+
+
+def _format_of_file(path: Path) -> str | None:
+    name = path.name.lower()
+    if name.endswith(TABLE_SUFFIXES):
+        return "table"
+    return {".npz": "npz", ".npy": "npy"}.get(path.suffix.lower())
+
+
+def _format_of_folder(path: Path) -> str | None:
+    names = [entry.name.lower() for entry in path.iterdir()]
+    if any("-ubyte" in name for name in names):
+        return "idx"
+    if "dataset_dict.json" in names or {"dataset_info.json", "state.json"} <= set(names):
+        return "hf"
+    if any(name in ("x.npy", "x_train.npy") for name in names):
+        return "npy"
+    if any(name.endswith(TABLE_SUFFIXES) for name in names):
+        return "table"
+    return "image_folder" if _images_below(path) or any(name.endswith(IMAGE_SUFFIXES) for name in names) else None
+
+
+def _images_below(path: Path, depth: int = 2) -> bool:
+    """Whether there are images in the folders of a folder, or in those of its train, test, … folders."""
+    folders = [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    return any(
+        any(entry.name.lower().endswith(IMAGE_SUFFIXES) for entry in folder.iterdir())
+        or (depth > 1 and _images_below(folder, depth - 1))
+        for folder in folders
     )
+
+
+def _seen(path: Path) -> str:
+    if path.is_file():
+        return f"Its name ends in {path.suffix!r}." if path.suffix else "Its name has no ending."
+    names = sorted(entry.name for entry in path.iterdir())
+    more = ", …" if len(names) > SHOWN_FILES else ""
+    return f"There is: {', '.join(names[:SHOWN_FILES]) or 'nothing'}{more}."
 
 
 def _section(content: Content, name: str) -> Content:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.fields import did_you_mean
-from superconv_tune.spec.files import data_at, make_absolute, missing, near
+from superconv_tune.spec.files import data_at, make_absolute, missing, name_format, near
 from superconv_tune.spec.space import ELSEWHERE, SHAPES
 from superconv_tune.spec.spec import ExperimentSpec
 
@@ -40,14 +40,17 @@ def load_spec(path: Path | None, overrides: Mapping[str, object]) -> ExperimentS
     make_absolute(content, place.parent.absolute())
     for key, value in overrides.items():
         _override(content, key, value)
+    name_format(content)
+    absent = missing(content)
     messages = [
         f"{_where(place, key, overrides)}: there is no file or folder {file}. {near(file)}"
-        for key, file in missing(content).items()
+        for key, file in absent.items()
     ]
     try:
         spec = ExperimentSpec.model_validate(content)
     except ValidationError as error:
-        messages += [_told(place, detail, overrides) for detail in error.errors()]
+        details = [each for each in error.errors() if "data.path" not in absent or each["loc"] != ("data", "format")]
+        messages += [_told(place, detail, overrides) for detail in details]
         raise UserError(messages) from error
     if messages:
         raise UserError(messages)

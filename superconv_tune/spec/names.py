@@ -9,16 +9,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Format = Literal["digits", "idx", "npz", "mnist1d"]
-Model = Literal["mlp", "lenet5", "cnn1d", "resnet9", "resnet_cifar"]
-Augmentation = Literal["flip", "shift", "cutout"]
+Format = Literal["digits", "idx", "npz", "npy", "mnist1d", "image_folder", "table", "hf"]
+Model = Literal["mlp", "lenet5", "cnn1d", "resnet9", "resnet_cifar", "text_bytes"]
+Augmentation = Literal["flip", "shift", "cutout", "colour"]
 Direction = Literal["max", "min"]
+Loss = Literal["auto", "cross_entropy", "balanced_cross_entropy", "bce", "mse", "l1", "huber"]
+
+REGRESSION_LOSSES: frozenset[Loss] = frozenset({"mse", "l1", "huber"})  # of numbers; the others are of classes
 
 # A format's data lie in files (True), or come with a package (False).
-READS_PATH: dict[Format, bool] = {"digits": False, "idx": True, "npz": True, "mnist1d": False}
+READS_PATH: dict[Format, bool] = {
+    "digits": False,
+    "idx": True,
+    "npz": True,
+    "npy": True,
+    "mnist1d": False,
+    "image_folder": True,
+    "table": True,
+    "hf": True,
+}
 
-# What a spec that names no model is searched with; the choice is written into the spec, the report and the recipe.
-DEFAULT_MODEL: dict[Format, Model] = {"digits": "lenet5", "idx": "lenet5", "npz": "mlp", "mnist1d": "cnn1d"}
+# What files are called that the formats read, in small letters; for images, what a folder is recognised by: any that
+# Pillow reads is taken.
+TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".ppm", ".pgm", ".jp2")
+
+# Folders of a data set that comes split, in small letters, and the part that each one is.
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +70,8 @@ METRIC_FACTS: dict[str, MetricFacts] = {
     "top5_accuracy": MetricFacts("max", 0.0, 1.0, item_level=True),
     "balanced_accuracy": MetricFacts("max", 0.0, 1.0),
     "macro_f1": MetricFacts("max", 0.0, 1.0),
+    "auroc": MetricFacts("max", 0.0, 1.0),
+    "average_precision": MetricFacts("max", 0.0, 1.0),
     "rmse": MetricFacts("min", 0.0, None, regression=True),
     "mae": MetricFacts("min", 0.0, None, regression=True),
     "r2": MetricFacts("max", None, 1.0, regression=True),

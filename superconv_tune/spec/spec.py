@@ -13,7 +13,16 @@ from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.core.space import Dimension as CoreDimension
 from superconv_tune.core.trial import Hyperparameters
 from superconv_tune.spec.fields import Count, Number, Positive, Section, Seed, Share, did_you_mean, to_seconds
-from superconv_tune.spec.names import DEFAULT_MODEL, METRIC_FACTS, READS_PATH, Augmentation, Direction, Format, Model
+from superconv_tune.spec.names import (
+    METRIC_FACTS,
+    READS_PATH,
+    REGRESSION_LOSSES,
+    Augmentation,
+    Direction,
+    Format,
+    Loss,
+    Model,
+)
 from superconv_tune.spec.space import Dimension, Range, Space
 
 MIN_BUDGET_S = 10.0  # less does not even cover the start of the workers
@@ -28,7 +37,7 @@ class DataSpec(Section):
     """Data in one of the known formats.
 
     Attributes:
-        format: name of the reader.
+        format: name of the reader; left out, or ``auto``, it is looked up at the path when a file is loaded.
         path: file or folder, for the formats that read one.
         args: options of the reader.
         augment: what is done to training images, batch by batch, on the device.
@@ -252,7 +261,7 @@ class ExperimentSpec(Section):
         name: of the study; names its folder.
         data: the data, unless a task brings them.
         task: the user's own code that poses the question.
-        model: the family of models; None where the task brings it.
+        model: the family of models; None where the task brings it, or for what suits the shape of the data.
         metric: what the target is about.
         loss: what is trained on; ``auto`` follows from the metric.
         target: value of the metric to be reached; None asks how far one can get.
@@ -277,9 +286,9 @@ class ExperimentSpec(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)
     data: DataSpec | None = None
     task: Annotated[TaskSpec | None, Field(validate_default=True)] = None
-    model: Annotated[ModelSpec | None, Field(validate_default=True)] = None
+    model: ModelSpec | None = None
     metric: MetricSpec = MetricSpec(name="accuracy", direction="max", item_level=True)
-    loss: Literal["auto", "cross_entropy", "bce", "mse"] = "auto"
+    loss: Loss = "auto"
     target: Number | None = None
     budget: Annotated[float, BeforeValidator(to_seconds), AfterValidator(_long_enough)] = 3600.0
     optimizer: OptimizerSpec = OptimizerSpec()
@@ -313,12 +322,6 @@ class ExperimentSpec(Section):
             raise ValueError(f"{came}. Write `data: {{format: …}}`, or `task: {{factory: …}}` for your own code")
         return task
 
-    @field_validator("model")
-    @classmethod
-    def _default_model(cls, model: ModelSpec | None, info: ValidationInfo) -> ModelSpec | None:
-        data = info.data.get("data")
-        return ModelSpec(name=DEFAULT_MODEL[data.format]) if model is None and data else model
-
     @field_validator("metric")
     @classmethod
     def _own_metric_needs_task(cls, metric: MetricSpec, info: ValidationInfo) -> MetricSpec:
@@ -328,11 +331,11 @@ class ExperimentSpec(Section):
 
     @field_validator("loss")
     @classmethod
-    def _loss_fits_metric(cls, loss: str, info: ValidationInfo) -> str:
+    def _loss_fits_metric(cls, loss: Loss, info: ValidationInfo) -> Loss:
         metric = info.data.get("metric")
         if metric is None or metric.name not in METRIC_FACTS or loss == "auto":
             return loss
-        if METRIC_FACTS[metric.name].regression != (loss == "mse"):
+        if METRIC_FACTS[metric.name].regression != (loss in REGRESSION_LOSSES):
             raise ValueError(f"{loss} does not go with the metric {metric.name}. Leave it out, or write auto")
         return loss
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from superconv_tune.core.baselines import compare
 from superconv_tune.core.ladder import rungs, winner
+from superconv_tune.core.perspective import with_landmarks
 from superconv_tune.core.study import Study
 from superconv_tune.planner.baselines import remarks
 from superconv_tune.planner.decide import comparison_of, pooled_range_test
@@ -32,10 +36,11 @@ def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) ->
     """All that the study found, up to now."""
     items = study.opened.measured.validation_items if policy.item_level else None
     direction = policy.target.direction
+    verdict = with_landmarks(verdict_of(study, policy), policy.target, study.opened.measured.landmarks)
     return Findings(
         study=study,
         target=policy.target,
-        verdict=verdict_of(study, policy),
+        verdict=replace(verdict, warnings=(*verdict.warnings, *_data_warnings(study))),
         ladder=rungs(study, direction, items),
         winner=winner(study, direction, items),
         range_test=pooled_range_test(study),
@@ -44,6 +49,12 @@ def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) ->
         baselines=compare(study, direction, items),
         baseline_remarks=remarks(comparison_of(study, policy, now), policy),
     )
+
+
+def _data_warnings(study: Study) -> tuple[str, ...]:
+    """What in the data makes the answer weaker, as it was found when the study began."""
+    data: Any = study.opened.environment.get("data", {})
+    return tuple(data.get("warnings", ()))
 
 
 def _importance(study: Study, proposer: Proposer) -> dict[str, float]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from superconv_tune.core.events import Measured
 from superconv_tune.core.verdict import Target
 from superconv_tune.planner.policy import Policy, bounds
-from superconv_tune.problems.payload import DataCard, Payload, prepare, realise
+from superconv_tune.problems.payload import DataCard, Payload, outputs_per_item, prepare, realise
+from superconv_tune.problems.rehearse import ModelCard, rehearse
+from superconv_tune.problems.survey import survey
 from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
 from superconv_tune.study.preflight import measure
 
@@ -22,10 +24,11 @@ class Question:
     """All that a search needs to know of what is asked.
 
     Attributes:
-        spec: as the user wrote it.
+        spec: as the user wrote it, with the model that was chosen for it.
         policy: what it decides about the search.
         payload: data and model, ready to travel.
         card: what the data are.
+        model: what the model is.
         measured: how fast they train here.
     """
 
@@ -33,21 +36,30 @@ class Question:
     policy: Policy
     payload: Payload
     card: DataCard
+    model: ModelCard
     measured: Measured
 
 
-def ready(spec: ExperimentSpec) -> Question:
+def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:
     """Read the data and try everything out.
+
+    Args:
+        spec: the question.
+        survey_s: seconds for floors and ceilings; None leaves them out.
 
     Raises:
         UserError: if the data, the model, the loss or a user's file does not work; nothing was started then.
     """
     payload, card = prepare(spec)
+    spec = payload.spec
     torch.set_num_threads(threads(spec))  # as a worker will run
     problem = realise(payload, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    model = rehearse(problem, defaults(spec), outputs_per_item(payload))
     sizes = bounds(search_space(spec).get("batch_size"), defaults(spec).batch_size)
     measured = measure(problem, card, defaults(spec), map(int, sizes))
-    return Question(spec, policy_of(spec), payload, card, measured)
+    if survey_s is not None:
+        measured = replace(measured, landmarks=survey(payload, problem, card.train_items, survey_s))
+    return Question(spec, policy_of(spec), payload, card, model, measured)
 
 
 def policy_of(spec: ExperimentSpec) -> Policy:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from superconv_tune.cluster.driver import Resources, cluster, run
 from superconv_tune.cluster.worker import Setting
+from superconv_tune.core.checks import Check
 from superconv_tune.core.codec import decode
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.events import Opened, Resumed
@@ -26,15 +27,18 @@ from superconv_tune.planner.baselines import reserved_s
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import divide
 from superconv_tune.planner.policy import Policy
-from superconv_tune.problems.payload import DataCard
+from superconv_tune.problems.payload import DataCard, portable
 from superconv_tune.proposer.proposer import Proposer
+from superconv_tune.reporting.checks import check_lines, show_checks
 from superconv_tune.reporting.console import LiveView
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.outputs import write_outputs
 from superconv_tune.reporting.plan import plan_words
+from superconv_tune.reporting.sentences import one_line
 from superconv_tune.reporting.summary import summary
 from superconv_tune.spec.fields import to_seconds
 from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.study.checks import checks_of, disk_checks, refuse
 from superconv_tune.study.conclude import findings_of, proposer_of
 from superconv_tune.study.conductor import StudyConductor, phase
 from superconv_tune.study.environment import describe
@@ -47,6 +51,8 @@ from superconv_tune.tracking.worker import recover
 
 logger = logging.getLogger(__name__)
 
+SURVEY_SHARE = 0.02  # of the budget, for floors and ceilings
+SURVEY_S = 20.0  # at most: more time would buy no better ones
 START_S = 15.0  # imports, preflight and Ray's start, for a plan that is made without them
 
 
@@ -83,21 +89,26 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
     where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
     _refuse_taken(where)
     with no_log():
-        question = ready(spec)  # before anything is created: what is the user's to mend leaves no trace
+        # Before anything is created: what is the user's to mend leaves no trace.
+        question = ready(spec, min(SURVEY_S, SURVEY_SHARE * spec.budget_s))
+        refuse(disk_checks(where))
+    call.console.print(data_words(question.card), markup=False)
     with ExitStack() as stack:
-        journal = stack.enter_context(Journal(where.storage))
         check(where.tracking_uri)
+        journal = stack.enter_context(Journal(where.storage))
         stack.enter_context(search_log(where.folder))
+        logger.info("%s", data_words(question.card))
+        _tell(checks_of(question, where, _expected_workers(spec)), call.console)
         workers = stack.enter_context(cluster(call.address, _resources(spec)))
         handle = open_study(
-            where.tracking_uri, where.artifact_root, spec.name, name, _params(spec), {"phase": "search"}
+            where.tracking_uri, where.artifact_root, spec.name, name, _params(question.spec), {"phase": "search"}
         )
         opened = Opened(
             name=name,
             started_at=call.started_at,
             deadline=call.started_at + spec.budget_s,
             workers=workers,
-            spec=spec.model_dump(mode="json"),
+            spec=question.spec.model_dump(mode="json"),
             environment=describe(question.card),
             measured=question.measured,
             mlflow={
@@ -107,7 +118,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
             },
         )
         journal.append(name, opened)
-        return _conduct(Study(opened), question, where, journal, call.console)
+        return _conduct(Study(opened), question, where, journal, call)
 
 
 def resume(name: str, output: str, storage: str | None, budget: str | None, call: Call) -> Ended:
@@ -131,7 +142,7 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         event = Resumed(time.time(), study.deadline + more_s, workers)
         journal.append(name, event)
         study.apply(event)
-        return _conduct(study, question, where, journal, call.console)
+        return _conduct(study, question, where, journal, call)
 
 
 def planned(spec: ExperimentSpec) -> str:
@@ -142,12 +153,18 @@ def planned(spec: ExperimentSpec) -> str:
     """
     with no_log():
         question = ready(spec)
-    workers = _resources(spec).workers or max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial))
+    workers = _expected_workers(spec)
     opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
     left_s = max(0.0, spec.budget_s - START_S - question.policy.report_s)
     kept_s = reserved_s(question.policy, spec.budget_s)
     plan = divide(question.policy, CostModel.of(Study(opened)), workers, left_s, kept_s)
-    return plan_words(plan, question.policy.space, workers, spec.budget_s)
+    return "\n".join([data_words(question.card), plan_words(plan, question.policy.space, workers, spec.budget_s)])
+
+
+def data_words(card: DataCard) -> str:
+    """What was read and what is doubtful about it, a line each, safe to print as they are."""
+    lines = [f"data: {note}" for note in card.notes] + [f"warning: {warning}" for warning in card.warnings]
+    return "\n".join(map(one_line, lines))
 
 
 def render(name: str, output: str, storage: str | None) -> None:
@@ -166,6 +183,17 @@ def render(name: str, output: str, storage: str | None) -> None:
     Console(soft_wrap=True, highlight=False).print(
         summary(findings, where.folder, _mlflow_hint(StudyHandle(**study.opened.mlflow))), markup=False
     )
+
+
+def _expected_workers(spec: ExperimentSpec) -> int:
+    """Trials at once on this machine, as far as can be said before the cluster has started."""
+    return _resources(spec).workers or max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial))
+
+
+def _tell(checks: list[Check], console: Console) -> None:
+    for line in check_lines(checks):
+        logger.info("Preflight: %s", line)
+    show_checks(console, checks)
 
 
 def _refuse_taken(where: Places) -> None:
@@ -199,23 +227,24 @@ def replayed(journal: Journal, name: str) -> Study:
     return Study.replay(journal.events(name))
 
 
-def _conduct(study: Study, question: Question, where: Places, journal: Journal, console: Console) -> Ended:
+def _conduct(study: Study, question: Question, where: Places, journal: Journal, call: Call) -> Ended:
     """Run what is left of a study, then write its files; an interruption ends the first part, never the second."""
     policy, handle = question.policy, StudyHandle(**study.opened.mlflow)
     proposer = proposer_of(study, policy, where.storage)
-    with LiveView(console, time.time, _asked(study, policy.target), policy.target) as view:
+    with LiveView(call.console, time.time, _asked(study, policy.target), policy.target) as view:
         conductor = StudyConductor(
             study, policy, journal, proposer, time.time, lambda: view.update(study, phase(study))
         )
         proposer.reconcile(study)
         conductor.take_over()
         with _signals(conductor):
-            setting = Setting(question.payload, handle, str(where.spill_dir), threads(question.spec))
+            payload = question.payload if call.address is None else portable(question.payload)
+            setting = Setting(payload, handle, str(where.spill_dir), threads(question.spec))
             run(conductor, setting, _resources(question.spec), study.workers)
         conductor.close()
         view.update(study, "report")
         findings = _publish(study, policy, proposer, where)
-    console.print(summary(findings, where.folder, _mlflow_hint(handle)), markup=False)
+    call.console.print(summary(findings, where.folder, _mlflow_hint(handle)), markup=False)
     return Ended(findings.verdict.word, conductor.interrupted)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from superconv_tune.core.curve import Column, Curve
-from superconv_tune.core.edge import PROBE_STEPS, Bracket, bisect, is_stable
+from superconv_tune.core.edge import OPENING, PROBE_STEPS, Bracket, bisect, is_stable
 from superconv_tune.core.lr_range import MIN_POINTS, RAMPS, RangeTestResult, analyse, compared, stop_reason
 from superconv_tune.core.schedule import Knobs
 from superconv_tune.trial.attempt import Attempt
@@ -25,6 +25,7 @@ BLOCK_STEPS = 10
 # a ramp comes from random weights. Of 92 such ramps over ten tasks 31 saw an edge; twice it cut no rate that trained to
 # within 2 points of the best and stopped a quarter of those that diverged, 1.5 times it cut such a rate in a quarter.
 CAP_FACTOR = 2.0
+NOTHING = 1e6  # times below the edge a few steps change no loss
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,23 @@ def edge_test(attempt: Attempt) -> None:
         ValueError: if the request has no interval.
     """
     found = range_test(attempt)
-    bracket = bisect(lambda lr: _is_stable_at(attempt, lr), found.edge)
+    before = float(np.median(_losses_at(attempt, found.edge / NOTHING, OPENING)))
+    bracket = bisect(lambda lr: is_stable(_losses_at(attempt, lr, PROBE_STEPS), before), found.edge)
     attempt.note(range_test=replace(found, edge=bracket.edge), reason=_told(bracket))
 
 
-def _is_stable_at(attempt: Attempt, lr: float) -> bool:
+def _losses_at(attempt: Attempt, lr: float, steps: int) -> Column:
+    """Losses of a fresh model at a constant rate.
+
+    Raises:
+        Stopped: if the time ran out.
+    """
     attempt.check_deadline()
     with attempt.timed("range_test_s"):
-        return is_stable(_train_ramp(attempt, np.full(PROBE_STEPS, lr), judge=lambda _: None).curve.loss)
+        losses = _train_ramp(attempt, np.full(steps, lr), judge=lambda _: None).curve.loss
+    if len(losses) < steps:
+        raise Stopped("deadline", f"The deadline came {len(losses)} steps into {steps} at a constant rate.")
+    return losses
 
 
 def _told(bracket: Bracket) -> str:

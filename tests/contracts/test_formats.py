@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -13,26 +12,18 @@ import pytest
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.formats import FORMATS, load
 from superconv_tune.data.split import fingerprint, split
+from superconv_tune.spec.files import format_of
 from superconv_tune.spec.names import READS_PATH, Format
+from tests.samples import csv_file, hf_folder, idx_folder, npy_folder, npz_file, photos
 
-
-def idx_folder(folder: Path) -> Path:
-    random = np.random.default_rng(0)
-    for prefix, count in (("train", 60), ("t10k", 20)):
-        images = random.integers(256, size=(count, 8, 8), dtype=np.uint8)
-        header = bytes([0, 0, 8, 3]) + struct.pack(">3I", *images.shape)
-        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + images.tobytes())
-        labels = bytes(place % 3 for place in range(count))
-        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1]) + struct.pack(">I", count) + labels)
-    return folder
-
-
-def npz_file(folder: Path) -> Path:
-    np.savez(folder / "data.npz", x=np.random.default_rng(0).normal(size=(60, 4)), y=np.arange(60) % 3)
-    return folder / "data.npz"
-
-
-PLACES: dict[str, Callable[[Path], Path]] = {"idx": idx_folder, "npz": npz_file}
+PLACES: dict[str, Callable[[Path], Path]] = {
+    "idx": idx_folder,
+    "npz": npz_file,
+    "npy": npy_folder,
+    "image_folder": lambda folder: photos(folder / "photos"),
+    "table": csv_file,
+    "hf": hf_folder,
+}
 ARGS: dict[str, dict[str, object]] = {"mnist1d": {"samples": 100}}
 
 
@@ -53,7 +44,7 @@ def test_it_gives_what_models_and_losses_take(name: str, tmp_path: Path) -> None
             assert len(part) == len(part.inputs) == len(part.targets) > 0
             assert part.inputs.dtype in (np.uint8, np.float32)
             assert part.inputs.ndim >= 2
-            assert part.inputs.flags.c_contiguous
+            assert np.asarray(part.inputs).flags.c_contiguous
             assert part.targets.dtype == (np.int64 if data.kind == "classification" else np.float32)
     assert data.classes is not None
     assert data.class_names is not None
@@ -67,6 +58,20 @@ def test_it_gives_the_same_twice_and_can_be_split(name: str, tmp_path: Path) -> 
     first, again = (load(name, where, ARGS.get(name, {})) for _ in range(2))
     assert fingerprint(first) == fingerprint(again)
     assert split(first, 0.2, 0.2, 1).digest == split(again, 0.2, 0.2, 1).digest
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_it_says_how_it_was_read(name: str, tmp_path: Path) -> None:
+    data = load(name, where := place(name, tmp_path), ARGS.get(name, {}))
+    (note,) = data.notes
+    assert note.startswith(name)
+    assert "classes" in note
+    assert str(where or "") in note
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_its_path_alone_says_what_it_is(name: str, tmp_path: Path) -> None:
+    assert format_of(PLACES[name](tmp_path)) == name
 
 
 @pytest.mark.parametrize("name", FORMATS)

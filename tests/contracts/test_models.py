@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from superconv_tune.core.errors import UserError
@@ -20,7 +21,9 @@ SHAPES: dict[str, list[Shape]] = {
     "cnn1d": [(1, 40), (3, 3)],
     "resnet9": IMAGES,
     "resnet_cifar": [(1, 4, 4), *IMAGES],
+    "text_bytes": [(1,), (40,)],
 }
+READS_BYTES = {"text_bytes"}
 OPTIONS: dict[str, list[dict[str, object]]] = {
     "mlp": [{"depth": 0}, {"depth": 4}],
     "resnet_cifar": [{"shortcut": "B"}, {"depth": 56}, {"depth": 110, "shortcut": "B"}],
@@ -38,6 +41,11 @@ def seeded(
     return make(name, shape, OUTPUTS, width, **(options or {}))
 
 
+def examples(name: str, count: int, shape: Shape) -> Tensor:
+    """Pixels and numbers for all models but those that read text."""
+    return torch.randint(1, 256, (count, *shape)) if name in READS_BYTES else torch.randn(count, *shape)
+
+
 def test_every_model_is_tried() -> None:
     assert set(SHAPES) == set(MODELS)
 
@@ -45,7 +53,7 @@ def test_every_model_is_tried() -> None:
 @pytest.mark.parametrize(("name", "shape", "options"), CASES)
 def test_it_learns_with_every_parameter(name: str, shape: Shape, options: dict[str, object]) -> None:
     model = seeded(name, shape, options=options)
-    inputs, targets = torch.randn(8, *shape), torch.arange(8) % OUTPUTS
+    inputs, targets = examples(name, 8, shape), torch.arange(8) % OUTPUTS
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     for _ in range(2):  # a block whose last norm starts at zero passes nothing back before the first step
         optimizer.zero_grad()
@@ -79,7 +87,7 @@ def test_fresh_outputs_have_the_scale_of_one(name: str) -> None:
     """The loss of a fresh classifier is near that of a guess, on which stop rules and range tests rely."""
     shape = SHAPES[name][-1]
     model = seeded(name, shape, width=1)
-    outputs = model(torch.randn(64, *shape))
+    outputs = model(examples(name, 64, shape))
     guess = torch.tensor(OUTPUTS).log()
     assert cross_entropy(outputs, torch.arange(64) % OUTPUTS) < 2 * guess
 
@@ -95,5 +103,6 @@ def test_what_cannot_be_made_is_said_all_at_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "mlp"])
 def test_another_shape_is_refused_with_what_fits(name: str) -> None:
-    with pytest.raises(UserError, match=r"\(10,\).*Take mlp"):
-        make(name, (10,), OUTPUTS)
+    shape = (1, 8, 8) if name in READS_BYTES else (10,)
+    with pytest.raises(UserError, match=rf"{re.escape(str(shape))}.*Take mlp"):
+        make(name, shape, OUTPUTS)

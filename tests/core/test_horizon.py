@@ -1,15 +1,12 @@
-"""The horizon rule, its fit, and the grid of probes that widens."""
+"""The horizon rule and its fit."""
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from superconv_tune.core.horizon import PRIORS, SAFETY, SATURATION, HorizonRule, best_of_grid, fit_exponent, widen
+from superconv_tune.core.horizon import PRIOR_ELSE, PRIORS, SATURATION, HorizonRule, fit_exponent, prior
 
 RATES = st.floats(1e-4, 10.0)
 
@@ -29,13 +26,32 @@ def test_the_edge_caps_growth_but_never_what_was_trained(
     lr: float, exponent: float, edge: float, longer: float
 ) -> None:
     pick = HorizonRule(lr, 1.0, exponent, edge).max_lr(longer)
-    assert pick <= max(edge / SAFETY, lr) * (1 + 1e-12)
+    assert pick <= max(edge, lr) * (1 + 1e-12)
     assert pick >= lr * (1 - 1e-12)
 
 
-@pytest.mark.parametrize("prior", sorted(PRIORS.values()))
-def test_one_rung_teaches_nothing(prior: tuple[float, float]) -> None:
-    assert fit_exponent([], prior) == fit_exponent([(3.0, 0.1)], prior) == prior[0]
+@given(lr=RATES, exponent=st.floats(0.1, 0.8), longer=st.floats(1.5, 20.0))
+def test_an_edge_that_the_growth_reaches_is_the_pick(lr: float, exponent: float, longer: float) -> None:
+    free = HorizonRule(lr, 1.0, exponent).max_lr(longer)
+    edge = (lr * free) ** 0.5
+    assert HorizonRule(lr, 1.0, exponent, edge).max_lr(longer) == pytest.approx(edge)
+    assert HorizonRule(lr, 1.0, exponent, 2.0 * free).max_lr(longer) == pytest.approx(free)
+
+
+def test_a_shorter_cycle_has_the_smaller_pick() -> None:
+    rule = HorizonRule(0.1, 10.0, 0.3)
+    assert rule.max_lr(5.0) == pytest.approx(0.1 * 0.5**0.3)
+    assert rule.max_lr(1e-9) == pytest.approx(rule.max_lr(10.0 / SATURATION))
+
+
+@pytest.mark.parametrize("known", sorted(PRIORS.values()))
+def test_one_rung_teaches_nothing(known: tuple[float, float]) -> None:
+    assert fit_exponent([], known) == fit_exponent([(3.0, 0.1)], known) == known[0]
+
+
+def test_an_optimizer_that_is_not_known_has_the_prior_of_ignorance() -> None:
+    assert prior("nobody's") == PRIOR_ELSE
+    assert all(prior(name) == PRIORS[name] for name in PRIORS)
 
 
 @given(slope=st.floats(-0.5, 1.0), lengths=st.integers(2, 5))
@@ -45,40 +61,3 @@ def test_the_fit_lies_between_the_prior_and_the_slope_and_nears_it(slope: float,
     fitted = fit_exponent(rungs, (mean, sd))
     assert min(mean, slope) - 1e-9 <= fitted <= max(mean, slope) + 1e-9
     assert fit_exponent(rungs, (mean, 100.0)) == pytest.approx(slope, abs=1e-3)
-
-
-GRID = (0.1, 0.2, 0.4, 0.8)
-
-
-@pytest.mark.parametrize(
-    ("scores", "expected"),
-    [
-        ((0.1, 0.2, 0.3, 0.4), 1.6),
-        ((0.4, 0.3, 0.2, 0.1), 0.05),
-        ((0.1, 0.4, 0.3, 0.2), None),
-        ((0.1, 0.2, 0.4, math.nan), None),
-        ((math.nan,) * 4, 0.05),
-    ],
-)
-def test_a_grid_widens_until_its_best_is_inside(scores: tuple[float, ...], expected: float | None) -> None:
-    found = widen(GRID, scores, higher_is_better=True)
-    assert found == (None if expected is None else pytest.approx(expected))
-    lower = widen(GRID, [-score for score in scores], higher_is_better=False)
-    assert lower == found or (lower is not None and lower == pytest.approx(found))
-
-
-@given(best=st.floats(0.11, 0.75), noise=st.integers(0, 1000))
-def test_the_pick_of_a_grid_is_near_the_top_of_the_hill(best: float, noise: int) -> None:
-    rng = np.random.default_rng(noise)
-    scores = [0.9 - 0.02 * math.log2(lr / best) ** 2 + rng.normal(0, 0.001) for lr in GRID]
-    found = best_of_grid(GRID, scores, higher_is_better=True)
-    assert abs(math.log2(found / best)) <= 0.75
-
-
-def test_the_pick_keeps_half_a_step_from_the_cliff() -> None:
-    found = best_of_grid(GRID, (0.1, 0.2, 0.4, math.nan), higher_is_better=True)
-    assert found == pytest.approx(math.sqrt(0.2 * 0.4))
-
-
-def test_a_lower_neighbour_that_diverged_does_not_pull() -> None:
-    assert best_of_grid(GRID, (0.1, math.nan, 0.4, 0.2), higher_is_better=True) == 0.4

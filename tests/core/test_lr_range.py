@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superconv_tune.core.curve import Column, Curve
-from superconv_tune.core.lr_range import RAMPS, Refusal, analyse, pool, smooth, stop_reason
+from superconv_tune.core.lr_range import (
+    PRIOR_FACTORS,
+    RAMPS,
+    Quality,
+    RangeTestResult,
+    Refusal,
+    analyse,
+    compared,
+    pool,
+    smooth,
+    smoothed,
+    split_ramps,
+    stop_reason,
+)
 
 CHANCE = math.log(10)
 
@@ -148,3 +162,111 @@ def test_the_edge_of_a_quadratic_is_not_below_its_closed_form(momentum: float, l
     result = analyse([curve(rates[: len(losses)], np.array(losses))])
     truth = 2.0 * (1.0 + momentum) / curvature
     assert 0.5 * truth < result.edge < late * truth
+
+
+def result(lr_at_minimum: float = 0.1, quality: Quality = "good", steps: int = 180) -> RangeTestResult:
+    return RangeTestResult(lr_at_minimum, 4 * lr_at_minimum, lr_at_minimum / 2, lr_at_minimum / 10, quality, 0.0, steps)
+
+
+REFUSED = RangeTestResult(0.0, 0.0, 0.0, 0.0, "none", 0.0, 90, Refusal.FLAT)
+
+
+@pytest.mark.parametrize(
+    ("octaves", "own", "expected"),
+    [
+        (0.0, "good", "good"),
+        (0.69, "good", "good"),
+        (-0.69, "good", "good"),
+        (0.71, "good", "fair"),
+        (-0.99, "good", "fair"),
+        (1.01, "good", "poor"),
+        (3.0, "fair", "poor"),
+        (0.0, "fair", "fair"),
+        (0.0, "poor", "poor"),
+    ],
+)
+def test_a_minimum_that_moves_with_the_speed_of_the_ramp_is_trusted_less(
+    octaves: float, own: Quality, expected: Quality
+) -> None:
+    slow, fast = result(quality=own), result(0.1 * 2.0**octaves, steps=90)
+    found = compared(slow, fast)
+    assert found.quality == expected
+    assert found.speed_log2 == pytest.approx(abs(octaves))
+    assert found.steps == 270
+    assert (found.lr_at_minimum, found.edge, found.max_lr) == (slow.lr_at_minimum, slow.edge, slow.max_lr)
+
+
+def test_a_faster_ramp_that_says_nothing_makes_it_fair_at_best_and_a_refusal_stays_one() -> None:
+    assert compared(result(), REFUSED).quality == "fair"
+    assert compared(result(quality="poor"), REFUSED).quality == "poor"
+    assert compared(result(), REFUSED).steps == 270
+    assert compared(REFUSED, result()) == REFUSED
+
+
+def test_replicates_keep_the_median_speed_and_the_sum_of_steps() -> None:
+    told = [compared(result(), result(0.1 * 2.0**octaves, steps=90)) for octaves in (0.1, 0.3, 0.9)]
+    assert pool(told).speed_log2 == pytest.approx(0.3)
+    assert pool(told).steps == 3 * 270
+
+
+def test_the_prior_is_the_wider_the_less_the_ramp_is_trusted() -> None:
+    assert set(PRIOR_FACTORS) == {"good", "fair", "poor", "none"}
+    widths = [result(quality=quality).prior for quality in ("good", "fair", "poor")]
+    for (low, high), (lower, higher) in pairwise(widths):
+        assert lower < low < 1.0 < high < higher
+    assert REFUSED.prior == widths[-1]
+
+
+def test_ramps_of_one_record_are_cut_where_the_rate_falls_back() -> None:
+    parts = [
+        curve(np.geomspace(low, 1.0, count), np.arange(float(count))) for low, count in ((1e-5, 7), (1e-2, 5), (0.1, 1))
+    ]
+    parts[1:] = [curve(part.lr * 0.5, part.loss + 10) for part in parts[1:]]
+    assert split_ramps(Curve.join(parts)) == parts
+    assert split_ramps(parts[0]) == [parts[0]]
+    assert split_ramps(Curve.empty()) == []
+
+
+def test_constant_rates_are_one_ramp() -> None:
+    constant = curve(np.full(9, 0.1), np.arange(9.0))
+    assert split_ramps(constant) == [constant]
+
+
+def test_smoothing_halves_a_jump_at_the_jump_and_keeps_a_constant() -> None:
+    lr = RAMPS["exponential"](1e-2, 10.0, 1000)
+    np.testing.assert_allclose(smoothed(curve(lr, np.full(1000, 1.7))), 1.7)
+    jump = smoothed(curve(lr, np.repeat([1.0, 0.0], 500)))
+    assert (jump[499] + jump[500]) / 2 == pytest.approx(0.5, abs=1e-9)
+    assert jump[519] == pytest.approx(jump[499] / 2, rel=0.05)  # 20 steps on: a half-life of 2 % of the ramp
+
+
+@pytest.mark.parametrize("share", [0.005, 0.02, 0.08])
+def test_the_half_life_is_the_asked_share_of_the_ramp(share: float) -> None:
+    lr = RAMPS["exponential"](1e-2, 10.0, 1000)
+    noise = np.random.default_rng(0).standard_normal(1000)
+    np.testing.assert_allclose(smoothed(curve(lr, noise), share), smooth(noise, share * 1000))
+
+
+@pytest.mark.parametrize("share", [0.005, 0.02, 0.05])
+def test_the_answer_hardly_depends_on_the_smoothing(share: float) -> None:
+    usual, other = analyse([planted(noise=0.03)]), analyse([planted(noise=0.03)], share)
+    assert other.refusal is None
+    assert abs(math.log2(other.lr_at_minimum / usual.lr_at_minimum)) <= 1.0
+    assert other.lr_at_minimum <= other.edge
+
+
+@pytest.mark.parametrize("minimum", [1.0, 3.0])  # below, a linear ramp has fewer steps than its smoothing
+def test_a_linear_ramp_finds_a_planted_minimum_too(minimum: float) -> None:
+    lr = RAMPS["linear"](0.01, 10.0, 400)
+    octaves = np.log2(lr / minimum)
+    loss = 0.5 + 0.2 * octaves**2 + 0.02 * np.random.default_rng(0).standard_normal(400)
+    found = analyse([curve(lr, loss)])
+    assert found.refusal is None
+    assert abs(math.log2(found.lr_at_minimum / minimum)) <= 0.5
+
+
+def test_ramps_have_both_ends_and_the_steps_between_are_equal() -> None:
+    for kind, spaced in (("exponential", np.log), ("linear", np.asarray)):
+        rates = RAMPS[kind](1e-3, 2.0, 50)  # type: ignore[index]
+        assert (rates[0], rates[-1], len(rates)) == (pytest.approx(1e-3), pytest.approx(2.0), 50)
+        np.testing.assert_allclose(np.diff(spaced(rates)), np.diff(spaced(rates))[0])

@@ -56,7 +56,21 @@ def test_columns_of_unequal_length_are_no_curve() -> None:
 
 
 REQUEST = TrialRequest(
-    "a", 1, "search", Hyperparameters(), 3, "one_cycle", 0, 10.0, 0.1, (0.01, 1.0), 40, "fp32", ("rung0", 2)
+    "a",
+    1,
+    "search",
+    Hyperparameters(),
+    3,
+    "one_cycle",
+    0,
+    10.0,
+    0.1,
+    (0.01, 1.0),
+    40,
+    "linear",
+    False,
+    "fp32",
+    ("rung0", 2),
 )
 OUTCOME = TrialOutcome(
     "a",

@@ -67,3 +67,14 @@ def test_cutout_blanks_one_square_in_all_channels() -> None:
     assert (rows.max().item(), columns.max().item()) == (4, 6)
     assert rows.min() >= 1
     assert torch.equal(augmented("cutout")[~holes], IMAGES[~holes])
+
+
+def test_colour_changes_contrast_and_the_light_of_each_channel() -> None:
+    before, after = IMAGES.flatten(2), augmented("colour").flatten(2)
+    contrast = (after[..., 1:] - after[..., :1]) / (before[..., 1:] - before[..., :1])
+    of_image = contrast.median(dim=2).values
+    assert torch.allclose(of_image, of_image[:, :1].expand(-1, 3), atol=1e-3)  # one contrast for all channels
+    light = (after - of_image.unsqueeze(2) * before).mean(dim=2)
+    assert ((of_image > 0.79) & (of_image < 1.21)).all()
+    assert light.abs().max() < 0.41
+    assert (light[:, 0] - light[:, 1]).abs().max() > 0.1

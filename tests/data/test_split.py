@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.data.formats import Part, RawData, load
+from superconv_tune.data.formats import load
+from superconv_tune.data.parts import Part, RawData
 from superconv_tune.data.split import fingerprint, split
 
 
@@ -30,6 +31,7 @@ def test_parts_are_disjoint_whole_and_stratified(
     raw = classes(counts, brings_test)
     found = split(raw, validation, test, seed)
     shares = {"validation": validation} | ({} if brings_test else {"test": test})
+    assert found.validation is not None
     parts = {"train": found.train, "validation": found.validation} | (
         {} if found.test is None else {"test": found.test}
     )
@@ -48,6 +50,7 @@ def test_a_split_is_a_function_of_its_seed() -> None:
     np.testing.assert_array_equal(one.train, again.train)
     assert one.digest == again.digest != other.digest
     assert one.test is not None
+    assert one.validation is not None
     assert (len(one.train), len(one.validation), len(one.test)) == (1257, 270, 270)
 
 
@@ -61,6 +64,7 @@ def test_regression_is_split_without_classes() -> None:
     part = Part(np.zeros((50, 1), dtype=np.float32), np.linspace(0, 1, 50, dtype=np.float32))
     found = split(RawData(part, None, "regression", None), 0.2, 0.1, 3)
     assert found.test is not None
+    assert found.validation is not None
     assert (len(found.train), len(found.validation), len(found.test)) == (35, 10, 5)
 
 
@@ -87,7 +91,7 @@ def test_both_empty_parts_are_said_at_once() -> None:
 
 def test_the_fingerprint_sees_every_value_and_shape() -> None:
     raw = classes([5, 5])
-    inputs, targets = raw.train.inputs, raw.train.targets
+    inputs, targets = np.asarray(raw.train.inputs), raw.train.targets
     changed = inputs.copy()
     changed[7] += 1
     variants = [

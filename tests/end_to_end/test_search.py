@@ -50,6 +50,9 @@ def test_a_search_ends_with_a_verdict_and_every_curve(start: Start, spec: Path, 
     schema = json.loads(files("superconv_tune.reporting").joinpath("verdict.schema.json").read_text())
     jsonschema.validate(verdict, schema)
     assert verdict["verdict"] == "demonstrated"
+    assert any("a linear model" in reason for reason in verdict["reasons"])
+    assert "Preflight: ok" in (folder / "search.log").read_text(encoding="utf-8")
+    assert "ok       data" in out
     assert verdict["estimate"]["low"] > 0.80
     assert len(verdict["confirmation"]) >= 3
     assert 0.0 < verdict["budget"]["training_share"] <= 1.0

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from superconv_tune.data import cache
 from tests.end_to_end.conftest import Start
+from tests.problems.test_bad_questions import CASES, written
+from tests.samples import photos
 
 
 def refused(start: Start, tmp_path: Path, *arguments: str) -> str:
@@ -44,7 +47,40 @@ def test_a_model_that_does_not_fit_is_found_before_anything_starts(start: Start,
     assert "cnn1d" in refused(start, tmp_path, str(spec))
 
 
+@pytest.mark.parametrize(
+    "name", ["it raises", "too few outputs", "NaN at once", "a loss per item", "no optimizer made"]
+)
+def test_a_user_s_file_that_does_not_work(name: str, start: Start, tmp_path: Path) -> None:
+    """A few of the corpus, through the command line; all of it stands in test_bad_questions."""
+    case = CASES[name]
+    err = refused(start, tmp_path, str(written(case, tmp_path)))
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    for words in case.said:
+        assert words in err
+
+
 @pytest.mark.parametrize("arguments", [("--resume", "no-such"), ("--resume", "no-such", "--target", "0.9")])
 def test_resume_of_nothing(start: Start, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     err = refused(start, tmp_path, *arguments)
     assert ("--target" in err) if "--target" in arguments else ("no study 'no-such'" in err)
+
+
+def test_a_folder_without_classes_is_told_and_nothing_is_kept(start: Start, tmp_path: Path) -> None:
+    photos(tmp_path / "up" / "photos", per_class=5)
+    err = refused(start, tmp_path, "--data", str(tmp_path / "up"))
+    assert "one class folder only: photos" in err
+    assert "ant, bee, cat" in err
+    assert not list(cache.place().glob("*"))
+
+
+def test_what_was_read_is_said_before_the_plan(start: Start, tmp_path: Path) -> None:
+    photos(tmp_path / "photos", per_class=40)
+    (tmp_path / "photos" / "ant" / "0.png").write_bytes(b"")
+    process = start("search", "--data", str(tmp_path / "photos"), "--dry-run")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    first, second, *_ = out.splitlines()
+    assert first.startswith("data: image_folder ")
+    assert "119 images of 3 classes, colour" in first
+    assert second.startswith("warning: 1 of 120 files left out: 1 empty")

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.lr_range import RangeTestResult
 from superconv_tune.core.trial import TrialOutcome
-from superconv_tune.tracking.figures import draw_cycle, draw_range_test, marks, ramps, smoothed
+from superconv_tune.figures.trial import draw_cycle, draw_range_test, limit_loss, marks
 
 FOUND = RangeTestResult(0.1, 0.4, 0.05, 0.01, "good", 0.0, 300)
 
@@ -54,12 +55,7 @@ def test_a_curve_that_was_refused_or_not_read_gets_no_marks() -> None:
     assert marks(TrialOutcome("s-1", 1, "nan", 0.1)) == {}
 
 
-def test_two_ramps_are_told_apart() -> None:
-    two = Curve.join([ramp([3.0, 2.0, 1.0]), ramp([3.0, 2.0])])
-    assert [part.loss.tolist() for part in ramps(two)] == [[3.0, 2.0, 1.0], [3.0, 2.0]]
-
-
-def test_smoothing_keeps_a_constant_and_halves_a_step_after_its_half_life() -> None:
-    np.testing.assert_allclose(smoothed(np.full(300, 1.7)), 1.7)
-    jump = np.concatenate([np.ones(500), np.zeros(500)])
-    assert smoothed(jump)[519] == pytest.approx(0.5, abs=1e-6)  # 2 % of 1,000 steps after the jump
+def test_the_loss_axis_ends_as_far_above_the_start_as_the_lowest_lies_below_it() -> None:
+    axes = Figure().subplots()
+    limit_loss(axes, ramp([2.0] * 30 + [0.5] * 30 + [1e9, float("inf")]))
+    assert list(axes.get_ylim()) == pytest.approx([0.5 - 0.15, 3.5 + 0.15])

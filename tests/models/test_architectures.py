@@ -74,3 +74,20 @@ def test_images_may_be_just_so_small(name: str, side: int) -> None:
     assert make(name, (1, side, side), 3, 0.1).eval()(torch.zeros(2, 1, side, side)).shape == (2, 3)
     with pytest.raises(UserError, match=f"at least {side} x {side}"):
         make(name, (1, side - 1, side), 3, 0.1)
+
+
+def test_text_bytes_does_not_see_how_far_a_text_was_padded() -> None:
+    texts = torch.zeros(2, 20, dtype=torch.uint8)
+    texts[0, :12] = torch.tensor(list(b"a short text"))
+    texts[1, :3] = torch.tensor(list(b"two"))
+    model = make("text_bytes", (20,), 4).eval()
+    longer = torch.cat([texts, torch.zeros(2, 30, dtype=torch.uint8)], dim=1)
+    assert torch.allclose(model(texts), model(longer), atol=1e-6)
+    assert torch.equal(model(texts), model(texts.float()))  # batches come as floats, which hold bytes exactly
+    assert model(torch.zeros(1, 20)).isfinite().all()  # an empty text
+
+
+def test_text_bytes_tells_the_order_of_letters() -> None:
+    texts = torch.tensor([list(b"dog bites man"), list(b"man bites dog")])
+    first, second = make("text_bytes", (13,), 4).eval()(texts)
+    assert not torch.allclose(first, second)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,18 @@ import numpy as np
 import pytest
 import torch
 
+from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.trial import Hyperparameters, TrialRequest
-from superconv_tune.problems.payload import Payload, prepare, realise
+from superconv_tune.data import cache
+from superconv_tune.data.batches import ResidentSet, ResidentSource
+from superconv_tune.data.parts import Part, Rows
+from superconv_tune.problems.payload import Arrays, DataCard, Payload, portable, prepare, realise
 from superconv_tune.problems.problem import Problem
 from superconv_tune.spec.load import load_spec
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
+from tests.samples import photos
 
 CPU = torch.device("cpu")
 
@@ -130,7 +138,6 @@ def test_a_users_loaders(tmp_path: Path) -> None:
             "from superconv_tune.problems.user import Task\ndef task(): return Task(train=(1, 2, 3), model=object)",
             "pair",
         ),
-        ("from superconv_tune.problems.user import Task\ndef task(): return Task(train=([[1.0]], [1]))", "no model"),
         (
             "import numpy as np\nfrom superconv_tune.problems.user import Task\n"
             "def task(): return Task(train=(np.ones((3, 2)), [0, 1]), model=object)",
@@ -220,6 +227,52 @@ def test_a_constant_guess_of_five_names_the_five_most_frequent(tmp_path: Path) -
     assert realise(prepare(spec)[0], CPU).trivial_value == pytest.approx(290 / 360, abs=0.03)
 
 
+def test_a_question_without_a_model_gets_the_one_for_its_shape(tmp_path: Path) -> None:
+    """The choice is in the payload's spec, and so in journal and recipe."""
+    for content, wanted in (
+        ({"data": "digits"}, ("lenet5", None)),
+        ({"data": {"format": "mnist1d", "args": {"samples": 100}}}, ("cnn1d", None)),
+        ({"data": "digits", "model": {"name": "mlp", "width": 2}}, ("mlp", 2)),
+    ):
+        spec = prepare(spec_of(tmp_path, **content))[0].spec
+        assert spec.model is not None
+        assert (spec.model.name, spec.model.width) == wanted
+    payload, _ = prepare(own(tmp_path, HEAD + "Task((X, Y))"))
+    assert payload.spec.model is not None
+    assert payload.spec.model.name == "mlp"
+    assert learned(realise(payload, CPU), cycle_epochs=10, batch_size=20) > 0.9
+
+
+def test_texts_are_read_as_bytes_and_learned(tmp_path: Path) -> None:
+    text = """
+import numpy as np
+from superconv_tune.problems.user import Task
+
+def task():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice([["red", "sun"], ["blue", "sea"]][i % 2] + ["and", "the"], 6)) for i in range(300)]
+    rows = np.zeros((300, 40), np.uint8)
+    for row, text in zip(rows, texts):
+        row[: len(text)] = list(text.encode())
+    return Task(train=(rows, np.arange(300) % 2))
+"""
+    payload, _ = prepare(own(tmp_path, text, model="text_bytes"))
+    assert payload.arrays is not None
+    assert payload.arrays.normaliser is None
+    assert learned(realise(payload, CPU), cycle_epochs=6, batch_size=20) > 0.9
+
+
+def test_a_table_of_one_text_is_read_by_the_model_of_texts(tmp_path: Path) -> None:
+    lines = [f"a {['red', 'blue'][index % 2]} thing,{'ab'[index % 2]}" for index in range(200)]
+    (tmp_path / "t.csv").write_text("\n".join(["what,label", *lines]) + "\n", encoding="utf-8")
+    payload, _ = prepare(spec_of(tmp_path, data={"format": "table", "path": "t.csv"}))
+    assert payload.spec.model is not None
+    assert payload.spec.model.name == "text_bytes"
+    assert payload.arrays is not None
+    assert payload.arrays.normaliser is None
+    assert learned(realise(payload, CPU), cycle_epochs=5, batch_size=20) > 0.9
+
+
 def test_other_validation_data_are_other_data(tmp_path: Path) -> None:
     prints = {
         prepare(own(tmp_path, HEAD + f"Task((X, Y), net, validation=(X + {shift}, Y))"))[1].fingerprint
@@ -266,3 +319,82 @@ def test_the_shipped_own_problem_trains() -> None:
     spec = load_spec(Path("search_spaces/own_problem.yaml"), {})
     problem = realise(prepare(spec)[0], CPU)
     assert learned(problem, cycle_epochs=15, batch_size=32) > 0.8
+
+
+def photo_spec(folder: Path, **content: Any) -> Any:
+    return spec_of(folder, data={"path": str(photos(folder / "photos", per_class=40)), **content}, model="mlp")
+
+
+def test_images_travel_as_a_reference_and_train_on_shared_memory(tmp_path: Path) -> None:
+    payload, card = prepare(photo_spec(tmp_path))
+    assert (card.train_items, card.validation_items, card.test_items) == (84, 18, 18)
+    stored = pickle.dumps(payload, protocol=5)
+    assert payload.arrays is not None
+    base = payload.arrays.train.inputs
+    assert isinstance(base, Rows)
+    assert len(stored) < base.base.nbytes / 4
+    problem = realise(pickle.loads(stored), CPU)
+    assert isinstance(problem.train, ResidentSource)
+    assert isinstance(problem.test, ResidentSet)
+    assert problem.train.inputs.data_ptr() == problem.test.inputs.data_ptr()  # one mapping for all three parts
+    assert learned(problem, cycle_epochs=30, batch_size=12) > 0.9
+
+
+def test_for_another_machine_the_values_travel(tmp_path: Path) -> None:
+    here = prepare(photo_spec(tmp_path))[0]
+    stored = pickle.dumps(portable(here), protocol=5)
+    shutil.rmtree(cache.place())
+    there = realise(pickle.loads(stored), CPU)
+    assert isinstance(there.train, ResidentSource)
+    assert here.arrays is not None
+    assert len(stored) < 1.2 * here.arrays.train.inputs.base.nbytes  # type: ignore[union-attr]  # once, not per part
+    inputs, targets = next(iter(there.test.batches()))
+    np.testing.assert_array_equal(targets, here.arrays.test.targets)
+    assert inputs.shape == here.arrays.test.inputs.shape
+
+
+def test_shared_rows_give_the_batches_of_the_images_themselves(tmp_path: Path) -> None:
+    payload = prepare(photo_spec(tmp_path, augment=["flip", "shift"]))[0]
+    shared, arrays_ = realise(payload, CPU), payload.arrays
+    assert arrays_ is not None
+    copied = {
+        name: Part(np.asarray(getattr(arrays_, name).inputs), getattr(arrays_, name).targets)
+        for name in ("train", "validation", "test")
+    }
+    apart = realise(replace(payload, arrays=Arrays(**copied, normaliser=arrays_.normaliser)), CPU)
+    for one, other in zip(islice(shared.train.stream(8, 3), 15), apart.train.stream(8, 3), strict=False):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+    for one, other in zip(shared.test.batches(), apart.test.batches(), strict=True):
+        assert torch.equal(one[0], other[0])
+
+
+def test_the_card_says_how_data_were_read_and_what_is_doubtful(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "photos", per_class=40)
+    for index in range(30):
+        (folder / "cat" / f"{index}.png").unlink()
+    shutil.copy(folder / "ant" / "0.png", folder / "bee" / "0.png")
+    card = prepare(spec_of(tmp_path, data={"path": "photos"}))[1]
+    assert card.notes[0].startswith("image_folder ")
+    assert any("with another label" in warning for warning in card.warnings)
+    assert any("balanced_accuracy" in warning for warning in card.warnings)
+    again: DataCard = decode(DataCard, json.loads(json.dumps(encode(card))))
+    assert again == card
+
+
+def test_a_given_validation_part_is_used_as_it_is(tmp_path: Path) -> None:
+    for part, first in (("train", 0), ("val", 100)):
+        photos(tmp_path / "photos" / part, per_class=20, first=first)
+    payload, card = prepare(spec_of(tmp_path, data={"path": "photos"}))
+    assert (card.train_items, card.validation_items, card.test_items) == (51, 60, 9)
+    assert payload.arrays is not None
+
+
+def test_a_text_stays_bytes(tmp_path: Path) -> None:
+    lines = [f"{'good' if row % 2 else 'bad'} story number {row},{row % 2}" for row in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    payload, card = prepare(spec_of(tmp_path, data={"path": "t.csv"}))
+    assert payload.arrays is not None
+    assert payload.arrays.normaliser is None
+    assert payload.arrays.train.inputs.dtype == np.uint8
+    assert card.input_shape == (len("good story number 59"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import torch
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.problems.user import Loader, arrays, call, first_batch, locate
+from superconv_tune.problems.source import call, locate
+from superconv_tune.problems.user import Loader, arrays, first_batch
 
 
 def answer(folder: Path, text: str, **args: object) -> Any:
@@ -137,3 +139,77 @@ def test_a_loader_is_tried() -> None:
     for made, said in (([], "empty"), ([1], "cannot be read"), ([("a", "b")], "tensors")):
         with pytest.raises(UserError, match=said):
             first_batch(Loader(lambda _size, _seed, made=made: made, 1), "validation")  # type: ignore[misc]
+
+
+def test_modules_beside_the_file_travel_with_it(tmp_path: Path) -> None:
+    """Also those that they import; nothing is left of the folder when the worker runs."""
+    (tmp_path / "my_layers.py").write_text(
+        "from my_sizes import SIZE\ndef size():\n    return SIZE\n", encoding="utf-8"
+    )
+    (tmp_path / "my_sizes.py").write_text("SIZE = 7\n", encoding="utf-8")
+    (tmp_path / "not_asked_for.py").write_text("broken(", encoding="utf-8")
+    (tmp_path / "own.py").write_text(
+        "import my_layers\ndef task():\n    import my_sizes\n    return my_layers.size() + my_sizes.SIZE\n",
+        encoding="utf-8",
+    )
+    source = locate("own.py:task", tmp_path)
+    assert [name for name, _, _ in source.helpers] == ["my_layers", "my_sizes"]
+    for file in tmp_path.glob("*.py"):
+        file.unlink()
+    assert call(pickle.loads(pickle.dumps(source)), {}) == 14
+
+
+def test_a_module_beside_the_file_is_the_one_of_that_file(tmp_path: Path) -> None:
+    for folder, size in (("a", 1), ("b", 2), ("a", 1)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "my_size.py").write_text(f"SIZE = {size}\n", encoding="utf-8")
+        (tmp_path / folder / "own.py").write_text(
+            "from my_size import SIZE\ndef task(): return SIZE\n", encoding="utf-8"
+        )
+        assert call(locate("own.py:task", tmp_path / folder), {}) == size
+
+
+def test_another_helper_is_another_question(tmp_path: Path) -> None:
+    digests = set()
+    for size in (1, 2):
+        (tmp_path / "my_size.py").write_text(f"SIZE = {size}\n", encoding="utf-8")
+        (tmp_path / "own.py").write_text("from my_size import SIZE\ndef task(): return SIZE\n", encoding="utf-8")
+        digests.add(locate("own.py:task", tmp_path).digest)
+    assert len(digests) == 2
+
+
+def test_an_error_in_a_helper_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "my_helper.py").write_text("x = 1\ny = x / 0\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"ZeroDivisionError.*my_helper\.py, line 2"):
+        answer(tmp_path, "import my_helper\ndef task(): pass")
+
+
+def test_a_package_beside_the_file_does_not_travel_which_is_said(tmp_path: Path) -> None:
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "__init__.py").touch()
+    with pytest.raises(UserError, match=r"only single files travel.*my_package\.py"):
+        answer(tmp_path, "import my_package\ndef task(): pass")
+
+
+def test_a_missing_module_is_to_be_installed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="pip install no_such_timm"):
+        call(locate("no_such_timm:create_model", tmp_path), {})
+
+
+def test_models_of_another_library_by_its_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calling shape of timm and torchvision: a name, the number of classes, further options."""
+    (tmp_path / "zoo.py").write_text(
+        "from torch import nn\n"
+        "def create_model(model_name, pretrained=False, num_classes=1000, **options):\n"
+        "    if model_name != 'tiny':\n"
+        "        raise RuntimeError(f'Unknown model ({model_name})')\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    source = locate("zoo:create_model", tmp_path)
+    assert call(source, {"model_name": "tiny", "num_classes": 10})[1].out_features == 10
+    with pytest.raises(UserError, match=r"Unknown model \(huge\) \(.*zoo\.py, line 4\)"):
+        call(source, {"model_name": "huge"})
+    with pytest.raises(UserError, match=r"model_name.*called with num_classes"):
+        call(source, {"num_classes": 10})

@@ -10,8 +10,9 @@ import pytest
 
 from superconv_tune.core.baselines import Baseline
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.events import Closed, Event, Observed, Opened, Requested
+from superconv_tune.core.events import Closed, Event, Measured, Observed, Opened, Requested
 from superconv_tune.core.ladder import Rung
+from superconv_tune.core.landmarks import Landmark
 from superconv_tune.core.lr_range import RangeTestResult
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import Hyperparameters, Kind, Status, TrialOutcome, TrialRequest
@@ -48,6 +49,7 @@ OPENED = Opened(
         "data_fingerprint": "sha256:9f2c41d07a55",
         "split_hash": "sha256:71be0a",
     },
+    measured=Measured(landmarks=(Landmark("a linear model", "floor", 0.83, "a linear model reaches accuracy 0.83."),)),
     mlflow={"tracking_uri": "sqlite:///runs/mlflow.db", "experiment_id": "1", "run_id": "7d1f3a"},
 )
 
@@ -262,6 +264,7 @@ def hostile_findings(findings: Findings) -> Findings:
         OPENED,
         name=HOSTILE,
         spec={"data": {"format": HOSTILE}, "model": {HOSTILE: HOSTILE}},
+        measured=Measured(landmarks=(Landmark(HOSTILE, "floor", 0.5, HOSTILE),)),
         environment={HOSTILE: {"share": float("nan"), "store": "http://user:hunter2@host/x"}},
     )
     study = Study(opened)

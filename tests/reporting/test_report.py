@@ -1,7 +1,6 @@
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -87,6 +86,7 @@ def test_the_verdict_comes_first(findings: Findings) -> None:
     for words in ("0.9247 (95 % interval 0.9218 to 0.9275)", "99.3 %", "CUDA out of memory", "versions.torch 2.13.0"):
         assert words in text
     assert "python -m superconv_tune.report fashion-mnist-92" in text
+    assert "Floors and ceilings A linear model reaches accuracy 0.83." in text
 
 
 def test_hostile_words_are_shown_as_they_are(hostile_findings: Findings) -> None:

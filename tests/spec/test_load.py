@@ -17,6 +17,7 @@ from superconv_tune.data.formats import FORMATS
 from superconv_tune.models.registry import MODELS
 from superconv_tune.problems.metrics import METRICS
 from superconv_tune.proposer.samplers import SAMPLERS
+from superconv_tune.spec.files import format_of
 from superconv_tune.spec.load import DEFAULT, load_spec
 from superconv_tune.spec.names import METRIC_FACTS, READS_PATH, Augmentation, Model
 from superconv_tune.spec.space import Space
@@ -239,3 +240,46 @@ def test_a_missing_file_names_its_neighbours(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     with pytest.raises(UserError, match=r"spec\.yaml"):
         load_spec(tmp_path / "spce.yaml", {})
+
+
+@pytest.mark.parametrize("data", [{"path": "photos"}, {"path": "photos", "format": "auto", "augment": ["flip"]}])
+def test_a_path_alone_says_its_format(data: dict[str, object], tmp_path: Path) -> None:
+    (tmp_path / "photos" / "ant").mkdir(parents=True)
+    (tmp_path / "photos" / "ant" / "1.JPG").touch()
+    found = load_spec(write(tmp_path, {**GOOD, "data": data}), {}).data
+    assert found is not None
+    assert (found.format, found.path) == ("image_folder", str(tmp_path / "photos"))
+    assert found.augment == tuple(data.get("augment", ()))  # type: ignore[arg-type]
+
+
+def test_a_path_alone_that_is_not_there_is_one_error(tmp_path: Path) -> None:
+    (message,) = refused(tmp_path, {**GOOD, "data": {"path": "fotos"}})
+    assert "no file or folder" in message
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (["a.CSV"], "table"),
+        (["train.parquet", "test.parquet"], "table"),
+        (["a/train/ant/1.png", "a/test/ant/1.png"], "image_folder"),
+        (["1.png", "2.png"], "image_folder"),  # which says that the classes are missing
+        (["x_train.npy", "y_train.npy"], "npy"),
+        (["train-images-idx3-ubyte.gz", "a.csv"], "idx"),
+        (["dataset_dict.json", "train/state.json"], "hf"),
+        (["state.json", "dataset_info.json", "data-00000-of-00001.arrow"], "hf"),
+        (["a.txt"], None),
+        (["a/b/c/d/1.png"], None),
+        ([".a/1.png"], None),
+    ],
+)
+def test_what_a_folder_holds(files: list[str], found: str | None, tmp_path: Path) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    root = tmp_path / "a" if all(name.startswith("a/") for name in files) else tmp_path
+    if found is not None:
+        assert format_of(root) == found
+        return
+    with pytest.raises(UserError, match="not plain"):
+        format_of(root)

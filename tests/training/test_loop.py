@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.schedule import Knobs
 from superconv_tune.core.trial import Hyperparameters
-from superconv_tune.training.loop import Batch, Runtime, apply, supports_bf16, train
+from superconv_tune.training.loop import MOST_SKIPS, Batch, Runtime, apply, supports_bf16, train
 from tests.fakes import FakeClock, TensorSource, toy_model, toy_optimizer, toy_problem
 
 CPU = Runtime(torch.device("cpu"))
@@ -192,6 +192,140 @@ def test_batches_that_run_out_are_an_error_and_no_quiet_end() -> None:
     )
     with pytest.raises(RuntimeError):
         list(blocks)
+
+
+# Micro-batches and skipped steps
+
+
+def plain_model() -> nn.Module:
+    """Without batch norm and dropout: the loss of a batch is a mean over its items."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 4))
+
+
+def trained(
+    batches: Iterator[Batch],
+    steps: int,
+    micro_batches: int = 1,
+    *,
+    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    runtime: Runtime = CPU,
+    knobs: Callable[[int], Knobs | None] | None = None,
+) -> tuple[nn.Module, Curve]:
+    model = plain_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
+    blocks = train(
+        model,
+        optimizer,
+        batches,
+        loss,
+        knobs or steady(steps),
+        runtime=runtime,
+        clock=FakeClock(),
+        block_steps=5,
+        micro_batches=micro_batches,
+    )
+    return model, Curve.join(list(blocks))
+
+
+@pytest.mark.parametrize("micro_batches", [2, 4])
+def test_micro_batches_train_as_one_batch_of_their_items_does(micro_batches: int) -> None:
+    small = list(itertools.islice(toy_problem().train.stream(24, seed=0), 12 * micro_batches))
+    parts = [small[k : k + micro_batches] for k in range(0, len(small), micro_batches)]
+    joined = [(torch.cat([x for x, _ in part]), torch.cat([y for _, y in part])) for part in parts]
+    model, curve = trained(iter(small), 12, micro_batches)
+    expected, whole = trained(iter(joined), 12)
+    np.testing.assert_array_equal(curve.step, np.arange(12))
+    np.testing.assert_allclose(curve.loss, whole.loss, rtol=1e-5)
+    for own, other in zip(model.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-6)
+
+
+def test_one_step_reads_its_micro_batches_and_no_more() -> None:
+    read = []
+
+    def batches() -> Iterator[Batch]:
+        for number, batch in enumerate(toy_problem().train.stream(24, seed=0)):
+            read.append(number)
+            yield batch
+
+    trained(batches(), 7, micro_batches=3)
+    assert read == list(range(21))
+
+
+def test_micro_batches_are_read_by_the_host_once_per_block_too() -> None:
+    batches = toy_problem().train.stream(24, seed=0)
+    with HostReads() as reads:
+        trained(batches, 13, micro_batches=3)
+    assert (reads.moves, reads.others) == (3, 0)
+
+
+def test_a_step_without_a_batch_is_refused() -> None:
+    with pytest.raises(ValueError, match="micro_batches >= 1"):
+        trained(iter(()), 1, micro_batches=0)
+
+
+class Overflowing:
+    """Cross-entropy whose gradients overflow under any usual loss scale, in the calls that are named."""
+
+    def __init__(self, calls: set[int]) -> None:
+        self.calls = calls
+        self.count = 0
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        loss = F.cross_entropy(outputs, targets)
+        factor = 1e36 if self.count in self.calls else 1.0
+        self.count += 1
+        return loss * factor
+
+
+FP16 = Runtime(torch.device("cpu"), "fp16")
+
+
+def numbered(step: int) -> Knobs | None:
+    return Knobs(0.01 * (step + 1), 0.9, 0.0) if step < 12 else None
+
+
+def test_a_skipped_step_is_taken_again_and_leaves_no_point() -> None:
+    overflow = Overflowing({0, 3, 4, 9})
+    _, curve = trained(toy_problem().train.stream(32, seed=0), 12, loss=overflow, runtime=FP16, knobs=numbered)
+    assert overflow.count == 12 + 4
+    np.testing.assert_array_equal(curve.step, np.arange(12))
+    np.testing.assert_allclose(curve.lr, 0.01 * np.arange(1, 13))
+    assert (curve.loss < 10.0).all()  # none of those that were skipped
+
+
+def test_skipped_batches_change_nothing_of_the_model() -> None:
+    stream = list(itertools.islice(toy_problem().train.stream(32, seed=0), 16))
+    kept = [batch for number, batch in enumerate(stream) if number not in {0, 3, 4, 9}]
+    model, curve = trained(iter(stream), 12, loss=Overflowing({0, 3, 4, 9}), runtime=FP16, knobs=numbered)
+    expected, without = trained(iter(kept), 12, runtime=FP16, knobs=numbered)
+    np.testing.assert_allclose(curve.loss, without.loss, rtol=1e-3)
+    for own, other in zip(model.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-2, atol=1e-4)
+
+
+def test_micro_batches_of_a_skipped_step_are_skipped_together() -> None:
+    overflow = Overflowing({4})  # the second of step 1
+    _, curve = trained(toy_problem().train.stream(24, seed=0), 5, 3, loss=overflow, runtime=FP16)
+    assert overflow.count == 5 * 3 + 3
+    assert (curve.loss < 10.0).all()
+
+
+def test_fp16_learns_what_fp32_learns() -> None:
+    half, full = (trained(toy_problem().train.stream(32, seed=0), 60, runtime=r)[1] for r in (FP16, CPU))
+    assert not np.array_equal(half.loss, full.loss)  # it really computed in fp16
+    np.testing.assert_allclose(half.loss[-20:].mean(), full.loss[-20:].mean(), atol=0.05)
+
+
+def test_a_loss_that_always_overflows_ends_as_points_that_are_no_numbers() -> None:
+    overflow = Overflowing(set(range(10_000)))
+    model, curve = trained(toy_problem().train.stream(32, seed=0), 3, loss=overflow, runtime=FP16)
+    assert len(curve) == 3
+    assert np.isnan(curve.loss).all()
+    assert overflow.count == 3 * MOST_SKIPS
+    for own, other in zip(model.parameters(), plain_model().parameters(), strict=True):
+        assert torch.equal(own, other)
 
 
 @pytest.mark.gpu

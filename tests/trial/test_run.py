@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import random
@@ -14,9 +15,11 @@ from torch import Tensor, nn
 
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
+from superconv_tune.core.edge import HALVINGS, OPENING, PROBE_STEPS
+from superconv_tune.core.lr_range import MIN_POINTS, RAMPS, Ramp, analyse, compared, split_ramps
 from superconv_tune.core.schedule import SchedulePlan, build
 from superconv_tune.core.statistics import unpack
-from superconv_tune.core.trial import Hyperparameters, Status, TrialOutcome, TrialRequest
+from superconv_tune.core.trial import Hyperparameters, Kind, Status, TrialOutcome, TrialRequest
 from superconv_tune.problems.problem import Batch, Metric, Problem
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Tracker
@@ -156,7 +159,7 @@ def test_the_caller_s_random_state_is_untouched_and_without_influence() -> None:
 # Range test
 
 
-def test_a_range_test_runs_two_ramps_as_one_series_and_no_cycle() -> None:
+def test_a_range_test_runs_three_ramps_as_one_series_and_no_cycle() -> None:
     tracker = MemoryTracker()
     outcome = go(ask(kind="range_test", ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
     assert (outcome.status, outcome.reason) == ("finished", "")
@@ -166,21 +169,130 @@ def test_a_range_test_runs_two_ramps_as_one_series_and_no_cycle() -> None:
     assert (outcome.cycle_curve, outcome.max_lr, outcome.steps) == (None, None, 0)
     curve = tracker.curve("range_test")
     np.testing.assert_array_equal(curve.step, np.arange(len(curve)))
-    falls = np.flatnonzero(np.diff(curve.lr) < 0)  # where the fine ramp begins
-    assert len(falls) == 1
-    coarse, fine = curve.lr[: falls[0] + 1], curve.lr[falls[0] + 1 :]
-    decades = np.log10(coarse[-1] / coarse[0])
-    assert (len(coarse) - 1) / decades == pytest.approx(15, rel=0.05)
-    assert (len(fine) - 1) / np.log10(fine[-1] / fine[0]) == pytest.approx(60, rel=0.05)
+    coarse, fine, fast = split_ramps(curve)
+    assert per_decade(coarse) == pytest.approx(15, rel=0.05)
+    assert per_decade(fine) == pytest.approx(60, rel=0.05)
+    assert per_decade(fast) == pytest.approx(30, rel=0.05)
+    assert fine.lr[0] == fast.lr[0] == pytest.approx(analyse([coarse]).lr_at_minimum / 100.0)
     assert set(curve.momentum) == {PARAMS.base_momentum}
+
+
+def test_what_a_range_test_says_is_its_fine_ramp_compared_with_the_faster_one() -> None:
+    tracker = MemoryTracker()
+    outcome = go(ask(kind="range_test", ramp=(1e-5, 10.0)), tracker=tracker)
+    _, fine, fast = split_ramps(tracker.curve("range_test"))
+    assert outcome.range_test == compared(analyse([fine]), analyse([fast]))
+    assert outcome.range_test.steps == len(fine) + len(fast)
+
+
+def test_the_three_ramps_begin_from_the_same_model_and_the_same_batches() -> None:
+    tracker = MemoryTracker()
+    go(ask(kind="range_test", ramp=(1e-5, 10.0)), tracker=tracker)
+    first = [ramp.loss[0] for ramp in split_ramps(tracker.curve("range_test"))]
+    assert first[0] == first[1] == first[2]
 
 
 def test_the_steps_of_the_fine_ramp_can_be_asked_for() -> None:
     tracker = MemoryTracker()
     go(ask(kind="range_test", ramp=(1e-5, 10.0), ramp_steps=300), tracker=tracker)
-    curve = tracker.curve("range_test")
-    fine = curve.lr[np.flatnonzero(np.diff(curve.lr) < 0)[0] + 1 :]
-    assert (len(fine) - 1) / np.log10(fine[-1] / fine[0]) == pytest.approx(100, rel=0.05)
+    _, fine, fast = split_ramps(tracker.curve("range_test"))
+    assert per_decade(fine) == pytest.approx(100, rel=0.05)
+    assert per_decade(fast) == pytest.approx(50, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["exponential", "linear"])
+def test_a_ramp_that_is_not_centred_crosses_the_asked_interval_as_it_was_asked(kind: Ramp) -> None:
+    tracker = MemoryTracker()
+    request = ask(kind="range_test", ramp=(1e-3, 0.5), ramp_steps=120, ramp_kind=kind, ramp_centred=False)
+    outcome = go(request, tracker=tracker)
+    assert outcome.range_test is not None
+    fine, fast = split_ramps(tracker.curve("range_test"))
+    np.testing.assert_allclose(fine.lr, RAMPS[kind](1e-3, 0.5, 120)[: len(fine)])
+    np.testing.assert_allclose(fast.lr, RAMPS[kind](1e-3, 0.5, 60)[: len(fast)])
+
+
+def test_a_short_ramp_is_not_halved_below_what_can_be_read() -> None:
+    tracker = MemoryTracker()
+    go(ask(kind="range_test", ramp=(1e-3, 1.0), ramp_steps=30, ramp_centred=False), tracker=tracker)
+    assert [len(ramp) for ramp in split_ramps(tracker.curve("range_test"))] == [30, MIN_POINTS]
+
+
+def test_an_edge_trial_bisects_with_constant_rates_from_the_same_model() -> None:
+    tracker = MemoryTracker()
+    outcome = go(ask(kind="edge", ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
+    assert (outcome.status, outcome.reason) == ("finished", "")
+    ramps_alone = MemoryTracker()
+    plain = go(ask(kind="range_test", ramp=(1e-5, 10.0), pick_lr=None), tracker=ramps_alone)
+    assert plain.range_test is not None
+    assert outcome.range_test == replace(plain.range_test, edge=outcome.range_test.edge if outcome.range_test else 0)
+    whole, ramps = tracker.curve("range_test"), ramps_alone.curve("range_test")
+    np.testing.assert_array_equal(whole.loss[: len(ramps)], ramps.loss)
+    constant = whole.take(slice(len(ramps), None))
+    probes = np.split(constant.lr, np.flatnonzero(np.diff(constant.lr)) + 1)
+    assert len(probes[0]) == OPENING  # the loss before training
+    assert {len(probe) for probe in probes[1:]} == {PROBE_STEPS}
+    firsts = constant.loss[np.cumsum([0, *(len(probe) for probe in probes[:-1])])]
+    assert set(firsts) == {whole.loss[0]}
+    rates = [probe[0] for probe in probes[1:]]
+    assert len(rates) == len(set(rates)) >= HALVINGS + 2
+    assert min(rates) < outcome.range_test.edge < max(rates)
+
+
+def test_an_edge_is_where_training_stops_to_keep_its_loss() -> None:
+    """Half of it trains, twice of it does not."""
+    outcome = go(ask(kind="edge", ramp=(1e-5, 10.0), pick_lr=None))
+    assert outcome.range_test is not None
+    problem, edge = toy_problem(), outcome.range_test.edge
+    kept = []
+    for factor in (0.5, 2.0):
+        torch.manual_seed(7)
+        model = toy_model()
+        optimizer = torch.optim.SGD(model.parameters(), lr=factor * edge, momentum=0.85, nesterov=True)
+        losses = []
+        for inputs, targets in itertools.islice(problem.train.stream(32, seed=7), 120):
+            loss = problem.loss(model(inputs), targets, 0.0)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses.append(loss.item())
+        kept.append(np.median(losses[-24:]) <= losses[0])
+    assert kept == [True, False]
+
+
+def test_an_edge_trial_whose_ramp_says_nothing_says_so() -> None:
+    outcome = go(ask(kind="edge", ramp=(1e-9, 1e-8)))
+    assert outcome.status == "no_lr"
+    assert outcome.range_test is not None
+    assert outcome.range_test.refusal == outcome.reason
+
+
+def test_an_edge_trial_keeps_its_deadline() -> None:
+    steps = go_and_count(ask(kind="edge", ramp=(1e-5, 10.0)))
+    clock, tracker = FakeClock(), MemoryTracker()
+    problem = ticking(toy_problem(), clock, lambda _: 1.0)
+    deadline = clock.now + 0.7 * steps
+    outcome = go(ask(kind="edge", ramp=(1e-5, 10.0), deadline=deadline), problem, tracker, clock)
+    assert outcome.status == "deadline"
+    assert outcome.reason
+    assert outcome.range_test is not None  # what the ramps said is kept
+    assert clock.now <= deadline + 10
+
+
+def go_and_count(request: TrialRequest) -> int:
+    tracker = MemoryTracker()
+    go(request, tracker=tracker)
+    return len(tracker.curve("range_test"))
+
+
+@pytest.mark.parametrize("kind", ["range_test", "edge"])
+def test_ramps_need_an_interval(kind: Kind) -> None:
+    outcome = go(ask(kind=kind, ramp=None))
+    assert outcome.status == "code_error"
+    assert "ramp=None" in outcome.reason
+
+
+def per_decade(ramp: Curve) -> float:
+    return float((len(ramp) - 1) / np.log10(ramp.lr[-1] / ramp.lr[0]))
 
 
 def test_a_ramp_that_says_nothing_is_no_lr_with_its_reason() -> None:

@@ -1,0 +1,216 @@
+"""The range test on questions whose answer is known, KA1 to KA7: ``known_answers.md``.
+
+    python -m benchmarks.range_test.known_answers
+
+Exits with 1 if claim 1 (edges) or claim 2 (invariances and restoration) does not hold.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.range_test import degenerate, invariances, restoration
+from benchmarks.range_test.planted import NOISES, planted
+from benchmarks.range_test.quadratics import KnownEdge, least_squares, logistic_regression, true_edge
+from benchmarks.report import machine
+from superconv_tune.core.lr_range import RAMP_INTERVALS
+from superconv_tune.core.pick_rules import PICK_RULES
+from superconv_tune.core.trial import Kind, TrialOutcome, TrialRequest
+from superconv_tune.trial.run import run
+from superconv_tune.trial.trackers import NullTracker
+
+RESULT = Path(__file__).with_name("known_answers.md")
+COMMAND = "python -m benchmarks.range_test.known_answers"
+WORKERS = 2
+PROBLEMS = 24
+MOMENTA = (0.0, 0.9)
+BATCH = 32
+FULL_BATCH_BOUND, MINI_BATCH_BOUND = 0.05, 0.25  # relative error, science 2.4
+MOST_OUTSIDE = 0.05  # of all problems of claim 1
+PLAIN_STEPS = 200
+PLANTED_SEEDS = 50
+PLANTED_RULES = ("lowest", "minimum", "valley", "torch_lr_finder", "lightning")
+
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table: ratios to the truth of what was measured.
+
+    Attributes:
+        test: KA1 to KA7.
+        what: in words.
+        ratios: measured over true, one per problem; NaN where there was no number.
+        bound: largest relative error that is allowed; None where nothing is asked.
+    """
+
+    test: str
+    what: str
+    ratios: tuple[float, ...]
+    bound: float | None = None
+
+    @property
+    def outside(self) -> int:
+        """How many lie outside the bound, in either direction."""
+        if self.bound is None:
+            return 0
+        return sum(not 1.0 - self.bound <= ratio <= 1.0 + self.bound for ratio in self.ratios)
+
+    def cells(self) -> tuple[str, ...]:
+        """For the table."""
+        known = np.array([ratio for ratio in self.ratios if math.isfinite(ratio)])
+        n = f"{len(known)}" if len(known) == len(self.ratios) else f"{len(known)} of {len(self.ratios)}"
+        if len(known) == 0:
+            return self.test, self.what, n, "-", "-", "-", "-", "-"
+        octaves = np.log2(known)
+        bound = "-" if self.bound is None else f"{self.bound:.1%}"
+        outside = "-" if self.bound is None else f"{self.outside}"
+        spread = float(octaves.std(ddof=1)) if len(known) > 1 else 0.0
+        mean = f"{2.0 ** float(octaves.mean()):.4g}"
+        return self.test, self.what, n, mean, f"{spread:.3f}", f"{known.min():.3g} to {known.max():.3g}", bound, outside
+
+
+HEAD = ("test", "what", "n", "geometric mean", "sd, octaves", "range", "allowed", "outside")
+
+
+def edge_of(case: KnownEdge, batch_size: int | None, seed: int) -> float:
+    """The bisected edge that a trial of kind ``edge`` finds; NaN if it finds none."""
+    outcome = _outcome(case, batch_size, seed, "edge")
+    found = outcome.range_test
+    return found.edge if outcome.status == "finished" and found is not None else math.nan
+
+
+def plain_edge_of(case: KnownEdge, batch_size: int | None, seed: int) -> float:
+    """What a single ramp of 200 steps over the whole interval says."""
+    found = _outcome(case, batch_size, seed, "range_test", steps=PLAIN_STEPS).range_test
+    return found.edge if found is not None and found.refusal is None else math.nan
+
+
+def _outcome(case: KnownEdge, batch_size: int | None, seed: int, kind: Kind, steps: int = 0) -> TrialOutcome:
+    request = TrialRequest(
+        trial_id="known-answer",
+        attempt=1,
+        kind=kind,
+        params=case.params(batch_size),
+        seed=seed,
+        schedule="one_cycle",
+        rung=-1,
+        deadline=math.inf,
+        ramp=RAMP_INTERVALS["sgd"],
+        ramp_steps=steps,
+        ramp_centred=steps == 0,
+    )
+    return run(request, case.problem(), NullTracker(), time.time)
+
+
+def _full_batch(seed: int) -> Pair:
+    case = least_squares(seed, MOMENTA[seed % 2])
+    return edge_of(case, None, seed) / case.edge, plain_edge_of(case, None, seed) / case.edge
+
+
+def _mini_batch(seed: int) -> Pair:
+    case = least_squares(1000 + seed, MOMENTA[seed % 2])
+    truth = true_edge(case, BATCH)
+    return edge_of(case, BATCH, seed) / truth, plain_edge_of(case, BATCH, seed) / truth
+
+
+def _logistic(seed: int) -> Pair:
+    case = logistic_regression(2000 + seed, MOMENTA[seed % 2])
+    return edge_of(case, None, seed) / case.edge, plain_edge_of(case, None, seed) / case.edge
+
+
+EDGES: Mapping[str, tuple[str, Callable[[int], Pair], float]] = {
+    "KA1": ("full-batch least squares, truth 2 (1 + b) / h", _full_batch, FULL_BATCH_BOUND),
+    "KA2": (f"least squares in batches of {BATCH}, truth a bisection of 3000 steps", _mini_batch, MINI_BATCH_BOUND),
+    "KA3": ("full-batch logistic regression near its optimum", _logistic, FULL_BATCH_BOUND),
+}
+
+
+def edges(pool: ProcessPoolExecutor) -> list[Line]:
+    """KA1 to KA3, and a plain ramp on the same problems."""
+    lines = []
+    for test, (what, measure, bound) in EDGES.items():
+        pairs = list(pool.map(measure, range(PROBLEMS)))
+        lines.append(Line(test, f"`edge`: {what}", tuple(pair[0] for pair in pairs), bound))
+        lines.append(Line(test, f"one ramp of {PLAIN_STEPS} steps: the same", tuple(pair[1] for pair in pairs)))
+    return lines
+
+
+def minima() -> list[Line]:
+    """KA5: planted minima, by rule and noise."""
+    lines = []
+    for rule in PLANTED_RULES:
+        for noise in NOISES:
+            picks = [PICK_RULES[rule](planted(noise, seed)) for seed in range(PLANTED_SEEDS)]
+            truth = float(planted(0.0, 0).lr[np.argmin(planted(0.0, 0).loss)])
+            ratios = tuple(math.nan if pick is None else pick / truth for pick in picks)
+            lines.append(Line("KA5", f"planted minimum, rule `{rule}`, noise {noise:g}", ratios))
+    return lines
+
+
+def exact(pool: ProcessPoolExecutor) -> list[Line]:
+    """KA4: what multiplying or renaming something does to the pick."""
+    measured = zip(invariances.CASES, pool.map(invariances.measure, invariances.CASES), strict=True)
+    return [
+        Line("KA4", f"{what} (`{reading}`)", ratios, invariances.GRID_STEP if what in invariances.EXACT else None)
+        for what, found in measured
+        for reading, ratios in found.items()
+    ]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _claims(lines: Sequence[Line], restored: Mapping[str, bool]) -> list[tuple[str, bool]]:
+    of_edges = [line for line in lines if line.test in ("KA1", "KA2") and line.bound is not None]
+    outside, count = sum(line.outside for line in of_edges), sum(len(line.ratios) for line in of_edges)
+    broken = sum(line.outside for line in lines if line.test == "KA4") + sum(not held for held in restored.values())
+    return [
+        (
+            f"Claim 1: {outside} of {count} edges outside, at most {MOST_OUTSIDE:.0%} allowed",
+            outside <= MOST_OUTSIDE * count,
+        ),
+        (f"Claim 2: {broken} invariances or restorations broken, none allowed", broken == 0),
+    ]
+
+
+def main() -> int:
+    """Measure, write and judge."""
+    started = time.perf_counter()
+    with ProcessPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        lines = [*edges(pool), *exact(pool), *minima()]
+        restored = dict(pool.map(restoration.check, restoration.CASES))
+        answers = list(pool.map(degenerate.answer, degenerate.CASES))
+    claims = _claims(lines, restored)
+    text = "\n\n".join(
+        [
+            "# Known answers",
+            f"Ratios of what was measured to the truth; 1 is right. `{COMMAND}`, {time.perf_counter() - started:.0f} s."
+            f"\n{machine()}",
+            "\n".join(f"* {sentence}: {'holds' if held else 'BROKEN'}." for sentence, held in claims),
+            _table(HEAD, [line.cells() for line in lines]),
+            "## KA6: what a range test leaves behind",
+            _table(("what", "bit for bit"), [(what, "yes" if held else "NO") for what, held in restored.items()]),
+            "## KA7: degenerate inputs",
+            _table(("input", "quality", "max_lr (10 epochs)", "what it says"), answers),
+        ]
+    )
+    RESULT.write_text(text + "\n", encoding="utf-8")
+    print(text)  # noqa: T201 - the result of a command
+    return 0 if all(held for _, held in claims) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Numpy files: an archive (npz), or a file per array (npy)."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.data.options import Args, options
+from superconv_tune.data.parts import Kind, RawData, classified, numeric
+
+Read = TypeVar("Read")
+
+LONG_NAMES = {"x": "x_train", "y": "y_train", "X": "x_train", "inputs": "x_train", "targets": "y_train"}
+WANTED = ("x_train", "y_train", "x_test", "y_test")
+SHAPES = {"kind": ("auto", "classification", "regression"), "channels": ("auto", "first", "last", "none")}
+
+
+def npz(path: Path | None, args: Args) -> RawData:
+    """A numpy archive with ``x`` and ``y``, or with ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
+
+    ``kind``: whole-number targets are classes and others are numbers, unless it says ``classification`` or
+    ``regression``. ``channels``: inputs of three axes are images [n, h, w] and those of four are [n, c, h, w], unless
+    it says where the channels of either are: ``first`` (so are signals [n, c, length]), ``last``, or ``none``.
+    """
+    chosen = options("npz", args, SHAPES)
+    if path is None or not path.is_file():
+        raise UserError(f"data.path: no file {path}. The format npz reads one .npz file.")
+    return _raw(_named(_readable(path, "npz", partial(_archive, path)), path), chosen)
+
+
+def npy(path: Path | None, args: Args) -> RawData:
+    """A folder with ``x.npy`` and ``y.npy``, or with ``x_train.npy`` and so on; the options are those of npz.
+
+    A path to one of the files means the folder that it lies in.
+    """
+    chosen = options("npy", args, SHAPES)
+    folder = path.parent if path is not None and path.is_file() else path
+    if folder is None or not folder.is_dir():
+        raise UserError(f"data.path: no folder {path}. The format npy reads a folder with x.npy and y.npy.")
+    names = {file.stem: file for file in sorted(folder.glob("*.npy"))}
+    known = {name: file for name, file in names.items() if LONG_NAMES.get(name, name) in WANTED}
+    arrays = {name: _readable(file, "npy", partial(_array, file)) for name, file in known.items()}
+    return _raw(_named(arrays, folder), chosen)
+
+
+def _raw(arrays: Mapping[str, NDArray[Any]], chosen: Mapping[str, Any]) -> RawData:
+    whole = arrays["y_train"].dtype.kind in "bui"
+    kind: Kind = "classification" if whole else "regression"
+    kind = kind if chosen["kind"] == "auto" else chosen["kind"]
+    train, test = (
+        numeric(_channels_first(arrays[f"x_{part}"], chosen["channels"]), arrays[f"y_{part}"], what, kind)
+        if f"x_{part}" in arrays
+        else None
+        for part, what in (("train", "training"), ("test", "test"))
+    )
+    assert train is not None
+    return classified(train, test) if kind == "classification" else RawData(train, test, "regression", None)
+
+
+def _named(found: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays by their long names: x_train, y_train and perhaps x_test, y_test."""
+    arrays = {LONG_NAMES.get(name, name): np.atleast_1d(array) for name, array in found.items()}
+    wanted = ["x_train", "y_train"] + (["x_test", "y_test"] if {"x_test", "y_test"} & arrays.keys() else [])
+    missing = [name for name in wanted if name not in arrays]
+    if missing:
+        raise UserError(
+            f"data.path: {path} has no {' and no '.join(missing)}, but {', '.join(arrays) or 'nothing'}. "
+            f"Name the arrays x and y, or x_train, y_train, x_test and y_test."
+        )
+    return arrays
+
+
+def _readable(path: Path, name: str, read: Callable[[], Read]) -> Read:
+    """What ``read`` gives, or in the user's words why the file cannot be read."""
+    try:
+        return read()
+    except (OSError, ValueError, EOFError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"data.path: {path} is no readable .{name} file: {error}.") from error
+
+
+def _archive(path: Path) -> dict[str, NDArray[Any]]:
+    with zipfile.ZipFile(path):  # or np.load would open a bare array or a pickle
+        pass
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _array(path: Path) -> NDArray[Any]:
+    with path.open("rb") as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def _channels_first(inputs: NDArray[Any], channels: str) -> NDArray[Any]:
+    if channels == "none" or (channels == "auto" and inputs.ndim == 3):
+        return inputs[:, None]
+    return np.moveaxis(inputs, -1, 1) if channels == "last" else inputs

@@ -1,0 +1,132 @@
+"""Decoded data on disk: made once, whole or not at all, and mapped into memory by every process of a machine.
+
+The cache is ``$SUPERCONV_TUNE_CACHE``, else ``superconv_tune`` under ``$XDG_CACHE_HOME`` or ``~/.cache``. An entry is a
+folder whose name is the hash of all that it depends on, so that it is never changed, only made or deleted; deleting
+it costs the time to make it again, and is fine whenever no search runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superconv_tune.core.errors import UserError
+
+PLACE = "SUPERCONV_TUNE_CACHE"
+UNFINISHED = ".unfinished-"
+ABANDONED_S = 24 * 3600.0  # after which what a killed process left is swept away
+
+
+class Mapped(np.memmap[Any, np.dtype[np.uint8]]):
+    """A uint8 array in a file, read-only; between processes its place travels and not its bytes.
+
+    A view of it travels as any array: `numpy.asarray` of it is what can go to a machine that has not the file.
+    """
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if not isinstance(self.base, mmap.mmap):
+            return np.asarray(self).__reduce_ex__(protocol)
+        return mapped, (Path(str(self.filename)), self.shape)
+
+
+def mapped(path: Path, shape: tuple[int, ...]) -> Mapped:
+    """The array in a file of plain bytes, in C order.
+
+    Raises:
+        UserError: if the file is gone or has another size.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise UserError(f"cache: {path} is gone ({error.strerror}). Let the cache be while a search runs.") from error
+    if size != int(np.prod(shape)):
+        raise UserError(f"cache: {path} has {size} bytes and not the shape {shape}. Delete {path.parent}.")
+    return Mapped(path, dtype=np.uint8, mode="r", shape=shape)
+
+
+def key(*parts: object) -> str:
+    """The name of an entry: a hash of JSON values."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
+
+
+def entry(name: str, make: Callable[[Path], None]) -> Path:
+    """The folder of an entry, made first where it is not there.
+
+    Two processes may make it at once: the first to end keeps its own, and the other one takes that.
+
+    Args:
+        name: a `key`.
+        make: fills the folder that it is given. It becomes the entry when this returns, and is deleted when it raises.
+
+    Raises:
+        UserError: if the cache cannot be written.
+    """
+    folder = place() / name
+    if folder.is_dir():
+        return folder
+    try:
+        place().mkdir(parents=True, exist_ok=True)
+        _sweep()
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=place()) as scratch:
+            made = Path(scratch) / name
+            made.mkdir()
+            make(made)
+            try:
+                made.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+    except OSError as error:
+        raise UserError(
+            f"cache: {place()} cannot be written ({error.strerror or error}). Make room there, or name another folder "
+            f"in the environment variable {PLACE}."
+        ) from error
+    return folder
+
+
+def require_room(size: int) -> None:
+    """See to it that so many bytes fit, before hours are spent on filling the disk.
+
+    Raises:
+        UserError: if they do not.
+    """
+    free = shutil.disk_usage(place()).free
+    if size > free:
+        raise UserError(
+            f"cache: the decoded data take {size / 2**30:.1f} GiB, but {place()} has {free / 2**30:.1f} GiB left. Make "
+            f"room, name another folder in the environment variable {PLACE}, or choose a smaller size."
+        )
+
+
+def place() -> Path:
+    """The folder of all entries; it need not exist."""
+    named = os.environ.get(PLACE)
+    if named:
+        return Path(named).expanduser().absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "superconv_tune"
+
+
+def written(path: Path, array: NDArray[Any]) -> None:
+    """Write an array as `mapped` reads it."""
+    with path.open("wb") as file:
+        file.write(np.ascontiguousarray(array).data)
+
+
+def _sweep() -> None:
+    """Delete what processes that were killed left behind."""
+    for scratch in place().glob(f"{UNFINISHED}*"):
+        with suppress(FileNotFoundError):  # its process has just ended
+            if time.time() - scratch.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(scratch, ignore_errors=True)

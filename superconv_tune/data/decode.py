@@ -1,0 +1,211 @@
+"""Image files into arrays of one size, by several processes at once.
+
+Nothing here imports torch or scikit-learn: every process that decodes imports this module anew.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from multiprocessing import get_context
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from rich.console import Console
+from rich.progress import Progress
+
+from superconv_tune.core.errors import UserError
+
+Source = Path | bytes  # of one image: a file, or its content
+Report = Callable[[int], object]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+CHUNK = 16  # images that a process takes at once
+WORTH_A_POOL = 8 * 2**20  # bytes; a process takes a third of a second to start, which it takes to decode as many
+ORIENTATION = 0x0112  # the tag of EXIF
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+GREY = ("1", "L", "LA", "La", "I", "F")
+SEE_THROUGH = ("LA", "La", "PA", "RGBA", "RGBa")
+PAPER = 255  # what is behind see-through pixels: white, as on a page
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image says of itself before it is decoded."""
+
+    width: int
+    height: int
+    is_grey: bool
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What images are made into: squares of so many pixels and channels (1 or 3)."""
+
+    size: int
+    channels: int
+
+
+def header(source: Source) -> Header | str:
+    """Width, height and colour of an image, or why it is none."""
+
+    def read(image: Image.Image) -> Header:
+        return Header(image.width, image.height, _is_grey(image))
+
+    return _opened(source, read)
+
+
+def pixels(source: Source, shape: Shape) -> NDArray[np.uint8] | str:
+    """The middle square of an image, scaled: uint8 [channels, size, size]; or why it is none.
+
+    Turned as its EXIF says; see-through pixels on white; 16 bits by their upper 8; of several frames the first.
+    """
+
+    def read(image: Image.Image) -> NDArray[np.uint8]:
+        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+        image.draft(None, (shape.size, shape.size))  # JPEG is decoded at a half, a quarter or an eighth
+        plain = _plain(image, "L" if shape.channels == 1 else "RGB")
+        side = min(plain.size)
+        left, top = (plain.width - side) / 2, (plain.height - side) / 2
+        scaled = plain.resize(
+            (shape.size, shape.size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
+        )
+        values = np.asarray(scaled.transpose(turn) if turn is not None else scaled)
+        return np.ascontiguousarray(values.reshape(shape.size, shape.size, shape.channels).transpose(2, 0, 1))
+
+    return _opened(source, read)
+
+
+@contextmanager
+def processes(total_bytes: int, items: int) -> Iterator[ProcessPoolExecutor | None]:
+    """As many processes as there are cores and work for, started anew; None where this one is quick enough alone."""
+    count = min(_cores(), items // CHUNK)
+    if count < 2 or total_bytes < WORTH_A_POOL:
+        yield None
+        return
+    # Not forked: torch has threads by now, and a fork copies the locks that they hold.
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_leave_ctrl_c)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def each(
+    pool: ProcessPoolExecutor | None, work: Callable[[list[Item]], Result], items: Sequence[Item], done: Report
+) -> Iterator[Result]:
+    """``work`` on chunks of the items, in their order, here or in the pool.
+
+    Raises:
+        UserError: if a process of the pool dies.
+    """
+    chunks = [list(items[start : start + CHUNK]) for start in range(0, len(items), CHUNK)]
+    results = map(work, chunks) if pool is None else pool.map(work, chunks)
+    try:
+        for chunk, result in zip(chunks, results, strict=True):
+            yield result
+            done(len(chunk))
+    except BrokenProcessPool as error:
+        raise UserError("data: a process that decodes images died. Is there enough memory?") from error
+
+
+@contextmanager
+def progress(words: str, total: int) -> Iterator[Report]:
+    """A bar on the terminal, if there is one; yields what is told the number of items done."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(words, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def _opened(source: Source, read: Callable[[Image.Image], Result]) -> Result | str:
+    """What ``read`` makes of the image, or why it cannot be read. Whatever a decoder stumbles over is the file's."""
+    try:
+        with warnings.catch_warnings(), _content(source) as content:
+            warnings.simplefilter("ignore")  # of odd metadata, or of a large picture: its limit is an error
+            with Image.open(content, formats=_decoders()) as image:
+                return read(image)
+    except _NoImageError as error:
+        return str(error)
+    except UnidentifiedImageError:
+        return "no image"
+    except Image.DecompressionBombError:
+        return f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
+    except PermissionError:
+        return "not readable (permission denied)"
+    except Exception as error:  # noqa: BLE001 - decoders raise what they like: OSError, SyntaxError, struct.error, …
+        return f"damaged ({' '.join(str(error).split()) or type(error).__name__})"
+
+
+class _NoImageError(Exception):
+    """Says why a source is no image before a decoder sees it."""
+
+
+@contextmanager
+def _content(source: Source) -> Iterator[BinaryIO]:
+    if isinstance(source, bytes):
+        yield BytesIO(source)
+        return
+    try:
+        status = source.stat()
+    except FileNotFoundError as error:
+        raise _NoImageError("a link to nothing" if source.is_symlink() else "gone") from error
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+        raise _NoImageError("no plain file")
+    if status.st_size == 0:
+        raise _NoImageError("empty")
+    with source.open("rb") as file:
+        yield file
+
+
+def _decoders() -> list[str]:
+    """All of Pillow's but the one that starts another program (Ghostscript) on the file."""
+    Image.init()
+    return [name for name in Image.ID if name != "EPS"]
+
+
+def _is_grey(image: Image.Image) -> bool:
+    return image.mode in GREY or image.mode.startswith("I;16")
+
+
+def _plain(image: Image.Image, mode: str) -> Image.Image:
+    """8 bits per channel, nothing see-through, grey (L) or colour (RGB)."""
+    if image.mode == "F":
+        raise _NoImageError("floating-point pixels, whose range is not known")
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        return Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8)).convert(mode)
+    if image.mode in SEE_THROUGH or "transparency" in image.info:
+        over = image.convert("RGBA")
+        paper = Image.new("RGBA", over.size, (PAPER, PAPER, PAPER, 255))
+        return Image.alpha_composite(paper, over).convert(mode)
+    return image.convert(mode)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _leave_ctrl_c() -> None:
+    """The terminal sends Ctrl-C to all; the process that waits for us ends us."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

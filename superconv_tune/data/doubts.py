@@ -1,0 +1,149 @@
+"""What in the data makes an answer weaker: examples that stand in two parts, labels that contradict, rare classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superconv_tune.data.parts import Part
+from superconv_tune.data.prints import difference_hash, exact, thumbnails
+
+UNEVEN = 3.0  # times as many examples in the largest class as in the smallest
+BITS = 2  # of 64 in which the hashes of images that look alike may differ: copies that were scaled or stored anew
+ALIKE = 0.995  # least correlation of their thumbnails and of their pixels; the hash alone finds any two shirts alike
+PAIRS = 2 * 10**9  # most that are compared, in a few seconds; of more, every k-th held-out image is looked at
+BLOCK = 2**19  # pairs at a time: what stays in the processor's cache
+SHOWN = 3  # pairs in a message
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Pairs of examples that stand in two parts.
+
+    Attributes:
+        parts: names of the two, the one that is trained on, or looked at more often, first.
+        first: indices in the first part.
+        second: indices in the second part, each once.
+        of: examples of the second part that were looked at.
+    """
+
+    parts: tuple[str, str]
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    of: int
+
+
+def doubts(parts: Mapping[str, Part], names: Mapping[str, Sequence[str]], classes: Sequence[str] | None) -> list[str]:
+    """All of them, in sentences for the user.
+
+    Args:
+        parts: ``training``, ``validation`` and ``test``, after the split.
+        names: of the examples of every part; empty where they have none.
+        classes: their names; None for regression.
+    """
+    digests = {name: exact(part.inputs) for name, part in parts.items()}
+    same = [_same((one, other), digests) for one, other in combinations(parts, 2)]
+    found = _told(same, names, "equal")
+    if parts["training"].inputs.ndim == 4:
+        found += _told(_alike(parts, same), names, "nearly equal (by a perceptual hash)")
+    if classes is None:
+        return found
+    return [*found, *_contradictions(parts, digests), *_uneven(parts["training"], classes)]
+
+
+def _same(pair: tuple[str, str], digests: Mapping[str, Sequence[bytes]]) -> Twins:
+    one, other = pair
+    place = {digest: index for index, digest in reversed(list(enumerate(digests[one])))}
+    second = [index for index, digest in enumerate(digests[other]) if digest in place]
+    first = [place[digests[other][index]] for index in second]
+    return Twins(pair, np.array(first, np.intp), np.array(second, np.intp), len(digests[other]))
+
+
+def _alike(parts: Mapping[str, Part], same: Sequence[Twins]) -> list[Twins]:
+    """Images that are no copies but look like it: the same picture scaled or compressed anew."""
+    small = {name: thumbnails(part.inputs) for name, part in parts.items()}
+    hashes = {name: difference_hash(each) for name, each in small.items()}
+    found = []
+    for twins in same:
+        one, other = twins.parts
+        rest = np.setdiff1d(np.arange(len(parts[other])), twins.second)
+        rest = rest[:: 1 + len(rest) * len(parts[one]) // PAIRS]
+        pairs = dict[int, int]()
+        for first, second in _near(hashes[one], hashes[other], rest):
+            likely = _correlation(small[one][first], small[other][second]) >= ALIKE
+            first, second = first[likely], second[likely]
+            sure = _correlation(parts[one].inputs[first], parts[other].inputs[second]) >= ALIKE
+            pairs |= dict(zip(second[sure].tolist(), first[sure].tolist(), strict=True))
+        seconds = sorted(pairs)
+        firsts = [pairs[second] for second in seconds]
+        found.append(Twins(twins.parts, np.array(firsts, np.intp), np.array(seconds, np.intp), len(rest)))
+    return found
+
+
+def _near(
+    one: NDArray[np.uint64], other: NDArray[np.uint64], rows: NDArray[np.intp]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Pairs of hashes within BITS of each other, by blocks of ``rows`` of the second."""
+    step = max(1, BLOCK // max(1, len(one)))
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        is_near = np.bitwise_count(other[block, None] ^ one) <= BITS
+        second, first = np.divmod(np.flatnonzero(is_near), max(1, len(one)))
+        yield first, block[second]
+
+
+def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Of every item with its counterpart; 0 where one of them is of one colour, and so is like many."""
+    first, second = _centred(one), _centred(other)
+    both, squares = (first * second).sum(axis=1), np.square(first).sum(axis=1) * np.square(second).sum(axis=1)
+    return np.where(squares > 0, both / np.sqrt(np.maximum(squares, 1e-12)), 0.0).astype(np.float32)
+
+
+def _centred(items: NDArray[np.uint8]) -> NDArray[np.float32]:
+    values = items.reshape(len(items), int(np.prod(items.shape[1:]))).astype(np.float32)
+    centred: NDArray[np.float32] = values - values.mean(axis=1, keepdims=True)
+    return centred
+
+
+def _told(twins: Iterable[Twins], names: Mapping[str, Sequence[str]], how: str) -> list[str]:
+    return [
+        f"{len(each.second):,} of {each.of:,} examples of the {each.parts[1]} part are {how} to ones "
+        f"of the {each.parts[0]} part{_pairs(each, names)}: what is reached on them says little about new data."
+        for each in twins
+        if len(each.second)
+    ]
+
+
+def _pairs(twins: Twins, names: Mapping[str, Sequence[str]]) -> str:
+    if not all(names.get(part) for part in twins.parts):
+        return ""
+    (one, other), pairs = twins.parts, list(zip(twins.first, twins.second, strict=True))[:SHOWN]
+    shown = ", ".join(f"{names[one][first]} and {names[other][second]}" for first, second in pairs)
+    return f" (such as {shown})"
+
+
+def _contradictions(parts: Mapping[str, Part], digests: Mapping[str, Sequence[bytes]]) -> list[str]:
+    labels = dict[bytes, set[int]]()
+    for name, part in parts.items():
+        for digest, label in zip(digests[name], part.targets.tolist(), strict=True):
+            labels.setdefault(digest, set()).add(label)
+    wrong = {digest for digest, found in labels.items() if len(found) > 1}
+    if not wrong:
+        return []
+    count = sum(digest in wrong for each in digests.values() for digest in each)
+    return [f"{count:,} examples are equal to one with another label: no model can have all of them right."]
+
+
+def _uneven(train: Part, classes: Sequence[str]) -> list[str]:
+    counts = np.bincount(train.targets, minlength=len(classes))
+    most, least = int(counts.argmax()), int(counts.argmin())
+    if counts[most] < UNEVEN * counts[least]:
+        return []
+    return [
+        f"The classes are uneven: {counts[most]:,} training examples of {classes[most]}, but {counts[least]:,} of "
+        f"{classes[least]}. Accuracy hardly sees the rare ones; `metric: balanced_accuracy` counts all classes alike."
+    ]

@@ -1,0 +1,95 @@
+"""A Hugging Face data set that ``save_to_disk`` wrote; nothing is fetched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.data.images import Listed, decode, raw_images, state
+from superconv_tune.data.options import Args, options
+from superconv_tune.data.parts import RawData
+from superconv_tune.data.table import OPTIONS as TABLE_OPTIONS
+from superconv_tune.data.table import from_frames
+from superconv_tune.spec.names import SPLIT_FOLDERS
+
+try:  # an extra: only this format needs it
+    import datasets
+except ImportError:
+    datasets = None
+
+
+def hf(path: Path | None, args: Args) -> RawData:
+    """A folder of ``save_to_disk``: a Dataset, or a DatasetDict with ``train``, ``test`` and perhaps ``validation``.
+
+    With a column of images, that one and the label are read, with the options of image_folder; else all columns are,
+    with those of table. ``label`` names the label column; without it, the one of kind ClassLabel.
+    """
+    known = TABLE_OPTIONS | {"size": 0, "channels": ("auto", "grey", "colour")}
+    chosen = options("hf", args, known)
+    if path is None or not path.is_dir():
+        raise UserError(f"data.path: no folder {path}. The format hf reads a folder that save_to_disk wrote.")
+    if datasets is None:
+        raise UserError("data.format: hf needs the package datasets. Install it: pip install 'superconv-tune[hf]'.")
+    parts = _parts(path)
+    features = parts["train"].features
+    images = [name for name, kind in features.items() if isinstance(kind, datasets.Image)]
+    if len(images) > 1:
+        raise UserError(f"data: {path} has several columns of images: {', '.join(images)}. Keep one of them.")
+    labels = [name for name, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
+    chosen["label"] = chosen["label"] or (labels[0] if len(labels) == 1 else "")
+    if images:
+        return _images(parts, images[0], chosen, path)
+    frames = {name: part.with_format(None).to_pandas() for name, part in parts.items()}
+    for name in labels:
+        for frame in frames.values():
+            frame[name] = [features[name].int2str(int(value)) if value >= 0 else None for value in frame[name]]
+    return from_frames(frames, chosen, f"hf {path}")
+
+
+def _parts(path: Path) -> dict[str, Any]:
+    """Data sets by part; one that was saved alone is the training part."""
+    try:
+        found = datasets.load_from_disk(str(path))
+    except Exception as error:  # whatever the library stumbles over is in the folder
+        told = " ".join(str(error).split())
+        raise UserError(f"data.path: {path} is no folder of save_to_disk that can be read: {told}.") from error
+    if not isinstance(found, datasets.DatasetDict):
+        return {"train": found}
+    parts = {SPLIT_FOLDERS.get(name.lower(), name): part for name, part in found.items()}
+    strange = sorted(set(parts) - set(SPLIT_FOLDERS.values()))
+    if strange or "train" not in parts:
+        raise UserError(f"data: {path} has the parts {', '.join(found)}. Save train, test and perhaps validation.")
+    return parts
+
+
+def _images(parts: Mapping[str, Any], column: str, chosen: Mapping[str, Any], path: Path) -> RawData:
+    features = parts["train"].features
+    label = chosen["label"] or next((name for name in features if name in ("label", "target", "class", "y")), "")
+    if label not in features:
+        raise UserError(
+            f"data.args: {path} has no label column; it has {', '.join(features)}. Say `args: {{label: …}}`."
+        )
+    name_of = features[label].int2str if isinstance(features[label], datasets.ClassLabel) else str
+    listed, unlabelled = [], 0
+    for part, rows in parts.items():
+        for index, row in enumerate(rows.cast_column(column, datasets.Image(decode=False))):
+            if row[label] in (None, -1):  # how the library writes that there is none
+                unlabelled += 1
+                continue
+            listed.append(_listed(f"{part}[{index}]", row[column], name_of(row[label]), part))
+    decoded = decode(listed, chosen["size"], chosen["channels"], str(path.resolve()))
+    lines = [f"{unlabelled:,} images without a label left out."] if unlabelled else []
+    return raw_images(listed, decoded, f"hf {path}", lines)
+
+
+def _listed(name: str, stored: Mapping[str, Any], label: str, part: str) -> Listed:
+    """An image that the data set holds, or the path of one."""
+    if stored["bytes"] is None:
+        file = Path(stored["path"])
+        return Listed(name, file, state(file), label, part)
+    content = stored["bytes"]
+    print_ = hashlib.blake2b(content, digest_size=8).digest()
+    return Listed(name, content, (len(content), int.from_bytes(print_, "big")), label, part)

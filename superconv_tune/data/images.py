@@ -1,0 +1,337 @@
+"""Folders of images, decoded once into the cache."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.data import cache
+from superconv_tune.data.decode import Header, Shape, Source, each, header, pixels, processes, progress
+from superconv_tune.data.options import Args, options
+from superconv_tune.data.parts import Part, RawData, Rows
+from superconv_tune.spec.names import SPLIT_FOLDERS
+
+VERSION = 1  # of what is stored; a change of the decoding makes it higher
+LEAST, MOST = 8, 64  # pixels of a side, where the data decide: larger ones cost more time than a first answer has
+STEP = 4  # sides are whole multiples of it, so that models can halve them
+LONG = 2.0  # times as long as wide: the middle square shows half of it
+SHOWN = 3  # names in a message
+PARTS = ("train", "validation", "test")
+PIXELS, INDEX = "pixels", "index.json"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An image that is to be decoded.
+
+    Attributes:
+        name: for messages; a path inside the folder.
+        source: the file, or its content.
+        state: what changes when it changes.
+        label: name of its class.
+        part: ``train``, ``validation`` or ``test``.
+    """
+
+    name: str
+    source: Source
+    state: tuple[int, ...]
+    label: str
+    part: str
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What of the images could be decoded.
+
+    Attributes:
+        images: [n, channels, size, size], in a file.
+        kept: which of the images that were listed, in their order.
+        skipped: the others by name, each with the reason.
+        words: what the images were and what became of them.
+    """
+
+    images: NDArray[Any]
+    kept: tuple[int, ...]
+    skipped: Mapping[str, str]
+    words: str
+
+
+def image_folder(path: Path | None, args: Args) -> RawData:
+    """A folder with a folder of images per class; or with ``train``, ``test`` and perhaps ``validation`` above those.
+
+    Any file that Pillow reads; all others are left out and counted. ``size``: side in pixels; 0 takes the median of
+    the short sides, between 8 and 64. ``channels``: ``auto`` is grey if all images are grey.
+    """
+    chosen = options("image_folder", args, {"size": 0, "channels": ("auto", "grey", "colour")})
+    if path is None or not path.is_dir():
+        raise UserError(f"data.path: no folder {path}. The format image_folder reads a folder of class folders.")
+    listed, warnings = _listed(path)
+    decoded = decode(listed, chosen["size"], chosen["channels"], str(path.resolve()))
+    return raw_images(listed, decoded, f"image_folder {path}", warnings)
+
+
+def decode(listed: Sequence[Listed], size: int, channels: str, origin: str) -> Decoded:
+    """The images as one array, out of the cache if they were decoded before and have not changed.
+
+    Args:
+        listed: the images.
+        size: side in pixels; 0 derives it.
+        channels: ``grey``, ``colour``, or ``auto``.
+        origin: where they are from.
+
+    Raises:
+        UserError: if none can be decoded, or the cache cannot be written.
+    """
+    states = [(image.name, *image.state) for image in listed]
+    name = cache.key(VERSION, PIL.__version__, origin, size, channels, states)
+    folder = cache.entry(name, partial(_store, listed, size, channels))
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cache: {folder / INDEX} cannot be read ({error}). Delete {folder}.") from error
+    images = cache.mapped(folder / PIXELS, tuple(index["shape"]))
+    return Decoded(images, tuple(index["kept"]), index["skipped"], index["words"])
+
+
+def raw_images(listed: Sequence[Listed], decoded: Decoded, what: str, warnings: Sequence[str]) -> RawData:
+    """The data set of images that were decoded.
+
+    Raises:
+        UserError: if a class has no image left, or stands in the test part only.
+    """
+    kept = [listed[index] for index in decoded.kept]
+    classes = sorted({image.label for image in listed if image.part == "train"})
+    faults = _class_faults(listed, kept, classes)
+    if faults:
+        raise UserError(faults)
+    targets = np.searchsorted(np.array(classes), np.array([image.label for image in kept])).astype(np.int64)
+    rows = {part: np.array([i for i, image in enumerate(kept) if image.part == part], np.intp) for part in PARTS}
+    parts = {part: Part(Rows(decoded.images, chosen), targets[chosen]) for part, chosen in rows.items() if len(chosen)}
+    if "train" not in parts:
+        raise UserError(f"data: {what} has no training images.")
+    return RawData(
+        train=parts["train"],
+        test=parts.get("test"),
+        kind="classification",
+        classes=len(classes),
+        class_names=tuple(classes),
+        validation=parts.get("validation"),
+        names={part: [kept[row].name for row in chosen] for part, chosen in rows.items()},
+        notes=(f"{what}: {len(kept):,} images of {len(classes)} classes{_shares(rows)}, {decoded.words}",),
+        warnings=(*warnings, *_skipped_words(decoded.skipped, len(listed))),
+    )
+
+
+def _listed(folder: Path) -> tuple[list[Listed], list[str]]:
+    """The files in class folders, by name; and what was left out."""
+    above = {entry.name.lower(): entry for entry in _folders(folder)}
+    given = {name: SPLIT_FOLDERS[name] for name in above if name in SPLIT_FOLDERS}
+    if "train" not in given.values():
+        images, warnings = _in_classes(folder, folder, "train")
+        return images, warnings
+    strangers = [above[name].name for name in above if name not in given]
+    twice = [part for part, count in Counter(given.values()).items() if count > 1]
+    if strangers or twice:
+        raise UserError(
+            f"data.path: {folder} has the folder {', '.join(sorted(given))} and beside it "
+            f"{', '.join(strangers) or 'two for ' + twice[0]}. Keep train, validation and test, or class folders only."
+        )
+    found = [_in_classes(above[name], folder, part) for name, part in given.items()]
+    return [image for images, _ in found for image in images], [words for _, more in found for words in more]
+
+
+def _in_classes(folder: Path, root: Path, part: str) -> tuple[list[Listed], list[str]]:
+    classes = _folders(folder)
+    _refuse_no_classes(folder, classes)
+    found = {entry.name: _files(entry) for entry in classes}
+    empty = [f"{folder / name}" for name, files in found.items() if not files]
+    if empty:
+        raise UserError(
+            f"data.path: {len(empty)} class folder{'s are' if len(empty) > 1 else ' is'} empty: "
+            f"{_some(empty)}. Put images in, or remove it."
+        )
+    images = [
+        Listed(_printable(file.relative_to(root)), file, state(file), label, part)
+        for label, files in found.items()
+        for file in files
+    ]
+    loose = sorted(entry.name for entry in folder.iterdir() if entry.is_file() and not _is_hidden(entry.name))
+    lies = f"{len(loose)} file{'s' * (len(loose) > 1)} in {folder} in no class folder left out: {_some(loose)}."
+    return images, [lies] if loose else []
+
+
+def _refuse_no_classes(folder: Path, classes: Sequence[Path]) -> None:
+    if len(classes) > 1:
+        return
+    if not classes:
+        raise UserError(
+            f"data.path: {folder} has no folders, so that no image has a class. Make one folder of images per class."
+        )
+    inner = [entry.name for entry in _folders(classes[0])]
+    hint = (
+        f" Is {classes[0]} the data? It has {_some(inner)}." if len(inner) > 1 else " There is nothing to tell apart."
+    )
+    raise UserError(f"data.path: {folder} has one class folder only: {classes[0].name}.{hint}")
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not _is_hidden(entry.name))
+    except OSError as error:
+        raise UserError(f"data.path: {folder} cannot be listed ({error.strerror}). Check its rights.") from error
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a class folder, by name."""
+
+    def refuse(error: OSError) -> None:
+        raise UserError(
+            f"data.path: {error.filename} cannot be listed ({error.strerror}). Check its rights."
+        ) from error
+
+    found = []
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        found += [Path(place) / name for name in names if not _is_hidden(name)]
+    return sorted(found)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+
+
+def state(file: Path) -> tuple[int, ...]:
+    """Size and times: of change too, which nobody can set back; reading all bytes would take as long as decoding."""
+    try:
+        status = file.stat()
+    except OSError:  # a link to nothing; it is counted when it is to be decoded
+        return (-1,)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _store(listed: Sequence[Listed], size: int, channels: str, folder: Path) -> None:
+    """Decode into a folder."""
+    sources = [image.source for image in listed]
+    total = sum(image.state[0] for image in listed)
+    with processes(total, len(sources)) as pool, progress(f"Decoding {len(listed):,} images", 2 * len(listed)) as done:
+        headers = [found for chunk in each(pool, _headers, sources, done) for found in chunk]
+        fine = [index for index, found in enumerate(headers) if isinstance(found, Header)]
+        reasons = {index: found for index, found in enumerate(headers) if isinstance(found, str)}
+        if not fine:
+            raise UserError(
+                f"data: none of {len(listed):,} files is an image that can be read. {_reasons(reasons.values())}"
+            )
+        seen = [found for found in headers if isinstance(found, Header)]
+        shape = Shape(size or _side(seen), 1 if _all_grey(seen, channels) else 3)
+        cache.require_room(len(fine) * shape.channels * shape.size**2)
+        kept = _write(
+            folder / PIXELS, each(pool, partial(_pixels, shape), [sources[i] for i in fine], done), fine, reasons
+        )
+    if not kept:
+        raise UserError(f"data: none of {len(listed):,} images can be decoded. {_reasons(reasons.values())}")
+    index = {
+        "shape": [len(kept), shape.channels, shape.size, shape.size],
+        "kept": kept,
+        "skipped": {listed[index].name: reasons[index] for index in sorted(reasons)},
+        "words": _shape_words(seen, shape, is_derived=not size),
+    }
+    (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
+
+
+def _write(
+    path: Path,
+    decoded: Iterable[Sequence[NDArray[np.uint8] | str]],
+    indices: Sequence[int],
+    reasons: dict[int, str],
+) -> list[int]:
+    """Write the images one behind the other; returns the indices of those that are, and adds why the others are not."""
+    kept = []
+    with path.open("wb") as file:
+        for index, found in zip(indices, chain.from_iterable(decoded), strict=True):
+            if isinstance(found, str):
+                reasons[index] = found
+            else:
+                file.write(found.data)
+                kept.append(index)
+        file.flush()
+        os.fsync(file.fileno())
+    return kept
+
+
+def _headers(sources: list[Source]) -> list[Header | str]:
+    return [header(source) for source in sources]
+
+
+def _pixels(shape: Shape, sources: list[Source]) -> list[NDArray[np.uint8] | str]:
+    return [pixels(source, shape) for source in sources]
+
+
+def _side(headers: Sequence[Header]) -> int:
+    median = int(np.median([min(found.width, found.height) for found in headers]))
+    side = min(MOST, max(LEAST, median))
+    return side - side % STEP
+
+
+def _all_grey(headers: Sequence[Header], channels: str) -> bool:
+    return all(found.is_grey for found in headers) if channels == "auto" else channels == "grey"
+
+
+def _shape_words(headers: Sequence[Header], shape: Shape, *, is_derived: bool) -> str:
+    short = [min(found.width, found.height) for found in headers]
+    long = np.mean([max(found.width, found.height) >= LONG * min(found.width, found.height) for found in headers])
+    colour = "grey" if shape.channels == 1 else "colour"
+    came = (
+        f"{min(short)}" if min(short) == max(short) else f"{min(short)} to {max(short)} (median {np.median(short):g})"
+    )
+    words = f"{colour}, short sides of {came} pixels, scaled and cropped to {shape.size} x {shape.size}"
+    words += "; `args: {size: …}` chooses another size" if is_derived else ""
+    return words + (f"; {long:.0%} are twice as long as wide or longer and lose half" if long >= 0.05 else "") + "."
+
+
+def _class_faults(listed: Sequence[Listed], kept: Sequence[Listed], classes: Sequence[str]) -> list[str]:
+    faults = []
+    for part in PARTS:
+        before, left = ({image.label for image in images if image.part == part} for images in (listed, kept))
+        faults += [f"data: no image of class {lost} in the {part} part can be read." for lost in sorted(before - left)]
+        strange = sorted(left - set(classes))
+        if strange:
+            faults.append(f"data: the {part} part has classes that the training part does not have: {_some(strange)}.")
+    return faults
+
+
+def _shares(rows: Mapping[str, NDArray[np.intp]]) -> str:
+    given = [f"{len(chosen):,} for {part}" for part, chosen in rows.items() if len(chosen)]
+    return f" ({', '.join(given)})" if len(given) > 1 else ""
+
+
+def _skipped_words(skipped: Mapping[str, str], of: int) -> list[str]:
+    if not skipped:
+        return []
+    return [f"{len(skipped):,} of {of:,} files left out: {_reasons(skipped.values())} Such as {_some(list(skipped))}."]
+
+
+def _reasons(reasons: Iterable[str]) -> str:
+    """How often each occurs; what a decoder says in brackets differs from file to file."""
+    counts = Counter(reason.partition(" (")[0] for reason in reasons)
+    return ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common()) + "."
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+
+
+def _printable(name: Path) -> str:
+    """Names of files are bytes, and not all of them are text."""
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -1,0 +1,221 @@
+"""A data set as it was read: its parts, what is known of them, and what makes them impossible to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superconv_tune.core.errors import UserError
+
+Kind = Literal["classification", "regression"]
+Indices = NDArray[np.intp]
+
+MIN_EXAMPLES = 20  # fewer cannot be split into three parts that mean anything
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of an array, in an order, without a copy of them; what large images are split into.
+
+    It stands where an array of inputs does: it has a shape and a type, and an index gives the rows as an array.
+
+    Attributes:
+        base: the whole array, perhaps one that lies in a file and that all parts share.
+        rows: which of its rows, shape [n].
+    """
+
+    base: NDArray[Any]
+    rows: Indices
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        found: NDArray[Any] = np.asarray(self.base)[self.rows[key]]
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 - numpy's
+        """All rows, copied together."""
+        return np.asarray(self[:], dtype=dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[n, ...]."""
+        return (len(self.rows), *self.base.shape[1:])
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.base.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """As in the whole array."""
+        return self.base.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Examples and what they should give.
+
+    Attributes:
+        inputs: uint8 or float32, shape [n, ...]; images as [n, channels, height, width]. `Rows` of a larger array where
+            that array is shared.
+        targets: int64 classes from 0, shape [n], or float32 numbers, shape [n] or [n, k].
+    """
+
+    inputs: NDArray[Any] | Rows
+    targets: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, rows: Indices) -> Part:
+        """Some of the examples; inputs that lie in a shared array are not copied."""
+        inputs = self.inputs
+        taken = Rows(inputs.base, inputs.rows[rows]) if isinstance(inputs, Rows) else inputs[rows]
+        return Part(taken, self.targets[rows])
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, as it became inputs.
+
+    Attributes:
+        name: as in the table.
+        kind: ``numeric``, ``categorical`` (one input per word) or ``text`` (bytes from 1, 0 where a text has ended).
+        width: how many inputs it became.
+    """
+
+    name: str
+    kind: Literal["numeric", "categorical", "text"]
+    width: int
+
+
+@dataclass(frozen=True)
+class RawData:
+    """A data set as it was read.
+
+    Attributes:
+        train: what may be trained on, and what is split where the data come with no other part.
+        test: the test part that the data come with; None if they come with none.
+        kind: classes or numbers.
+        classes: how many; None for regression.
+        class_names: in the order of the classes; None where they have no names.
+        validation: the validation part that the data come with; None if they come with none.
+        names: what the examples of ``train``, ``validation`` and ``test`` are called; empty where they have no names.
+        columns: of a table, in the order of the inputs; empty for all else.
+        notes: how they were read, in sentences.
+        warnings: what was left out or filled in, in sentences.
+    """
+
+    train: Part
+    test: Part | None
+    kind: Kind
+    classes: int | None
+    class_names: tuple[str, ...] | None = None
+    validation: Part | None = None
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    columns: tuple[Column, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Those that are there, by their names in messages."""
+        found = {"training": self.train, "validation": self.validation, "test": self.test}
+        return {name: part for name, part in found.items() if part is not None}
+
+
+def classified(train: Part, test: Part | None) -> RawData:
+    """Class labels counted from 0, whatever whole numbers they were; the old ones are kept as names."""
+    found = np.unique(train.targets)
+    names = tuple(str(label) for label in found.tolist())
+    parts = [
+        Part(part.inputs, np.searchsorted(found, part.targets).astype(np.int64)) if part is not None else None
+        for part in (train, test)
+    ]
+    if test is not None and not np.isin(test.targets, found).all():
+        strange = sorted(set(test.targets.tolist()) - set(found.tolist()))
+        raise UserError(f"data: the test part has the classes {strange[:5]}, which the training part does not have.")
+    assert parts[0] is not None
+    return RawData(parts[0], parts[1], "classification", len(found), names)
+
+
+def numeric(inputs: NDArray[Any], targets: NDArray[Any], what: str, kind: Kind) -> Part:
+    """Both in the types that models take, and in C order.
+
+    Raises:
+        UserError: if they are no numbers, or the targets no classes.
+    """
+    faults = [
+        f"data: the {name} of the {what} part are {array.dtype}, but have to be numbers."
+        for name, array in (("inputs", inputs), ("targets", targets))
+        if array.dtype.kind not in "buif"
+    ]
+    if not faults and kind == "classification":
+        faults = _label_faults(targets, what)
+    if faults:
+        raise UserError(faults)
+    flat = targets.reshape(len(targets)) if targets.ndim == 2 and targets.shape[1] == 1 else targets
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is found with the others
+        return Part(
+            np.ascontiguousarray(inputs, dtype=np.uint8 if inputs.dtype == np.uint8 else np.float32),
+            np.ascontiguousarray(flat, dtype=np.int64 if kind == "classification" else np.float32),
+        )
+
+
+def problems(data: RawData) -> list[str]:
+    """What makes the data impossible to learn from, one sentence each."""
+    found = [problem for name, part in data.parts.items() for problem in _part_problems(part, name)]
+    found += [
+        f"one input of the {name} part has the shape {part.inputs.shape[1:]}, but one of the training part "
+        f"{data.train.inputs.shape[1:]}."
+        for name, part in data.parts.items()
+        if part.inputs.shape[1:] != data.train.inputs.shape[1:]
+    ]
+    if len(data.train) < MIN_EXAMPLES:
+        found.append(
+            f"{len(data.train)} examples are too few: {MIN_EXAMPLES} are the least that can be split and judged."
+        )
+    elif (data.train.targets == data.train.targets[:1]).all():
+        found.append("there is one class, or one target, only, so that nothing can be learned. Check the labels.")
+    return found
+
+
+def _label_faults(targets: NDArray[Any], what: str) -> list[str]:
+    if targets.ndim != 1 and targets.shape[1:] != (1,):
+        return [f"data: the labels of the {what} part have the shape {targets.shape}. Give one class number per item."]
+    if targets.dtype.kind == "f" and not np.array_equal(targets, np.floor(targets)):
+        return [f"data: some labels of the {what} part are no whole numbers. Are they numbers to predict?"]
+    return []
+
+
+def _part_problems(part: Part, name: str) -> list[str]:
+    found = []
+    if len(part.inputs) != len(part.targets):
+        found.append(f"the {name} part has {len(part.inputs)} inputs, but {len(part.targets)} targets.")
+    if not part.inputs.size:
+        found.append(f"the {name} part is empty: its inputs have the shape {part.inputs.shape}.")
+    elif part.inputs.ndim < 2:
+        found.append(f"the {name} part has inputs of shape {part.inputs.shape}. Give a row per item: [n, 1].")
+    for what, values in (("inputs", part.inputs), ("targets", part.targets)):
+        if values.dtype.kind != "f":  # whole numbers are finite, and images may be many
+            continue
+        is_bad = ~np.isfinite(np.asarray(values))
+        if is_bad.any():
+            first = int(np.flatnonzero(is_bad.reshape(len(values), -1).any(axis=1))[0])
+            found.append(
+                f"the {what} of the {name} part have {int(is_bad.sum())} values that are NaN or infinite as float32, "
+                f"the first at index {first}. Clean them before."
+            )
+    return found

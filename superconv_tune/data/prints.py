@@ -1,0 +1,48 @@
+"""Fingerprints of single items: one that equal items share, and one that images that look alike share."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+EXACT_BYTES = 16
+ROWS, COLUMNS = 8, 9  # of the thumbnail behind the perceptual hash: 8 differences in each of 8 rows
+CHUNK = 1024  # images at a time, which are float32 for a moment
+
+
+def exact(inputs: Any) -> list[bytes]:
+    """A hash of the values of every item."""
+    chunks = (np.ascontiguousarray(inputs[start : start + CHUNK]) for start in range(0, len(inputs), CHUNK))
+    return [hashlib.blake2b(item.data, digest_size=EXACT_BYTES).digest() for chunk in chunks for item in chunk]
+
+
+def thumbnails(images: Any) -> Bytes:
+    """Images [n, c, h, w] of any size as grey ones [n, 8, 9], by the mean of each area."""
+    rows, columns = _areas(images.shape[2], ROWS), _areas(images.shape[3], COLUMNS).T
+    parts = [
+        rows @ np.asarray(images[start : start + CHUNK]).mean(axis=1, dtype=np.float32) @ columns
+        for start in range(0, len(images), CHUNK)
+    ]
+    return np.concatenate([part.round().astype(np.uint8) for part in parts] or [np.zeros((0, ROWS, COLUMNS), np.uint8)])
+
+
+def difference_hash(thumbnail: Bytes) -> NDArray[np.uint64]:
+    """64 bits, shape [n]: where it grows brighter from left to right (dHash); light and contrast do not matter."""
+    bits = (thumbnail[:, :, 1:] > thumbnail[:, :, :-1]).reshape(len(thumbnail), ROWS * (COLUMNS - 1))
+    hashes: NDArray[np.uint64] = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
+    return hashes
+
+
+@cache
+def _areas(size: int, into: int) -> NDArray[np.float32]:
+    """The matrix [into, size] that takes the mean over equal stretches of ``size`` pixels."""
+    edges = np.linspace(0.0, size, into + 1)
+    overlap = np.minimum(edges[1:, None], np.arange(1, size + 1)) - np.maximum(edges[:-1, None], np.arange(size))
+    matrix: NDArray[np.float32] = (np.maximum(overlap, 0.0) / (size / into)).astype(np.float32)
+    return matrix

@@ -1,0 +1,76 @@
+"""Losses by name. A new one is a function and a line in `LOSSES`, and its name in `superconv_tune.spec.names`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+Loss = Callable[[Tensor, Tensor, float], Tensor]  # outputs, targets, label smoothing to the mean loss
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float, weights: Tensor | None = None) -> Tensor:
+    """Softmax cross-entropy; ``label_smoothing`` of the target is spread over all classes.
+
+    Raises:
+        ValueError: for one output per item, whose softmax is 1 whatever the model says.
+    """
+    if outputs.dim() == 1 or outputs.shape[-1] == 1:
+        raise ValueError(f"cross_entropy needs an output per class, but got {list(outputs.shape)}; one logit needs bce")
+    weight = None if weights is None else weights.to(outputs.device)
+    return F.cross_entropy(outputs, targets, weight=weight, label_smoothing=label_smoothing)
+
+
+def bce(outputs: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    """Logistic loss of one output per label; several classes become one label each, two may share one output."""
+    has_class_each = outputs.dim() > 1 and outputs.shape[-1] > 1 and targets.dim() < outputs.dim()
+    wanted = F.one_hot(targets, outputs.shape[-1]) if has_class_each else targets.reshape(outputs.shape)
+    smoothed = wanted.float() * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    return F.binary_cross_entropy_with_logits(outputs, smoothed)
+
+
+def mse(outputs: Tensor, targets: Tensor, _label_smoothing: float) -> Tensor:
+    """Mean squared error; numbers have no labels to smooth."""
+    return F.mse_loss(outputs.reshape(targets.shape), targets)
+
+
+def l1(outputs: Tensor, targets: Tensor, _label_smoothing: float) -> Tensor:
+    """Mean absolute error, which outliers pull less."""
+    return F.l1_loss(outputs.reshape(targets.shape), targets)
+
+
+def huber(outputs: Tensor, targets: Tensor, _label_smoothing: float) -> Tensor:
+    """Squared error up to 1 and absolute beyond it, in the units of the targets."""
+    return F.huber_loss(outputs.reshape(targets.shape), targets)
+
+
+LOSSES: Mapping[str, Loss] = {
+    "cross_entropy": cross_entropy,
+    "balanced_cross_entropy": cross_entropy,  # with the weights of `loss_of`
+    "bce": bce,
+    "mse": mse,
+    "l1": l1,
+    "huber": huber,
+}
+
+
+def loss_of(name: str, classes: int | None, targets: NDArray[Any] | None) -> Loss:
+    """The loss of that name; a balanced one weighs every class as if all were equally frequent.
+
+    Args:
+        name: one of `LOSSES`.
+        classes: how many; None where they are not known.
+        targets: of the training part; None where they are not known.
+    """
+    if name != "balanced_cross_entropy":
+        return LOSSES[name]
+    assert classes is not None
+    assert targets is not None
+    counts = np.maximum(np.bincount(targets, minlength=classes), 1)
+    return partial(cross_entropy, weights=torch.tensor(len(targets) / (classes * counts), dtype=torch.float32))

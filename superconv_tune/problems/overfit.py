@@ -1,0 +1,137 @@
+"""Can the model learn a few examples by heart? Where it cannot, no search over learning rates will help it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from superconv_tune.core.landmarks import Landmark
+from superconv_tune.problems.problem import Metric, Problem
+from superconv_tune.training.evaluation import evaluate
+from superconv_tune.training.loop import Runtime
+from superconv_tune.training.randomness import isolated, seed_all
+
+SHARE = 0.05
+MOST = 512  # examples; 5 % of a large set would take too long
+LEAST = 32
+BATCH = 64
+RATES = (1e-3, 1e-2)  # of AdamW, which is robust; no recipe is looked for here
+LOOK_EVERY = 25  # steps
+JUDGE_EVERY = 150  # steps, whether the loss still falls
+FEWEST = 75  # steps that have to fit, or the answer would say nothing
+MOST_STEPS = 1000  # with each rate
+CLOSED = 0.9  # of the way from a constant guess to the best value
+FALLING = 0.9  # of a loss that still falls: by a tenth from one third of the steps to the next
+
+NAME = "learning 5 % by heart"
+Clock = Callable[[], float]
+
+
+def overfit(problem: Problem, train_items: int, seconds: float, clock: Clock = time.perf_counter) -> Landmark:
+    """Train a fresh model on 5 % of the training part until it knows them, or the time is over.
+
+    Args:
+        problem: the question.
+        train_items: size of the training part.
+        seconds: for all of it.
+        clock: seconds.
+    """
+    metric = problem.metric
+    best = metric.high if metric.direction == "max" else metric.low
+    if best is None or best == problem.trivial_value:
+        return _told(f"{metric.name} has no best value to measure it by", None)
+    count = min(MOST, max(LEAST, round(SHARE * train_items)), train_items)
+    deadline = clock() + seconds
+    reached: float | None = None
+    with isolated(problem.device):
+        inputs, targets = next(iter(problem.train.stream(count, 0)))
+        for rate in RATES:
+            run = _Run(problem, inputs, targets, rate)
+            value, verdict = run.until(_goal(problem.trivial_value, best), deadline, clock)
+            if verdict == "slow":
+                return _told(f"{FEWEST} steps do not fit into what is left of {seconds:.1f} s", reached)
+            reached = value if reached is None else _better(metric, value, reached)
+            if verdict == "learned":
+                return _told(f"{metric.name} {value:.4g} on {count} training examples", value)
+            if verdict == "learning":
+                return _told(
+                    f"{metric.name} {reached:.4g} on {count} training examples when the time was over", reached
+                )
+    assert reached is not None
+    words = (
+        f"The model cannot even fit 5 % of the data: after its loss stopped falling, {metric.name} on {count} training "
+        f"examples was {reached:.4g}. Look at the model, the scale of the inputs and the labels."
+    )
+    return Landmark(NAME, "check", reached, words, is_warning=True)
+
+
+class _Run:
+    """One fresh model on the same few examples."""
+
+    def __init__(self, problem: Problem, inputs: Tensor, targets: Tensor, rate: float) -> None:
+        seed_all(0)
+        self.problem, self.inputs, self.targets = problem, inputs, targets
+        self.runtime = Runtime(problem.device)
+        self.model: nn.Module = self.runtime.place(problem.make_model())
+        self.optimizer = torch.optim.AdamW((p for p in self.model.parameters() if p.requires_grad), lr=rate)
+        self.losses: list[float] = []
+
+    def until(self, is_reached: Callable[[float], bool], deadline: float, clock: Clock) -> tuple[float, str]:
+        """The metric at the end, and how it ended: ``learned``, ``learning``, ``stuck``, or ``slow``."""
+        value, warm = self.problem.trivial_value, math.inf
+        for step, rows in enumerate(self._batches(), 1):
+            self._step(rows)
+            if step == 1:
+                warm = clock()  # the first step loads what is loaded once; its speed would mislead
+            elif step < FEWEST and clock() + (FEWEST - step) * (clock() - warm) / (step - 1) > deadline:
+                return value, "slow"
+            is_over = clock() >= deadline or step == MOST_STEPS
+            if step % LOOK_EVERY == 0 or is_over:
+                value = self._value()
+                if is_reached(value):
+                    return value, "learned"
+            if not math.isfinite(self.losses[-1]) or (step % JUDGE_EVERY == 0 and not self._falls()):
+                break
+            if is_over:
+                return value, "learning"
+        return value, "stuck"
+
+    def _batches(self) -> Iterator[Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        while True:
+            for rows in torch.split(torch.randperm(len(self.targets), generator=generator), BATCH):
+                if len(rows) > 1:  # one example alone stops a batch norm
+                    yield rows.to(self.targets.device)
+
+    def _step(self, rows: Tensor) -> None:
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.problem.loss(self.model(self.inputs[rows]), self.targets[rows], 0.0)
+        torch.autograd.backward(loss)
+        self.optimizer.step()
+        self.losses.append(float(loss.detach()))
+
+    def _value(self) -> float:
+        parts = zip(torch.split(self.inputs, BATCH), torch.split(self.targets, BATCH), strict=True)
+        return self.problem.metric.compute(*evaluate(self.model, parts, self.runtime))
+
+    def _falls(self) -> bool:
+        third = len(self.losses) // 3
+        before, last = sum(self.losses[-2 * third : -third]), sum(self.losses[-third:])
+        return third > 0 and last < FALLING * before
+
+
+def _goal(trivial: float, best: float) -> Callable[[float], bool]:
+    return lambda value: (value - trivial) / (best - trivial) >= CLOSED
+
+
+def _better(metric: Metric, one: float, other: float) -> float:
+    return max(one, other) if metric.direction == "max" else min(one, other)
+
+
+def _told(words: str, value: float | None) -> Landmark:
+    return Landmark(NAME, "check", value, f"{NAME}: {words}.")

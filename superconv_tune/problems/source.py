@@ -1,0 +1,225 @@
+"""A user's code as text: found on the driver, carried to every worker, run there with the errors told in one line."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import traceback
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from superconv_tune.core.errors import UserError
+
+CALLED = 2  # frames between a failure in the arguments of the call itself and here
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a factory is: the text of a file, which travels, or an installed module.
+
+    Attributes:
+        function: name of the function.
+        module: of an installed module; empty for a file.
+        text: of the file; empty for a module.
+        file: its path, for messages.
+        helpers: name, path and text of the modules beside the file that it imports, and of those that these import.
+    """
+
+    function: str
+    module: str = ""
+    text: str = ""
+    file: str = ""
+    helpers: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the code; of the module's name where that is installed."""
+        texts = [text for _, _, text in self.helpers]
+        return hashlib.sha256("\0".join([self.text or self.module, *texts]).encode()).hexdigest()
+
+
+def locate(factory: str, folder: Path) -> Source:
+    """The source behind ``file.py:function`` (relative to ``folder``) or ``module:function``.
+
+    Modules that the file imports from its own folder travel with it, if each is one file; a package does not, and has
+    to be installed where the workers run.
+
+    Raises:
+        UserError: if the file, or one beside it that it imports, cannot be read.
+    """
+    place, _, function = factory.rpartition(":")
+    if not place.endswith(".py"):
+        return Source(function, module=place)
+    path = Path(place) if Path(place).is_absolute() else folder / place
+    text = _read(path, factory)
+    helpers: dict[str, tuple[str, str]] = {}
+    _gather(text, path, factory, helpers)
+    return Source(
+        function, text=text, file=str(path), helpers=tuple((name, *found) for name, found in sorted(helpers.items()))
+    )
+
+
+def call(source: Source, args: Mapping[str, Any]) -> Any:
+    """Import the source and call its function.
+
+    Raises:
+        UserError: if either fails, with the error's first line and its place in the user's file.
+    """
+    try:
+        module = _from_text(source) if source.file else importlib.import_module(source.module)
+    except (Exception, SystemExit) as error:  # a script that ends itself must not end the search without a word
+        mend = _mend_of_import(error, source)
+        raise UserError(f"factory {_shown(source)} cannot be imported: {told(error, source)}.{mend}") from error
+    function = getattr(module, source.function, None)
+    if not callable(function):
+        raise UserError(f"factory {_shown(source)}: it has no function {source.function!r}. {_functions(module)}")
+    try:
+        return function(**args)
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        mend = _mend_of_import(error, source) or _mend_of_call(error, args)
+        raise UserError(f"factory {_shown(source)} failed: {told(error, source)}.{mend}") from error
+
+
+def told(error: BaseException, source: Source | None = None) -> str:
+    """Type and first line of the error, and where in the user's own files it came up, deep in a library or not."""
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    frame = next(iter(reversed([frame for frame in frames if frame.filename in _own(source)] or frames)), None)
+    return first_line(error) + (f" ({frame.filename}, line {frame.lineno})" if frame else "")
+
+
+def _own(source: Source | None) -> set[str | None]:
+    """The files that the user wrote."""
+    if source is None:
+        return set()
+    module = sys.modules.get(source.module)
+    return {source.file or getattr(module, "__file__", None), *(path for _, path, _ in source.helpers)}
+
+
+def first_line(error: BaseException) -> str:
+    """``ValueError: what it said``, without what follows in further lines."""
+    text = str(error).strip().partition("\n")[0].rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+class _Beside(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Finds the modules that came with a user's file; after all others, so that nothing installed is shadowed."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, tuple[str, str]] = {}
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - importlib's signature
+        target: types.ModuleType | None = None,  # noqa: ARG002 - likewise
+    ) -> importlib.machinery.ModuleSpec | None:
+        found = self.texts.get(fullname)
+        return importlib.util.spec_from_loader(fullname, self, origin=found[0]) if found else None
+
+    def get_source(self, fullname: str) -> str:
+        return self.texts[fullname][1]
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        path, text = self.texts[module.__name__]
+        module.__file__ = path
+        exec(compile(text, path, "exec"), module.__dict__)
+
+    def offer(self, helpers: Sequence[tuple[str, str, str]]) -> None:
+        """Take the modules in; one of the same name from another file makes room."""
+        if self not in sys.meta_path:
+            sys.meta_path.append(self)
+        for name, path, text in helpers:
+            known = sys.modules.get(name)
+            if self.texts.get(name) != (path, text) and getattr(known, "__loader__", None) is self:
+                del sys.modules[name]
+            self.texts[name] = (path, text)
+
+
+_BESIDE = _Beside()
+
+
+def _from_text(source: Source) -> types.ModuleType:
+    """A module of its own for the file's text; kept in ``sys.modules`` so that what it defines can be pickled."""
+    _BESIDE.offer(source.helpers)
+    name = f"superconv_tune_user_{source.digest[:16]}"
+    if name not in sys.modules:
+        module = types.ModuleType(name)
+        module.__file__ = source.file
+        sys.modules[name] = module
+        try:
+            exec(compile(source.text, source.file, "exec"), module.__dict__)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def _read(path: Path, factory: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"factory: {factory!r}: the file {path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"factory: {factory!r}: the file {path} is no text in UTF-8 ({error.reason}).") from error
+
+
+def _gather(text: str, path: Path, factory: str, helpers: dict[str, tuple[str, str]]) -> None:
+    """Put the modules beside ``path`` that ``text`` imports into ``helpers``, and those that these import."""
+    for name in sorted(_imported(text)):
+        file = path.with_name(f"{name}.py")
+        if name not in helpers and file != path and file.is_file():
+            helpers[name] = (str(file), _read(file, factory))
+            _gather(helpers[name][1], path, factory, helpers)
+
+
+def _imported(text: str) -> set[str]:
+    """First names of the modules that a text imports; none where it is no Python, which is told when it is run."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError):
+        return set()
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return {name.partition(".")[0] for name in names}
+
+
+def _mend_of_import(error: BaseException, source: Source) -> str:
+    """What to do where a module is missing."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    name = error.name.partition(".")[0]
+    if source.file and Path(source.file).with_name(name).is_dir():
+        return (
+            f" The folder {name} lies beside the file, but only single files travel to the workers: put what is needed "
+            f"into {name}.py, or install the package on every node."
+        )
+    return f" Install it where the search runs: pip install {name}; or put {name}.py beside the file."
+
+
+def _mend_of_call(error: BaseException, args: Mapping[str, Any]) -> str:
+    """What to do where the function takes other arguments than it was given."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not isinstance(error, TypeError) or len(frames) >= CALLED:
+        return ""
+    return f" It was called with {', '.join(args) or 'no arguments'}; what it takes stands in the spec under args."
+
+
+def _functions(module: types.ModuleType) -> str:
+    own = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
+    return f"It defines: {', '.join(own) or 'nothing'}."
+
+
+def _shown(source: Source) -> str:
+    return f"{source.file or source.module}:{source.function}"

@@ -1,0 +1,40 @@
+"""Floors, ceilings and the check of the model, in the time that is given for all of them."""
+
+from __future__ import annotations
+
+import logging
+
+from superconv_tune.core.landmarks import Landmark
+from superconv_tune.problems.overfit import NAME, overfit
+from superconv_tune.problems.payload import Payload
+from superconv_tune.problems.probes import probe
+from superconv_tune.problems.problem import Problem
+
+PROBES_SHARE = 0.5  # of the time; the model's own check has the rest
+
+_log = logging.getLogger(__name__)
+
+
+def survey(payload: Payload, problem: Problem, train_items: int, seconds: float) -> tuple[Landmark, ...]:
+    """All landmarks that the time allows; the constant guess costs nothing and is always there.
+
+    Args:
+        payload: the data.
+        problem: the question, on a device.
+        train_items: size of the training part.
+        seconds: for all of it.
+    """
+    metric, trivial = problem.metric, problem.trivial_value
+    constant = Landmark("a constant guess", "floor", trivial, f"a constant guess reaches {metric.name} {trivial:.4g}.")
+    if seconds <= 0.0:
+        return (constant,)
+    return (constant, *probe(payload, metric, PROBES_SHARE * seconds), _spared(problem, train_items, seconds))
+
+
+def _spared(problem: Problem, train_items: int, seconds: float) -> Landmark:
+    """The check, or why there is none: a model that stumbles over it may do well in a trial."""
+    try:
+        return overfit(problem, train_items, (1.0 - PROBES_SHARE) * seconds)
+    except Exception as error:  # noqa: BLE001 - a user's model may do anything
+        _log.exception("The check failed.")
+        return Landmark(NAME, "check", None, f"{NAME}: not tried to the end ({type(error).__name__}).")

@@ -1,0 +1,54 @@
+"""A user's own question to begin with: one Python file, and the spec that names it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from superconv_tune.core.errors import UserError
+
+HERE = Path(__file__).parent
+STEM = "own_problem"  # of both files as they are shipped
+CODE, SPEC = HERE / f"{STEM}.py.txt", HERE / f"{STEM}.yaml"  # .txt, or the spec's room would import what lies above it
+MEASURED = "# Measured ("  # how a line about the shipped question begins, which will not be true of the user's
+
+
+def write_task(path: Path) -> tuple[Path, Path]:
+    """Write ``path`` and a spec beside it, ready to run as they are.
+
+    Returns:
+        The Python file and the spec.
+
+    Raises:
+        UserError: if the name cannot be used, or one of the two files is there; then nothing is written.
+    """
+    spec = path.with_suffix(".yaml")
+    faults = _name_faults(path) + [
+        f"--new-task: {file} exists. Choose another name; nothing is overwritten."
+        for file in (path, spec)
+        if file.exists()
+    ]
+    if faults:
+        raise UserError(faults)
+    texts = {
+        file: template.read_text(encoding="utf-8").replace(STEM, path.stem)
+        for file, template in ((path, CODE), (spec, SPEC))
+    }
+    try:
+        for file, text in texts.items():
+            file.write_text(_without_measurement(text), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--new-task: {path} cannot be written ({error.strerror}). Choose another folder.") from error
+    return path, spec
+
+
+def _name_faults(path: Path) -> list[str]:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\.py", path.name):
+        return [f"--new-task: {path.name!r} is no name for a Python file. Write something like my_problem.py."]
+    if not path.parent.is_dir():
+        return [f"--new-task: there is no folder {path.parent}. Make it first."]
+    return []
+
+
+def _without_measurement(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(MEASURED))

@@ -1,0 +1,376 @@
+"""What is wrong with data files is told in the user's words, or left out and counted; nothing of it stays behind."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pickle
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.data import cache
+from superconv_tune.problems.payload import DataCard, prepare
+from superconv_tune.spec.load import load_spec
+from tests.samples import csv_file, flowers, hf_folder, idx_folder, npy_folder, npz_file, photos, picture
+
+Make = Callable[[Path], Path]
+GRID = np.random.default_rng(0).normal(size=(60, 4))
+LABELS = np.arange(60) % 3
+
+
+def changed(make: Make, change: Callable[[Path], object]) -> Make:
+    """A good data set, and what is then done to it."""
+
+    def both(folder: Path) -> Path:
+        path = make(folder)
+        change(path)
+        return path
+
+    return both
+
+
+def in_photos(change: Callable[[Path], object]) -> Make:
+    return changed(lambda folder: photos(folder / "photos"), change)
+
+
+def each(pattern: str, change: Callable[[Path], object]) -> Make:
+    """Photos, and what is then done to every file of a pattern."""
+
+    def all_of(folder: Path) -> None:
+        for file in sorted(folder.glob(pattern)):
+            change(file)
+
+    return in_photos(all_of)
+
+
+def every_image(content: bytes) -> Make:
+    return each("*/*.png", lambda file: file.write_bytes(content))
+
+
+def in_parts(**parts: Callable[[Path], object]) -> Make:
+    """Folders of parts below one folder."""
+
+    def make(folder: Path) -> Path:
+        for name, fill in parts.items():
+            fill(folder / "photos" / name)
+        return folder / "photos"
+
+    return make
+
+
+def archive(**arrays: Any) -> Make:
+    def make(folder: Path) -> Path:
+        np.savez(folder / "d.npz", **arrays)
+        return folder / "d.npz"
+
+    return make
+
+
+def text_file(name: str, content: str | bytes) -> Make:
+    def make(folder: Path) -> Path:
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return folder / name
+
+    return make
+
+
+def frame(change: Callable[[pd.DataFrame], pd.DataFrame], name: str = "t.csv") -> Make:
+    def make(folder: Path) -> Path:
+        made = change(flowers())
+        made.to_parquet(folder / name) if name.endswith("parquet") else made.to_csv(folder / name, index=False)
+        return folder / name
+
+    return make
+
+
+def frames(**parts: pd.DataFrame) -> Make:
+    def make(folder: Path) -> Path:
+        (folder / "tables").mkdir()
+        for name, made in parts.items():
+            made.to_csv(folder / "tables" / f"{name}.csv", index=False)
+        return folder / "tables"
+
+    return make
+
+
+def cut(path: Path, by: int = 40) -> None:
+    path.write_bytes(path.read_bytes()[:-by])
+
+
+def with_value(value: object) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda made: made.assign(length=[value, *made["length"][1:]])
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG file that says that it has a size, and has no pixels."""
+    chunks = {b"IHDR": struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0), b"IDAT": b"", b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks.items()
+    )
+
+
+def twins(folder: Path, names: list[str]) -> None:
+    for name in names:
+        shutil.copytree(folder / "train", folder / name)
+
+
+def nested(folder: Path) -> Path:
+    photos(folder / "photos" / "photos")
+    return folder / "photos"
+
+
+def lone_class(folder: Path) -> Path:
+    shutil.rmtree(photos(folder / "photos") / "ant")
+    shutil.rmtree(folder / "photos" / "bee")
+    return folder / "photos"
+
+
+def loose(folder: Path) -> Path:
+    (folder / "photos").mkdir()
+    for index in range(30):
+        picture(0, index).save(folder / "photos" / f"{index}.png")
+    return folder / "photos"
+
+
+def saved_parts(**names: str) -> Make:
+    """A DatasetDict on disk whose parts have other names."""
+
+    def make(folder: Path) -> Path:
+        path = hf_folder(folder)
+        (folder / "dict").mkdir()
+        for name in names.values():
+            shutil.copytree(path, folder / "dict" / name)
+        (folder / "dict" / "dataset_dict.json").write_text(json.dumps({"splits": list(names.values())}))
+        return folder / "dict"
+
+    return make
+
+
+HUGE = png(60_000, 60_000)
+
+REFUSED: dict[str, tuple[Make, dict[str, object], tuple[str, ...]]] = {
+    "no such folder": (lambda folder: folder / "fotos", {}, ("no file or folder", "fotos", "spec.json")),
+    "an empty folder": (in_parts(), {}, ("no file or folder", "photos")),
+    "a folder of texts": (text_file("notes.md", "x"), {}, ("not plain", "'.md'", "image_folder")),
+    "one class": (lone_class, {}, ("one class folder only: cat", "nothing to tell apart")),
+    "a folder too high": (nested, {}, ("one class folder only: photos", "ant, bee, cat")),
+    "images without class": (loose, {}, ("no folders", "one folder of images per class")),
+    "an empty class": (in_photos(lambda folder: (folder / "dog").mkdir()), {}, ("1 class folder is empty", "dog")),
+    "three images": (lambda folder: photos(folder / "photos", 1), {}, ("3 examples are too few", "20")),
+    "a rare class": (
+        each("ant/*[1-9].png", Path.unlink),
+        {},
+        ("ant", "2 examples", "too few"),
+    ),
+    "empty files": (every_image(b""), {}, ("none of 60", "60 empty")),
+    "no images": (every_image(b"GIF87b not quite"), {}, ("none of 60", "60 no image")),
+    "images that are cut off": (
+        each("*/*.png", lambda file: cut(file, 600)),
+        {},
+        ("none of 60", "60 damaged"),
+    ),
+    "huge images": (every_image(HUGE), {}, ("none of 60", "60 more than", "million pixels")),
+    "a class that is broken": (
+        each("bee/*", lambda file: cut(file, 600)),
+        {},
+        ("no image of class bee",),
+    ),
+    "a stray folder": (in_parts(train=photos, extra=photos), {}, ("train", "extra", "Keep train")),
+    "two validation parts": (in_parts(train=photos, val=photos, valid=photos), {}, ("two for validation",)),
+    "a train folder without classes": (
+        in_parts(test=photos, train=lambda folder: folder.mkdir()),
+        {},
+        ("train has no folders",),
+    ),
+    "a class in the test part only": (
+        changed(
+            in_parts(train=photos, test=photos),
+            lambda folder: (folder / "test" / "ant").rename(folder / "test" / "owl"),
+        ),
+        {},
+        ("the test part has classes", "owl"),
+    ),
+    "a size that is no number": (in_photos(bool), {"size": "big"}, ("size of image_folder", "whole number", "'big'")),
+    "channels that are unknown": (in_photos(bool), {"channels": "blue"}, ("auto, grey, colour", "'blue'")),
+    "an archive that is none": (text_file("d.npz", "PK\3\4 no"), {}, ("no readable .npz",)),
+    "an archive that is a pickle": (text_file("d.npz", pickle.dumps([1])), {}, ("no readable .npz",)),
+    "an archive that is cut off": (changed(npz_file, cut), {}, ("no readable .npz",)),
+    "an archive of objects": (archive(x=GRID.astype(object), y=LABELS), {}, ("no readable .npz",)),
+    "no labels": (archive(x=GRID), {}, ("has no y_train",)),
+    "labels missing": (archive(x=GRID, y=LABELS[:50]), {}, ("60 inputs, but 50 targets",)),
+    "labels that are words": (archive(x=GRID, y=LABELS.astype(str)), {}, ("targets", "have to be numbers")),
+    "not a number": (archive(x=np.where(GRID > 2, np.nan, GRID), y=LABELS), {}, ("NaN or infinite", "index")),
+    "infinite": (archive(x=np.where(GRID > 2, np.inf, GRID), y=LABELS), {}, ("NaN or infinite", "index")),
+    "one label": (archive(x=GRID, y=0 * LABELS), {}, ("one class",)),
+    "three rows": (archive(x=GRID[:3], y=LABELS[:3]), {}, ("3 examples are too few",)),
+    "no y.npy": (changed(npy_folder, lambda folder: (folder / "y.npy").unlink()), {}, ("has no y_train",)),
+    "an npy that is cut off": (changed(npy_folder, lambda folder: cut(folder / "x.npy")), {}, ("x.npy", "no readable")),
+    "an npy that is a pickle": (
+        changed(npy_folder, lambda folder: np.save(folder / "x.npy", GRID.astype(object), allow_pickle=True)),
+        {},
+        ("x.npy", "no readable .npy"),
+    ),
+    "an npy that is empty": (
+        changed(npy_folder, lambda folder: (folder / "y.npy").write_bytes(b"")),
+        {},
+        ("y.npy", "no readable .npy"),
+    ),
+    "idx that is cut off": (
+        changed(idx_folder, lambda folder: cut(folder / "train-images-idx3-ubyte")),
+        {},
+        ("cut off or damaged", "train-images"),
+    ),
+    "idx without labels": (
+        changed(idx_folder, lambda folder: (folder / "train-labels-idx1-ubyte").unlink()),
+        {},
+        ("has no file train-labels",),
+    ),
+    "idx with broken gzip": (
+        changed(idx_folder, lambda f: (f / "train-images-idx3-ubyte").write_bytes(gzip.compress(b"x" * 99)[:-9])),
+        {},
+        ("train-images", "cannot be read"),
+    ),
+    "idx that is a picture": (
+        changed(idx_folder, lambda folder: picture(0, 0).save(folder / "train-images-idx3-ubyte", "png")),
+        {},
+        ("is no idx file",),
+    ),
+    "an empty table": (text_file("t.csv", ""), {}, ("no readable table", "No columns")),
+    "a table of names": (text_file("t.csv", "a,b,label\n"), {}, ("label", "empty")),
+    "blanks between columns": (text_file("t.csv", "a b label\n1 2 x\n"), {}, ("one column only", "semicolon")),
+    "lines of many lengths": (text_file("t.csv", "a,label\n1,x\n1,2,3,x\n"), {}, ("no readable table", "line 3")),
+    "lines that are too long": (text_file("t.csv", "a,label\n1,2,x\n1,2,x\n"), {}, ("more fields", "names")),
+    "a table in Latin-1": (text_file("t.csv", "größe,label\n1,x\n".encode("latin-1")), {}, ("no readable table",)),
+    "a picture as table": (text_file("t.csv", png(9, 9) + bytes(range(256))), {}, ("t.csv",)),
+    "a gzip that is none": (text_file("t.csv.gz", "a,label\n1,x\n"), {}, ("no readable table",)),
+    "two columns of one name": (text_file("t.csv", "a,a,label\n1,2,x\n"), {}, ("more than one column called a",)),
+    "no line of names": (
+        frame(lambda made: made.assign(label=LABELS, colour=1).set_axis(["0.1", "3", "2"], axis=1)),
+        {},
+        ("no columns called label", "0.1, 3, 2", "line of names"),
+    ),
+    "no label column": (frame(lambda made: made.drop(columns="label")), {}, ("length, colour", "args: {label: …}")),
+    "two label columns": (frame(lambda made: made.assign(y=1)), {}, ("2 columns called label",)),
+    "a label that is misspelt": (csv_file, {"label": "lable"}, ("no column 'lable'", "length, colour, label")),
+    "an ignored column that is not there": (csv_file, {"ignore": ["size"]}, ("ignore names size", "length")),
+    "an ignored column that is no list": (csv_file, {"ignore": "size"}, ("ignore of table is a list of names",)),
+    "a table of one class": (frame(lambda made: made.assign(label="ant")), {}, ("one class",)),
+    "a table of three lines": (frame(lambda made: made.assign(label=LABELS)[:3]), {}, ("in 3 lines",)),
+    "a label per line": (
+        frame(lambda made: made.assign(label=[f"n{row}" for row in range(60)])),
+        {},
+        ("60 different values in 60 lines", "Is it the label?"),
+    ),
+    "labels that are all missing": (frame(lambda made: made.assign(label=None)), {}, ("label column 'label'", "empty")),
+    "nothing but a label": (
+        frame(lambda made: made[["label"]].assign(id=range(60))),
+        {},
+        ("no column to learn from", "'id' left out"),
+    ),
+    "words to predict": (csv_file, {"kind": "regression"}, ("no numbers, but: ant, bee, cat",)),
+    "an infinite field": (frame(with_value(np.inf)), {}, ("'length' has 1 infinite", "index 0")),
+    "a field beyond float32": (frame(with_value(1e300)), {}, ("NaN or infinite as float32", "index 0")),
+    "an infinite label": (
+        frame(lambda made: made.assign(label=[np.inf, *GRID[1:, 0]])),
+        {},
+        ("targets", "NaN or infinite"),
+    ),
+    "lists in fields": (
+        frame(lambda made: made.assign(length=[[1, 2]] * 60), "t.parquet"),
+        {},
+        ("'length' holds lists", "args.ignore"),
+    ),
+    "a parquet that is none": (text_file("t.parquet", "a,label\n1,x\n"), {}, ("no readable table", "t.parquet")),
+    "a parquet that is cut off": (
+        changed(frame(lambda made: made, "t.parquet"), cut),
+        {},
+        ("no readable table", "t.parquet"),
+    ),
+    "tables of no part": (frames(one=flowers(), two=flowers()), {}, ("one.csv, two.csv", "train.csv")),
+    "a test table with other columns": (
+        frames(train=flowers(), test=flowers().drop(columns="colour")),
+        {},
+        ("test part", "colour"),
+    ),
+    "a test table with another class": (
+        frames(train=flowers(), test=flowers().replace("cat", "owl")),
+        {},
+        ("owl", "training part does not have"),
+    ),
+    "saved parts of other names": (saved_parts(a="train", b="extra"), {}, ("train, extra", "Save train")),
+    "a saved data set that is damaged": (
+        changed(hf_folder, lambda folder: next(folder.glob("*.arrow")).write_bytes(b"x")),
+        {},
+        ("save_to_disk",),
+    ),
+    "a saved data set without its label": (hf_folder, {"label": "kind"}, ("no label column", "image, label")),
+}
+
+
+def card_of(folder: Path, path: Path, args: dict[str, object]) -> DataCard:
+    """As a spec that names the path alone is read."""
+    spec = folder / "spec.json"
+    spec.write_text(json.dumps({"name": "t", "data": {"path": str(path), "args": args}}), encoding="utf-8")
+    return prepare(load_spec(spec, {}))[1]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_in_one_message(name: str, tmp_path: Path) -> None:
+    make, args, words = REFUSED[name]
+    path = make(tmp_path)
+    with pytest.raises(UserError) as caught:
+        card_of(tmp_path, path, args)
+    for word in words:
+        assert word in str(caught.value)
+    for message in caught.value.messages:
+        assert message[-1] in ".?"
+        assert "\n" not in message
+    left = list(cache.place().glob("*"))
+    assert all((entry / "index.json").exists() for entry in left)  # whole, or not there
+
+
+SKIPPED: dict[str, tuple[Make, tuple[str, ...]]] = {
+    "a text among images": (in_photos(lambda folder: (folder / "ant" / "a.txt").write_text("x")), ("1 no image",)),
+    "an empty image": (in_photos(lambda folder: (folder / "ant" / "0.png").write_bytes(b"")), ("1 empty", "0.png")),
+    "an image that is cut off": (in_photos(lambda folder: cut(folder / "ant" / "0.png", 600)), ("1 damaged",)),
+    "a huge image": (in_photos(lambda folder: (folder / "ant" / "0.png").write_bytes(HUGE)), ("1 more than",)),
+    "a link to nothing": (in_photos(lambda folder: (folder / "ant" / "l").symlink_to("nothing")), ("1 a link to",)),
+    "a pipe": (in_photos(lambda folder: os.mkfifo(folder / "ant" / "pipe.png")), ("1 no plain file",)),
+    "floating-point pixels": (
+        in_photos(lambda folder: Image.fromarray(np.ones((9, 9), np.float32)).save(folder / "ant" / "f.tif")),
+        ("1 floating-point pixels",),
+    ),
+    "a file beside the classes": (
+        in_photos(lambda folder: (folder / "list.txt").write_text("x")),
+        ("no class folder",),
+    ),
+    "a line without a label": (frame(lambda made: made.assign(label=[None, *made["label"][1:]])), ("1 line without",)),
+    "a missing number": (frame(with_value(np.nan)), ("'length': 1 missing", "filled")),
+    "a word among numbers": (frame(with_value("n.n.")), ("such as 'n.n.'", "filled")),
+    "a column of one text per line": (
+        frame(lambda made: made.assign(note=[f"note {row}" for row in range(60)])),
+        ("'note' left out",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SKIPPED)
+def test_it_is_left_out_and_counted(name: str, tmp_path: Path) -> None:
+    make, words = SKIPPED[name]
+    card = card_of(tmp_path, make(tmp_path), {})
+    told = " ".join(card.warnings)
+    for word in words:
+        assert word in told
+    assert card.train_items + card.validation_items + card.test_items >= 59

@@ -1,0 +1,129 @@
+"""Copies across parts, contradicting labels and rare classes are found, and nothing else is."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from superconv_tune.data.doubts import doubts
+from superconv_tune.data.parts import Part
+from superconv_tune.data.prints import difference_hash, exact, thumbnails
+from superconv_tune.spec.names import METRIC_FACTS
+
+SIDE = 32
+CLASSES = ["a", "b"]
+
+
+def scene(seed: int) -> Image.Image:
+    """Soft blobs in colour, as photos have."""
+    noise = np.random.default_rng(seed).integers(256, size=(6, 6, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((96, 96), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(2))
+
+
+def pixels(image: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(image.resize((SIDE, SIDE))).transpose(2, 0, 1)
+
+
+def compressed(image: Image.Image) -> Image.Image:
+    stored = BytesIO()
+    image.save(stored, "jpeg", quality=60)
+    return Image.open(stored)
+
+
+def part(images: list[NDArray[np.uint8]]) -> Part:
+    return Part(np.stack(images), np.arange(len(images)) % 2)
+
+
+def scenes(first: int, count: int = 40) -> list[NDArray[np.uint8]]:
+    return [pixels(scene(seed)) for seed in range(first, first + count)]
+
+
+def test_different_images_raise_no_doubt() -> None:
+    parts = {"training": part(scenes(0)), "validation": part(scenes(100)), "test": part(scenes(200))}
+    assert doubts(parts, {}, CLASSES) == []
+
+
+def test_copies_are_counted_and_named_once() -> None:
+    train, validation, test = scenes(0), scenes(100), scenes(200)
+    test[4], test[6], validation[8] = train[2], train[2], train[10]
+    names = {name: [f"{name}-{row}.png" for row in range(40)] for name in ("training", "validation", "test")}
+    found = doubts({"training": part(train), "validation": part(validation), "test": part(test)}, names, CLASSES)
+    assert len(found) == 2
+    assert found[0].startswith("1 of 40 examples of the validation part are equal to ones of the training part")
+    assert "training-10.png and validation-8.png" in found[0]
+    assert found[1].startswith("2 of 40 examples of the test part are equal")
+    assert "training-2.png and test-4.png, training-2.png and test-6.png" in found[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        compressed,
+        lambda image: image.resize((70, 70), Image.Resampling.BICUBIC),
+        lambda image: image.resize((200, 200), Image.Resampling.LANCZOS),
+        lambda image: image.point([round(20 + 0.8 * value) for value in range(256)] * 3),
+    ],
+    ids=["compressed", "smaller", "larger", "brighter"],
+)
+def test_a_picture_that_was_stored_anew_is_recognised(change: object) -> None:
+    test = scenes(200)
+    for row in range(10):
+        test[row] = pixels(change(scene(row)))  # type: ignore[operator]
+    (found,) = doubts({"training": part(scenes(0)), "test": part(test)}, {}, CLASSES)
+    assert found.startswith("10 of 40 examples of the test part are nearly equal")
+
+
+def test_pictures_of_one_colour_are_not_alike() -> None:
+    """Their hashes are all the same, and so would be those of any two blank pages."""
+    flat = [np.full((3, SIDE, SIDE), value, np.uint8) for value in range(0, 240, 6)]
+    other = [np.full((3, SIDE, SIDE), value, np.uint8) for value in range(1, 241, 6)]
+    assert doubts({"training": part(flat), "test": part(other)}, {}, CLASSES) == []
+
+
+def test_labels_that_contradict_are_counted() -> None:
+    rows = np.arange(40.0, dtype=np.float32)[:, None]
+    rows[5] = rows[4]  # of the other class
+    rows[9] = rows[7]  # of the same class
+    parts = {"training": Part(rows, np.arange(40) % 2), "test": Part(rows[:1] + 100, np.zeros(1, np.int64))}
+    (found,) = doubts(parts, {}, CLASSES)
+    assert found.startswith("2 examples are equal to one with another label")
+
+
+@pytest.mark.parametrize(("counts", "is_told"), [((60, 20), True), ((59, 20), False), ((20, 20), False)])
+def test_uneven_classes_are_told_with_the_metric_for_them(counts: tuple[int, int], is_told: bool) -> None:
+    targets = np.repeat([0, 1], counts)
+    train = Part(np.arange(float(len(targets)), dtype=np.float32)[:, None], targets)
+    found = doubts({"training": train}, {}, ["rare", "often"])
+    assert bool(found) == is_told
+    if is_told:
+        assert "balanced_accuracy" in found[0]
+        assert "balanced_accuracy" in METRIC_FACTS
+
+
+def test_numbers_to_predict_have_no_classes() -> None:
+    rows = np.ones((40, 1), np.float32)
+    (found,) = doubts({"training": Part(rows, rows[:, 0]), "test": Part(rows[:2], rows[:2, 0])}, {}, None)
+    assert found.startswith("2 of 2 examples")
+
+
+def test_thumbnails_are_means_of_areas() -> None:
+    images = np.random.default_rng(0).integers(256, size=(3, 2, 16, 18), dtype=np.uint8)
+    expected = images.mean(axis=1).reshape(3, 8, 2, 9, 2).mean(axis=(2, 4))
+    assert np.abs(thumbnails(images) - expected).max() <= 0.5 + 1e-4
+    small = np.random.default_rng(0).integers(256, size=(3, 1, 5, 4), dtype=np.uint8)
+    upright = np.asarray(small, float).mean(axis=1)
+    assert np.abs(thumbnails(small).mean(axis=(1, 2)) - upright.mean(axis=(1, 2))).max() < 1
+
+
+def test_hashes_count_what_differs() -> None:
+    small = np.zeros((3, 8, 9), np.uint8)
+    small[1, 0, 4] = 9  # brighter than the place before it
+    small[2, 3] = np.arange(9)
+    hashes = difference_hash(small)
+    assert np.bitwise_count(hashes).tolist() == [0, 1, 8]
+    assert exact(small)[0] != exact(small)[1]
+    assert len(set(exact(np.zeros((3, 2))))) == 1

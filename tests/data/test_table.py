@@ -1,0 +1,159 @@
+"""Tables become numbers, and what was done to them is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+
+from superconv_tune.data.formats import load
+from superconv_tune.data.parts import RawData
+from tests.samples import CLASSES, flowers
+
+
+def read(folder: Path, frame: pd.DataFrame, **args: object) -> RawData:
+    frame.to_csv(folder / "t.csv", index=False)
+    return load("table", folder / "t.csv", args)
+
+
+def kinds(data: RawData) -> list[tuple[str, str, int]]:
+    return [(column.name, column.kind, column.width) for column in data.columns]
+
+
+def test_digits_as_csv_are_digits(tmp_path: Path) -> None:
+    truth = load_digits(as_frame=True)
+    data = read(tmp_path, truth.frame)
+    np.testing.assert_array_equal(data.train.inputs, truth.data.to_numpy(np.float32))
+    np.testing.assert_array_equal(data.train.targets, truth.target)
+    assert data.class_names == tuple("0123456789")
+    assert "label column 'target' (10 classes), columns: 64 numeric" in data.notes[0]
+    assert data.warnings == ()
+
+
+def test_numbers_words_and_a_label(tmp_path: Path) -> None:
+    frame = flowers()
+    data = read(tmp_path, frame)
+    assert data.class_names == CLASSES
+    assert kinds(data) == [("length", "numeric", 1), ("colour", "categorical", 3)]
+    np.testing.assert_allclose(np.asarray(data.train.inputs)[:, 0], frame["length"], rtol=1e-6)
+    words = np.asarray(data.train.inputs)[:, 1:]
+    assert (words.sum(axis=1) == 1).all()
+    assert len({tuple(word) for word in words[frame["colour"] == "red"].tolist()}) == 1
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [("csv", ";"), ("tsv", "\t"), ("csv", "|"), ("csv.gz", ",")])
+def test_separators_are_found(suffix: str, separator: str, tmp_path: Path) -> None:
+    flowers().to_csv(tmp_path / f"t.{suffix}", index=False, sep=separator)
+    again = load("table", tmp_path / f"t.{suffix}", {})
+    np.testing.assert_array_equal(again.train.inputs, read(tmp_path, flowers()).train.inputs)
+
+
+def test_parquet_is_as_csv(tmp_path: Path) -> None:
+    flowers().to_parquet(tmp_path / "t.parquet")
+    data = load("table", tmp_path / "t.parquet", {})
+    np.testing.assert_array_equal(data.train.inputs, read(tmp_path, flowers()).train.inputs)
+
+
+def test_missing_values_are_filled_and_told(tmp_path: Path) -> None:
+    frame = flowers()
+    frame.loc[[3, 5], "length"] = np.nan
+    frame.loc[7, "colour"] = None
+    frame.loc[11, "label"] = None
+    data = read(tmp_path, frame)
+    inputs = np.asarray(data.train.inputs)
+    median = frame["length"].drop(11).median()
+    assert inputs[3].tolist() == pytest.approx([median, 1, *inputs[3, 2:]], rel=1e-6)
+    assert inputs[4, 1] == 0
+    assert inputs[7, 4] == 1  # the place behind both colours
+    assert len(data.train) == 59
+    told = " ".join(data.warnings)
+    assert "1 line without a label left out" in told
+    assert f"Column 'length': 2 missing values filled with {median:g}" in told
+    assert "1 missing word became a word of their own" in told
+
+
+def test_words_among_numbers_count_as_missing(tmp_path: Path) -> None:
+    frame = flowers()
+    frame["length"] = frame["length"].round(3).astype(str)
+    frame.loc[[0, 9], "length"] = "?"
+    data = read(tmp_path, frame)
+    assert kinds(data)[0] == ("length", "numeric", 2)
+    assert "2 words such as '?' among its numbers taken as missing" in data.warnings[0]
+
+
+def test_what_numbers_lines_or_is_text_beside_others_is_left_out(tmp_path: Path) -> None:
+    frame = flowers()
+    frame.insert(0, "ID", np.arange(60))
+    frame["remark"] = [f"remark number {row}" for row in range(60)]
+    frame["nothing"] = None
+    frame["sum"] = 1
+    data = read(tmp_path, frame, ignore=["sum"])
+    assert [column.name for column in data.columns] == ["length", "colour"]
+    for told in (
+        "'ID' left out: it numbers the lines",
+        "'nothing' left out: it is empty",
+        "'remark' left out: 60 diff",
+    ):
+        assert any(told in warning for warning in data.warnings)
+
+
+def test_the_rarest_of_many_words_are_one(tmp_path: Path) -> None:
+    frame = pd.concat([flowers(300)])
+    frame["colour"] = [f"c{row % 55 if row >= 100 else row % 50}" for row in range(300)]
+    data = read(tmp_path, frame)
+    assert kinds(data)[1] == ("colour", "categorical", 51)
+    assert "its 5 rarest words became one" in data.warnings[0]
+
+
+def test_a_text_alone_becomes_its_bytes(tmp_path: Path) -> None:
+    texts = [f"das ist schön und {word}" for word in ("gut", "schlecht")] * 30
+    data = read(tmp_path, pd.DataFrame({"text": texts, "label": ["pos", "neg"] * 30}))
+    assert [column.kind for column in data.columns] == ["text"]
+    inputs = np.asarray(data.train.inputs)
+    assert inputs.dtype == np.uint8
+    assert bytes(inputs[0]).rstrip(b"\0").decode() == texts[0]
+    assert bytes(inputs[1]).decode() == texts[1]
+
+
+def test_a_long_text_is_cut_and_told(tmp_path: Path) -> None:
+    texts = [f"{row} short text" for row in range(59)] + ["a very long text " * 100]
+    data = read(tmp_path, pd.DataFrame({"text": texts, "label": ["a", "b"] * 30}))
+    assert data.train.inputs.shape[1] == len("10 short text")
+    assert "1 text longer than 13 bytes cut" in data.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "classes"),
+    [
+        (np.linspace(0, 1, 60), "regression", None),
+        (np.arange(60) * 1000, "regression", None),  # more than 50 different whole numbers
+        (np.arange(60) % 4, "classification", ("0", "1", "2", "3")),
+        (np.arange(60) % 3 * 5.0 + 5, "classification", ("5", "10", "15")),
+        (np.arange(60) % 2 == 0, "classification", ("False", "True")),
+    ],
+)
+def test_labels_say_what_they_are(labels: object, kind: str, classes: tuple[str, ...] | None, tmp_path: Path) -> None:
+    frame = flowers().drop(columns="label").assign(y=labels)
+    data = read(tmp_path, frame)
+    assert (data.kind, data.class_names) == (kind, classes)
+
+
+def test_the_label_and_its_kind_can_be_said(tmp_path: Path) -> None:
+    frame = flowers().rename(columns={"label": "animal"}).assign(age=np.arange(60) % 5)
+    assert read(tmp_path, frame, label="animal").classes == 3
+    numbers = read(tmp_path, frame, label="age", kind="regression")
+    assert numbers.kind == "regression"
+    assert numbers.train.targets.dtype == np.float32
+
+
+def test_a_folder_of_parts_is_read_as_one(tmp_path: Path) -> None:
+    for part, seed in (("train", 0), ("validation", 1), ("test", 2)):
+        flowers(30, seed).to_csv(tmp_path / f"{part}.csv", index=False)
+    data = load("table", tmp_path, {})
+    assert data.validation is not None
+    assert data.test is not None
+    np.testing.assert_allclose(np.asarray(data.test.inputs)[:, 0], flowers(30, 2)["length"], rtol=1e-6)
+    assert [len(part) for part in data.parts.values()] == [30, 30, 30]
