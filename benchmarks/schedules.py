@@ -4,9 +4,9 @@
 
 Two claims of the science behind this project, 5 and 6: at 10 epochs one-cycle beats a step schedule by 2 points or
 more, and it reaches the accuracy of a tuned constant rate in half the steps or fewer. Every policy, and one-cycle at
-every length, gets the same grid of rates on the same seeds; what is compared are fresh seeds at the best rate of each. Cycles that
-``schedules.csv`` already has are not trained again, so the command goes on where it was stopped. A claim that fails is
-recorded as such.
+every length, gets the same grid of rates on the same seeds; what is compared are fresh seeds at the best rate of each.
+Cycles that ``schedules.csv`` already has are not trained again, so the command goes on where it was stopped. A claim
+that fails is recorded as such.
 """
 
 from __future__ import annotations

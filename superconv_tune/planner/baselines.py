@@ -8,6 +8,7 @@ recipe if every policy fits in there, else on the rung below it, else not at all
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from superconv_tune.core.baselines import RATES, compare
@@ -23,7 +24,7 @@ from superconv_tune.planner.policy import Policy
 SHARE = 0.1  # of the worker-seconds of the whole hour (design 6)
 FIRST_POWERS = (0, 1, -1)  # of the grid of each policy, in the order of asking
 MOST_RATES = 5  # of one policy: the grid widens while its best lies at its border, but not for ever
-PATIENCE = 1.25  # times its predicted seconds that a run may take before its anneal is cut, and it counts no more
+PATIENCE = 1.5  # times its predicted seconds that a run may take before its anneal is cut, and it counts no more
 ADAPTIVE_SHARE = 0.5  # of the recipe's peak, where a step does not grow with the momentum (AdamW)
 
 
@@ -73,7 +74,9 @@ class Comparison:
         if not wanted or not self._fits(epochs):
             return None
         schedule, rate = wanted[0]
-        return Run(schedule, epochs, rate, self.now + min(PATIENCE * self._seconds(epochs), self.left_s) - self._tail_s)
+        return Run(
+            schedule, epochs, rate, min(self.limit, self.now + min(PATIENCE * self._seconds(epochs), self.left_s))
+        )
 
     @property
     def epochs(self) -> float | None:
@@ -173,21 +176,11 @@ class Comparison:
     def _seconds(self, epochs: float) -> float:
         return self.cost.seconds(replace(self.recipe.params, cycle_epochs=epochs))
 
-    @property
-    def _tail_s(self) -> float:
-        """Seconds that a run takes beyond the end of its training."""
-        return self.cost.eval_s + self.cost.overhead_s
-
 
 def below(plan: Plan, epochs: float) -> list[float]:
     """The longest of the plan's lengths that is shorter; none where the sampler chooses lengths, or all are alike."""
     shorter = [rung.epochs for rung in plan.rungs if rung.epochs < epochs and not rung.free]
     return [max(shorter)] if shorter else []
-
-
-def reserved_s(policy: Policy, budget_s: float) -> float:
-    """Wall seconds of every worker that the plan may keep free for the comparison."""
-    return SHARE * budget_s if policy.baselines else 0.0
 
 
 def remarks(comparison: Comparison | None, policy: Policy) -> tuple[str, ...]:
@@ -196,23 +189,34 @@ def remarks(comparison: Comparison | None, policy: Policy) -> tuple[str, ...]:
         return ("No other policy was asked for.",)
     if comparison is None:
         return (f"{', '.join(policy.baselines)}: not tested, for no recipe was frozen to compare them with.",)
-    items = comparison.study.opened.measured.validation_items if policy.item_level else None
-    found = {baseline.schedule: baseline for baseline in compare(comparison.study, policy.target.direction, items)}
-    missing = [schedule for schedule in policy.baselines if schedule not in found]
-    said = [f"{', '.join(missing)}: not tested. {_why(comparison)}"] if missing else []
-    lengths = {baseline.epochs for baseline in found.values()}
-    shorter = [epochs for epochs in lengths if epochs < comparison.recipe.params.cycle_epochs]
+    study, recipe = comparison.study, comparison.recipe
+    items = study.opened.measured.validation_items if policy.item_level else None
+    found = {baseline.schedule: baseline for baseline in compare(study, policy.target.direction, items)}
+    begun = {request.schedule for request in study.asked("baseline").values()}
+    failed = [schedule for schedule in policy.baselines if schedule in begun and schedule not in found]
+    absent = [schedule for schedule in policy.baselines if schedule not in begun]
+    said = [f"{', '.join(failed)}: not tested. {_ended(study, failed)}"] if failed else []
+    said += [f"{', '.join(absent)}: not tested. {_why(comparison)}"] if absent else []
+    shorter = [b.epochs for b in found.values() if b.epochs < recipe.params.cycle_epochs]
     if shorter:
         said.append(
-            f"Compared at {shorter[0]:g} epochs and not at the recipe's {comparison.recipe.params.cycle_epochs:g}: "
-            f"longer runs of as many policies, at {RATES} learning rates each, would have taken more than a tenth of "
-            f"the worker time, or more than was left."
+            f"Compared at {shorter[0]:g} epochs and not at the recipe's {recipe.params.cycle_epochs:g}: longer runs of "
+            f"as many policies, at {RATES} learning rates each, would have taken more than a tenth of the worker time, "
+            f"or more than was left."
         )
     return tuple(said)
 
 
+def _ended(study: Study, schedules: list[str]) -> str:
+    """What became of runs that are no comparison."""
+    trials = [trial for trial in study.trials("baseline") if trial[0].schedule in schedules]
+    ends = Counter("cut short" if outcome.shortened else outcome.status for _, outcome in trials)
+    runs = ", ".join(f"{count} {how.replace('_', ' ')}" for how, count in ends.items()) or "none came back"
+    return f"At least {RATES} learning rates are needed, and one whole run. What became of the runs: {runs}."
+
+
 def _why(comparison: Comparison) -> str:
-    """Why a policy is missing."""
+    """Why a policy was not begun."""
     study = comparison.study
     if study.closed is not None and study.closed.reason == "interrupted":
         return "The search was interrupted."
@@ -223,8 +227,6 @@ def _why(comparison: Comparison) -> str:
             f"{RATES} runs of {epochs:g} epochs need about {needed_s:.0f} worker-seconds, and {max(0.0, left_s):.0f} "
             f"were left of the {comparison.allowance_s:.0f} (a tenth) that a comparison may take."
         )
-    if study.asked("baseline") and comparison.now < comparison.limit - comparison.needed_s(epochs):
-        return f"Fewer than {RATES} of its runs ended as asked."
     return f"The deadline left no room for {RATES} runs of {epochs:g} epochs after the confirmation."
 
 

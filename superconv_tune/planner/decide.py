@@ -24,8 +24,8 @@ from superconv_tune.core.probes import (
 )
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import Hyperparameters, Kind, TrialRequest
-from superconv_tune.planner.ask import Ask, Signal, batch_scale, with_drawn
-from superconv_tune.planner.baselines import Comparison, reserved_s
+from superconv_tune.planner.ask import Ask, Signal, batch_scale, own_ramp_steps, with_drawn
+from superconv_tune.planner.baselines import Comparison
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import FIRST_GRID, MAX_SEEDS, divide, refit
 from superconv_tune.planner.evidence import is_decided
@@ -38,8 +38,7 @@ RAMPS = 2  # replicates of the first range test, at least; more where there are 
 MOST_RAMPS = 3
 RAMP_STEPS = 180  # of a first fine ramp: three decades at 60 steps per decade (science 2.3)
 COARSE_STEPS = 105  # of the coarse ramp before it: seven decades at 15 steps per decade
-OWN_RAMP_SHARE = 0.1  # a trial's own ramp is at most this share of its cycle ...
-OWN_RAMP_STEPS = (40, 180)  # ... but long enough to be read, and never longer than a first one
+OWN_RAMP_SHARE = 0.1  # a trial's own ramp is this share of its cycle
 OWN_RAMP_REACH = 10.0  # it crosses the pooled minimum / and * this factor
 MOST_SPECULATION = 2  # probes beyond the border that run before one of them came back
 PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
@@ -131,8 +130,7 @@ class _Desk:
     def _plan(self) -> Decision | None:
         if self.study.plan is not None:
             return None
-        reserved = reserved_s(self.policy, self.study.deadline - self.study.opened.started_at)
-        return divide(self.policy, self._cost, self.study.workers, max(0.0, self._limit - self.now), reserved)
+        return divide(self.policy, self._cost, self.study.workers, max(0.0, self._limit - self.now))
 
     # -- a rung -----------------------------------------------------------------------------------------------------
 
@@ -381,8 +379,7 @@ class _Desk:
         pooled = pooled_range_test(self.study)
         if pooled is None or pooled.refusal is not None:
             return request
-        low, high = OWN_RAMP_STEPS
-        steps = min(high, max(low, round(OWN_RAMP_SHARE * self._cost.steps(request.params))))
+        steps = own_ramp_steps(OWN_RAMP_SHARE * self._cost.steps(request.params))
         interval = (pooled.lr_at_minimum / OWN_RAMP_REACH, pooled.lr_at_minimum * OWN_RAMP_REACH)
         return replace(request, ramp=interval, ramp_steps=steps)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from superconv_tune.core.baselines import RATES
 from superconv_tune.core.plan import Plan, RungPlan
 from superconv_tune.core.probes import FIRST_POWERS
+from superconv_tune.planner.baselines import SHARE as BASELINE_SHARE
 from superconv_tune.planner.baselines import below
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.policy import Policy
@@ -47,18 +48,19 @@ class _Means:
         return _round(min(max(fits, low), high))
 
 
-def divide(policy: Policy, cost: CostModel, workers: int, left_s: float, reserved_s: float = 0.0) -> Plan:
+def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan:
     """Lengths and widths of the rungs for ``left_s`` seconds on ``workers`` workers.
 
     Length beats breadth when the hour is small (design 6), so the top rung is made as long as its share of the time
-    allows and the shorter rungs take what is left. Up to ``reserved_s`` of it are kept free for other policies, where
-    the plan is whole without them and they are enough for one.
+    allows and the shorter rungs take what is left. Up to a tenth is kept free for other policies, where the plan is
+    whole without it and it is enough for one.
     """
+    reserved_s = BASELINE_SHARE * left_s if policy.baselines else 0.0
     plan = _divide(_Means(cost, policy, workers, left_s - reserved_s))
     needed_s = _baselines_s(_Means(cost, policy, workers, left_s), plan, reserved_s)
-    if needed_s > 0.0:
-        return replace(plan, baseline_s=needed_s)
-    return _divide(_Means(cost, policy, workers, left_s)) if reserved_s else plan
+    if reserved_s > 0.0 and needed_s == 0.0:
+        return _divide(_Means(cost, policy, workers, left_s))
+    return replace(plan, baseline_s=needed_s)
 
 
 def _divide(means: _Means) -> Plan:
@@ -100,7 +102,7 @@ def refit(policy: Policy, cost: CostModel, workers: int, left_s: float, plan: Pl
 def _baselines_s(means: _Means, plan: Plan, reserved_s: float) -> float:
     """Wall seconds of every worker for as many baselines as fit in ``reserved_s``; 0 where not even one does."""
     top = plan.rungs[-1].epochs
-    if plan.note or not means.policy.baselines:
+    if plan.note:
         return 0.0
     for policies in range(len(means.policy.baselines), 0, -1):
         for epochs in (top, *below(plan, top)):

@@ -23,7 +23,6 @@ from superconv_tune.core.events import Opened, Resumed
 from superconv_tune.core.study import Study
 from superconv_tune.core.verdict import Target
 from superconv_tune.journal.journal import Journal
-from superconv_tune.planner.baselines import reserved_s
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import divide
 from superconv_tune.planner.policy import Policy
@@ -156,8 +155,7 @@ def planned(spec: ExperimentSpec) -> str:
     workers = _expected_workers(spec)
     opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
     left_s = max(0.0, spec.budget_s - START_S - question.policy.report_s)
-    kept_s = reserved_s(question.policy, spec.budget_s)
-    plan = divide(question.policy, CostModel.of(Study(opened)), workers, left_s, kept_s)
+    plan = divide(question.policy, CostModel.of(Study(opened)), workers, left_s)
     return "\n".join([data_words(question.card), plan_words(plan, question.policy.space, workers, spec.budget_s)])
 
 
