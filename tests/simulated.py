@@ -143,7 +143,7 @@ class PlanningConductor:
         self._clock = clock
         self._rng = np.random.default_rng(policy.seed)
         self.promoted: dict[str, Ask] = {}  # search trials whose parameters the planner chose itself
-        self.waits: list[tuple[int, float]] = []  # how many events there were, and when, each time a worker got nothing
+        self.idle: list[tuple[int, float]] = []  # how many events there were, and when, each time a worker got nothing
 
     def record(self, event: Event) -> None:
         self.events.append(event)
@@ -153,7 +153,7 @@ class PlanningConductor:
         while True:
             decision = decide(self.study, self.policy, self._clock())
             if isinstance(decision, Signal):
-                self.waits += [(len(self.events), self._clock())] if decision is Signal.WAIT else []
+                self.idle.append((len(self.events), self._clock()))
                 return decision
             if isinstance(decision, Plan):
                 self.record(Planned(self._clock(), decision))

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superconv_tune.core.events import Event, Planned, Requested
-from superconv_tune.core.ladder import is_whole
-from superconv_tune.core.study import Study
+from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import Status, TrialRequest
 from superconv_tune.planner.ask import Ask
 from superconv_tune.planner.baselines import SHARE
@@ -125,13 +124,17 @@ def test_nothing_is_promoted_or_confirmed_on_a_cut_or_failed_cycle(of: dict[str,
         if isinstance(event, Requested) and event.request.trial_id in conductor.promoted:
             ask, whole = conductor.promoted[event.request.trial_id], known.trials("search")
             assert ask.fixed is not None
-            parents = [r for r, o in filter(is_whole, whole) if r.rung == event.request.rung - 1]
+            parents = [r for r, o in filter(was_whole, whole) if r.rung == event.request.rung - 1]
             assert any(is_child(ask, parent, conductor.policy) for parent in parents)
         if isinstance(event, Requested) and event.request.kind in ("confirm", "baseline"):
-            peaks = [o.max_lr for _, o in filter(is_whole, known.trials("search"))]
+            peaks = [o.max_lr for _, o in filter(was_whole, known.trials("search"))]
             recipe = next(iter(known.asked("confirm").values()), event.request)
             assert recipe.pick_lr in peaks
         known.apply(event)
+
+
+def was_whole(trial: Trial) -> bool:
+    return trial[1].status == "finished" and not trial[1].shortened
 
 
 def is_child(ask: Ask, parent: TrialRequest, how: Policy) -> bool:
@@ -150,7 +153,7 @@ def is_child(ask: Ask, parent: TrialRequest, how: Policy) -> bool:
 def test_no_worker_waits_while_something_useful_fits(of: dict[str, object]) -> None:
     conductor, _ = drawn(of)
     known, place = Study(conductor.study.opened), 1
-    for events, now in conductor.waits:
+    for events, now in conductor.idle:
         for event in conductor.events[place:events]:
             known.apply(event)
         place = events
@@ -171,17 +174,24 @@ def useful(study: Study, how: Policy, now: float) -> str | None:
     if study.plan is None:
         return None if any(r.kind == "range_test" for r in study.running()) else "a plan"
     later_s = study.plan.baseline_s + waves_s(study, cost, how, study.plan.confirm_seeds, study.plan.rungs[-1].epochs)
-    running = {(r.kind, r.rung) for r in study.running()}
     for index in reversed(range(len(study.plan.rungs))):
         rung = study.plan.rungs[index]
         asked = study.asked("search", index)
         begun_above = study.asked("search", index + 1) or study.asked("confirm")
-        is_next = not any(kind == "search" and below <= index for kind, below in running)
-        probed = any(r.proposal is None and r.trial_id in study.outcomes for r in study.asked("search", 0).values())
-        if is_next and probed and len(asked) < rung.width and not begun_above and fits(rung.epochs, limit - later_s):
+        is_open = len(asked) < rung.width and not begun_above and is_ready(study, index)
+        if is_open and fits(rung.epochs, limit - later_s):
             return f"a trial of rung {index}"
         later_s += 0.0 if rung.free else waves_s(study, cost, how, rung.width, rung.epochs)
     return of_the_finish(study, how, now)
+
+
+def is_ready(study: Study, index: int) -> bool:
+    """Whether two thirds of every rung below have come back, and the probes said where the learning rate is."""
+    probes = [r.trial_id for r in study.asked("search", 0).values() if r.proposal is None]
+    if not any(p in study.outcomes for p in probes) or not all(p in study.outcomes for p in probes):
+        return False
+    below = [study.asked("search", rung) for rung in range(index)]
+    return all(3 * sum(trial_id not in study.outcomes for trial_id in asked) <= len(asked) for asked in below)
 
 
 def waves_s(study: Study, cost: CostModel, how: Policy, count: int, epochs: float) -> float:
@@ -196,13 +206,16 @@ def of_the_finish(study: Study, how: Policy, now: float) -> str | None:
     seed_s = CostModel.of(study).seconds(recipe.params)
     limit = study.deadline - how.report_s
     confirms = [r for r in study.running() if r.kind == "confirm"]
-    is_open = len(study.asked("confirm")) < MAX_SEEDS and not is_decided(study, how)
-    if is_open and not confirms and now + seed_s <= limit:
+    asked = len(study.asked("confirm"))
+    is_open = asked < MAX_SEEDS and not is_decided(study, how)
+    if (asked < study.plan.confirm_seeds or (is_open and not confirms)) and now + seed_s <= limit:
         return "a fresh seed"
-    comparison = comparison_of(study, how, now)
-    if not confirms and comparison is not None and comparison.next() is not None:
-        return "a run of another policy"
-    return None
+    run = None if (comparison := comparison_of(study, how, now)) is None else comparison.next()
+    if run is None:
+        return None
+    run_s = CostModel.of(study).seconds(replace(recipe.params, cycle_epochs=run.epochs))
+    leaves_a_seed = now + run_s + seed_s <= limit or now + seed_s > limit or not confirms or asked == MAX_SEEDS
+    return "a run of another policy" if leaves_a_seed else None
 
 
 @settings(max_examples=25, deadline=None)
