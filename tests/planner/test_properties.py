@@ -118,7 +118,22 @@ def test_baselines_stay_within_a_tenth_of_the_worker_seconds(of: dict[str, objec
 @given(SEARCHES)
 def test_nothing_is_promoted_or_confirmed_on_a_cut_or_failed_cycle(of: dict[str, object]) -> None:
     """In this world a cycle that was cut short looks better than any other."""
-    conductor, _ = drawn(of)
+    check_promotions(drawn(of)[0])
+
+
+def test_cut_cycles_that_look_best_are_neither_promoted_nor_confirmed() -> None:
+    """Every third trial of the ladder is so slow that its deadline cuts it."""
+
+    def slow(request: TrialRequest) -> float:
+        return 30.0 if request.kind == "search" and request.seed % 3 == 0 else 1.0
+
+    conductor, _ = search(World(step_s=0.03, slow=slow), policy(None), 900.0, 4)
+    assert sum(outcome.shortened for _, outcome in conductor.study.trials("search")) >= 3
+    assert conductor.promoted
+    check_promotions(conductor)
+
+
+def check_promotions(conductor: PlanningConductor) -> None:
     known = Study(conductor.study.opened)
     for event in conductor.events[1:]:
         if isinstance(event, Requested) and event.request.trial_id in conductor.promoted:
