@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import PIL
+import torch
 from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError
@@ -23,8 +24,9 @@ from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData, Rows
 from superconv_tune.spec.names import SPLIT_FOLDERS
 
-VERSION = 1  # of what is stored; a change of the decoding makes it higher
-LEAST, MOST = 8, 64  # pixels of a side, where the data decide: larger ones cost more time than a first answer has
+VERSION = 2  # of what is stored; a change of the decoding makes it higher
+LEAST = 8  # pixels of a side, where the data decide
+MOST_ON_GPU, MOST_ON_CPU = 64, 32  # likewise: larger ones cost more time than a first answer has
 STEP = 4  # sides are whole multiples of it, so that models can halve them
 LONG = 2.0  # times as long as wide: the middle square shows half of it
 SHOWN = 3  # names in a message
@@ -72,7 +74,8 @@ def image_folder(path: Path | None, args: Args) -> RawData:
     """A folder with a folder of images per class; or with ``train``, ``test`` and perhaps ``validation`` above those.
 
     Any file that Pillow reads; all others are left out and counted. ``size``: side in pixels; 0 takes the median of
-    the short sides, between 8 and 64. ``channels``: ``auto`` is grey if all images are grey.
+    the short sides, between 8 and 64, or 32 on a machine without a GPU. ``channels``: ``auto`` is grey if all images
+    are grey.
     """
     chosen = options("image_folder", args, {"size": 0, "channels": ("auto", "grey", "colour")})
     if path is None or not path.is_dir():
@@ -95,8 +98,9 @@ def decode(listed: Sequence[Listed], size: int, channels: str, origin: str) -> D
         UserError: if none can be decoded, or the cache cannot be written.
     """
     states = [(image.name, *image.state) for image in listed]
-    name = cache.key(VERSION, PIL.__version__, origin, size, channels, states)
-    folder = cache.entry(name, partial(_store, listed, size, channels))
+    most = size or (MOST_ON_GPU if torch.cuda.is_available() else MOST_ON_CPU)
+    name = cache.key(VERSION, PIL.__version__, origin, size, most, channels, states)
+    folder = cache.entry(name, partial(_store, listed, size, most, channels))
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -221,8 +225,8 @@ def state(file: Path) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _store(listed: Sequence[Listed], size: int, channels: str, folder: Path) -> None:
-    """Decode into a folder."""
+def _store(listed: Sequence[Listed], size: int, most: int, channels: str, folder: Path) -> None:
+    """Decode into a folder; a ``size`` of 0 takes what the images say, up to ``most``."""
     sources = [image.source for image in listed]
     total = sum(image.state[0] for image in listed)
     with processes(total, len(sources)) as pool, progress(f"Decoding {len(listed):,} images", 2 * len(listed)) as done:
@@ -234,7 +238,7 @@ def _store(listed: Sequence[Listed], size: int, channels: str, folder: Path) -> 
                 f"data: none of {len(listed):,} files is an image that can be read. {_reasons(reasons.values())}"
             )
         seen = [found for found in headers if isinstance(found, Header)]
-        shape = Shape(size or _side(seen), 1 if _all_grey(seen, channels) else 3)
+        shape = Shape(size or _side(seen, most), 1 if _all_grey(seen, channels) else 3)
         cache.require_room(len(fine) * shape.channels * shape.size**2)
         kept = _write(
             folder / PIXELS, each(pool, partial(_pixels, shape), [sources[i] for i in fine], done), fine, reasons
@@ -278,9 +282,9 @@ def _pixels(shape: Shape, sources: list[Source]) -> list[NDArray[np.uint8] | str
     return [pixels(source, shape) for source in sources]
 
 
-def _side(headers: Sequence[Header]) -> int:
+def _side(headers: Sequence[Header], most: int) -> int:
     median = int(np.median([min(found.width, found.height) for found in headers]))
-    side = min(MOST, max(LEAST, median))
+    side = min(most, max(LEAST, median))
     return side - side % STEP
 
 

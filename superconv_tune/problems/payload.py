@@ -35,6 +35,9 @@ from superconv_tune.spec.spec import ExperimentSpec, ModelSpec
 READS_BYTES = "text_bytes"  # the model whose inputs are no pixels, and are not to be scaled
 
 
+DERIVES_SIZE = ("image_folder", "hf")  # formats whose images are scaled to one size
+
+
 @dataclass(frozen=True)
 class DataCard:
     """What the data are, for the record.
@@ -104,7 +107,7 @@ class Payload:
 
 
 def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
-    """Read and split the data, once per search; the payload's spec names the model, also where the user's does not.
+    """Read and split the data, once per search; the payload's spec names what the user's left to the data.
 
     Raises:
         UserError: if data or a factory do not work.
@@ -118,7 +121,7 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
     if task_source is None:
         assert spec.data is not None
         raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
-        spec = _with_model(spec, raw)
+        spec = _with_model(_with_size(spec, raw), raw)
         _refuse(faults(spec, None, raw))
         return _prepared(spec, raw, sources)
     task = _task(spec, task_source)
@@ -193,6 +196,15 @@ def _task(spec: ExperimentSpec, source: Source) -> Task:
         raise UserError(f"task.factory: {spec.task.factory} returned {_shown(task)}. Return a Task.")
     _refuse(task_faults(task, spec))
     return task
+
+
+def _with_size(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
+    """The spec with the side of images that was derived, for another machine would derive another."""
+    data = spec.data
+    if data is None or data.format not in DERIVES_SIZE or data.args.get("size") or len(raw.train.inputs.shape) != 4:
+        return spec
+    args = {**data.args, "size": int(raw.train.inputs.shape[-1])}
+    return spec.model_copy(update={"data": data.model_copy(update={"args": args})})
 
 
 def _with_model(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:

@@ -9,14 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.data import cache
 from superconv_tune.data.decode import Header, Shape, header, pixels
 from superconv_tune.data.formats import load
+from superconv_tune.data.images import MOST_ON_CPU, MOST_ON_GPU
 from superconv_tune.data.parts import RawData, Rows
 from tests.samples import CLASSES, photos, picture
+
+MOST = MOST_ON_GPU if torch.cuda.is_available() else MOST_ON_CPU
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 SMALL = Shape(8, 3)
@@ -69,7 +73,7 @@ def test_parts_that_are_given_stay_as_they_are(tmp_path: Path) -> None:
     assert "30 for train, 30 for validation, 30 for test" in data.notes[0]
 
 
-@pytest.mark.parametrize(("side", "becomes"), [(6, 8), (30, 28), (500, 64)])
+@pytest.mark.parametrize(("side", "becomes"), [(6, 8), (30, 28), (500, MOST)])
 def test_the_size_follows_from_the_data_and_is_told(side: int, becomes: int, tmp_path: Path) -> None:
     for label, name in enumerate(CLASSES):
         (tmp_path / name).mkdir()

@@ -369,6 +369,20 @@ def test_shared_rows_give_the_batches_of_the_images_themselves(tmp_path: Path) -
         assert torch.equal(one[0], other[0])
 
 
+def test_a_size_that_was_derived_stands_in_the_spec_and_gives_the_same_images_elsewhere(tmp_path: Path) -> None:
+    payload, card = prepare(photo_spec(tmp_path))
+    assert payload.spec.data is not None
+    assert payload.spec.data.args["size"] == payload_side(payload) == 20
+    again, same = prepare(payload.spec)
+    assert (same.fingerprint, same.split_digest) == (card.fingerprint, card.split_digest)
+    assert again.spec == payload.spec
+
+
+def payload_side(payload: Payload) -> int:
+    assert payload.arrays is not None
+    return int(payload.arrays.train.inputs.shape[-1])
+
+
 def test_the_card_says_how_data_were_read_and_what_is_doubtful(tmp_path: Path) -> None:
     folder = photos(tmp_path / "photos", per_class=40)
     for index in range(30):
