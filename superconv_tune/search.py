@@ -10,7 +10,7 @@ import typer
 
 from superconv_tune.cluster.access import refuse_open
 from superconv_tune.core.errors import UserError
-from superconv_tune.spec.load import load_spec
+from superconv_tune.spec.load import load_spec, option_of
 from superconv_tune.spec.template import write_task
 
 STARTED_AT = time.time()  # the budget counts from the command, the slow imports below included
@@ -45,6 +45,10 @@ def search(  # noqa: PLR0913 - a command line
         str | None, typer.Option(help="Wall clock to the report: 90s, 10m, 1h30m; +10m with --resume.")
     ] = None,
     schedule: Annotated[str | None, typer.Option(help="Learning-rate policy of the cycles.")] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(help="Policy to compare it with, again for more; none. step,linear,constant else."),
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="ladder, or free: the sampler chooses the length.")] = None,
     sampler: Annotated[str | None, typer.Option(help="auto, tpe, gp, qmc or random.")] = None,
     trials: Annotated[str | None, typer.Option(help="Most search trials; the time decides otherwise.")] = None,
@@ -65,8 +69,9 @@ def search(  # noqa: PLR0913 - a command line
     """Can this target be reached within the budget, how sure are we, and with which recipe?"""
     given = {
         "data.path": data, "model": model, "metric": metric, "target": target, "schedule": schedule,
-        "strategy": strategy, "sampler": sampler, "trials": trials, "seed": seed, "resources.workers": workers,
-        "tracking_uri": tracking_uri, "storage": storage, "output": output,
+        "baselines": ",".join(baseline) if baseline else None, "strategy": strategy, "sampler": sampler,
+        "trials": trials, "seed": seed, "resources.workers": workers, "tracking_uri": tracking_uri, "storage": storage,
+        "output": output,
     }  # fmt: skip
     overrides = {key: value for key, value in given.items() if value is not None}
     try:
@@ -103,9 +108,7 @@ def refuse_new_question(spec: Path | None, overrides: dict[str, str]) -> None:
     Raises:
         UserError: if a spec or an option that belongs to the question came with ``--resume``.
     """
-    options = [
-        f"--{key.rpartition('.')[2].replace('_', '-')}" for key in sorted(set(overrides) - {"output", "storage"})
-    ]
+    options = [option_of(key) for key in sorted(set(overrides) - {"output", "storage"})]
     asked = options + ([str(spec)] if spec else [])
     if asked:
         raise UserError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -37,6 +38,10 @@ SPACE: SearchSpace = {
 }
 
 
+AROUND_S = 0.8  # of evaluation and set-up in a trial
+LOOK_S = 1.0  # the driver looks at the clock this often when nothing happens
+
+
 def policy(target: float | None = 0.9, **changes: object) -> Policy:
     """A policy over `SPACE`."""
     values: dict[str, object] = {
@@ -50,6 +55,7 @@ def policy(target: float | None = 0.9, **changes: object) -> Policy:
         "trials": None,
         "item_level": True,
         "report_s": 8.0,
+        "baselines": ("step", "linear", "constant"),
     }
     return Policy(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -66,7 +72,8 @@ class World:
     """What is true of the simulated problem.
 
     The best learning rate of a cycle of T epochs is ``best_lr * T^exponent``, and its accuracy is
-    ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, and four octaves above it nothing is learned.
+    ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, and four octaves above it nothing is learned. A cycle
+    that the deadline cut short looks better than any: whoever trusts it is found out. Other policies lose ``handicap``.
     """
 
     ceiling: float = 0.97
@@ -75,6 +82,8 @@ class World:
     step_s: float = 0.01
     slow: Callable[[TrialRequest], float] = lambda _: 1.0
     fate: Callable[[TrialRequest], Status] = lambda _: "finished"
+    hangs: Callable[[TrialRequest], bool] = lambda _: False
+    handicap: float = 0.0
 
     def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome, float]:
         """The outcome of the trial and the seconds it takes."""
@@ -83,6 +92,7 @@ class World:
             pick = self.best_lr * 2.0 ** rng.normal(0.0, 0.3)
             found = RangeTestResult(pick * 2, pick * 8, pick, pick / 5, "good", 0.0, 285)
             took = min(285 * self.step_s, max(0.0, request.deadline - now))
+            took = math.inf if self.hangs(request) else took
             return TrialOutcome(request.trial_id, request.attempt, "finished", 0.1, range_test=found, wall_s=took), took
         return self._cycle(request, now, rng)
 
@@ -93,12 +103,14 @@ class World:
         octaves = math.log2(max_lr / (self.best_lr * params.cycle_epochs**self.exponent))
         steps = max(1, round(params.cycle_epochs * (10_000 // params.batch_size)))
         train_s = steps * self.step_s * params.batch_size / 128 * self.slow(request)
-        shortened = now + train_s > request.deadline
-        train_s = min(train_s, max(0.0, request.deadline - now))
+        room_s = max(0.0, request.deadline - now - AROUND_S)  # as a trial's pacer keeps time for the evaluation
+        shortened = train_s > room_s
+        train_s = min(train_s, room_s)
         status = self.fate(request)
         if status == "finished" and octaves > 4.0:
             status = "diverged"
         skill = self.ceiling - 0.3 / math.sqrt(params.cycle_epochs) - 0.015 * octaves**2 + rng.normal(0.0, 0.003)
+        skill = 1.0 if shortened else skill - self.handicap * (request.kind == "baseline")
         skill = float(np.clip(skill, 0.1, 1.0)) if status == "finished" else 0.1
         test = rng.random(2_000) < skill
         is_confirm = request.kind == "confirm" and status == "finished"
@@ -117,8 +129,8 @@ class World:
             shortened=shortened,
             train_s=train_s,
             eval_s=0.5,
-            wall_s=train_s + 0.8,
-        ), train_s + 0.8
+            wall_s=train_s + AROUND_S,
+        ), math.inf if self.hangs(request) else train_s + AROUND_S
 
 
 class PlanningConductor:
@@ -130,6 +142,8 @@ class PlanningConductor:
         self.events: list[Event] = [study.opened]
         self._clock = clock
         self._rng = np.random.default_rng(policy.seed)
+        self.promoted: dict[str, Ask] = {}  # search trials whose parameters the planner chose itself
+        self.idle: list[tuple[int, float]] = []  # how many events there were, and when, each time a worker got nothing
 
     def record(self, event: Event) -> None:
         self.events.append(event)
@@ -139,11 +153,14 @@ class PlanningConductor:
         while True:
             decision = decide(self.study, self.policy, self._clock())
             if isinstance(decision, Signal):
+                self.idle.append((len(self.events), self._clock()))
                 return decision
             if isinstance(decision, Plan):
                 self.record(Planned(self._clock(), decision))
                 continue
             request = self._complete(decision)
+            if "lr_multiplier" in (decision.fixed or {}) and request.attempt == 1:
+                self.promoted[request.trial_id] = decision
             self.record(Requested(self._clock(), request))
             return request
 
@@ -155,7 +172,7 @@ class PlanningConductor:
         self.observe(TrialOutcome(trial_id, attempt, "preempted", 0.1, reason))
 
     def should_stop(self) -> bool:
-        return self._clock() > self.study.deadline
+        return self._clock() > self.study.deadline - self.policy.report_s / 2
 
     def _complete(self, ask: Ask) -> TrialRequest:
         if ask.study is None:
@@ -175,36 +192,89 @@ class PlanningConductor:
         return drawn
 
 
+@dataclass(order=True)
+class Running:
+    """A trial on a worker."""
+
+    ends: float
+    number: int
+    began: float = field(compare=False)
+    request: TrialRequest = field(compare=False)
+    outcome: TrialOutcome = field(compare=False)
+
+
 @dataclass
 class SimulatedCluster:
-    """Runs a conductor on ``workers`` workers until it is done; time passes when all workers are busy or waiting."""
+    """Runs a conductor on ``workers`` workers until it is done; time passes when all workers are busy or waiting.
+
+    Attributes:
+        world: what a trial gives.
+        workers: at once.
+        now: Unix time.
+        changes: (time, workers from then on), in order; who leaves takes the trial that began last with it.
+        busy_s: worker-seconds in trials.
+        spent_s: the same by kind of trial.
+    """
 
     world: World
     workers: int
     now: float
-    busy_s: float = 0.0
-    _running: list[tuple[float, int, TrialOutcome]] = field(default_factory=list)
+    changes: list[tuple[float, int]] = field(default_factory=list)
+    spent_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _running: list[Running] = field(default_factory=list)
+    _count: int = 0
 
     def clock(self) -> float:
         return self.now
 
+    @property
+    def busy_s(self) -> float:
+        return sum(self.spent_s.values())
+
     def run(self, conductor: Conductor) -> None:
-        count = 0
         while not conductor.should_stop():
-            signal: TrialRequest | Signal = Signal.WAIT
-            while len(self._running) < self.workers:
-                signal = conductor.next()
-                if isinstance(signal, Signal):
-                    break
-                outcome, took = self.world.run(signal, self.now)
-                self.busy_s += took
-                count += 1
-                heapq.heappush(self._running, (self.now + took, count, outcome))
-            if not self._running:
+            signal = self._fill(conductor)
+            if not self._running and not self.changes:
                 assert signal is Signal.DONE, "the conductor waits although nothing runs"
                 return
-            self.now, _, outcome = heapq.heappop(self._running)
-            if outcome.status == "preempted":
-                conductor.lost(outcome.trial_id, "killed")
-            else:
-                conductor.observe(outcome)
+            self._pass_time(conductor)
+
+    def _fill(self, conductor: Conductor) -> TrialRequest | Signal:
+        signal: TrialRequest | Signal = Signal.WAIT
+        while len(self._running) < self.workers:
+            signal = conductor.next()
+            if isinstance(signal, Signal):
+                break
+            outcome, took = self.world.run(signal, self.now)
+            self._count += 1
+            heapq.heappush(self._running, Running(self.now + took, self._count, self.now, signal, outcome))
+        return signal
+
+    def _pass_time(self, conductor: Conductor) -> None:
+        """To the next end of a trial, the next change of the workers, or the next look at the clock."""
+        ends = self._running[0].ends if self._running else math.inf
+        changes = self.changes[0][0] if self.changes else math.inf
+        next_look = self.now + LOOK_S
+        if next_look < min(ends, changes):
+            self.now = next_look
+        elif changes <= ends:
+            self.now, self.workers = self.changes.pop(0)
+            self._shrink(conductor)
+        else:
+            self._return(heapq.heappop(self._running), conductor)
+
+    def _return(self, trial: Running, conductor: Conductor) -> None:
+        self.now = trial.ends
+        self.spent_s[trial.request.kind] += trial.ends - trial.began
+        if trial.outcome.status == "preempted":
+            conductor.lost(trial.request.trial_id, "killed")
+        else:
+            conductor.observe(trial.outcome)
+
+    def _shrink(self, conductor: Conductor) -> None:
+        while len(self._running) > self.workers:
+            trial = max(self._running, key=lambda running: running.number)
+            self._running.remove(trial)
+            heapq.heapify(self._running)
+            self.spent_s[trial.request.kind] += self.now - trial.began
+            conductor.lost(trial.request.trial_id, "its worker left")

@@ -95,15 +95,17 @@ TASKS: Mapping[str, BenchTask] = {
 }
 
 
-def cycle(task: BenchTask, problem: Problem, epochs: float, max_lr: float, seed: int) -> TrialOutcome:
-    """One whole one-cycle with the project's default parameters."""
+def cycle(
+    task: BenchTask, problem: Problem, epochs: float, max_lr: float, seed: int, schedule: str = "one_cycle"
+) -> TrialOutcome:
+    """One whole run with the project's default parameters, under a one-cycle unless another policy is named."""
     request = TrialRequest(
         trial_id="bench",
         attempt=1,
         kind="search",
         params=replace(Hyperparameters(), cycle_epochs=epochs, batch_size=task.batch_size),
         seed=seed,
-        schedule="one_cycle",
+        schedule=schedule,
         rung=-1,
         deadline=time.time() + PATIENCE_S,
         pick_lr=max_lr,

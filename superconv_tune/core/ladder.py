@@ -32,11 +32,13 @@ class Rung:
 
 def complete_cycles(study: Study) -> list[Trial]:
     """Search trials that trained a whole cycle as asked: finished, and not shortened to keep the deadline."""
-    return [
-        trial
-        for trial in study.trials("search")
-        if trial[1].status == "finished" and not trial[1].shortened and trial[1].validation is not None
-    ]
+    return [trial for trial in study.trials("search") if is_whole(trial)]
+
+
+def is_whole(trial: Trial) -> bool:
+    """Whether the cycle ended as asked and was judged."""
+    outcome = trial[1]
+    return outcome.status == "finished" and not outcome.shortened and outcome.validation is not None
 
 
 def best(trials: list[Trial], direction: str) -> Trial | None:

@@ -29,9 +29,11 @@ class Plan:
         confirm_seeds: fresh seeds of the winner, at least.
         trial_s: predicted seconds of one cycle of each rung.
         note: what had to be given up, for the report; empty if nothing.
+        baseline_s: wall seconds of every worker that are kept free for the comparison with other policies.
     """
 
     rungs: tuple[RungPlan, ...]
     confirm_seeds: int
     trial_s: tuple[float, ...]
     note: str = ""
+    baseline_s: float = 0.0

@@ -74,6 +74,30 @@ def over_seeds(values: Sequence[float]) -> Spread:
     )
 
 
+def with_known_noise(mean: float, models: int, items: int | None, repeats: Sequence[float]) -> Spread:
+    """The spread of a mean over ``models`` models that were too few to show their own, with the noise of other seeds.
+
+    Args:
+        mean: metric, over the models.
+        models: how many.
+        items: that each was judged on, for a metric that is a mean over items; None else.
+        repeats: the metric of other models that differ in their seed alone; fewer than two tell nothing of it.
+
+    Returns:
+        Its standard error is NaN where neither items nor repeats tell anything.
+    """
+    by_seed = float(np.var(repeats, ddof=1)) / models if len(repeats) > 1 else 0.0
+    if items is None:
+        known = len(repeats) > 1
+        return Spread(mean, math.sqrt(by_seed) if known else math.nan, max(1.0, len(repeats) - 1.0), None)
+    # All right or all wrong says no more than that fewer than one half of an item went the other way.
+    p = min(max(mean, 0.5 / items), 1.0 - 0.5 / items)
+    by_item = p * (1.0 - p) / items
+    variance = by_item + by_seed
+    df = variance**2 / (by_item**2 / max(1, items - 1) + by_seed**2 / max(1, len(repeats) - 1))
+    return Spread(mean, math.sqrt(variance), df, p * (1.0 - p) / variance)
+
+
 def interval(spread: Spread, level: float) -> tuple[float, float]:
     """The two-sided interval at ``level``: Wilson's for a proportion (with t in the place of z), Student's else.
 

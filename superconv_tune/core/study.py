@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from superconv_tune.core.events import Closed, Event, Observed, Opened, Planned, Requested, Resumed
 from superconv_tune.core.plan import Plan
-from superconv_tune.core.trial import Kind, TrialOutcome, TrialRequest
+from superconv_tune.core.trial import LOST, Kind, TrialOutcome, TrialRequest
 
 Trial = tuple[TrialRequest, TrialOutcome]
+Requests = dict[str, TrialRequest]
 
 
 class Study:
@@ -32,6 +33,11 @@ class Study:
         self.requests: dict[str, TrialRequest] = {}
         self.outcomes: dict[str, TrialOutcome] = {}
         self.closed: Closed | None = None
+        # What a decision needs of thousands of trials without a look at each, see `asked`, `running` and `lost`.
+        self._asked: dict[Kind, Requests] = {}
+        self._asked_in_rung: dict[tuple[Kind, int], Requests] = {}
+        self._running: Requests = {}
+        self._lost: dict[str, None] = {}
 
     @staticmethod
     def replay(events: Iterable[Event]) -> Study:
@@ -53,12 +59,11 @@ class Study:
         """Take one more event in."""
         match event:
             case Requested(request=request):
-                self.requests[request.trial_id] = request
-                self.outcomes.pop(request.trial_id, None)
+                self._request(request)
             case Observed(outcome=outcome):
                 # A late answer of an attempt that was already given up is not the trial's outcome.
                 if self.requests[outcome.trial_id].attempt == outcome.attempt:
-                    self.outcomes[outcome.trial_id] = outcome
+                    self._observe(outcome)
             case Planned(plan=plan):
                 self.plan = plan
             case Resumed(deadline=deadline, workers=workers):
@@ -72,12 +77,37 @@ class Study:
 
     def trials(self, *kinds: Kind) -> list[Trial]:
         """Requests with their outcomes, of the given kinds (all if none is given), in the order of asking."""
+        requests = self.asked(kinds[0]) if len(kinds) == 1 else self.requests
         return [
             (request, self.outcomes[trial_id])
-            for trial_id, request in self.requests.items()
+            for trial_id, request in requests.items()
             if trial_id in self.outcomes and (not kinds or request.kind in kinds)
         ]
 
+    def asked(self, kind: Kind, rung: int | None = None) -> Requests:
+        """Requests of one kind, of one rung if it is given, by trial id and in the order of asking; only to be read."""
+        if rung is None:
+            return self._asked.get(kind, {})
+        return self._asked_in_rung.get((kind, rung), {})
+
     def running(self) -> list[TrialRequest]:
         """Requests whose outcome has not come."""
-        return [request for trial_id, request in self.requests.items() if trial_id not in self.outcomes]
+        return list(self._running.values())
+
+    def lost(self) -> list[Trial]:
+        """Trials whose latest attempt was lost through no fault of its own."""
+        return [(self.requests[trial_id], self.outcomes[trial_id]) for trial_id in self._lost]
+
+    def _request(self, request: TrialRequest) -> None:
+        trial_id = request.trial_id
+        self.outcomes.pop(trial_id, None)
+        self._lost.pop(trial_id, None)
+        self.requests[trial_id] = self._running[trial_id] = request
+        self._asked.setdefault(request.kind, {})[trial_id] = request
+        self._asked_in_rung.setdefault((request.kind, request.rung), {})[trial_id] = request
+
+    def _observe(self, outcome: TrialOutcome) -> None:
+        self.outcomes[outcome.trial_id] = outcome
+        self._running.pop(outcome.trial_id, None)
+        if outcome.status in LOST:
+            self._lost[outcome.trial_id] = None

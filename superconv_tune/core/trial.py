@@ -25,6 +25,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 # Outcomes that tell something about the parameters; the others tell about the machine or the code.
 INFORMATIVE: frozenset[Status] = frozenset({"finished", "diverged", "nan", "no_lr"})
+LOST: frozenset[Status] = frozenset({"preempted", "interrupted"})  # through no fault of the trial
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ class TrialRequest:
         deadline: Unix time, in seconds, by which the trial must have returned.
         pick_lr: the learning rate that ``lr_multiplier`` multiplies; None for a ``range_test``.
         ramp: LR interval (low, high) of the trial's own ramp; None runs no ramp.
-        ramp_steps: optimizer steps of that ramp; 0 for as many as its decades need. In a ``range_test`` it is the
-            last ramp, after a coarse one over the whole interval and before a faster one.
+        ramp_steps: optimizer steps of that ramp; 0 for as many as its decades need.
         ramp_kind: how the rates of that ramp rise.
         ramp_centred: a ``range_test`` crosses the interval coarsely first, and then three decades around what it found.
+        ramp_checked: a ``range_test`` repeats its last ramp at twice the speed.
         precision: number format of the forward pass.
         proposal: where the proposer keeps this trial (study name and number); None if it did not propose it.
     """
@@ -98,6 +99,7 @@ class TrialRequest:
     ramp_steps: int = 0
     ramp_kind: Ramp = "exponential"
     ramp_centred: bool = True
+    ramp_checked: bool = False
     precision: Precision = "fp32"
     proposal: tuple[str, int] | None = None
 

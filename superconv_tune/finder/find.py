@@ -166,6 +166,7 @@ class _Finder:
             ramp_steps=plan.steps,
             ramp_kind=plan.ramp,
             ramp_centred=plan.interval is None,
+            ramp_checked=True,
         )
         keeper = _Keeper(self.tracker)
         outcome = run(request, self.problem, keeper, self.clock)

@@ -10,6 +10,8 @@ from enum import Enum
 from superconv_tune.core.horizon import HorizonRule
 from superconv_tune.core.trial import Hyperparameters, TrialRequest
 
+OWN_RAMP_STEPS = (40, 180)  # a trial's own ramp is long enough to be read, and never longer than a first one
+
 
 class Signal(Enum):
     """An answer that is no trial."""
@@ -38,13 +40,25 @@ class Ask:
 
 
 def fill(ask: Ask, drawn: Mapping[str, float], proposal: tuple[str, int]) -> TrialRequest:
-    """The request with the sampler's parameters, and with the pick for its length and its batch size."""
+    """The request with the sampler's parameters: with the pick, and a ramp, for their length and their batch size."""
     request = ask.request
     params = with_drawn(request.params, drawn)
     pick_lr = request.pick_lr
     if ask.rule is not None:
         pick_lr = ask.rule.max_lr(params.cycle_epochs) * batch_scale(params, request.params.batch_size)
-    return replace(request, params=params, pick_lr=pick_lr, proposal=proposal)
+    ramp_steps = own_ramp_steps(request.ramp_steps * _steps(params) / _steps(request.params)) if request.ramp else 0
+    return replace(request, params=params, pick_lr=pick_lr, ramp_steps=ramp_steps, proposal=proposal)
+
+
+def own_ramp_steps(wanted: float) -> int:
+    """So many, within `OWN_RAMP_STEPS`."""
+    low, high = OWN_RAMP_STEPS
+    return min(high, max(low, round(wanted)))
+
+
+def _steps(params: Hyperparameters) -> float:
+    """Optimizer steps of a cycle, up to a factor that all trials share."""
+    return params.cycle_epochs / params.batch_size
 
 
 def with_drawn(params: Hyperparameters, drawn: Mapping[str, float]) -> Hyperparameters:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from statistics import median
 
 import numpy as np
@@ -13,6 +14,7 @@ from superconv_tune.core.trial import Hyperparameters
 
 SLACK = 1.1  # a trial is expected to take this much longer than the median one of its size
 RECENT = 12  # outcomes that the correction looks at
+LOOK_BACK = 400  # trials among which it finds them; where they are fewer, nearly everything fails
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,10 @@ class CostModel:
             eval_s=measured.eval_s,
             overhead_s=measured.overhead_s,
         )
-        ratios = [ratio for trial in study.trials() if (ratio := prior.ratio(trial)) is not None]
-        return replace(prior, correction=median(ratios[-RECENT:])) if ratios else prior
+        latest = islice(reversed(study.requests), LOOK_BACK)
+        trials = ((study.requests[key], study.outcomes[key]) for key in latest if key in study.outcomes)
+        ratios = list(islice((ratio for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
+        return replace(prior, correction=median(ratios)) if ratios else prior
 
     def steps(self, params: Hyperparameters) -> int:
         """Optimizer steps of the cycle."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 
 import numpy as np
 
 from superconv_tune.core.horizon import HorizonRule, fit_exponent, prior
-from superconv_tune.core.ladder import best, complete_cycles, winner
+from superconv_tune.core.ladder import best, is_whole, winner
 from superconv_tune.core.lr_range import RangeTestResult, pool
 from superconv_tune.core.plan import Plan, RungPlan
 from superconv_tune.core.probes import (
@@ -23,7 +24,8 @@ from superconv_tune.core.probes import (
 )
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import Hyperparameters, Kind, TrialRequest
-from superconv_tune.planner.ask import Ask, Signal, batch_scale, with_drawn
+from superconv_tune.planner.ask import Ask, Signal, batch_scale, own_ramp_steps, with_drawn
+from superconv_tune.planner.baselines import Comparison
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import FIRST_GRID, MAX_SEEDS, divide, refit
 from superconv_tune.planner.evidence import is_decided
@@ -36,8 +38,7 @@ RAMPS = 2  # replicates of the first range test, at least; more where there are 
 MOST_RAMPS = 3
 RAMP_STEPS = 180  # of a first fine ramp: three decades at 60 steps per decade (science 2.3)
 COARSE_STEPS = 105  # of the coarse ramp before it: seven decades at 15 steps per decade
-OWN_RAMP_SHARE = 0.1  # a trial's own ramp is at most this share of its cycle ...
-OWN_RAMP_STEPS = (40, 180)  # ... but long enough to be read, and never longer than a first one
+OWN_RAMP_SHARE = 0.1  # a trial's own ramp is this share of its cycle
 OWN_RAMP_REACH = 10.0  # it crosses the pooled minimum / and * this factor
 MOST_SPECULATION = 2  # probes beyond the border that run before one of them came back
 PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
@@ -45,7 +46,6 @@ JITTER = (1.0, math.sqrt(2.0), 1.0 / math.sqrt(2.0))  # of a promoted learning r
 ENOUGH_OF_A_RUNG = 2 / 3  # done, so that an idle worker may start on the next one
 LENIENCE = 0.25  # of its predicted seconds, that a search trial may end late before its anneal is cut
 ATTEMPTS = 3  # of a trial that was lost through no fault of its own
-LOST = frozenset({"preempted", "interrupted"})
 
 
 def decide(study: Study, policy: Policy, now: float) -> Decision:
@@ -63,6 +63,14 @@ def pooled_range_test(study: Study) -> RangeTestResult | None:
     """What the first range tests say together; None before one came back."""
     results = [outcome.range_test for _, outcome in study.trials("range_test") if outcome.range_test is not None]
     return pool(results) if results else None
+
+
+def comparison_of(study: Study, policy: Policy, now: float) -> Comparison | None:
+    """The comparison with other policies as it stands; None before a recipe was frozen."""
+    recipe = next(iter(study.asked("confirm").values()), None)
+    if study.plan is None or recipe is None:
+        return None
+    return Comparison(study, policy, CostModel.of(study), study.plan, recipe, now, study.deadline - policy.report_s)
 
 
 @dataclass(frozen=True)
@@ -85,11 +93,21 @@ class _Desk:
             decision = self._rung(self.study.plan, index)
             if decision is not None:
                 return decision
-        return self._confirm(self.study.plan)
+        return self._finish(self.study.plan)
+
+    def _finish(self, plan: Plan) -> Decision:
+        """The confirmation; a worker that it leaves idle takes a run of another policy."""
+        confirm = self._confirm(plan)
+        if isinstance(confirm, Ask):
+            return confirm
+        running = self._running("baseline")
+        return self._baseline() or (Signal.WAIT if running else confirm)
 
     def _retry(self) -> Decision | None:
-        for request, outcome in self.study.trials():
-            if outcome.status in LOST and request.attempt < ATTEMPTS and self._fits(request.params, self._limit):
+        for request, _ in self.study.lost():
+            if request.kind == "baseline":
+                continue  # has rules of its own
+            if request.attempt < ATTEMPTS and self._fits(request.params, self._limit):
                 again = replace(request, attempt=request.attempt + 1, deadline=self._limit, proposal=None)
                 if request.proposal is None:
                     return Ask(again)
@@ -143,7 +161,7 @@ class _Desk:
         """Complete cycles of the default parameters over a grid of learning rates, until the best is inside it."""
         params = replace(self.policy.defaults, cycle_epochs=rung.epochs)
         probes = self._probes()
-        asked = {request.pick_lr for request in self._asked("search", 0) if request.proposal is None}
+        asked = {request.pick_lr for request in self._probe_requests()}
         missing = [lr for lr in self._grid() if lr not in asked] or self._beyond(probes, asked)
         if not missing and self._running_probes():
             return Signal.WAIT
@@ -253,7 +271,7 @@ class _Desk:
         items = self.study.opened.measured.validation_items if self.policy.item_level else None
         asked = self._asked("confirm")
         running = self._running("confirm")
-        recipe = asked[0] if asked else _frozen(winner(self.study, self.policy.target.direction, items))
+        recipe = next(iter(asked), None) or _frozen(winner(self.study, self.policy.target.direction, items))
         if recipe is None:
             return Signal.WAIT if self._running("search") else Signal.DONE
         if len(asked) >= plan.confirm_seeds and (running or is_decided(self.study, self.policy)):
@@ -262,6 +280,22 @@ class _Desk:
             fresh = self._request("confirm", recipe.rung, recipe.params, self._limit)
             return Ask(replace(fresh, pick_lr=recipe.pick_lr))
         return Signal.WAIT if running else Signal.DONE
+
+    def _baseline(self) -> Ask | None:
+        comparison = comparison_of(self.study, self.policy, self.now)
+        run = comparison.next() if comparison is not None else None
+        if comparison is None or run is None or self._costs_a_seed(comparison.recipe, run.epochs):
+            return None
+        recipe = comparison.recipe
+        request = self._request("baseline", recipe.rung, replace(recipe.params, cycle_epochs=run.epochs), run.deadline)
+        return Ask(replace(request, schedule=run.schedule, pick_lr=run.max_lr))
+
+    def _costs_a_seed(self, recipe: TrialRequest, epochs: float) -> bool:
+        """Whether a fresh seed that may still be asked for fits now, and would not after a run of so many epochs."""
+        is_open = len(self._asked("confirm")) < MAX_SEEDS and bool(self._running("confirm"))
+        after = self.now + self._cost.seconds(replace(recipe.params, cycle_epochs=epochs))
+        seed_s = self._cost.seconds(recipe.params)
+        return is_open and self.now + seed_s <= self._limit < after + seed_s
 
     # -- small facts ------------------------------------------------------------------------------------------------
 
@@ -285,34 +319,38 @@ class _Desk:
         return min(self._limit, limit + LENIENCE * self._cost.seconds(params))
 
     def _later_s(self, plan: Plan, index: int) -> float:
-        """Seconds that the rungs above and the confirmation need; a free rung takes what is left."""
+        """Seconds that the rungs above, the confirmation and the baselines need; a free rung takes what is left."""
         parts = [(rung.width, rung.epochs) for rung in plan.rungs[index + 1 :] if not rung.free]
         parts.append((plan.confirm_seeds, plan.rungs[-1].epochs))
-        return sum(
+        return plan.baseline_s + sum(
             math.ceil(count / self.study.workers)
             * self._cost.seconds(replace(self.policy.defaults, cycle_epochs=epochs))
             for count, epochs in parts
         )
 
-    def _asked(self, kind: Kind, rung: int | None = None) -> list[TrialRequest]:
-        requests = self.study.requests.values()
-        return [r for r in requests if r.kind == kind and (rung is None or r.rung == rung)]
+    def _asked(self, kind: Kind, rung: int | None = None) -> Collection[TrialRequest]:
+        return self.study.asked(kind, rung).values()
 
     def _running(self, kind: Kind, rung: int | None = None) -> list[TrialRequest]:
-        return [r for r in self._asked(kind, rung) if r.trial_id not in self.study.outcomes]
+        return [r for r in self.study.running() if r.kind == kind and (rung is None or r.rung == rung)]
 
     def _finished(self, rung: int) -> list[Trial]:
-        return [trial for trial in complete_cycles(self.study) if trial[0].rung == rung]
+        return [trial for trial in self._came_back(self._asked("search", rung)) if is_whole(trial)]
+
+    def _probe_requests(self) -> list[TrialRequest]:
+        """They are asked for before any sampled trial of the lowest rung, whose number may be large."""
+        requests = takewhile(lambda request: request.proposal is None, self._asked("search", 0))
+        return [request for request in requests if request.pick_lr is not None]
 
     def _probes(self) -> list[Trial]:
-        return [
-            trial
-            for trial in self.study.trials("search")
-            if trial[0].rung == 0 and trial[0].proposal is None and trial[0].pick_lr is not None
-        ]
+        return self._came_back(self._probe_requests())
 
     def _running_probes(self) -> list[TrialRequest]:
         return [request for request in self._running("search", 0) if request.proposal is None]
+
+    def _came_back(self, requests: Iterable[TrialRequest]) -> list[Trial]:
+        outcomes = self.study.outcomes
+        return [(request, outcomes[request.trial_id]) for request in requests if request.trial_id in outcomes]
 
     def _searched(self, params: Hyperparameters) -> dict[str, float]:
         """The parameters that the sampler knows, inside its ranges."""
@@ -341,8 +379,7 @@ class _Desk:
         pooled = pooled_range_test(self.study)
         if pooled is None or pooled.refusal is not None:
             return request
-        low, high = OWN_RAMP_STEPS
-        steps = min(high, max(low, round(OWN_RAMP_SHARE * self._cost.steps(request.params))))
+        steps = own_ramp_steps(OWN_RAMP_SHARE * self._cost.steps(request.params))
         interval = (pooled.lr_at_minimum / OWN_RAMP_REACH, pooled.lr_at_minimum * OWN_RAMP_REACH)
         return replace(request, ramp=interval, ramp_steps=steps)
 

@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from superconv_tune.core.baselines import RATES
 from superconv_tune.core.plan import Plan, RungPlan
 from superconv_tune.core.probes import FIRST_POWERS
+from superconv_tune.planner.baselines import SHARE as BASELINE_SHARE
+from superconv_tune.planner.baselines import below
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.policy import Policy
 
@@ -49,9 +52,19 @@ def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan
     """Lengths and widths of the rungs for ``left_s`` seconds on ``workers`` workers.
 
     Length beats breadth when the hour is small (design 6), so the top rung is made as long as its share of the time
-    allows and the shorter rungs take what is left.
+    allows and the shorter rungs take what is left. Up to a tenth is kept free for other policies, where the plan is
+    whole without it and it is enough for one.
     """
-    means = _Means(cost, policy, workers, left_s)
+    reserved_s = BASELINE_SHARE * left_s if policy.baselines else 0.0
+    plan = _divide(_Means(cost, policy, workers, left_s - reserved_s))
+    needed_s = _baselines_s(_Means(cost, policy, workers, left_s), plan, reserved_s)
+    if reserved_s > 0.0 and needed_s == 0.0:
+        return _divide(_Means(cost, policy, workers, left_s))
+    return replace(plan, baseline_s=needed_s)
+
+
+def _divide(means: _Means) -> Plan:
+    policy, workers, left_s = means.policy, means.workers, means.left_s
     seeds = min(MAX_SEEDS, max(MIN_SEEDS, workers * math.ceil(MIN_SEEDS / workers)))
     confirm_waves = math.ceil(seeds / workers)
     waves = math.ceil(FINALISTS / workers) + confirm_waves
@@ -74,7 +87,8 @@ def refit(policy: Policy, cost: CostModel, workers: int, left_s: float, plan: Pl
 
     Late lower rungs must not leave finalists whose anneal is cut, nor early ones time that nobody uses.
     """
-    means = _Means(cost, policy, workers, left_s)
+    means = _Means(cost, policy, workers, max(0.0, left_s - plan.baseline_s))
+    left_s = means.left_s
     *lower, top = plan.rungs
     waves = math.ceil(top.width / workers) + math.ceil(plan.confirm_seeds / workers)
     longest = top.epochs * (MOST_STRETCH if lower and lower[-1].epochs < top.epochs else 1.0)
@@ -83,6 +97,20 @@ def refit(policy: Policy, cost: CostModel, workers: int, left_s: float, plan: Pl
         return None
     rungs = (*lower, replace(top, epochs=epochs))
     return replace(plan, rungs=rungs, trial_s=(*plan.trial_s[:-1], means.trial_s(epochs)))
+
+
+def _baselines_s(means: _Means, plan: Plan, reserved_s: float) -> float:
+    """Wall seconds of every worker for as many baselines as fit in ``reserved_s``; 0 where not even one does."""
+    top = plan.rungs[-1].epochs
+    if plan.note:
+        return 0.0
+    for policies in range(len(means.policy.baselines), 0, -1):
+        for epochs in (top, *below(plan, top)):
+            seconds = means.cost.seconds(replace(means.policy.defaults, cycle_epochs=epochs))
+            wall_s = math.ceil(policies * RATES / means.workers) * seconds
+            if wall_s <= reserved_s:
+                return wall_s
+    return 0.0
 
 
 def _too_small(means: _Means, top: float) -> Plan:

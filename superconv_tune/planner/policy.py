@@ -26,6 +26,7 @@ class Policy:
         trials: most search trials to ask for; None leaves it to the time.
         item_level: the metric is a mean over items, so that items can be counted.
         report_s: seconds kept free before the deadline for the verdict, the report and the shut-down.
+        baselines: other learning-rate policies that the searched one is compared with, the most wanted first.
     """
 
     target: Target
@@ -38,6 +39,7 @@ class Policy:
     trials: int | None
     item_level: bool
     report_s: float
+    baselines: tuple[str, ...] = ()
 
     @property
     def epochs_bounds(self) -> tuple[float, float]:

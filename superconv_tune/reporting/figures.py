@@ -15,6 +15,7 @@ from plotly.subplots import make_subplots
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.study import Trial
+from superconv_tune.reporting.comparison import prose, searched_policy
 from superconv_tune.reporting.figure_style import BLUE, GREEN, MUTED, ORANGE, RED, RUNS, label, layout
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import number
@@ -60,6 +61,29 @@ def range_tests(findings: Findings) -> go.Figure | None:
     figure.update_xaxes(title_text="learning rate (log scale)", type="log", exponentformat="power", dtick=1)
     figure.update_yaxes(title_text="training loss of the batch", range=_loss_range([curve for _, curve in ramps]))
     _add_pick(figure, findings)
+    return figure
+
+
+def baselines(findings: Findings) -> go.Figure | None:
+    """Every policy at its best rate with its interval, and the searched one at the same length."""
+    if not findings.baselines:
+        return None
+    first = findings.baselines[0]
+    rows = [(prose(b.schedule), b.value, b.low, b.high, BLUE) for b in findings.baselines]
+    rows.append((searched_policy(findings), first.rival, first.rival_low, first.rival_high, ORANGE))
+    figure = go.Figure(layout=layout(height=110 + 44 * len(rows), top=16))
+    for name, value, low, high, color in rows:
+        figure.add_scatter(
+            x=[value],
+            y=[label(name)],
+            error_x=_error_bars([(value, low, high)], color),
+            mode="markers",
+            marker={"size": 10, "color": color},
+            showlegend=False,
+            hovertemplate="%{y}: %{x:.4g}<extra></extra>",
+        )
+    length = f"{number(first.epochs)} epochs, validation part"
+    figure.update_xaxes(title_text=f"{label(findings.target.metric)} after {length}")
     return figure
 
 
@@ -260,11 +284,16 @@ def _error_bars(triples: Sequence[tuple[float, float, float]], color: str) -> di
     return {
         "type": "data",
         "symmetric": False,
-        "array": [high - value for value, _, high in triples],
-        "arrayminus": [value - low for value, low, _ in triples],
+        "array": [_drawable(high - value) for value, _, high in triples],
+        "arrayminus": [_drawable(value - low) for value, low, _ in triples],
         "color": color,
         "thickness": 1.5,
     }
+
+
+def _drawable(length: float) -> float:
+    """An interval that is not known has no length on paper."""
+    return length if np.isfinite(length) else 0.0
 
 
 def _ticks(values: Sequence[float]) -> dict[str, Any]:

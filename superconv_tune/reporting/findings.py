@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from superconv_tune.core.baselines import Baseline
 from superconv_tune.core.codec import encode
 from superconv_tune.core.ladder import Rung
 from superconv_tune.core.lr_range import RangeTestResult
@@ -17,27 +18,6 @@ from superconv_tune.core.trial import Status, TrialOutcome, TrialRequest
 from superconv_tune.core.verdict import Target, Verdict
 
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What another policy reached at equal length, each at its own best learning rate.
-
-    Attributes:
-        schedule: name of the policy.
-        value: metric it reached.
-        low: lower end of its 95 % interval.
-        high: upper end of it.
-        epochs: length of its run.
-        steps_to_match: optimizer steps after which one-cycle reaches ``value``; None if it does not.
-    """
-
-    schedule: str
-    value: float
-    low: float
-    high: float
-    epochs: float
-    steps_to_match: int | None
 
 
 @dataclass(frozen=True)
@@ -54,7 +34,8 @@ class Findings:
         importance: share of the metric's variation that each searched name explains.
         now: Unix time at which the account ends: of the report, or of the study's last event when an old study is
             rendered again (time that passed since is not the study's).
-        baselines: the policies that one-cycle was compared with.
+        baselines: the policies that the searched one was compared with.
+        baseline_remarks: which were not, or not at the length of the recipe, and why.
     """
 
     study: Study
@@ -66,6 +47,7 @@ class Findings:
     importance: Mapping[str, float]
     now: float
     baselines: tuple[Baseline, ...] = ()
+    baseline_remarks: tuple[str, ...] = ()
 
     @property
     def limit_s(self) -> float:

@@ -18,6 +18,9 @@ def plan_words(plan: Plan, space: SearchSpace, workers: int, budget_s: float) ->
         length = f"<= {rung.epochs:g}" if rung.free else f"{rung.epochs:g}"
         lines.append(_row(f"rung {index}", length, rung.width, trial_s, workers))
     lines.append(_row("confirmation", f"{plan.rungs[-1].epochs:g}", plan.confirm_seeds, plan.trial_s[-1], workers))
+    if plan.baseline_s > 0.0:
+        kept = f"{plan.baseline_s:>9.0f}s{workers * plan.baseline_s:>10.0f}"
+        lines.append(f"{'baselines':<14}{'':>8}{'':>8}{'':>10}{kept}")
     return "\n".join([*lines, *([plan.note] if plan.note else [])])
 
 

@@ -15,8 +15,17 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
+from superconv_tune.core.baselines import Baseline
 from superconv_tune.core.study import Trial
 from superconv_tune.reporting import figures
+from superconv_tune.reporting.comparison import (
+    caveat,
+    comparison_sentence,
+    gain_words,
+    match_words,
+    prose,
+    searched_policy,
+)
 from superconv_tune.reporting.findings import Findings, publishable
 from superconv_tune.reporting.sentences import (
     LABELS,
@@ -71,6 +80,16 @@ CYCLES = Panel(
     "No recipe has been chosen yet, so there is no cycle to show.",
     figures.cycles,
 )
+BASELINES = Panel(
+    "baselines",
+    "Other learning-rate policies at equal length",
+    "Each policy at the best of the learning rates that it was tried at, with the parameters of the recipe, on the "
+    "validation part; the test part stays closed for them. The searched policy is told on the same terms: by fresh "
+    "seeds of the recipe, or by what the best of as many of its trials of that length is expected to reach. Intervals "
+    "(95 %) are over items and seeds.",
+    "No other policy was compared at equal length.",
+    figures.baselines,
+)
 IMPORTANCE = Panel(
     "importance",
     "Which settings mattered",
@@ -101,9 +120,11 @@ def render_report(findings: Findings) -> str:
         scripts=scripts,
         script_hashes=[_hash(script) for script in scripts],
         **_answer(findings),
-        evidence=[_drawn(panel, findings) for panel in (LADDER, RANGE_TESTS, CYCLES)],
+        evidence=[_drawn(panel, findings) for panel in (LADDER, RANGE_TESTS, CYCLES, BASELINES)],
         accounts=[_drawn(panel, findings) for panel in (IMPORTANCE, TIME_SPENT)],
-        baselines=findings.baselines,
+        baselines=[_baseline_row(baseline) for baseline in findings.baselines],
+        comparison=[text for text in (comparison_sentence(findings), *findings.baseline_remarks) if text],
+        policy=searched_policy(findings),
         landmarks=findings.study.opened.measured.landmarks,
         winner=findings.winner[0].trial_id if findings.winner else None,
         rows=[(_row(findings, trial), trial[1].reason) for trial in findings.study.trials()],
@@ -170,6 +191,21 @@ def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
         "batch_size": params.batch_size,
         "seed": request.seed,
         "seconds": outcome.wall_s,
+    }
+
+
+def _baseline_row(baseline: Baseline) -> dict[str, str]:
+    """One line of the comparison, in words."""
+    return {
+        "policy": prose(baseline.schedule),
+        "value": number(baseline.value),
+        "interval": f"{number(baseline.low)} to {number(baseline.high)}",
+        "length": f"{number(baseline.epochs)} ({baseline.steps} steps)",
+        "rate": f"{number(baseline.max_lr, 3)}, of {baseline.tried}",
+        "caveat": caveat(baseline),
+        "rival": number(baseline.rival),
+        "gain": gain_words(baseline),
+        "match": match_words(baseline),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from superconv_tune.core.study import Trial
 from superconv_tune.core.verdict import Estimate, Target
@@ -83,25 +82,6 @@ def recipe_words(trial: Trial) -> str:
             f"seed {request.seed}",
         ]
     )
-
-
-def summary(findings: Findings, folder: Path, mlflow_hint: str) -> str:
-    """What the console says at the end: at most ten lines, each safe to print as it is."""
-    verdict = findings.verdict
-    lines = [
-        f"{LABELS[verdict.word].upper()}: {verdict_sentence(findings)}",
-        f"  estimate     {estimate_words(verdict.estimate) if verdict.estimate else 'none: nothing was confirmed'}",
-        f"  probability  {probability_words(verdict.probability)}" if findings.target.value is not None else "",
-        f"  because      {verdict.reasons[0]}" if verdict.reasons else "",
-        f"  but          {verdict.warnings[0]}" if verdict.warnings else "",
-        f"  recipe       {recipe_words(findings.winner)}"
-        if findings.winner
-        else "  recipe       none: no trial finished",
-        f"  spent        {budget_words(findings)}",
-        f"  report       {folder / 'report.html'}",
-        f"  curves       {mlflow_hint}" if mlflow_hint else "",
-    ]
-    return "\n".join(one_line(line) for line in lines if line)
 
 
 def budget_words(findings: Findings) -> str:

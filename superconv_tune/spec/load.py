@@ -19,6 +19,7 @@ from superconv_tune.spec.spec import ExperimentSpec
 
 DEFAULT = Path(__file__).with_name("digits.yaml")  # what a search without a spec asks
 NO_TARGET = "none"
+OPTIONS = {"data.path": "--data", "baselines": "--baseline"}  # not called as their key is
 SHOWN_CHARS = 80  # of a wrong value in a message
 
 
@@ -116,7 +117,12 @@ def _where(place: Path, dotted: str, overrides: Mapping[str, object]) -> str:
     option = next((key for key in overrides if f"{dotted}.".startswith(f"{key}.")), None)
     if option is None:
         return f"{place}: {dotted or 'the whole'}"
-    return "--data" if option == "data.path" else f"--{option.rpartition('.')[2].replace('_', '-')}"
+    return option_of(option)
+
+
+def option_of(key: str) -> str:
+    """The command-line option of a dotted key."""
+    return OPTIONS.get(key, f"--{key.rpartition('.')[2].replace('_', '-')}")
 
 
 def _told(path: Path, detail: ErrorDetails, overrides: Mapping[str, object]) -> str:

@@ -178,6 +178,15 @@ class ScheduleSpec(Section):
     policy: Annotated[str, AfterValidator(_known_policy)] = "one_cycle"
 
 
+def _policies(value: object) -> object:
+    """``none``, or names: in a list, or one text with commas between them."""
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"takes names of policies, or none, but got {value!r}. Write [step, linear], or none")
+    stripped = [name.strip() for name in names]
+    return () if stripped == ["none"] else tuple(dict.fromkeys(stripped))
+
+
 class SplitSpec(Section):
     """Which shares of the data are held out; what the data come with (a test part) is kept as it is.
 
@@ -259,6 +268,7 @@ class ExperimentSpec(Section):
         budget: wall clock from the command to the report, in seconds.
         optimizer: what steps.
         schedule: how the learning rate runs.
+        baselines: other policies that it is compared with at equal length, the most wanted first; ``none`` for none.
         space: what is searched.
         split: what is held out.
         strategy: ``ladder`` of cycle lengths, or ``free``: the sampler chooses the length.
@@ -283,6 +293,11 @@ class ExperimentSpec(Section):
     budget: Annotated[float, BeforeValidator(to_seconds), AfterValidator(_long_enough)] = 3600.0
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
+    baselines: Annotated[tuple[Annotated[str, AfterValidator(_known_policy)], ...], BeforeValidator(_policies)] = (
+        "step",
+        "linear",
+        "constant",
+    )
     space: Space = Space()
     split: SplitSpec = SplitSpec()
     strategy: Literal["ladder", "free"] = "ladder"

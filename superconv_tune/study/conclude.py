@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from superconv_tune.core.baselines import compare
 from superconv_tune.core.ladder import rungs, winner
 from superconv_tune.core.perspective import with_landmarks
 from superconv_tune.core.study import Study
-from superconv_tune.planner.decide import pooled_range_test
+from superconv_tune.planner.baselines import remarks
+from superconv_tune.planner.decide import comparison_of, pooled_range_test
 from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.planner.policy import Policy
 from superconv_tune.proposer.proposer import Proposer
@@ -44,6 +46,8 @@ def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) ->
         range_test=pooled_range_test(study),
         importance=_importance(study, proposer),
         now=now,
+        baselines=compare(study, direction, items),
+        baseline_remarks=remarks(comparison_of(study, policy, now), policy),
     )
 
 

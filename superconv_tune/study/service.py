@@ -35,7 +35,8 @@ from superconv_tune.reporting.console import LiveView
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.outputs import write_outputs
 from superconv_tune.reporting.plan import plan_words
-from superconv_tune.reporting.sentences import one_line, summary
+from superconv_tune.reporting.sentences import one_line
+from superconv_tune.reporting.summary import summary
 from superconv_tune.spec.fields import to_seconds
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.checks import checks_of, disk_checks, refuse
@@ -353,6 +354,7 @@ def _params(spec: ExperimentSpec) -> dict[str, object]:
         "model",
         "optimizer",
         "schedule",
+        "baselines",
         "metric",
         "target",
         "budget",

@@ -39,7 +39,8 @@ class _Ramp:
 def range_test(attempt: Attempt) -> RangeTestResult:
     """A coarse ramp over the asked interval, a fine one around its minimum, and that one again at twice the speed.
 
-    Without ``ramp_centred`` there is no coarse ramp, and the fine one crosses the asked interval.
+    Without ``ramp_centred`` there is no coarse ramp, and the fine one crosses the asked interval; without
+    ``ramp_checked`` there is no second fine one.
 
     Raises:
         Stopped: if a ramp says nothing (``no_lr``), or the time ran out (``deadline``).
@@ -56,6 +57,8 @@ def range_test(attempt: Attempt) -> RangeTestResult:
     rise = RAMPS[request.ramp_kind]
     steps = request.ramp_steps or _steps(low, high, FINE_STEPS_PER_DECADE)
     found = _analysed(attempt, _ramp(attempt, rise(low, high, steps)))
+    if not request.ramp_checked:
+        return found
     fast = _ramp(attempt, rise(low, high, max(MIN_POINTS, steps // 2)))
     result = compared(found, analyse([fast.curve]))
     attempt.note(range_test=result)

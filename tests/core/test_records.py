@@ -69,6 +69,7 @@ REQUEST = TrialRequest(
     40,
     "linear",
     False,
+    True,
     "fp32",
     ("rung0", 2),
 )

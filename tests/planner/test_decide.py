@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from superconv_tune.core.events import Closed, Requested
 from superconv_tune.core.study import Study
@@ -146,36 +144,6 @@ def test_a_lost_trial_is_asked_for_again_and_no_more_than_three_times() -> None:
 def test_nothing_that_finishes_is_undecided_and_ends() -> None:
     conductor, _ = hour(World(fate=lambda _: "code_error"), how=policy(0.8))
     assert verdict_of(conductor.study, conductor.policy).word == "undecided"
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    seed=st.integers(0, 10_000),
-    budget_s=st.floats(60.0, 3600.0),
-    workers=st.integers(1, 9),
-    step_s=st.floats(0.001, 0.2),
-    slow=st.floats(0.5, 4.0),
-    strategy=st.sampled_from(["ladder", "free"]),
-)
-def test_whatever_fails_the_deadline_is_kept(
-    seed: int, budget_s: float, workers: int, step_s: float, slow: float, strategy: str
-) -> None:
-    """Random faults, and machines up to four times slower than the preflight measured."""
-
-    def fate(request: TrialRequest) -> Status:
-        draw = np.random.default_rng([seed, request.seed]).random()
-        fates: list[Status] = ["preempted", "code_error", "nan", "oom"]
-        return fates[int(draw * 40)] if draw < 0.1 else "finished"
-
-    def pace(request: TrialRequest) -> float:
-        return float(slow * np.random.default_rng([request.seed, seed]).uniform(0.8, 1.6))
-
-    conductor, cluster = hour(
-        World(step_s=step_s, slow=pace, fate=fate), budget_s, workers, policy(0.9, seed=seed, strategy=strategy)
-    )
-    assert cluster.now <= conductor.study.deadline
-    assert not conductor.study.running()
-    assert verdict_of(conductor.study, conductor.policy).word is not None
 
 
 @pytest.mark.timeout(20)

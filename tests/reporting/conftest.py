@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from superconv_tune.core.baselines import Baseline
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.events import Closed, Event, Measured, Observed, Opened, Requested
 from superconv_tune.core.ladder import Rung
@@ -182,6 +183,24 @@ def findings() -> Findings:
     return Findings(study, target, verdict, ladder_of(study, "max"), winner, RANGE, importance, STARTED + 243)
 
 
+STEP = Baseline(
+    "step", 0.901, 0.897, 0.905, 9.0, 540, 0.072, 3, False,
+    rival=0.925, rival_low=0.921, rival_high=0.929, gain=0.024, gain_low=0.0183, gain_high=0.0297,
+    steps_to_match=180, at_most=False, steps_low=60, steps_high=260,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def compared_findings(findings: Findings) -> Findings:
+    """The same study with two other policies at equal length, and one that was left out."""
+    linear = replace(
+        STEP, schedule="linear", value=0.931, low=0.928, high=0.934, at_border=True,
+        gain=-0.006, gain_low=-0.011, gain_high=-0.001, steps_to_match=None, steps_low=400, steps_high=None,
+    )  # fmt: skip
+    remarks = ("constant: not tested. The deadline left no room.",)
+    return replace(findings, baselines=(STEP, linear), baseline_remarks=remarks)
+
+
 @pytest.fixture(scope="session")
 def empty_findings() -> Findings:
     """A study that was opened, and nothing more."""
@@ -258,7 +277,14 @@ def hostile_findings(findings: Findings) -> Findings:
     target = replace(findings.target, metric=HOSTILE)
     winner = study.trials("search")[0]
     return replace(
-        findings, study=study, target=target, verdict=verdict, winner=winner, importance={HOSTILE: 0.6, "x": 0.4}
+        findings,
+        study=study,
+        target=target,
+        verdict=verdict,
+        winner=winner,
+        importance={HOSTILE: 0.6, "x": 0.4},
+        baselines=(replace(STEP, schedule=HOSTILE, low=float("nan"), high=float("nan")),),
+        baseline_remarks=(HOSTILE,),
     )
 
 

@@ -1,13 +1,12 @@
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from superconv_tune.reporting.findings import Baseline, Findings
+from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.report import render_report
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -24,9 +23,16 @@ FLAGS = [
     "--enable-logging=stderr",
     "--dump-dom",
 ]
-FIGURES = ["ladder", "range-tests", "cycles", "importance", "time-spent"]
+FIGURES = ["ladder", "range-tests", "cycles", "baselines", "importance", "time-spent"]
 needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium")
-EVERY = ["findings", "empty_findings", "failed_findings", "regression_findings", "hostile_findings"]
+EVERY = [
+    "findings",
+    "compared_findings",
+    "empty_findings",
+    "failed_findings",
+    "regression_findings",
+    "hostile_findings",
+]
 
 
 class Page(HTMLParser):
@@ -112,15 +118,16 @@ def test_a_smaller_error_is_better_and_no_target_is_invented(regression_findings
     assert "Confidence that the target" not in text
 
 
-def test_baselines_are_listed_where_they_ran(findings: Findings) -> None:
-    baselines = (
-        Baseline("constant", 0.901, 0.897, 0.905, 9.0, 240),
-        Baseline("cosine", 0.931, 0.928, 0.934, 9.0, None),
-    )
-    text = Page(render_report(replace(findings, baselines=baselines))).text
+def test_baselines_are_listed_where_they_ran(compared_findings: Findings) -> None:
+    text = Page(render_report(compared_findings)).text
 
-    assert "constant 0.901 0.897 to 0.905 9 240 steps" in text
-    assert "cosine 0.931 0.928 to 0.934 9 not in this study" in text
+    assert "one-cycle against the baselines" in text
+    assert "Super-convergence happened here: what step reaches in 540 steps at its best rate, 0.901" in text
+    assert "step 0.901 0.897 to 0.905 9 (540 steps) 0.072, of 3 0.925 +0.024 (0.0183 to 0.0297)" in text
+    assert "180 steps (95 % interval 60 to 260)" in text
+    assert "more steps than were tried (95 % interval from 400)" in text
+    assert "best rate at the border of its grid" in text
+    assert "constant: not tested. The deadline left no room." in text
 
 
 def test_the_same_findings_give_the_same_page(findings: Findings) -> None:

@@ -15,9 +15,9 @@ from superconv_tune.reporting.sentences import (
     in_words,
     one_line,
     probability_words,
-    summary,
     verdict_sentence,
 )
+from superconv_tune.reporting.summary import summary
 
 
 def test_the_summary_names_verdict_interval_recipe_and_where_to_look(findings: Findings) -> None:
@@ -32,7 +32,8 @@ def test_the_summary_names_verdict_interval_recipe_and_where_to_look(findings: F
 
 
 @pytest.mark.parametrize(
-    "name", ["findings", "empty_findings", "failed_findings", "regression_findings", "hostile_findings"]
+    "name",
+    ["findings", "compared_findings", "empty_findings", "failed_findings", "regression_findings", "hostile_findings"],
 )
 def test_the_summary_has_at_most_ten_safe_lines(name: str, every_findings: Callable[[str], Findings]) -> None:
     lines = summary(every_findings(name), Path("runs/x"), "make ui").split("\n")

@@ -10,7 +10,14 @@ from superconv_tune.core.trial import Status
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.verdict_json import SCHEMA_VERSION, verdict_json
 
-EVERY = ["findings", "empty_findings", "failed_findings", "regression_findings", "hostile_findings"]
+EVERY = [
+    "findings",
+    "compared_findings",
+    "empty_findings",
+    "failed_findings",
+    "regression_findings",
+    "hostile_findings",
+]
 
 
 @pytest.fixture(scope="module")

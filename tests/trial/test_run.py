@@ -161,7 +161,7 @@ def test_the_caller_s_random_state_is_untouched_and_without_influence() -> None:
 
 def test_a_range_test_runs_three_ramps_as_one_series_and_no_cycle() -> None:
     tracker = MemoryTracker()
-    outcome = go(ask(kind="range_test", ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
+    outcome = go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
     assert (outcome.status, outcome.reason) == ("finished", "")
     assert outcome.range_test is not None
     assert 1e-2 < outcome.range_test.lr_at_minimum < 10.0
@@ -177,9 +177,16 @@ def test_a_range_test_runs_three_ramps_as_one_series_and_no_cycle() -> None:
     assert set(curve.momentum) == {PARAMS.base_momentum}
 
 
-def test_what_a_range_test_says_is_its_fine_ramp_compared_with_the_faster_one() -> None:
+def test_a_search_pays_for_no_second_fine_ramp() -> None:
     tracker = MemoryTracker()
     outcome = go(ask(kind="range_test", ramp=(1e-5, 10.0)), tracker=tracker)
+    _, fine = split_ramps(tracker.curve("range_test"))
+    assert outcome.range_test == analyse([fine])
+
+
+def test_what_a_range_test_says_is_its_fine_ramp_compared_with_the_faster_one() -> None:
+    tracker = MemoryTracker()
+    outcome = go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0)), tracker=tracker)
     _, fine, fast = split_ramps(tracker.curve("range_test"))
     assert outcome.range_test == compared(analyse([fine]), analyse([fast]))
     assert outcome.range_test.steps == len(fine) + len(fast)
@@ -187,14 +194,14 @@ def test_what_a_range_test_says_is_its_fine_ramp_compared_with_the_faster_one() 
 
 def test_the_three_ramps_begin_from_the_same_model_and_the_same_batches() -> None:
     tracker = MemoryTracker()
-    go(ask(kind="range_test", ramp=(1e-5, 10.0)), tracker=tracker)
+    go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0)), tracker=tracker)
     first = [ramp.loss[0] for ramp in split_ramps(tracker.curve("range_test"))]
     assert first[0] == first[1] == first[2]
 
 
 def test_the_steps_of_the_fine_ramp_can_be_asked_for() -> None:
     tracker = MemoryTracker()
-    go(ask(kind="range_test", ramp=(1e-5, 10.0), ramp_steps=300), tracker=tracker)
+    go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0), ramp_steps=300), tracker=tracker)
     _, fine, fast = split_ramps(tracker.curve("range_test"))
     assert per_decade(fine) == pytest.approx(100, rel=0.05)
     assert per_decade(fast) == pytest.approx(50, rel=0.05)
@@ -203,7 +210,9 @@ def test_the_steps_of_the_fine_ramp_can_be_asked_for() -> None:
 @pytest.mark.parametrize("kind", ["exponential", "linear"])
 def test_a_ramp_that_is_not_centred_crosses_the_asked_interval_as_it_was_asked(kind: Ramp) -> None:
     tracker = MemoryTracker()
-    request = ask(kind="range_test", ramp=(1e-3, 0.5), ramp_steps=120, ramp_kind=kind, ramp_centred=False)
+    request = ask(
+        kind="range_test", ramp_checked=True, ramp=(1e-3, 0.5), ramp_steps=120, ramp_kind=kind, ramp_centred=False
+    )
     outcome = go(request, tracker=tracker)
     assert outcome.range_test is not None
     fine, fast = split_ramps(tracker.curve("range_test"))
@@ -213,16 +222,16 @@ def test_a_ramp_that_is_not_centred_crosses_the_asked_interval_as_it_was_asked(k
 
 def test_a_short_ramp_is_not_halved_below_what_can_be_read() -> None:
     tracker = MemoryTracker()
-    go(ask(kind="range_test", ramp=(1e-3, 1.0), ramp_steps=30, ramp_centred=False), tracker=tracker)
+    go(ask(kind="range_test", ramp_checked=True, ramp=(1e-3, 1.0), ramp_steps=30, ramp_centred=False), tracker=tracker)
     assert [len(ramp) for ramp in split_ramps(tracker.curve("range_test"))] == [30, MIN_POINTS]
 
 
 def test_an_edge_trial_bisects_with_constant_rates_from_the_same_model() -> None:
     tracker = MemoryTracker()
-    outcome = go(ask(kind="edge", ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
+    outcome = go(ask(kind="edge", ramp_checked=True, ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
     assert (outcome.status, outcome.reason) == ("finished", "")
     ramps_alone = MemoryTracker()
-    plain = go(ask(kind="range_test", ramp=(1e-5, 10.0), pick_lr=None), tracker=ramps_alone)
+    plain = go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0), pick_lr=None), tracker=ramps_alone)
     assert plain.range_test is not None
     assert outcome.range_test == replace(plain.range_test, edge=outcome.range_test.edge if outcome.range_test else 0)
     whole, ramps = tracker.curve("range_test"), ramps_alone.curve("range_test")

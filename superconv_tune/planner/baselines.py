@@ -1,0 +1,243 @@
+"""The other policies, at the parameters of the frozen recipe: which run is next, and why some were left out.
+
+They run where no confirmation is waiting for the worker, in at most `SHARE` of the worker-seconds: at the length of the
+recipe if every policy fits in there, else on the rung below it, else not at all. The plan keeps their time free
+(`superconv_tune.planner.divide`), but a fresh seed of the recipe always goes first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from superconv_tune.core.baselines import RATES, compare
+from superconv_tune.core.horizon import HorizonRule, prior
+from superconv_tune.core.plan import Plan
+from superconv_tune.core.probes import GRID_FACTOR, ProbeGrid
+from superconv_tune.core.schedule import CYCLICAL
+from superconv_tune.core.study import Study, Trial
+from superconv_tune.core.trial import INFORMATIVE, LOST, Hyperparameters, TrialRequest
+from superconv_tune.planner.cost import CostModel
+from superconv_tune.planner.policy import Policy
+
+SHARE = 0.1  # of the worker-seconds of the whole hour (design 6)
+FIRST_POWERS = (0, 1, -1)  # of the grid of each policy, in the order of asking
+MOST_RATES = 5  # of one policy: the grid widens while its best lies at its border, but not for ever
+PATIENCE = 1.5  # times its predicted seconds that a run may take before its anneal is cut, and it counts no more
+ADAPTIVE_SHARE = 0.5  # of the recipe's peak, where a step does not grow with the momentum (AdamW)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of another policy that may begin now."""
+
+    schedule: str
+    epochs: float
+    max_lr: float
+    deadline: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The comparison as it stands.
+
+    Attributes:
+        study: all that was asked and came back.
+        policy: what the user decided.
+        cost: what a run will take.
+        plan: the division of the hour; its rungs give the lengths.
+        recipe: what is being confirmed.
+        now: Unix time.
+        limit: by which everything has come back.
+    """
+
+    study: Study
+    policy: Policy
+    cost: CostModel
+    plan: Plan
+    recipe: TrialRequest
+    now: float
+    limit: float
+
+    def next(self) -> Run | None:
+        """A rate of a policy that has begun, the first of another, or one beyond a border; None if there is none."""
+        epochs = self.epochs
+        if epochs is None:
+            return None
+        begun = [schedule for schedule in self.policy.baselines if self._requests(schedule)]
+        fresh = [schedule for schedule in self.policy.baselines if schedule not in begun]
+        wanted = [(schedule, rate) for schedule in begun for rate in self._missing(schedule, epochs)]
+        if fresh and not wanted and self._affordable(epochs, 1):
+            wanted = [(fresh[0], self._grid(fresh[0], epochs)[0])]
+        wanted += [(schedule, rate) for schedule in begun for rate in self._beyond(schedule)]
+        if not wanted or not self._fits(epochs):
+            return None
+        schedule, rate = wanted[0]
+        return Run(
+            schedule, epochs, rate, min(self.limit, self.now + min(PATIENCE * self._seconds(epochs), self.left_s))
+        )
+
+    @property
+    def epochs(self) -> float | None:
+        """Length of the runs: where most policies fit, and then the longer one; None where not even one fits.
+
+        The first run decides it for all.
+        """
+        asked = next(iter(self.study.asked("baseline").values()), None)
+        if asked is not None:
+            return asked.params.cycle_epochs
+        counts = {epochs: self._count(epochs) for epochs in self.lengths}
+        most = max(counts.values(), default=0)
+        return max(epochs for epochs, count in counts.items() if count == most) if most else None
+
+    @property
+    def lengths(self) -> list[float]:
+        """The recipe's, and that of the rung below it."""
+        longest = self.recipe.params.cycle_epochs
+        return [longest, *below(self.plan, longest)]
+
+    @property
+    def allowance_s(self) -> float:
+        """Worker-seconds that all runs may take together."""
+        return SHARE * self.study.workers * (self.study.deadline - self.study.opened.started_at)
+
+    @property
+    def left_s(self) -> float:
+        """What is left of that even when everything that runs takes as long as it may."""
+        return self.allowance_s - self._spent_s(PATIENCE)
+
+    @property
+    def expected_left_s(self) -> float:
+        """What is left of that when everything that runs takes as long as predicted."""
+        return self.allowance_s - self._spent_s(1.0)
+
+    def needed_s(self, epochs: float) -> float:
+        """Worker-seconds of one policy at its first rates."""
+        return RATES * self._seconds(epochs)
+
+    def _count(self, epochs: float) -> int:
+        """Policies that fit."""
+        counts = range(len(self.policy.baselines), 0, -1)
+        return next((count for count in counts if self._affordable(epochs, count)), 0)
+
+    def _affordable(self, epochs: float, policies: int) -> bool:
+        waves = math.ceil(policies * RATES / self.study.workers)
+        in_time = self.now + waves * self._seconds(epochs) <= self.limit
+        return in_time and policies * self.needed_s(epochs) <= self.expected_left_s
+
+    def _fits(self, epochs: float) -> bool:
+        seconds = self._seconds(epochs)
+        return self.now + seconds <= self.limit and seconds <= self.left_s
+
+    def _missing(self, schedule: str, epochs: float) -> list[float]:
+        tried = [request.pick_lr for request in self._requests(schedule)]
+        return [rate for rate in self._grid(schedule, epochs) if rate not in tried]
+
+    def _beyond(self, schedule: str) -> list[float]:
+        """The next rate beyond the border where the best lies, once all have come back."""
+        requests = self._requests(schedule)
+        trials = [(r, self.study.outcomes[r.trial_id]) for r in requests if r.trial_id in self.study.outcomes]
+        if len(trials) < len(requests) or not RATES <= len(trials) < MOST_RATES or not _can_judge(trials):
+            return []
+        scores = [(r.pick_lr or 0.0, o.objective if o.status == "finished" else math.nan) for r, o in trials]
+        rate = ProbeGrid.of(scores, higher_is_better=self.policy.target.direction == "max").beyond()
+        return [] if rate is None else [rate]
+
+    def _requests(self, schedule: str) -> list[TrialRequest]:
+        """Runs of a policy that were not lost: what was lost is asked for anew."""
+        return [
+            request
+            for trial_id, request in self.study.asked("baseline").items()
+            if request.schedule == schedule
+            and (trial_id not in self.study.outcomes or self.study.outcomes[trial_id].status not in LOST)
+        ]
+
+    def _grid(self, schedule: str, epochs: float) -> list[float]:
+        """Rates around the peak of the recipe, carried over to this length and to the momentum of the policy.
+
+        With SGD a step is worth lr / (1 - momentum), and a policy without a cycle stays at the highest momentum.
+        """
+        params = self.recipe.params
+        rule = HorizonRule(self.recipe.pick_lr or 0.0, params.cycle_epochs, prior(self.policy.optimizer)[0])
+        centre = rule.max_lr(epochs) * _calmer(schedule, self.policy.optimizer, params)
+        return [centre * GRID_FACTOR**power for power in FIRST_POWERS]
+
+    def _spent_s(self, patience: float) -> float:
+        """Worker-seconds of all runs; so many times the predicted ones of a run that has not told its own."""
+        outcomes = self.study.outcomes
+        return sum(
+            outcomes[trial_id].wall_s
+            if trial_id in outcomes and outcomes[trial_id].status not in LOST
+            else patience * self.cost.seconds(request.params)
+            for trial_id, request in self.study.asked("baseline").items()
+        )
+
+    def _seconds(self, epochs: float) -> float:
+        return self.cost.seconds(replace(self.recipe.params, cycle_epochs=epochs))
+
+
+def below(plan: Plan, epochs: float) -> list[float]:
+    """The longest of the plan's lengths that is shorter; none where the sampler chooses lengths, or all are alike."""
+    shorter = [rung.epochs for rung in plan.rungs if rung.epochs < epochs and not rung.free]
+    return [max(shorter)] if shorter else []
+
+
+def remarks(comparison: Comparison | None, policy: Policy) -> tuple[str, ...]:
+    """What was not compared, or not at the length of the recipe, and why; for the report."""
+    if not policy.baselines:
+        return ("No other policy was asked for.",)
+    if comparison is None:
+        return (f"{', '.join(policy.baselines)}: not tested, for no recipe was frozen to compare them with.",)
+    study, recipe = comparison.study, comparison.recipe
+    items = study.opened.measured.validation_items if policy.item_level else None
+    found = {baseline.schedule: baseline for baseline in compare(study, policy.target.direction, items)}
+    begun = {request.schedule for request in study.asked("baseline").values()}
+    failed = [schedule for schedule in policy.baselines if schedule in begun and schedule not in found]
+    absent = [schedule for schedule in policy.baselines if schedule not in begun]
+    said = [f"{', '.join(failed)}: not tested. {_ended(study, failed)}"] if failed else []
+    said += [f"{', '.join(absent)}: not tested. {_why(comparison)}"] if absent else []
+    shorter = [b.epochs for b in found.values() if b.epochs < recipe.params.cycle_epochs]
+    if shorter:
+        said.append(
+            f"Compared at {shorter[0]:g} epochs and not at the recipe's {recipe.params.cycle_epochs:g}: longer runs of "
+            f"as many policies, at {RATES} learning rates each, would have taken more than a tenth of the worker time, "
+            f"or more than was left."
+        )
+    return tuple(said)
+
+
+def _ended(study: Study, schedules: list[str]) -> str:
+    """What became of runs that are no comparison."""
+    trials = [trial for trial in study.trials("baseline") if trial[0].schedule in schedules]
+    ends = Counter("cut short" if outcome.shortened else outcome.status for _, outcome in trials)
+    runs = ", ".join(f"{count} {how.replace('_', ' ')}" for how, count in ends.items()) or "none came back"
+    return f"At least {RATES} learning rates are needed, and one whole run. What became of the runs: {runs}."
+
+
+def _why(comparison: Comparison) -> str:
+    """Why a policy was not begun."""
+    study = comparison.study
+    if study.closed is not None and study.closed.reason == "interrupted":
+        return "The search was interrupted."
+    epochs = comparison.epochs or min(comparison.lengths)
+    needed_s, left_s = comparison.needed_s(epochs), comparison.expected_left_s
+    if needed_s > left_s:
+        return (
+            f"{RATES} runs of {epochs:g} epochs need about {needed_s:.0f} worker-seconds, and {max(0.0, left_s):.0f} "
+            f"were left of the {comparison.allowance_s:.0f} (a tenth) that a comparison may take."
+        )
+    return f"The deadline left no room for {RATES} runs of {epochs:g} epochs after the confirmation."
+
+
+def _can_judge(trials: list[Trial]) -> bool:
+    return all(outcome.status in INFORMATIVE and not outcome.shortened for _, outcome in trials)
+
+
+def _calmer(schedule: str, optimizer: str, params: Hyperparameters) -> float:
+    """The rate of a policy over the peak of a one-cycle, at the centre of its grid."""
+    if schedule in CYCLICAL | {"one_cycle"}:
+        return 1.0
+    if optimizer != "sgd":
+        return ADAPTIVE_SHARE
+    return (1.0 - params.max_momentum) / (1.0 - params.base_momentum)

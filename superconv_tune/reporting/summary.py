@@ -1,0 +1,38 @@
+"""What the console says at the end of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from superconv_tune.reporting.comparison import comparison_sentence
+from superconv_tune.reporting.findings import Findings
+from superconv_tune.reporting.sentences import (
+    LABELS,
+    budget_words,
+    estimate_words,
+    one_line,
+    probability_words,
+    recipe_words,
+    verdict_sentence,
+)
+
+
+def summary(findings: Findings, folder: Path, mlflow_hint: str) -> str:
+    """At most ten lines, each safe to print as it is."""
+    compared = comparison_sentence(findings) or next(iter(findings.baseline_remarks), "")
+    verdict = findings.verdict
+    lines = [
+        f"{LABELS[verdict.word].upper()}: {verdict_sentence(findings)}",
+        f"  estimate     {estimate_words(verdict.estimate) if verdict.estimate else 'none: nothing was confirmed'}",
+        f"  probability  {probability_words(verdict.probability)}" if findings.target.value is not None else "",
+        f"  because      {verdict.reasons[0]}" if verdict.reasons else "",
+        f"  but          {verdict.warnings[0]}" if verdict.warnings else "",
+        f"  recipe       {recipe_words(findings.winner)}"
+        if findings.winner
+        else "  recipe       none: no trial finished",
+        f"  compared     {compared}" if compared else "",
+        f"  spent        {budget_words(findings)}",
+        f"  report       {folder / 'report.html'}",
+        f"  curves       {mlflow_hint}" if mlflow_hint else "",
+    ]
+    return "\n".join(one_line(line) for line in lines if line)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from superconv_tune.core.baselines import compare
+from superconv_tune.core.study import Study
+from superconv_tune.planner.baselines import remarks
+from superconv_tune.planner.decide import comparison_of
+from superconv_tune.planner.policy import Policy
+from tests.simulated import PlanningConductor, SimulatedCluster, World, opened, policy
+
+
+def hour(how: Policy, budget_s: float, workers: int, handicap: float = 0.0) -> tuple[Study, tuple[str, ...]]:
+    """A search on a machine of 0.03 s a step, and what is said of its comparison."""
+    start = opened(budget_s, workers, step_s=0.03)
+    cluster = SimulatedCluster(World(step_s=0.03, handicap=handicap), workers, start.started_at + 30.0)
+    conductor = PlanningConductor(Study(start), how, cluster.clock)
+    cluster.run(conductor)
+    return conductor.study, remarks(comparison_of(conductor.study, how, cluster.now), how)
+
+
+def test_with_time_every_policy_is_compared_at_the_length_of_the_recipe() -> None:
+    study, said = hour(policy(None), 3600.0, 2, handicap=0.2)
+    found = compare(study, "max", 2_000)
+    assert [baseline.schedule for baseline in found] == ["step", "linear", "constant"]
+    recipe = next(iter(study.asked("confirm").values()))
+    assert {baseline.epochs for baseline in found} == {recipe.params.cycle_epochs}
+    assert all(baseline.gain_low > 0.0 for baseline in found)
+    assert all(outcome.test is None for _, outcome in study.trials("baseline"))
+    assert said == ()
+
+
+def test_a_small_hour_compares_fewer_on_the_rung_below_and_says_so() -> None:
+    study, said = hour(policy(None), 600.0, 2)
+    (found,) = compare(study, "max", 2_000)
+    recipe = next(iter(study.asked("confirm").values()))
+    assert found.epochs < recipe.params.cycle_epochs
+    assert said[0].startswith("linear, constant: not tested.")
+    assert "a tenth" in said[0]
+    assert "Compared at" in said[1]
+
+
+def test_none_is_none_and_without_a_recipe_there_is_nothing_to_compare() -> None:
+    study, said = hour(policy(None, baselines=()), 600.0, 2)
+    assert not study.asked("baseline")
+    assert said == ("No other policy was asked for.",)
+    _, said = hour(policy(None), 45.0, 2)
+    assert "no recipe was frozen" in said[0]

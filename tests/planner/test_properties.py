@@ -1,0 +1,283 @@
+"""Whatever happens to trials and workers: the deadline, idle workers, promotions, baselines, replay, and its cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from superconv_tune.core.events import Event, Planned, Requested
+from superconv_tune.core.study import Study, Trial
+from superconv_tune.core.trial import Status, TrialRequest
+from superconv_tune.planner.ask import Ask
+from superconv_tune.planner.baselines import SHARE
+from superconv_tune.planner.cost import CostModel
+from superconv_tune.planner.decide import ATTEMPTS, comparison_of, decide
+from superconv_tune.planner.divide import MAX_SEEDS
+from superconv_tune.planner.evidence import is_decided, verdict_of
+from superconv_tune.planner.policy import Policy
+from tests.simulated import AROUND_S, PlanningConductor, SimulatedCluster, World, opened, policy
+
+START_S = 30.0  # from the command to the first question
+FAULTS: tuple[Status, ...] = ("preempted", "code_error", "nan", "oom", "data_error")
+SAMPLED = ("base_momentum", "momentum_width", "weight_decay", "pct_start")
+
+
+def faulty(seed: int, share: float, slow: float, step_s: float, hanging: float) -> World:
+    """Trials that fail in every way or never return, on machines up to ``1.6 * slow`` slower than measured."""
+
+    def draw(request: TrialRequest, of: int) -> float:
+        return float(np.random.default_rng([seed, of, request.seed, request.attempt]).random())
+
+    def fate(request: TrialRequest) -> Status:
+        failed = draw(request, 0) < share
+        return FAULTS[int(draw(request, 1) * len(FAULTS))] if failed else "finished"
+
+    return World(
+        step_s=step_s,
+        slow=lambda request: slow * (0.8 + 0.8 * draw(request, 2)),
+        fate=fate,
+        # A baseline that never returns would take more than its share whatever the planner does.
+        hangs=lambda request: request.kind != "baseline" and draw(request, 3) < hanging,
+    )
+
+
+def commute(seed: int, workers: int, budget_s: float, start: float) -> list[tuple[float, int]]:
+    """Workers that come and go, never more than were promised; in the end all are back."""
+    rng = np.random.default_rng(seed)
+    times = np.sort(rng.uniform(0.0, 0.9 * budget_s, rng.integers(0, 8)))
+    changes = [(start + float(t), int(rng.integers(0, workers + 1))) for t in times]
+    return [*changes, (start + 0.92 * budget_s, workers)]
+
+
+def search(
+    world: World, how: Policy, budget_s: float, workers: int, commuter: int | None = None
+) -> tuple[PlanningConductor, SimulatedCluster]:
+    """A search from half a minute after the command to its end."""
+    start = opened(budget_s, workers)
+    began = start.started_at + START_S
+    changes = [] if commuter is None else commute(commuter, workers, budget_s - START_S, began)
+    cluster = SimulatedCluster(world, workers, began, changes)
+    conductor = PlanningConductor(Study(start), how, cluster.clock)
+    cluster.run(conductor)
+    return conductor, cluster
+
+
+SEARCHES = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 10_000),
+        "budget_s": st.floats(60.0, 3600.0),
+        "workers": st.integers(1, 12),
+        "step_s": st.floats(0.002, 0.2),
+        "slow": st.floats(0.5, 4.0),
+        "share": st.sampled_from([0.0, 0.1, 0.5]),
+        "hanging": st.sampled_from([0.0, 0.0, 0.02]),
+        "comes_and_goes": st.booleans(),
+        "strategy": st.sampled_from(["ladder", "free"]),
+        "target": st.sampled_from([None, 0.7, 0.9, 0.99]),
+    }
+)
+
+
+def drawn(given_search: dict[str, object]) -> tuple[PlanningConductor, SimulatedCluster]:
+    s = dict(given_search)
+    world = faulty(s["seed"], s["share"], s["slow"], s["step_s"], s["hanging"])  # type: ignore[arg-type]  # drawn
+    how = policy(s["target"], seed=s["seed"], strategy=s["strategy"])  # type: ignore[arg-type]
+    commuter = s["seed"] if s["comes_and_goes"] else None
+    return search(world, how, s["budget_s"], s["workers"], commuter)  # type: ignore[arg-type]
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEARCHES)
+def test_whatever_fails_the_deadline_is_kept_and_there_is_a_verdict(of: dict[str, object]) -> None:
+    conductor, cluster = drawn(of)
+    assert cluster.now <= conductor.study.deadline
+    if not of["hanging"]:
+        assert not conductor.study.running()
+    verdict = verdict_of(conductor.study, conductor.policy)
+    assert (verdict.word is None) == (of["target"] is None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEARCHES)
+def test_baselines_stay_within_a_tenth_of_the_worker_seconds(of: dict[str, object]) -> None:
+    conductor, cluster = drawn(of)
+    opened_at, study = conductor.study.opened, conductor.study
+    runs = len(study.asked("baseline"))
+    # The simulated machine needs its last moments even for a run that has no time left.
+    most_s = SHARE * study.workers * (study.deadline - opened_at.started_at) + AROUND_S * (runs > 0)
+    assert cluster.spent_s["baseline"] <= most_s
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEARCHES)
+def test_nothing_is_promoted_or_confirmed_on_a_cut_or_failed_cycle(of: dict[str, object]) -> None:
+    """In this world a cycle that was cut short looks better than any other."""
+    check_promotions(drawn(of)[0])
+
+
+def test_cut_cycles_that_look_best_are_neither_promoted_nor_confirmed() -> None:
+    """Every third trial of the ladder is so slow that its deadline cuts it."""
+
+    def slow(request: TrialRequest) -> float:
+        return 30.0 if request.kind == "search" and request.seed % 3 == 0 else 1.0
+
+    conductor, _ = search(World(step_s=0.03, slow=slow), policy(None), 900.0, 4)
+    assert sum(outcome.shortened for _, outcome in conductor.study.trials("search")) >= 3
+    assert conductor.promoted
+    check_promotions(conductor)
+
+
+def check_promotions(conductor: PlanningConductor) -> None:
+    known = Study(conductor.study.opened)
+    for event in conductor.events[1:]:
+        if isinstance(event, Requested) and event.request.trial_id in conductor.promoted:
+            ask, whole = conductor.promoted[event.request.trial_id], known.trials("search")
+            assert ask.fixed is not None
+            parents = [r for r, o in filter(was_whole, whole) if r.rung == event.request.rung - 1]
+            assert any(is_child(ask, parent, conductor.policy) for parent in parents)
+        if isinstance(event, Requested) and event.request.kind in ("confirm", "baseline"):
+            peaks = [o.max_lr for _, o in filter(was_whole, known.trials("search"))]
+            recipe = next(iter(known.asked("confirm").values()), event.request)
+            assert recipe.pick_lr in peaks
+        known.apply(event)
+
+
+def was_whole(trial: Trial) -> bool:
+    return trial[1].status == "finished" and not trial[1].shortened
+
+
+def is_child(ask: Ask, parent: TrialRequest, how: Policy) -> bool:
+    """Whether all but length and rate were taken over, as far as the ranges allow."""
+    assert ask.fixed is not None
+    for name in SAMPLED:
+        dimension = how.space[name]
+        inside = float(np.clip(getattr(parent.params, name), dimension.low, dimension.high))  # type: ignore[union-attr]
+        if ask.fixed[name] != inside:
+            return False
+    return True
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEARCHES)
+def test_no_worker_waits_while_something_useful_fits(of: dict[str, object]) -> None:
+    conductor, _ = drawn(of)
+    known, place = Study(conductor.study.opened), 1
+    for events, now in conductor.idle:
+        for event in conductor.events[place:events]:
+            known.apply(event)
+        place = events
+        assert useful(known, conductor.policy, now) is None
+
+
+def useful(study: Study, how: Policy, now: float) -> str | None:
+    """What a waiting worker could have done; found without the planner's own order of steps."""
+    limit, cost = study.deadline - how.report_s, CostModel.of(study)
+
+    def fits(epochs: float, until: float) -> bool:
+        return now + cost.seconds(replace(how.defaults, cycle_epochs=epochs)) <= until
+
+    for request, _ in study.lost():
+        retried = request.kind != "baseline" and request.attempt < ATTEMPTS
+        if retried and now + cost.seconds(request.params) <= limit:
+            return f"{request.trial_id} again"
+    if study.plan is None:
+        return None if any(r.kind == "range_test" for r in study.running()) else "a plan"
+    later_s = study.plan.baseline_s + waves_s(study, cost, how, study.plan.confirm_seeds, study.plan.rungs[-1].epochs)
+    for index in reversed(range(len(study.plan.rungs))):
+        rung = study.plan.rungs[index]
+        asked = study.asked("search", index)
+        begun_above = study.asked("search", index + 1) or study.asked("confirm")
+        is_open = len(asked) < rung.width and not begun_above and is_ready(study, index)
+        if is_open and fits(rung.epochs, limit - later_s):
+            return f"a trial of rung {index}"
+        later_s += 0.0 if rung.free else waves_s(study, cost, how, rung.width, rung.epochs)
+    return of_the_finish(study, how, now)
+
+
+def is_ready(study: Study, index: int) -> bool:
+    """Whether two thirds of every rung below have come back, and the probes said where the learning rate is."""
+    probes = [r.trial_id for r in study.asked("search", 0).values() if r.proposal is None]
+    if not any(p in study.outcomes for p in probes) or not all(p in study.outcomes for p in probes):
+        return False
+    below = [study.asked("search", rung) for rung in range(index)]
+    return all(3 * sum(trial_id not in study.outcomes for trial_id in asked) <= len(asked) for asked in below)
+
+
+def waves_s(study: Study, cost: CostModel, how: Policy, count: int, epochs: float) -> float:
+    return -(-count // study.workers) * cost.seconds(replace(how.defaults, cycle_epochs=epochs))
+
+
+def of_the_finish(study: Study, how: Policy, now: float) -> str | None:
+    """A fresh seed, or a run of another policy."""
+    recipe = next(iter(study.asked("confirm").values()), None)
+    if recipe is None or study.plan is None:
+        return None
+    seed_s = CostModel.of(study).seconds(recipe.params)
+    limit = study.deadline - how.report_s
+    confirms = [r for r in study.running() if r.kind == "confirm"]
+    asked = len(study.asked("confirm"))
+    is_open = asked < MAX_SEEDS and not is_decided(study, how)
+    if (asked < study.plan.confirm_seeds or (is_open and not confirms)) and now + seed_s <= limit:
+        return "a fresh seed"
+    run = None if (comparison := comparison_of(study, how, now)) is None else comparison.next()
+    if run is None:
+        return None
+    run_s = CostModel.of(study).seconds(replace(recipe.params, cycle_epochs=run.epochs))
+    leaves_a_seed = now + run_s + seed_s <= limit or now + seed_s > limit or not confirms or asked == MAX_SEEDS
+    return "a run of another policy" if leaves_a_seed else None
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEARCHES)
+def test_a_replayed_prefix_decides_the_same(of: dict[str, object]) -> None:
+    conductor, _ = drawn(of)
+    places = [i for i, event in enumerate(conductor.events) if isinstance(event, Requested | Planned)]
+    for place in places[:: max(1, len(places) // 25)]:
+        event = conductor.events[place]
+        decision = decide(Study.replay(conductor.events[:place]), conductor.policy, event.at)
+        if isinstance(event, Planned):
+            assert decision == event.plan
+            continue
+        assert isinstance(event, Requested)
+        assert isinstance(decision, Ask)
+        if decision.study is None:
+            assert decision.request == event.request
+        else:
+            names = ("trial_id", "attempt", "seed", "kind", "rung", "schedule", "deadline")
+            assert [getattr(decision.request, n) for n in names] == [getattr(event.request, n) for n in names]
+
+
+@pytest.mark.timeout(120)
+def test_ten_thousand_trials_take_less_than_a_minute_and_the_last_cost_as_much_as_the_first() -> None:
+    how = policy(0.999, strategy="free", trials=10_000)
+    start = opened(400_000.0, 8)
+    cluster = SimulatedCluster(World(), 8, start.started_at + START_S)
+    conductor = Stopwatch(Study(start), how, cluster.clock)
+    cluster.run(conductor)
+    assert len(conductor.study.outcomes) >= 10_000
+    asked_s = np.diff([at for at, event in zip(conductor.at_s, conductor.events, strict=True) if is_search(event)])
+    early, late = (float(np.median(part)) for part in (asked_s[500:2500], asked_s[-2500:-500]))
+    assert sum(asked_s) < 60.0
+    assert late < 2.0 * early
+
+
+def is_search(event: Event) -> bool:
+    return isinstance(event, Requested) and event.request.kind == "search"
+
+
+class Stopwatch(PlanningConductor):
+    """Notes the processor's seconds at every event."""
+
+    def __init__(self, study: Study, policy: Policy, clock: Callable[[], float]) -> None:
+        super().__init__(study, policy, clock)
+        self.at_s = [time.process_time()]
+
+    def record(self, event: Event) -> None:
+        super().record(event)
+        self.at_s.append(time.process_time())
