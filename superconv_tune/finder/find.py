@@ -146,7 +146,14 @@ class _Finder:
             results.append(self._read(outcome, parts))
             if outcome.status in FAILED:  # the next one would too
                 break
-        return _Ramps(tuple(outcomes), tuple(sweeps), tuple(fine), pool(results), steps)
+        pooled = self._with_edge(pool(results), outcomes[-1])
+        return _Ramps(tuple(outcomes), tuple(sweeps), tuple(fine), pooled, steps)
+
+    def _with_edge(self, pooled: RangeTestResult, last: TrialOutcome) -> RangeTestResult:
+        """The bisected edge in the place of the median over ramps, which it would drown in."""
+        if not self.plan.edge or last.range_test is None or last.status != "finished" or pooled.refusal is not None:
+            return pooled
+        return replace(pooled, edge=last.range_test.edge)
 
     def _read(self, outcome: TrialOutcome, parts: list[Curve]) -> RangeTestResult:
         """The trial's own reading; done again where another smoothing was asked for."""
@@ -155,8 +162,7 @@ class _Finder:
             return analyse([])
         if self.plan.smoothing == HALF_LIFE_SHARE or len(parts) < 2:
             return own
-        again = compared(*(analyse([part], self.plan.smoothing) for part in parts[:2]))
-        return replace(again, edge=own.edge) if self.plan.edge and again.refusal is None else again
+        return compared(*(analyse([part], self.plan.smoothing) for part in parts[:2]))
 
     def _ramp(self, replicate: int, kind: Kind) -> tuple[TrialOutcome, Curve]:
         plan = self.plan

@@ -165,6 +165,15 @@ def test_an_edge_is_bisected_once_and_is_the_edge_that_is_reported() -> None:
     assert smoothed.range_test.edge == pytest.approx(bisected.edge)
 
 
+def test_the_bisected_edge_is_not_drowned_by_the_ramps_of_other_replicates() -> None:
+    found, tracker = look(replace(SHORT, edge=True, rule="lowest", replicates=3))
+    assert [request.kind for request in tracker.requests] == ["range_test", "range_test", "edge"]
+    *ramps, bisected = [outcome.range_test for outcome in tracker.outcomes]
+    assert bisected is not None
+    assert found.range_test.edge == bisected.edge
+    assert found.range_test.edge not in [ramp.edge for ramp in ramps if ramp is not None]
+
+
 def test_what_the_plan_says_reaches_every_trial() -> None:
     params = replace(PARAMS, weight_decay=1e-3, base_momentum=0.7)
     _, tracker = look(replace(SHORT, params=params, schedule="paper", precision="bf16", rule=RULE_OF_PROBES))
