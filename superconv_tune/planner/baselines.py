@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from superconv_tune.core.baselines import RATES, compare
 from superconv_tune.core.horizon import HorizonRule, prior
+from superconv_tune.core.ladder import complete_cycles
 from superconv_tune.core.plan import Plan
 from superconv_tune.core.probes import GRID_FACTOR, ProbeGrid
 from superconv_tune.core.schedule import CYCLICAL
@@ -93,9 +94,10 @@ class Comparison:
 
     @property
     def lengths(self) -> list[float]:
-        """The recipe's, and that of the rung below it."""
+        """The recipe's, and that of the rung below it if the search tried it: else nothing is there to compare with."""
         longest = self.recipe.params.cycle_epochs
-        return [longest, *below(self.plan, longest)]
+        tried = {request.params.cycle_epochs for request, _ in complete_cycles(self.study)}
+        return [longest, *(epochs for epochs in below(self.plan, longest) if epochs in tried)]
 
     @property
     def allowance_s(self) -> float:
