@@ -19,6 +19,16 @@ from superconv_tune.core.trial import Hyperparameters, Kind, Status, TrialOutcom
 from superconv_tune.core.verdict import Estimate, Target, Verdict
 from superconv_tune.reporting.findings import Findings
 
+# The fixtures below, by name: what every output is made from.
+EVERY = [
+    "findings",
+    "compared_findings",
+    "empty_findings",
+    "failed_findings",
+    "regression_findings",
+    "hostile_findings",
+]
+
 STARTED = 1_760_000_000.0
 BUDGET_S = 600.0
 STEPS_PER_EPOCH = 60

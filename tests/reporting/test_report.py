@@ -8,6 +8,7 @@ import pytest
 
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.report import render_report
+from tests.reporting.conftest import EVERY
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -25,14 +26,6 @@ FLAGS = [
 ]
 FIGURES = ["ladder", "range-tests", "cycles", "baselines", "importance", "time-spent"]
 needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium")
-EVERY = [
-    "findings",
-    "compared_findings",
-    "empty_findings",
-    "failed_findings",
-    "regression_findings",
-    "hostile_findings",
-]
 
 
 class Page(HTMLParser):

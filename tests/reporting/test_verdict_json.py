@@ -9,15 +9,7 @@ import pytest
 from superconv_tune.core.trial import Status
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.verdict_json import SCHEMA_VERSION, verdict_json
-
-EVERY = [
-    "findings",
-    "compared_findings",
-    "empty_findings",
-    "failed_findings",
-    "regression_findings",
-    "hostile_findings",
-]
+from tests.reporting.conftest import EVERY
 
 
 @pytest.fixture(scope="module")
