@@ -44,6 +44,10 @@ def search(  # noqa: PLR0913 - a command line
     budget: Annotated[
         str | None, typer.Option(help="Wall clock to the report: 90s, 10m, 1h30m; +10m with --resume.")
     ] = None,
+    horizon: Annotated[
+        str | None,
+        typer.Option(help="Epochs of the longest cycle that is asked about; 8 times the longest tried else."),
+    ] = None,
     schedule: Annotated[str | None, typer.Option(help="Learning-rate policy of the cycles.")] = None,
     baseline: Annotated[
         list[str] | None,
@@ -68,7 +72,8 @@ def search(  # noqa: PLR0913 - a command line
 ) -> None:
     """Can this target be reached within the budget, how sure are we, and with which recipe?"""
     given = {
-        "data.path": data, "model": model, "metric": metric, "target": target, "schedule": schedule,
+        "data.path": data, "model": model, "metric": metric, "target": target, "horizon": horizon,
+        "schedule": schedule,
         "baselines": ",".join(baseline) if baseline else None, "strategy": strategy, "sampler": sampler,
         "trials": trials, "seed": seed, "resources.workers": workers, "tracking_uri": tracking_uri, "storage": storage,
         "output": output,

@@ -75,6 +75,11 @@ class TensorSource:
             rows = order[place * batch_size : (place + 1) * batch_size]
             yield self.inputs[rows], self.targets[rows]
 
+    def part(self, share: float, seed: int) -> TensorSource:
+        order = torch.randperm(len(self.inputs), generator=torch.Generator().manual_seed(seed))
+        kept = order[: max(1, round(share * len(self.inputs)))]
+        return TensorSource(self.inputs[kept], self.targets[kept])
+
 
 @dataclass(frozen=True)
 class TensorPart:
@@ -106,6 +111,9 @@ class HookedSource:
         for step, batch in enumerate(self.source.stream(batch_size, seed, first_step), first_step):
             self.hook(step)
             yield batch
+
+    def part(self, share: float, seed: int) -> HookedSource:
+        return HookedSource(self.source.part(share, seed), self.hook)
 
 
 def is_right(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -67,13 +68,21 @@ def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_00
     return Opened("simulated", at, at + budget_s, workers, spec={}, measured=measured)
 
 
+class Outcomes(Protocol):
+    """What trials give, and how long they take."""
+
+    def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome, float]:
+        """The outcome of a trial that begins now, and its seconds."""
+        ...
+
+
 @dataclass
 class World:
     """What is true of the simulated problem.
 
     The best learning rate of a cycle of T epochs is ``best_lr * T^exponent``, and its accuracy is
-    ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, and four octaves above it nothing is learned. A cycle
-    that the deadline cut short looks better than any: whoever trusts it is found out. Other policies lose ``handicap``.
+    ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, half of the data two, and four octaves above it nothing
+    is learned. A cycle that the deadline cut short looks better than any: whoever trusts it is found out. Other policies lose ``handicap``.
     """
 
     ceiling: float = 0.97
@@ -110,6 +119,7 @@ class World:
         if status == "finished" and octaves > 4.0:
             status = "diverged"
         skill = self.ceiling - 0.3 / math.sqrt(params.cycle_epochs) - 0.015 * octaves**2 + rng.normal(0.0, 0.003)
+        skill += 0.02 * math.log2(request.data_share)
         skill = 1.0 if shortened else skill - self.handicap * (request.kind == "baseline")
         skill = float(np.clip(skill, 0.1, 1.0)) if status == "finished" else 0.1
         test = rng.random(2_000) < skill
@@ -216,7 +226,7 @@ class SimulatedCluster:
         spent_s: the same by kind of trial.
     """
 
-    world: World
+    world: Outcomes
     workers: int
     now: float
     changes: list[tuple[float, int]] = field(default_factory=list)

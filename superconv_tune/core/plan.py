@@ -30,6 +30,7 @@ class Plan:
         trial_s: predicted seconds of one cycle of each rung.
         note: what had to be given up, for the report; empty if nothing.
         baseline_s: wall seconds of every worker that are kept free for the comparison with other policies.
+        scaling_s: the same for the recipe at other lengths.
     """
 
     rungs: tuple[RungPlan, ...]
@@ -37,3 +38,4 @@ class Plan:
     trial_s: tuple[float, ...]
     note: str = ""
     baseline_s: float = 0.0
+    scaling_s: float = 0.0

@@ -8,7 +8,7 @@ from typing import Literal
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.lr_range import Ramp, RangeTestResult
 
-Kind = Literal["range_test", "edge", "search", "confirm", "baseline"]
+Kind = Literal["range_test", "edge", "search", "confirm", "scaling", "baseline"]
 Status = Literal[
     "finished",
     "diverged",
@@ -70,7 +70,7 @@ class TrialRequest:
         trial_id: unique within the study, the same for every attempt.
         attempt: 1 for the first try; a trial that was lost is asked for again with the next number.
         kind: ``range_test`` (ramps only), ``edge`` (a ramp, then constant rates), ``search``, ``confirm`` (fresh seed,
-            test part read), ``baseline``.
+            test part read), ``scaling`` (the recipe at another length, or on less data), ``baseline``.
         params: the hyperparameters.
         seed: everything random in the trial derives from it.
         schedule: name of the learning-rate policy.
@@ -83,6 +83,7 @@ class TrialRequest:
         ramp_centred: a ``range_test`` crosses the interval coarsely first, and then three decades around what it found.
         ramp_checked: a ``range_test`` repeats its last ramp at twice the speed.
         precision: number format of the forward pass.
+        data_share: share of the training part that the cycle sees; its number of steps does not depend on it.
         proposal: where the proposer keeps this trial (study name and number); None if it did not propose it.
     """
 
@@ -101,6 +102,7 @@ class TrialRequest:
     ramp_centred: bool = True
     ramp_checked: bool = False
     precision: Precision = "fp32"
+    data_share: float = 1.0
     proposal: tuple[str, int] | None = None
 
 

@@ -1,9 +1,11 @@
 """Can the target be reached, and how sure are we?
 
-The procedure is that of a sequential test on fresh models: one recipe is frozen on validation, fresh seeds of it are
-trained at the longest cycle, the test part is read once per model, and after each look the one-sided limit at
-``ALPHA / (j (j + 1))`` is held against the target (those levels sum to ``ALPHA`` over all looks). Everything between a
-demonstration and a refusal that even optimism cannot save is called by its name: likely, or undecided.
+Two questions, one after the other. *Was it reached?* One recipe is frozen on validation, fresh seeds of it are trained
+at the longest cycle, the test part is read once per model, and after each look the one-sided limit at
+``ALPHA / (j (j + 1))`` is held against the target (those levels sum to ``ALPHA`` over all looks). *Would it be, with a
+longer cycle up to the horizon?* The fresh models are continued by what the recipe lost in shorter cycles, with the
+spread that such continuations had on tasks whose truth is known (`superconv_tune.core.outlook`). Only an answer to the
+first is a demonstration; the second tells likely, infeasible, or undecided.
 """
 
 from __future__ import annotations
@@ -14,17 +16,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from superconv_tune.core.ladder import Rung
+from superconv_tune.core.outlook import REACH, Calibration, Outlook, floored, outlook, slope_between
 from superconv_tune.core.statistics import Correct, Spread, confidence_above, interval, over_seeds, proportion
 
 Word = Literal["demonstrated", "likely", "undecided", "infeasible"]
 
 ALPHA = 0.05  # chance of a wrong `demonstrated` over all looks together
-LEVEL = 0.95  # of the two-sided interval that is shown
-LIKELY = 0.8  # one-sided confidence from which "likely" is said
+LEVEL = 0.95  # of the two-sided interval of the recipe as it was trained
+REACHABLE_LEVEL = 0.9  # of the interval of what longer cycles reach: the library has too few tasks for more
+LIKELY = 0.8  # probability from which "likely" is said
+IMPOSSIBLE = 0.05  # probability up to which "infeasible" is said
 MIN_SEEDS = 3  # fewer fresh models demonstrate nothing: the spread over seeds would be a guess
-HORIZON = 8.0  # "this budget of training" means cycles up to so many times the longest one that was trained
-REACH = 4.0  # what the optimist may still be wrong by; generous, until the rule is calibrated
-MIN_STRETCH = 1.5  # between the lengths of two rungs, for their difference to tell anything
+FLAT = 0.25  # share of the errors that the last step in length may have removed, for "infeasible" to be said
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a fresh model of the recipe is expected to reach on fresh data, with a two-sided interval at ``level``."""
+    """What a fresh model is expected to reach on fresh data, with a two-sided interval at ``level``."""
 
     value: float
     low: float
@@ -50,16 +53,28 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Reachable:
+    """What the best cycle of up to ``epochs`` epochs is expected to reach, with a two-sided interval at ``level``."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+    epochs: float
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The answer.
 
     Attributes:
         word: the verdict; None where no target was given.
-        probability: one-sided confidence that the confirmed recipe reaches the target; None where no target was given
-            or nothing was confirmed.
+        probability: that the target is within reach up to the horizon; that the recipe as it was trained reaches it,
+            where nothing is known of longer cycles. None where no target was given or nothing was confirmed.
         estimate: of the confirmed recipe; None where nothing was confirmed.
         reasons: sentences that a manager understands, the most important first.
         warnings: what makes the answer weaker than it looks.
+        reachable: with longer cycles; None where nothing is known of them.
     """
 
     word: Word | None
@@ -67,6 +82,24 @@ class Verdict:
     estimate: Estimate | None
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    reachable: Reachable | None = None
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Fresh models of the frozen recipe at one length and on one share of the data.
+
+    Attributes:
+        epochs: length of the cycle, in passes over all of the training part.
+        data_share: share of the training part that they saw.
+        value: mean metric on the validation part.
+        models: how many.
+    """
+
+    epochs: float
+    data_share: float
+    value: float
+    models: int
 
 
 @dataclass(frozen=True)
@@ -80,6 +113,8 @@ class Evidence:
         rungs: the ladder on validation, shortest cycle first.
         validation_items: size of the validation part; None for a metric that is no mean over items.
         epochs: cycle length of the fresh models.
+        repeats: the recipe at other lengths and on less data, its own length included.
+        horizon: length in epochs up to which cycles are asked about; None for `REACH` times ``epochs``.
     """
 
     values: Sequence[float]
@@ -88,25 +123,51 @@ class Evidence:
     rungs: Sequence[Rung]
     validation_items: int | None
     epochs: float
+    repeats: Sequence[Repeat] = ()
+    horizon: float | None = None
+
+    @property
+    def stretch(self) -> float:
+        """The horizon over the length of the recipe, as far as the library reaches."""
+        return REACH if self.horizon is None else min(REACH, max(1.0, self.horizon / self.epochs))
 
 
-def judge(target: Target, evidence: Evidence) -> Verdict:
-    """The verdict on the evidence."""
-    spread = _spread(evidence)
-    if spread is None:
-        return _unconfirmed(target, evidence)
-    low, high = interval(spread, LEVEL)
-    estimate = Estimate(spread.mean, low, high, LEVEL)
-    warnings = _warnings(evidence)
-    measured = (
-        f"{len(evidence.values)} fresh models trained for {evidence.epochs:g} epochs reached {target.metric} "
-        f"{spread.mean:.4g} on the test part, {LEVEL:.0%} interval [{low:.4g}, {high:.4g}]."
-    )
-    if target.value is None:
-        return Verdict(None, None, estimate, (measured,), warnings)
-    confidence = _confidence(spread, target, target.value)
-    word, why = _word(target, target.value, evidence, estimate, confidence)
-    return Verdict(word, round(confidence, 4), estimate, (*why, measured), warnings)
+def last_slope(evidence: Evidence) -> float | None:
+    """Fall of log(error) per log(length) from the next shorter length to the recipe's own; None if unknown."""
+    whole = _whole(evidence)
+    if len(whole) < 2:
+        return None
+    shorter, longer = ((r.epochs, floored(1.0 - r.value, evidence.validation_items)) for r in whole[-2:])
+    return slope_between(longer, shorter)
+
+
+def data_slope(evidence: Evidence) -> float | None:
+    """Fall of log(error) per log(examples), by least squares over the shares at one length; None if unknown."""
+    shares = [repeat for repeat in evidence.repeats if repeat.data_share < 1.0]
+    if not shares:
+        return None
+    length = shares[0].epochs
+    points = [r for r in evidence.repeats if math.isclose(r.epochs, length)]
+    x = [math.log(r.data_share) for r in points]
+    y = [math.log(floored(1.0 - r.value, evidence.validation_items)) for r in points]
+    mean_x, mean_y = math.fsum(x) / len(x), math.fsum(y) / len(y)
+    variance = math.fsum((a - mean_x) ** 2 for a in x)
+    return -math.fsum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / variance if variance else None
+
+
+def is_overtrained(evidence: Evidence) -> bool:
+    """Whether the longer cycles of the recipe were worse than shorter ones, beyond the noise of the items."""
+    whole, items = _whole(evidence), evidence.validation_items
+    if len(whole) < 2 or not items:
+        return False
+    before, last = whole[-2:]
+    noise = math.sqrt(2.0 * last.value * (1.0 - last.value) / items)
+    return before.value - last.value > 2.0 * noise
+
+
+def _whole(evidence: Evidence) -> list[Repeat]:
+    """The recipe on all of the data, its shortest cycles first."""
+    return sorted((r for r in evidence.repeats if r.data_share == 1.0), key=lambda repeat: repeat.epochs)
 
 
 def _spread(evidence: Evidence) -> Spread | None:
@@ -115,70 +176,88 @@ def _spread(evidence: Evidence) -> Spread | None:
     return over_seeds(evidence.values) if len(evidence.values) > 1 else None
 
 
-def _confidence(spread: Spread, target: Target, value: float) -> float:
-    confidence = confidence_above(spread, value)
-    return confidence if target.direction == "max" else 1.0 - confidence
+def _outlook(target: Target, evidence: Evidence, spread: Spread, calibration: Calibration) -> Outlook | None:
+    """None where the library says nothing: another metric, or no shorter cycles of the recipe."""
+    slope = last_slope(evidence)
+    if evidence.correct is None or target.direction != "max" or slope is None:
+        return None
+    return outlook(spread, max(0.0, slope), evidence.stretch, calibration)
 
 
-def _word(
-    target: Target, value: float, evidence: Evidence, estimate: Estimate, confidence: float
-) -> tuple[Word, tuple[str, ...]]:
-    bar = 1.0 - ALPHA / (evidence.looks * (evidence.looks + 1))
-    sure = f"{confidence:.1%}" if confidence < 0.999 else "above 99.9%"
-    question = f"{target.metric} {'>=' if target.direction == 'max' else '<='} {value:g}"
-    if confidence >= bar and len(evidence.values) >= MIN_SEEDS:
-        return "demonstrated", (f"Fresh models reached {question} on untouched test data (confidence {sure}).",)
-    hoped = _hoped_errors(target, evidence, estimate)
-    if hoped is not None and (1.0 - value) * REACH < hoped:
-        return "infeasible", (
-            f"{question} leaves room for {1.0 - value:.3g} errors. The last step up in cycle length gained nothing "
-            f"beyond the noise; even if it gained as much as the noise allows, and a cycle {HORIZON:g} times as "
-            f"long went on so, {hoped:.3g} would be left, more than {REACH:g} times as many.",
-            "More data, another model family or cleaner labels would change this; more time of the same would not.",
-        )
-    if confidence >= LIKELY:
-        return "likely", (
-            f"The fresh models are on the right side of {question}, but not by enough to call it demonstrated "
-            f"(confidence {sure}, needed {bar:.1%} from at least {MIN_SEEDS} models).",
-            "More fresh seeds or a larger test part would change this.",
-        )
-    return "undecided", (
-        f"The fresh models do not show {question} (confidence {sure}), nor that it is out of reach.",
-        "A longer budget, and with it a longer cycle, would change this.",
-    )
+@dataclass(frozen=True)
+class Case:
+    """One question with its evidence, and what follows from them.
 
-
-def _hoped_errors(target: Target, evidence: Evidence, estimate: Estimate) -> float | None:
-    """The errors that an optimist expects of a cycle `HORIZON` times as long; None where there is ground for hope.
-
-    Only for a proportion that is to be high, where "errors" has a meaning, only with enough fresh models, and only
-    where the last rung was flat: its gain over a shorter one is within two standard errors. The optimist adds those to
-    the gain and lets errors fall by the same factor again with every such step in length, beginning at the low end of
-    the confirmed interval.
+    Attributes:
+        target: the question.
+        evidence: what is known.
+        spread: of the recipe's metric on the test part.
+        outlook: on longer cycles; None where the library says nothing of them.
     """
-    is_counted = evidence.correct is not None and target.direction == "max" and evidence.validation_items
-    if not is_counted or len(evidence.values) < MIN_SEEDS or len(evidence.rungs) < 2:
-        return None
-    before, top = evidence.rungs[-2], evidence.rungs[-1]
-    noise = 2.0 * math.sqrt(2.0 * top.value * (1.0 - top.value) / (evidence.validation_items or 1))
-    stretch = top.epochs / before.epochs
-    if stretch < MIN_STRETCH or top.value - before.value > noise or before.value >= 1.0:
-        return None
-    factor = min(1.0, max(0.0, 1.0 - top.value - noise) / (1.0 - before.value))
-    return (1.0 - estimate.high) * math.pow(factor, math.log(HORIZON) / math.log(stretch))
 
+    target: Target
+    evidence: Evidence
+    spread: Spread
+    outlook: Outlook | None
 
-def _warnings(evidence: Evidence) -> tuple[str, ...]:
-    if len(evidence.values) < MIN_SEEDS:
-        return (f"Only {len(evidence.values)} fresh models were confirmed; {MIN_SEEDS} are needed to demonstrate.",)
-    return ()
+    @staticmethod
+    def of(target: Target, evidence: Evidence, calibration: Calibration) -> Case | None:
+        """None where no fresh model was confirmed, or too few to know any spread."""
+        spread = _spread(evidence)
+        if spread is None:
+            return None
+        return Case(target, evidence, spread, _outlook(target, evidence, spread, calibration))
 
+    @property
+    def estimate(self) -> Estimate:
+        """Of the recipe as it was trained."""
+        return Estimate(self.spread.mean, *interval(self.spread, LEVEL), LEVEL)
 
-def _unconfirmed(target: Target, evidence: Evidence) -> Verdict:
-    reasons = ["No fresh model of one recipe was confirmed on the test part."]
-    if evidence.rungs:
-        best = evidence.rungs[-1].value
-        reasons.append(
-            f"The best validation {target.metric} of the longest cycles was {best:.4g}; chosen, so it flatters."
-        )
-    return Verdict(None if target.value is None else "undecided", None, None, tuple(reasons))
+    @property
+    def reachable(self) -> Reachable | None:
+        """With longer cycles."""
+        if self.outlook is None:
+            return None
+        tail = (1.0 - REACHABLE_LEVEL) / 2.0
+        low, value, high = (1.0 - self.outlook.error_at(q) for q in (1.0 - tail, 0.5, tail))
+        return Reachable(value, low, high, REACHABLE_LEVEL, float(f"{self.epochs:.3g}"))
+
+    @property
+    def epochs(self) -> float:
+        """Up to which cycles are meant."""
+        return self.evidence.stretch * self.evidence.epochs
+
+    @property
+    def confidence(self) -> float:
+        """That the recipe as it was trained reaches the target."""
+        assert self.target.value is not None
+        confidence = confidence_above(self.spread, self.target.value)
+        return confidence if self.target.direction == "max" else 1.0 - confidence
+
+    @property
+    def probability(self) -> float:
+        """That the target is within reach, as the recipe is or with longer cycles."""
+        assert self.target.value is not None
+        hope = self.outlook.probability(1.0 - self.target.value) if self.outlook is not None else 0.0
+        return max(self.confidence, hope)
+
+    @property
+    def bar(self) -> float:
+        """Confidence that a demonstration needs at this look."""
+        return 1.0 - ALPHA / (self.evidence.looks * (self.evidence.looks + 1))
+
+    @property
+    def word(self) -> Word:
+        """The verdict."""
+        if self.confidence >= self.bar and len(self.evidence.values) >= MIN_SEEDS:
+            return "demonstrated"
+        if self.probability >= LIKELY:
+            return "likely"
+        is_hopeless = self.outlook is not None and self.probability <= IMPOSSIBLE and self.is_flat
+        return "infeasible" if is_hopeless and len(self.evidence.values) >= MIN_SEEDS else "undecided"
+
+    @property
+    def is_flat(self) -> bool:
+        """The last step in length left nearly as many errors as there were before."""
+        slope = last_slope(self.evidence)
+        return slope is not None and 1.0 - 3.0**-slope <= FLAT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ LoaderFactory = Callable[[int, int], Iterable[Batch]]  # batch size and seed to 
 EVALUATION_BATCH = 1024
 EVALUATION_VALUES = 2**22  # of inputs in one batch: 16 MiB as float32, since activations are many times that
 AUGMENTATION_STREAM = 1  # keeps the seeds of augmentation apart from those of the permutations
+PART_STREAM = 2  # and those of the choice of a part
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,13 @@ class ResidentSource:
                 yield self._augmented(inputs, seed, step), self.targets[rows]
                 step += 1
 
+    def part(self, share: float, seed: int) -> ResidentSource:
+        """A random ``share`` of the examples, drawn by ``seed``; at least one."""
+        count = max(1, round(share * len(self.targets)))
+        kept = _permutation(len(self.targets), _seed(seed, PART_STREAM), 0)[:count].to(self.inputs.device)
+        rows = kept if self.rows is None else self.rows[kept]
+        return replace(self, targets=self.targets[kept], rows=rows)
+
     def _augmented(self, images: Tensor, seed: int, step: int) -> Tensor:
         if not self.augmentations:
             return images
@@ -104,11 +112,13 @@ class LoaderSource:
         make: batch size and seed to the batches of one epoch; called anew for every epoch with a seed of its own.
         examples: in one epoch.
         device: where batches are brought.
+        part_seed: of every epoch, where it ends early: the same batches each time; None for new ones in each.
     """
 
     make: LoaderFactory
     examples: int
     device: torch.device
+    part_seed: int | None = None
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Whole batches in an epoch; what a loader gives beyond them is not used."""
@@ -124,7 +134,7 @@ class LoaderSource:
         epoch, skip = divmod(first_step, steps)
         while True:
             given = 0
-            for inputs, targets in self.make(batch_size, _seed(seed, 0, epoch)):
+            for inputs, targets in self.make(batch_size, self._epoch_seed(seed, epoch)):
                 if given == steps:
                     break
                 if given >= skip:
@@ -133,6 +143,13 @@ class LoaderSource:
             if given < steps:
                 raise ValueError(f"the loader gave {given} batches of {batch_size}, but {steps} were announced.")
             epoch, skip = epoch + 1, 0
+
+    def part(self, share: float, seed: int) -> LoaderSource:
+        """The first batches of an epoch that ``seed`` shuffled, again and again."""
+        return replace(self, examples=max(1, round(share * self.examples)), part_seed=seed)
+
+    def _epoch_seed(self, seed: int, epoch: int) -> int:
+        return _seed(seed, 0, epoch) if self.part_seed is None else _seed(self.part_seed, PART_STREAM, 0)
 
 
 @dataclass(frozen=True)

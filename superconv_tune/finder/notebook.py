@@ -117,6 +117,11 @@ class _Joined:
         for _, chosen in ResidentSource(rows, rows).stream(batch_size, seed, first_step):
             yield self.inputs[chosen], self.targets[chosen]
 
+    def part(self, share: float, seed: int) -> _Joined:
+        rows = torch.arange(len(self), device=self.inputs.device)
+        kept = ResidentSource(rows, rows).part(share, seed).targets
+        return replace(self, inputs=self.inputs[kept], targets=self.targets[kept])
+
     def batches(self) -> Iterable[tuple[Tensor, Tensor]]:
         return zip(torch.split(self.inputs, self.batch_size), torch.split(self.targets, self.batch_size), strict=True)
 

@@ -28,8 +28,9 @@ from superconv_tune.planner.ask import Ask, Signal, batch_scale, own_ramp_steps,
 from superconv_tune.planner.baselines import Comparison
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import FIRST_GRID, MAX_SEEDS, divide, refit
-from superconv_tune.planner.evidence import is_decided
+from superconv_tune.planner.evidence import is_decided, word_of
 from superconv_tune.planner.policy import Policy, bounds
+from superconv_tune.planner.scaling import missing
 
 Decision = Ask | Plan | Signal
 Step = Callable[[], Decision | None]
@@ -96,12 +97,21 @@ class _Desk:
         return self._finish(self.study.plan)
 
     def _finish(self, plan: Plan) -> Decision:
-        """The confirmation; a worker that it leaves idle takes a run of another policy."""
-        confirm = self._confirm(plan)
-        if isinstance(confirm, Ask):
-            return confirm
-        running = self._running("baseline")
-        return self._baseline() or (Signal.WAIT if running else confirm)
+        """Fresh seeds of the frozen recipe, the recipe at other lengths, and runs of other policies."""
+        recipe = self._recipe()
+        if recipe is None:
+            return Signal.WAIT if self._running("search") else Signal.DONE
+        steps: list[Step] = [
+            lambda: self._confirm(plan, recipe),
+            lambda: self._scaling(recipe),
+            lambda: self._confirm_more(recipe),
+            self._baseline,
+        ]
+        for step in steps:
+            decision = step()
+            if decision is not None:
+                return decision
+        return Signal.WAIT if self.study.running() else Signal.DONE
 
     def _retry(self) -> Decision | None:
         for request, _ in self.study.lost():
@@ -267,19 +277,37 @@ class _Desk:
 
     # -- the confirmation -------------------------------------------------------------------------------------------
 
-    def _confirm(self, plan: Plan) -> Decision:
+    def _recipe(self) -> TrialRequest | None:
+        """What is confirmed: as the first confirmation had it, else the winner as it stands."""
         items = self.study.opened.measured.validation_items if self.policy.item_level else None
-        asked = self._asked("confirm")
-        running = self._running("confirm")
-        recipe = next(iter(asked), None) or _frozen(winner(self.study, self.policy.target.direction, items))
-        if recipe is None:
-            return Signal.WAIT if self._running("search") else Signal.DONE
-        if len(asked) >= plan.confirm_seeds and (running or is_decided(self.study, self.policy)):
-            return Signal.WAIT if running else Signal.DONE
-        if len(asked) < MAX_SEEDS and self._fits(recipe.params, self._limit):
-            fresh = self._request("confirm", recipe.rung, recipe.params, self._limit)
-            return Ask(replace(fresh, pick_lr=recipe.pick_lr))
-        return Signal.WAIT if running else Signal.DONE
+        asked = next(iter(self._asked("confirm")), None)
+        return asked or _frozen(winner(self.study, self.policy.target.direction, items))
+
+    def _confirm(self, plan: Plan, recipe: TrialRequest) -> Ask | None:
+        return self._seed(recipe) if len(self._asked("confirm")) < plan.confirm_seeds else None
+
+    def _confirm_more(self, recipe: TrialRequest) -> Ask | None:
+        """A seed beyond the planned ones, once all that may decide came back and did not."""
+        is_open = bool(self._running("confirm") or self._running("scaling")) or is_decided(self.study, self.policy)
+        return None if is_open else self._seed(recipe)
+
+    def _seed(self, recipe: TrialRequest) -> Ask | None:
+        if len(self._asked("confirm")) >= MAX_SEEDS or not self._fits(recipe.params, self._limit):
+            return None
+        fresh = self._request("confirm", recipe.rung, recipe.params, self._limit)
+        return Ask(replace(fresh, pick_lr=recipe.pick_lr))
+
+    def _scaling(self, recipe: TrialRequest) -> Ask | None:
+        """The recipe at another length, or on less data: where the fresh models alone do not answer the question."""
+        if not self._asked("confirm") or word_of(self.study, self.policy) == "demonstrated":
+            return None
+        rule = HorizonRule(recipe.pick_lr or 0.0, recipe.params.cycle_epochs, prior(self.policy.optimizer)[0])
+        for variation in missing(self.policy, self._cost, recipe.params, list(self._asked("scaling"))):
+            params = replace(recipe.params, cycle_epochs=variation.epochs)
+            if self._fits(params, self._limit):
+                request = self._request("scaling", recipe.rung, params, self._limit)
+                return Ask(replace(request, pick_lr=rule.max_lr(params.cycle_epochs), data_share=variation.data_share))
+        return None
 
     def _baseline(self) -> Ask | None:
         comparison = comparison_of(self.study, self.policy, self.now)
@@ -322,10 +350,14 @@ class _Desk:
         """Seconds that the rungs above, the confirmation and the baselines need; a free rung takes what is left."""
         parts = [(rung.width, rung.epochs) for rung in plan.rungs[index + 1 :] if not rung.free]
         parts.append((plan.confirm_seeds, plan.rungs[-1].epochs))
-        return plan.baseline_s + sum(
-            math.ceil(count / self.study.workers)
-            * self._cost.seconds(replace(self.policy.defaults, cycle_epochs=epochs))
-            for count, epochs in parts
+        return (
+            plan.baseline_s
+            + plan.scaling_s
+            + sum(
+                math.ceil(count / self.study.workers)
+                * self._cost.seconds(replace(self.policy.defaults, cycle_epochs=epochs))
+                for count, epochs in parts
+            )
         )
 
     def _asked(self, kind: Kind, rung: int | None = None) -> Collection[TrialRequest]:

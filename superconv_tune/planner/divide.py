@@ -13,15 +13,17 @@ from superconv_tune.planner.baselines import SHARE as BASELINE_SHARE
 from superconv_tune.planner.baselines import below
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.policy import Policy
+from superconv_tune.planner.scaling import MIN_STEPS
+from superconv_tune.planner.scaling import wall_s as scaling_wall_s
 
 FACTOR = 3.0  # each rung's cycles are this much longer than the last one's (design: T0 * 3^r)
 LOWER_RUNGS = 3  # at most; below 1/27 of the top length a cycle tells little about the top
 TOP_SHARE = 0.58  # of the time that is left: the longest search cycles and their confirmation
+SCALING_WAVES = 0.9  # of top cycles that the recipe's other lengths take, on one worker
 LOWER_SHARE = 0.36  # of it: the shorter cycles; the rest is slack
 REFIT_SHARE = 0.96  # of what is left when the top rung begins: it and the confirmation, the rest is slack
 MOST_STRETCH = 1.5  # of the top length by a refit; the learning rate was found three times below it
 WORTH_REFITTING = 0.04  # a smaller change of the length is noise in the measured speed
-MIN_STEPS = 150  # a cycle with fewer optimizer steps than this is no cycle (science 3.3)
 MIN_SEEDS, MAX_SEEDS = 3, 8  # of the confirmation; past eight, another seed moves the interval little
 FINALISTS, MOST_FINALISTS = 2, 6  # configurations that are trained at the top length before one is chosen
 FIRST_GRID = len(FIRST_POWERS)  # learning rates that the lowest rung probes before it searches
@@ -40,6 +42,10 @@ class _Means:
         params = replace(self.policy.defaults, cycle_epochs=epochs)
         return self.cost.seconds(params, ramp_steps=self.cost.steps(params) // 10)
 
+    def scaling_s(self, epochs: float) -> float:
+        """Seconds of every worker for a recipe of so many epochs at its other lengths."""
+        return scaling_wall_s(self.policy, self.cost, replace(self.policy.defaults, cycle_epochs=epochs), self.workers)
+
     def epochs_in(self, seconds: float) -> float:
         """The longest allowed cycle that ends within ``seconds`` (the shortest allowed one if none does)."""
         low, high = self.policy.epochs_bounds
@@ -56,11 +62,12 @@ def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan
     whole without it and it is enough for one.
     """
     reserved_s = BASELINE_SHARE * left_s if policy.baselines else 0.0
-    plan = _divide(_Means(cost, policy, workers, left_s - reserved_s))
-    needed_s = _baselines_s(_Means(cost, policy, workers, left_s), plan, reserved_s)
+    means = _Means(cost, policy, workers, left_s)
+    plan = _divide(replace(means, left_s=left_s - reserved_s))
+    needed_s = _baselines_s(means, plan, reserved_s)
     if reserved_s > 0.0 and needed_s == 0.0:
-        return _divide(_Means(cost, policy, workers, left_s))
-    return replace(plan, baseline_s=needed_s)
+        plan = _divide(means)
+    return replace(plan, baseline_s=needed_s, scaling_s=0.0 if plan.note else means.scaling_s(plan.rungs[-1].epochs))
 
 
 def _divide(means: _Means) -> Plan:
@@ -68,7 +75,7 @@ def _divide(means: _Means) -> Plan:
     seeds = min(MAX_SEEDS, max(MIN_SEEDS, workers * math.ceil(MIN_SEEDS / workers)))
     confirm_waves = math.ceil(seeds / workers)
     waves = math.ceil(FINALISTS / workers) + confirm_waves
-    top = means.epochs_in(TOP_SHARE * left_s / waves)
+    top = means.epochs_in(TOP_SHARE * left_s / (waves + SCALING_WAVES / workers))
     if waves * means.trial_s(top) > left_s:
         return _too_small(means, top)
     lengths = [*_lower_lengths(means, top), top]
@@ -87,7 +94,7 @@ def refit(policy: Policy, cost: CostModel, workers: int, left_s: float, plan: Pl
 
     Late lower rungs must not leave finalists whose anneal is cut, nor early ones time that nobody uses.
     """
-    means = _Means(cost, policy, workers, max(0.0, left_s - plan.baseline_s))
+    means = _Means(cost, policy, workers, max(0.0, left_s - plan.baseline_s - plan.scaling_s))
     left_s = means.left_s
     *lower, top = plan.rungs
     waves = math.ceil(top.width / workers) + math.ceil(plan.confirm_seeds / workers)

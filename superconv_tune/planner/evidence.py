@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 
 import numpy as np
 
-from superconv_tune.core.ladder import rungs
+from superconv_tune.core.calibration import library
+from superconv_tune.core.judge import judge
+from superconv_tune.core.ladder import is_whole, rungs
 from superconv_tune.core.statistics import unpack
 from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.verdict import Evidence, Verdict, judge
+from superconv_tune.core.verdict import Case, Evidence, Repeat, Verdict, Word
 from superconv_tune.planner.policy import Policy
 
 
@@ -41,12 +44,29 @@ def gather(study: Study, policy: Policy) -> Evidence:
         rungs=rungs(study, policy.target.direction, validation_items),
         validation_items=validation_items,
         epochs=trials[0][0].params.cycle_epochs if trials else 0.0,
+        repeats=_repeats(study),
+        horizon=policy.horizon,
     )
+
+
+def _repeats(study: Study) -> tuple[Repeat, ...]:
+    """What fresh models of the recipe reached on validation, by length and by share of the data."""
+    values: defaultdict[tuple[float, float], list[float]] = defaultdict(list)
+    for request, outcome in study.trials("confirm", "scaling"):
+        if is_whole((request, outcome)):
+            values[request.params.cycle_epochs, request.data_share].append(outcome.objective)
+    return tuple(Repeat(*key, math.fsum(found) / len(found), len(found)) for key, found in values.items())
 
 
 def verdict_of(study: Study, policy: Policy) -> Verdict:
     """The verdict on the study as it stands."""
-    return judge(policy.target, gather(study, policy))
+    return judge(policy.target, gather(study, policy), library())
+
+
+def word_of(study: Study, policy: Policy) -> Word | None:
+    """The verdict in a word, without the figures around it; None where no target was given or nothing is confirmed."""
+    case = None if policy.target.value is None else Case.of(policy.target, gather(study, policy), library())
+    return None if case is None else case.word
 
 
 def is_decided(study: Study, policy: Policy) -> bool:
@@ -54,4 +74,4 @@ def is_decided(study: Study, policy: Policy) -> bool:
     enough = study.plan is not None and len(confirmed(study)) >= study.plan.confirm_seeds
     if policy.target.value is None:
         return enough
-    return enough and verdict_of(study, policy).word in ("demonstrated", "infeasible")
+    return enough and word_of(study, policy) in ("demonstrated", "infeasible")

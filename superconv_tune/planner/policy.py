@@ -27,6 +27,7 @@ class Policy:
         item_level: the metric is a mean over items, so that items can be counted.
         report_s: seconds kept free before the deadline for the verdict, the report and the shut-down.
         baselines: other learning-rate policies that the searched one is compared with, the most wanted first.
+        horizon: length in epochs up to which cycles are asked about; None for what the verdict can tell at most.
     """
 
     target: Target
@@ -40,6 +41,7 @@ class Policy:
     item_level: bool
     report_s: float
     baselines: tuple[str, ...] = ()
+    horizon: float | None = None
 
     @property
     def epochs_bounds(self) -> tuple[float, float]:

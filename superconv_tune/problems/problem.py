@@ -26,6 +26,10 @@ class BatchSource(Protocol):
         """Endless batches; batch k is a function of (batch_size, seed, k), so that a run can continue at any step."""
         ...
 
+    def part(self, share: float, seed: int) -> BatchSource:
+        """A source of a random ``share`` of the training part, drawn by ``seed``; at least one example."""
+        ...
+
 
 class EvaluationSet(Protocol):
     """A part that is only read: validation or test."""

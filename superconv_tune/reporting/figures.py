@@ -35,8 +35,13 @@ def ladder(findings: Findings) -> go.Figure | None:
     _add_search_trials(figure, searched)
     _add_rungs(figure, findings)
     _add_confirmed(figure, findings)
+    _add_longer(figure, findings)
     _add_target(figure, findings)
-    lengths = sorted({request.params.cycle_epochs for request, _ in searched + findings.confirmations})
+    reachable = findings.verdict.reachable
+    lengths = sorted(
+        {request.params.cycle_epochs for request, _ in searched + findings.confirmations}
+        | ({reachable.epochs} if reachable else set())
+    )
     figure.update_xaxes(title_text="cycle length (epochs, log scale)", type="log", **_ticks(lengths))
     figure.update_yaxes(title_text=label(findings.target.metric), range=_metric_range(findings))
     return figure
@@ -230,6 +235,31 @@ def _add_confirmed(figure: go.Figure, findings: Findings) -> None:
         )
 
 
+def _add_longer(figure: go.Figure, findings: Findings) -> None:
+    """The recipe at shorter lengths on all of the data, and what is expected of longer ones."""
+    repeated = [(r, o) for r, o in findings.study.trials("scaling") if r.data_share == 1.0 and o.validation is not None]
+    if repeated:
+        figure.add_scatter(
+            x=[request.params.cycle_epochs / BESIDE for request, _ in repeated],
+            y=[outcome.validation for _, outcome in repeated],
+            mode="markers",
+            name="recipe at other lengths (validation)",
+            marker={"size": 8, "symbol": "square", "color": GREEN},
+            hovertemplate="recipe, %{x:g} epochs: %{y:.4g}<extra></extra>",
+        )
+    reachable = findings.verdict.reachable
+    if reachable is not None:
+        figure.add_scatter(
+            x=[reachable.epochs],
+            y=[reachable.value],
+            error_y=_error_bars([(reachable.value, reachable.low, reachable.high)], GREEN),
+            mode="markers",
+            name=f"to be expected, {100 * reachable.level:.4g} % interval",
+            marker={"size": 11, "symbol": "line-ew-open", "color": GREEN, "line": {"width": 3}},
+            hovertemplate="up to %{x:g} epochs: %{y:.4g}<extra></extra>",
+        )
+
+
 def _add_target(figure: go.Figure, findings: Findings) -> None:
     value = findings.target.value
     if value is not None:
@@ -310,6 +340,8 @@ def _metric_range(findings: Findings) -> tuple[float, float] | None:
     marks += [end for rung in findings.ladder for end in (rung.value, rung.low, rung.high)]
     estimate = findings.verdict.estimate
     marks += [estimate.low, estimate.high] if estimate is not None else []
+    reachable = findings.verdict.reachable
+    marks += [reachable.low, reachable.high] if reachable is not None else []
     known = [mark for mark in [*marks, findings.target.value] if mark is not None and np.isfinite(mark)]
     if not known:
         return None

@@ -37,6 +37,7 @@ from superconv_tune.reporting.sentences import (
     in_words,
     number,
     probability_words,
+    reachable_words,
     recipe_words,
     verdict_sentence,
 )
@@ -59,8 +60,9 @@ LADDER = Panel(
     "ladder",
     "What longer training buys",
     "Every search trial is a complete cycle, judged on the validation part. Diamonds, a little to the right, are fresh "
-    "models of the chosen recipe on the untouched test part; beside them is the estimate. The scale starts at the "
-    "better three quarters of the trials: double-click to see all.",
+    "models of the chosen recipe on the untouched test part; beside them is the estimate. Squares: the recipe repeated "
+    "at shorter lengths, which is what the interval for longer cycles, at the right, starts from. The scale starts at "
+    "the better three quarters of the trials: double-click to see all.",
     "No trial has finished yet, so there is nothing to draw.",
     figures.ladder,
 )
@@ -139,13 +141,14 @@ def _answer(findings: Findings) -> dict[str, Any]:
     opened, verdict = findings.study.opened, findings.verdict
     facts = {
         "Estimate": estimate_words(verdict.estimate) if verdict.estimate else "nothing was confirmed",
-        "Confidence that the target is reached": probability_words(verdict.probability),
+        "Longer cycles": reachable_words(verdict.reachable) if verdict.reachable else "nothing is said of them",
+        "Probability that the target is within reach": probability_words(verdict.probability),
         "Fresh models behind it": str(len(findings.confirmations)),
         "Recipe": recipe_words(findings.winner) if findings.winner else "no trial finished",
         "Spent": budget_words(findings),
     }
     if findings.target.value is None:
-        del facts["Confidence that the target is reached"]
+        del facts["Probability that the target is within reach"]
     spec = publishable(opened.spec)
     return {
         "name": opened.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from superconv_tune.core.study import Trial
-from superconv_tune.core.verdict import Estimate, Target
+from superconv_tune.core.verdict import Estimate, Reachable, Target
 from superconv_tune.reporting.findings import Findings
 
 LABELS: Mapping[str | None, str] = {
@@ -41,7 +41,9 @@ def verdict_sentence(findings: Findings) -> str:
     if word is not None:
         return ANSWERS[word].format(goal=goal(target))
     if estimate is not None:
-        return f"Fresh models of the best recipe reach {target.metric} {estimate_words(estimate)}."
+        told = f"Fresh models of the best recipe reach {target.metric} {estimate_words(estimate)}"
+        reachable = findings.verdict.reachable
+        return f"{told}; {reachable_words(reachable)}." if reachable else f"{told}."
     return "No recipe was confirmed on fresh models, so there is no figure to rely on."
 
 
@@ -57,6 +59,12 @@ def estimate_words(estimate: Estimate) -> str:
     """``0.951 (95 % interval 0.946 to 0.955)``."""
     level = f"{100 * estimate.level:.4g} %"
     return f"{number(estimate.value)} ({level} interval {number(estimate.low)} to {number(estimate.high)})"
+
+
+def reachable_words(reachable: Reachable) -> str:
+    """``with cycles of up to 80 epochs, 0.96 (90 % interval 0.95 to 0.97)``."""
+    within = Estimate(reachable.value, reachable.low, reachable.high, reachable.level)
+    return f"with cycles of up to {number(reachable.epochs)} epochs, {estimate_words(within)}"
 
 
 def probability_words(probability: float | None) -> str:

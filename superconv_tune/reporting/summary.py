@@ -12,18 +12,20 @@ from superconv_tune.reporting.sentences import (
     estimate_words,
     one_line,
     probability_words,
+    reachable_words,
     recipe_words,
     verdict_sentence,
 )
 
 
 def summary(findings: Findings, folder: Path, mlflow_hint: str) -> str:
-    """At most ten lines, each safe to print as it is."""
+    """At most eleven lines, each safe to print as it is."""
     compared = comparison_sentence(findings) or next(iter(findings.baseline_remarks), "")
     verdict = findings.verdict
     lines = [
         f"{LABELS[verdict.word].upper()}: {verdict_sentence(findings)}",
         f"  estimate     {estimate_words(verdict.estimate) if verdict.estimate else 'none: nothing was confirmed'}",
+        f"  longer       {reachable_words(verdict.reachable)}" if verdict.reachable and findings.target.value else "",
         f"  probability  {probability_words(verdict.probability)}" if findings.target.value is not None else "",
         f"  because      {verdict.reasons[0]}" if verdict.reasons else "",
         f"  but          {verdict.warnings[0]}" if verdict.warnings else "",

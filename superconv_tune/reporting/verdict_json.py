@@ -21,6 +21,7 @@ def verdict_json(findings: Findings) -> dict[str, Any]:
         "verdict": verdict.word,
         "probability": verdict.probability,
         "estimate": verdict.estimate,
+        "reachable": verdict.reachable,
         "best": _best(findings),
         "confirmation": _confirmation(findings),
         "baselines": findings.baselines,
@@ -45,6 +46,7 @@ def _question(findings: Findings) -> dict[str, Any]:
         "metric": target.metric,
         "target": target.value,
         "budget_s": findings.limit_s,
+        "horizon_epochs": findings.study.opened.spec.get("horizon"),
     }
 
 

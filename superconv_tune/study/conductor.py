@@ -20,7 +20,13 @@ from superconv_tune.proposer.proposer import Proposal, Proposer
 Clock = Callable[[], float]
 OnEvent = Callable[[], None]
 
-PHASES = {"range_test": "range test", "search": "search", "confirm": "confirmation", "baseline": "baselines"}
+PHASES = {
+    "range_test": "range test",
+    "search": "search",
+    "confirm": "confirmation",
+    "scaling": "scaling",
+    "baseline": "baselines",
+}
 
 
 class StudyConductor:

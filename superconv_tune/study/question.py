@@ -76,6 +76,7 @@ def policy_of(spec: ExperimentSpec) -> Policy:
         item_level=spec.item_level,
         report_s=max(REPORT_S, REPORT_SHARE * spec.budget_s),
         baselines=tuple(name for name in spec.baselines if name != spec.schedule.policy),
+        horizon=spec.horizon,
     )
 
 

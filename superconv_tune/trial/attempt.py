@@ -13,7 +13,7 @@ from torch import nn
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.schedule import Knobs
 from superconv_tune.core.trial import TrialOutcome, TrialRequest
-from superconv_tune.problems.problem import EvaluationSet, Problem
+from superconv_tune.problems.problem import BatchSource, EvaluationSet, Problem
 from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime, train
 from superconv_tune.training.randomness import seed_all
@@ -116,7 +116,7 @@ class Attempt:
         """
         began = self._phase_started.setdefault(phase, self.clock())
         past_steps, past_s = sum(map(len, self._blocks[phase])), self.clock() - began
-        params, source = self.request.params, self.problem.train
+        params, source = self.request.params, self._source()
         with (
             closing(guarded(lambda: source.stream(params.batch_size, self.request.seed))) as batches,
             closing(
@@ -138,6 +138,11 @@ class Attempt:
                 self._blocks[phase].append(block)
                 self._tracker.record(phase, block)
                 yield block
+
+    def _source(self) -> BatchSource:
+        """The training batches, or those of the share of the data that was asked for; drawn by the trial's seed."""
+        share = self.request.data_share
+        return self.problem.train if share == 1.0 else self.problem.train.part(share, self.request.seed)
 
     def evaluate(self, learner: Learner, part: EvaluationSet) -> tuple[torch.Tensor, torch.Tensor]:
         """Outputs and targets of a part."""

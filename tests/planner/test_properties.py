@@ -19,7 +19,7 @@ from superconv_tune.planner.baselines import SHARE
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.decide import ATTEMPTS, comparison_of, decide
 from superconv_tune.planner.divide import MAX_SEEDS
-from superconv_tune.planner.evidence import is_decided, verdict_of
+from superconv_tune.planner.evidence import is_decided, verdict_of, word_of
 from superconv_tune.planner.policy import Policy
 from tests.simulated import AROUND_S, PlanningConductor, SimulatedCluster, World, opened, policy
 
@@ -188,7 +188,8 @@ def useful(study: Study, how: Policy, now: float) -> str | None:
             return f"{request.trial_id} again"
     if study.plan is None:
         return None if any(r.kind == "range_test" for r in study.running()) else "a plan"
-    later_s = study.plan.baseline_s + waves_s(study, cost, how, study.plan.confirm_seeds, study.plan.rungs[-1].epochs)
+    plan = study.plan
+    later_s = plan.baseline_s + plan.scaling_s + waves_s(study, cost, how, plan.confirm_seeds, plan.rungs[-1].epochs)
     for index in reversed(range(len(study.plan.rungs))):
         rung = study.plan.rungs[index]
         asked = study.asked("search", index)
@@ -221,16 +222,31 @@ def of_the_finish(study: Study, how: Policy, now: float) -> str | None:
     seed_s = CostModel.of(study).seconds(recipe.params)
     limit = study.deadline - how.report_s
     confirms = [r for r in study.running() if r.kind == "confirm"]
+    scalings = [r for r in study.running() if r.kind == "scaling"]
     asked = len(study.asked("confirm"))
     is_open = asked < MAX_SEEDS and not is_decided(study, how)
-    if (asked < study.plan.confirm_seeds or (is_open and not confirms)) and now + seed_s <= limit:
+    if (asked < study.plan.confirm_seeds or (is_open and not confirms and not scalings)) and now + seed_s <= limit:
         return "a fresh seed"
+    if word_of(study, how) != "demonstrated" and unscaled(study, how, recipe, limit - now):
+        return "the recipe at another length"
     run = None if (comparison := comparison_of(study, how, now)) is None else comparison.next()
     if run is None:
         return None
     run_s = CostModel.of(study).seconds(replace(recipe.params, cycle_epochs=run.epochs))
     leaves_a_seed = now + run_s + seed_s <= limit or now + seed_s > limit or not confirms or asked == MAX_SEEDS
     return "a run of another policy" if leaves_a_seed else None
+
+
+def unscaled(study: Study, how: Policy, recipe: TrialRequest, left_s: float) -> bool:
+    """Whether a repetition of the recipe at a third or a ninth of its length is missing and fits."""
+    cost, asked = CostModel.of(study), [(r.params.cycle_epochs, r.data_share) for r in study.asked("scaling").values()]
+    thirds = [recipe.params.cycle_epochs / 3.0**power for power in (1, 2)]
+    for epochs in thirds:
+        params = replace(recipe.params, cycle_epochs=epochs)
+        is_cycle = epochs >= how.epochs_bounds[0] and cost.steps(params) >= 150
+        if is_cycle and asked.count((epochs, 1.0)) < 2 and cost.seconds(params) <= left_s:
+            return True
+    return False
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,0 +1,145 @@
+"""How often the verdict would have been right, with the family of the judged task left out of the calibration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.calibration.library import Judged
+from superconv_tune.core.outlook import Calibration, calibrate
+from superconv_tune.core.statistics import Spread, interval
+from superconv_tune.core.verdict import REACHABLE_LEVEL, Case, Target, Word
+
+OFFSETS = (-0.08, -0.04, -0.02, -0.01, -0.005, 0.005, 0.01, 0.02, 0.04, 0.08)  # of the target from the truth
+FAR = 0.04  # points from which a target counts as far from the truth
+RESAMPLES = 2000
+HORIZON = 8.0
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One task asked for one target.
+
+    Attributes:
+        task: its name.
+        offset: of the target from the truth; positive where it is out of reach.
+        word: the verdict.
+        probability: that went with it.
+    """
+
+    task: str
+    offset: float
+    word: Word
+    probability: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What an interval said of one task."""
+
+    task: str
+    low: float
+    high: float
+    truth: float
+
+    @property
+    def covers(self) -> bool:
+        """Whether the truth lies inside."""
+        return self.low <= self.truth <= self.high
+
+
+def left_out(tasks: Sequence[Judged]) -> dict[str, Calibration]:
+    """The calibration of the other families, by family."""
+    known = [(judged.family, judged.known) for judged in tasks if judged.known is not None]
+    return {family: calibrate([k for other, k in known if other != family]) for family in {f for f, _ in known}}
+
+
+def pairs(tasks: Sequence[Judged]) -> list[Pair]:
+    """Every task asked for every target that an accuracy can have."""
+    calibrations = left_out(tasks)
+    found = []
+    for judged in tasks:
+        for offset in OFFSETS:
+            target = 1.0 - judged.truth + offset
+            if 0.0 < target < 1.0:
+                case = Case.of(Target("accuracy", "max", target), judged.evidence, calibrations[judged.family])
+                assert case is not None
+                found.append(Pair(judged.task, offset, case.word, case.probability))
+    return found
+
+
+def conformal(tasks: Sequence[Judged]) -> list[Interval]:
+    """What the program tells: of every task whose recipe was repeated at a shorter length."""
+    calibrations = left_out(tasks)
+    found = []
+    for judged in tasks:
+        case = Case.of(Target("accuracy", "max", None), judged.evidence, calibrations[judged.family])
+        reachable = case.reachable if case is not None else None
+        if reachable is not None:
+            found.append(Interval(judged.task, reachable.low, reachable.high, 1.0 - judged.truth))
+    return found
+
+
+def naive(tasks: Sequence[Judged]) -> list[Interval]:
+    """The usual way: the last step goes on as a power law, with an interval from the noise of the measurements."""
+    found = []
+    for judged in tasks:
+        spread = _continued(judged)
+        if spread is not None:
+            log_low, log_high = interval(spread, REACHABLE_LEVEL)
+            found.append(Interval(judged.task, 1.0 - math.exp(log_high), 1.0 - math.exp(log_low), 1.0 - judged.truth))
+    return found
+
+
+def _continued(judged: Judged) -> Spread | None:
+    """log(error) at the horizon by a straight line through the last two lengths, with its standard error."""
+    known, evidence = judged.known, judged.evidence
+    items = evidence.validation_items
+    if known is None or items is None:
+        return None
+    case = Case.of(Target("accuracy", "max", None), evidence, calibrate_nothing())
+    assert case is not None
+    error = 1.0 - case.spread.mean
+    at_validation = math.sqrt((1.0 - error) / (error * items))
+    slope_se = math.sqrt(2.0) * at_validation / math.log(3.0)
+    se = math.hypot(case.spread.se / error, slope_se * math.log(HORIZON))
+    return Spread(math.log(error) - known.slope * math.log(HORIZON), se, math.inf, None)
+
+
+def calibrate_nothing() -> Calibration:
+    """No shrinkage and no residual: a straight continuation."""
+    return Calibration(1.0, (0.0,))
+
+
+def rate(found: Sequence[Pair], counts: Callable[[Pair], bool], among: Callable[[Pair], bool]) -> tuple[float, ...]:
+    """A share of pairs with its 95 % interval, by bootstrap over tasks: pairs of one task stand or fall together."""
+    tasks = sorted({pair.task for pair in found})
+    hits = np.array([sum(counts(p) and among(p) for p in found if p.task == task) for task in tasks], dtype=np.float64)
+    sizes = np.array([sum(among(p) for p in found if p.task == task) for task in tasks], dtype=np.float64)
+    draws = np.random.default_rng(0).integers(0, len(tasks), (RESAMPLES, len(tasks)))
+    shares = hits[draws].sum(axis=1) / np.maximum(1.0, sizes[draws].sum(axis=1))
+    low, high = np.quantile(shares, (0.025, 0.975))
+    return float(hits.sum() / max(1.0, sizes.sum())), float(low), float(high)
+
+
+def reliability(found: Sequence[Pair], bins: int = 5) -> list[tuple[float, float, int]]:
+    """(mean probability, share that was within reach, pairs) of equally wide bins of the probability."""
+    told = np.array([pair.probability for pair in found])
+    true = np.array([pair.offset <= 0.0 for pair in found])
+    index = np.minimum((told * bins).astype(int), bins - 1)
+    return [
+        (float(told[index == b].mean()), float(true[index == b].mean()), int((index == b).sum()))
+        for b in range(bins)
+        if (index == b).any()
+    ]
+
+
+def brier(found: Sequence[Pair]) -> float:
+    """Mean squared difference of probability and truth; 0.25 is what a coin would get."""
+    return float(np.mean([(pair.probability - float(pair.offset <= 0.0)) ** 2 for pair in found]))

@@ -1,0 +1,116 @@
+"""What the recorded runs say of every task: the evidence that a search had, and the truth."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.calibration.record import read
+from benchmarks.calibration.tasks import TASKS
+from superconv_tune.core.outlook import Known, floored
+from superconv_tune.core.statistics import unpack
+from superconv_tune.core.verdict import Evidence, Repeat, data_slope, last_slope
+
+Run = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One task of the library.
+
+    Attributes:
+        task: its name.
+        family: see `LibraryTask`.
+        evidence: as a search had it, with a small test part.
+        steps: of the recipe's cycle.
+        error: of the recipe, on all fresh examples.
+        truth: least error of cycles up to eight times as long, the recipe's own included.
+        more_data: error of the recipe on twice the data; None where there were not enough examples.
+    """
+
+    task: str
+    family: str
+    evidence: Evidence
+    steps: int
+    error: float
+    truth: float
+    more_data: float | None
+
+    @property
+    def known(self) -> Known | None:
+        """For the calibration; None where the recipe was not repeated at a shorter length."""
+        slope = last_slope(self.evidence)
+        return None if slope is None else Known(self.family, max(0.0, slope), math.log(self.error / self.truth))
+
+    @property
+    def data_slopes(self) -> tuple[float, float] | None:
+        """Fall of log(error) per log(examples) that the search would tell, and the true one of twice the data."""
+        told = data_slope(self.evidence)
+        if told is None or self.more_data is None:
+            return None
+        return told, math.log2(self.error / self.more_data)
+
+
+def library() -> list[Judged]:
+    """All tasks that are recorded and had a recipe confirmed, in the order of `TASKS`."""
+    by_task: defaultdict[str, list[Run]] = defaultdict(list)
+    for row in read():
+        by_task[row["task"]].append(row)
+    return [found for name in TASKS if (found := _judged(name, by_task[name])) is not None]
+
+
+def _judged(name: str, runs: Sequence[Run]) -> Judged | None:
+    by_role: defaultdict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        if run["status"] == "finished":
+            by_role[run["role"]].append(run)
+    confirmed = by_role["confirm"]
+    if not confirmed:
+        return None
+    correct = np.stack([unpack(run["correct"], int(run["items"])) for run in confirmed])
+    error = _error(confirmed)
+    evidence = Evidence(
+        values=tuple(float(row.mean()) for row in correct),
+        correct=correct,
+        looks=1,
+        rungs=(),
+        validation_items=_validation_items(name),
+        epochs=float(confirmed[0]["epochs"]),
+        repeats=_repeats([*confirmed, *by_role["scaling"]]),
+    )
+    return Judged(
+        task=name,
+        family=TASKS[name].family,
+        evidence=evidence,
+        steps=int(confirmed[0]["steps"]),
+        error=error,
+        truth=min(error, *(_error(runs) for runs in _by_length(by_role["truth"]).values())),
+        more_data=_error(by_role["data"]) if by_role["data"] else None,
+    )
+
+
+def _error(runs: Sequence[Run]) -> float:
+    mean = math.fsum(float(run["test"]) for run in runs) / len(runs)
+    return floored(1.0 - mean, 20_000.0)
+
+
+def _by_length(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    lengths: defaultdict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        lengths[run["epochs"]].append(run)
+    return lengths
+
+
+def _repeats(runs: Sequence[Run]) -> tuple[Repeat, ...]:
+    values: defaultdict[tuple[float, float], list[float]] = defaultdict(list)
+    for run in runs:
+        values[float(run["epochs"]), float(run["data_share"])].append(float(run["validation"]))
+    return tuple(Repeat(*key, math.fsum(found) / len(found), len(found)) for key, found in values.items())
+
+
+def _validation_items(name: str) -> int:
+    return max(300, TASKS[name].items // 5)

@@ -1,0 +1,230 @@
+"""Search every task of the library as the program would, and find out what longer cycles really reach: ``runs.csv``.
+
+    python -m benchmarks.calibration.record [TASK ...]
+
+Planner, sampler and trials are those of the program; only the clock is not: an optimizer step takes one virtual second,
+so that every machine divides the hour alike and none is late. After the search, cycles of up to eight times the longest
+one are trained with the recipe and its neighbours, of which validation chooses and fresh seeds tell the truth. Tasks
+that the file already has are not trained again.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.calibration.tasks import TASKS, LibraryTask
+from superconv_tune.core.events import Measured, Opened
+from superconv_tune.core.statistics import pack, unpack
+from superconv_tune.core.study import Study, Trial
+from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.data.batches import ResidentSet, ResidentSource
+from superconv_tune.journal.journal import Journal
+from superconv_tune.planner.policy import Policy
+from superconv_tune.problems.payload import prepare, realise
+from superconv_tune.problems.problem import Problem
+from superconv_tune.study.conclude import proposer_of
+from superconv_tune.study.conductor import StudyConductor
+from superconv_tune.study.question import policy_of
+from superconv_tune.trial.run import run
+from superconv_tune.trial.trackers import NullTracker
+from tests.simulated import SimulatedCluster
+
+RUNS = Path(__file__).with_name("runs.csv")
+COLUMNS = (
+    "task",
+    "role",
+    "epochs",
+    "steps",
+    "data_share",
+    "lr_factor",
+    "decay_factor",
+    "seed",
+    "status",
+    "validation",
+    "test",
+    "items",
+    "correct",
+)
+WORKERS = 2
+SECONDS_PER_TOP_STEP = 8.0  # of virtual time on two workers: the planner gives the longest cycles their share of it
+RAMP_STEPS = 285  # of a first range test
+PATIENCE_S = 1e6
+LONGER = (8.0 / 3.0, 8.0)  # times the longest cycle of the search
+NEIGHBOURS = ((1.0, 1.0), (2.0, 1.0), (0.5, 1.0), (1.0, 10.0))  # factors on max_lr and weight_decay
+FRESH_SEEDS = 2  # of the neighbour that validation chose
+SMALL_TEST = 1000  # items of the fresh ones that a user would have as a test part, at most
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class TrainingWorld:
+    """Trials that are really trained, at a virtual second a step."""
+
+    problem: Problem
+
+    def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome, float]:
+        """The outcome, with virtual seconds, and how many."""
+        del now
+        outcome = run(
+            replace(request, deadline=time.time() + PATIENCE_S), self.problem, NullTracker(), time.time, "virtual"
+        )
+        ramp_s = float(RAMP_STEPS if request.kind == "range_test" else request.ramp_steps if request.ramp else 0)
+        seconds = {"train_s": float(outcome.steps), "eval_s": 0.0, "range_test_s": ramp_s}
+        wall_s = outcome.steps + ramp_s
+        return replace(outcome, wall_s=wall_s, **seconds), wall_s
+
+
+def rows(name: str) -> list[Row]:
+    """All that the table holds of one task."""
+    torch.set_num_threads(1)
+    task = TASKS[name]
+    spec = task.spec(seed=sum(name.encode()))
+    payload, _ = prepare(spec)
+    problem = realise(payload, torch.device("cpu"))
+    study = _search(problem, replace(policy_of(spec), report_s=0.0), task)
+    runs = [_row(name, role, trial) for role in ("confirm", "scaling") for trial in study.trials(role)]
+    recipe = next(iter(study.asked("confirm").values()), None)
+    if recipe is None:
+        return runs
+    return [*runs, *_truth(name, problem, recipe), *_more_data(name, problem, recipe)]
+
+
+def _search(problem: Problem, policy: Policy, task: LibraryTask) -> Study:
+    size = task.batch_size
+    measured = Measured(
+        train_items=task.items,
+        validation_items=len(problem.validation),
+        test_items=len(problem.test),
+        step_s={str(size): 1.0},
+        eval_s=0.0,
+        overhead_s=0.0,
+        trivial_value=problem.trivial_value,
+    )
+    budget_s = SECONDS_PER_TOP_STEP * task.top_steps
+    study = Study(Opened("library", 0.0, budget_s, WORKERS, spec={"sampler": "auto"}, measured=measured))
+    with tempfile.TemporaryDirectory() as folder:
+        storage = f"sqlite:///{folder}/library.db"
+        proposer = proposer_of(study, policy, storage)
+        cluster = SimulatedCluster(TrainingWorld(problem), WORKERS, now=0.0)
+        with Journal(storage) as journal:
+            journal.append("library", study.opened)
+            conductor = StudyConductor(study, policy, journal, proposer, cluster.clock, on_event=lambda: None)
+            cluster.run(conductor)
+        proposer.close()
+    return study
+
+
+def _truth(name: str, problem: Problem, recipe: TrialRequest) -> Iterator[Row]:
+    """The recipe and its neighbours in longer cycles, and the best of them by validation with fresh seeds."""
+    for stretch in LONGER:
+        epochs = stretch * recipe.params.cycle_epochs
+        screened = []
+        for lr_factor, decay_factor in NEIGHBOURS:
+            trial = _train(problem, recipe, epochs, (lr_factor, decay_factor), seed=1)
+            screened.append((trial[1].objective, (lr_factor, decay_factor)))
+            yield _row(name, "screen", trial, (lr_factor, decay_factor))
+        _, best = max(screened)
+        for seed in range(2, 2 + FRESH_SEEDS):
+            yield _row(name, "truth", _train(problem, recipe, epochs, best, seed), best)
+
+
+def _more_data(name: str, problem: Problem, recipe: TrialRequest) -> Iterator[Row]:
+    """The recipe with as many steps on twice the data; the other half of them comes from the fresh examples."""
+    train, test = problem.train, problem.test
+    assert isinstance(train, ResidentSource)
+    assert isinstance(test, ResidentSet)
+    items = len(train.targets)
+    if len(test) < 2 * items:
+        return
+    more = replace(
+        problem,
+        train=replace(
+            train,
+            inputs=torch.cat([train.inputs, test.inputs[:items]]),
+            targets=torch.cat([train.targets, test.targets[:items]]),
+        ),
+        test=replace(test, inputs=test.inputs[items:], targets=test.targets[items:]),
+    )
+    for seed in range(2, 2 + FRESH_SEEDS):
+        request, outcome = _train(more, recipe, recipe.params.cycle_epochs / 2.0, (1.0, 1.0), seed)
+        yield _row(name, "data", (replace(request, data_share=2.0), outcome))
+
+
+def _train(
+    problem: Problem, recipe: TrialRequest, epochs: float, factors: tuple[float, float], seed: int
+) -> Trial:
+    lr_factor, decay_factor = factors
+    assert recipe.pick_lr is not None
+    params = replace(recipe.params, cycle_epochs=epochs, weight_decay=decay_factor * recipe.params.weight_decay)
+    request = replace(
+        recipe,
+        kind="confirm",
+        params=params,
+        pick_lr=lr_factor * recipe.pick_lr,
+        seed=seed,
+        deadline=time.time() + PATIENCE_S,
+    )
+    return request, run(request, problem, NullTracker(), time.time, "virtual")
+
+
+def _row(name: str, role: str, trial: Trial, factors: tuple[float, float] = (1.0, 1.0)) -> Row:
+    """``items`` and ``correct`` are those of the small test part of a confirmed model."""
+    request, outcome = trial
+    items, packed = 0, ""
+    if role == "confirm" and outcome.test_correct is not None:
+        small = unpack(outcome.test_correct, outcome.test_items)[:SMALL_TEST]
+        items, packed = len(small), pack(np.asarray(small))
+    return (
+        name,
+        role,
+        f"{request.params.cycle_epochs:.6g}",
+        outcome.steps,
+        request.data_share,
+        *factors,
+        request.seed,
+        outcome.status,
+        _text(outcome.validation),
+        _text(outcome.test),
+        items,
+        packed,
+    )
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def read() -> list[dict[str, str]]:
+    """The rows so far."""
+    if not RUNS.exists():
+        return []
+    with RUNS.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def main(names: Sequence[str]) -> None:
+    """Search what is missing."""
+    done = {row["task"] for row in read()}
+    if not RUNS.exists():
+        RUNS.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+    missing = [name for name in names or TASKS if name not in done]
+    with ProcessPoolExecutor(WORKERS) as pool:
+        for name, found in zip(missing, pool.map(rows, missing), strict=True):
+            with RUNS.open("a", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(found)
+            print(name, len(found), flush=True)  # noqa: T201 - progress of a command
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
