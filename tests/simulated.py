@@ -81,8 +81,9 @@ class World:
     """What is true of the simulated problem.
 
     The best learning rate of a cycle of T epochs is ``best_lr * T^exponent``, and its accuracy is
-    ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, half of the data two, and four octaves above it nothing
-    is learned. A cycle that the deadline cut short looks better than any: whoever trusts it is found out. Other policies lose ``handicap``.
+    ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, half of the data two, and four octaves above it
+    nothing is learned. A cycle that the deadline cut short looks better than any: whoever trusts it is found out. Other
+    policies lose ``handicap``.
     """
 
     ceiling: float = 0.97

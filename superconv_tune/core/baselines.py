@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from superconv_tune.core.ladder import is_whole
+from superconv_tune.core.recipe import fresh_models
 from superconv_tune.core.statistics import Spread, interval, with_known_noise
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import INFORMATIVE
@@ -218,7 +219,7 @@ class _Judge:
         return _Level(self.sign * value, worths[0], worths[1])
 
     def _fresh(self) -> list[Trial]:
-        return [trial for trial in self.study.trials("confirm") if is_whole(trial)]
+        return fresh_models(self.study)
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,20 @@ def over_seeds(values: Sequence[float]) -> Spread:
     )
 
 
+def difference(now: Sequence[float], before: Sequence[float]) -> Spread:
+    """The spread of the difference of two means over seeds, with one variance for both (Student's two-sample t).
+
+    Raises:
+        ValueError: if there are fewer than three values in all, or none on one side.
+    """
+    df = len(now) + len(before) - 2
+    if df < 1 or not now or not before:
+        raise ValueError(f"At least three values are needed, but got {len(now)} and {len(before)}.")
+    squares = sum(float(np.var(side)) * len(side) for side in (now, before))
+    se = math.sqrt(squares / df * (1.0 / len(now) + 1.0 / len(before)))
+    return Spread(float(np.mean(now)) - float(np.mean(before)), se, float(df), None)
+
+
 def with_known_noise(mean: float, models: int, items: int | None, repeats: Sequence[float]) -> Spread:
     """The spread of a mean over ``models`` models that were too few to show their own, with the noise of other seeds.
 

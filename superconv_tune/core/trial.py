@@ -83,8 +83,8 @@ class TrialRequest:
         ramp_centred: a ``range_test`` crosses the interval coarsely first, and then three decades around what it found.
         ramp_checked: a ``range_test`` repeats its last ramp at twice the speed.
         precision: number format of the forward pass.
-        data_share: share of the training part that the cycle sees; its number of steps does not depend on it.
         proposal: where the proposer keeps this trial (study name and number); None if it did not propose it.
+        data_share: share of the training part that the cycle sees; its number of steps does not depend on it.
     """
 
     trial_id: str
@@ -102,8 +102,8 @@ class TrialRequest:
     ramp_centred: bool = True
     ramp_checked: bool = False
     precision: Precision = "fp32"
-    data_share: float = 1.0
     proposal: tuple[str, int] | None = None
+    data_share: float = 1.0
 
 
 @dataclass(frozen=True)

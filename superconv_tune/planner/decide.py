@@ -22,12 +22,13 @@ from superconv_tune.core.probes import (
     ProbeGrid,
     first_grid,
 )
+from superconv_tune.core.recipe import MOST_RECIPES, calmer, count, current, is_unsteady, requests_of
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import Hyperparameters, Kind, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal, batch_scale, own_ramp_steps, with_drawn
 from superconv_tune.planner.baselines import Comparison
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.divide import FIRST_GRID, MAX_SEEDS, divide, refit
+from superconv_tune.planner.divide import FIRST_GRID, MAX_SEEDS, MIN_SEEDS, divide, refit
 from superconv_tune.planner.evidence import is_decided, word_of
 from superconv_tune.planner.policy import Policy, bounds
 from superconv_tune.planner.scaling import missing
@@ -68,7 +69,7 @@ def pooled_range_test(study: Study) -> RangeTestResult | None:
 
 def comparison_of(study: Study, policy: Policy, now: float) -> Comparison | None:
     """The comparison with other policies as it stands; None before a recipe was frozen."""
-    recipe = next(iter(study.asked("confirm").values()), None)
+    recipe = current(study)
     if study.plan is None or recipe is None:
         return None
     return Comparison(study, policy, CostModel.of(study), study.plan, recipe, now, study.deadline - policy.report_s)
@@ -278,13 +279,23 @@ class _Desk:
     # -- the confirmation -------------------------------------------------------------------------------------------
 
     def _recipe(self) -> TrialRequest | None:
-        """What is confirmed: as the first confirmation had it, else the winner as it stands."""
+        """What is confirmed: as it was frozen, or a calmer one where its seeds do not hold together and time allows."""
         items = self.study.opened.measured.validation_items if self.policy.item_level else None
-        asked = next(iter(self._asked("confirm")), None)
-        return asked or _frozen(winner(self.study, self.policy.target.direction, items))
+        best_trial = winner(self.study, self.policy.target.direction, items)
+        recipe, frozen = current(self.study), count(self.study)
+        if recipe is None:
+            return _frozen(best_trial)
+        expected = best_trial[1].objective if best_trial is not None and frozen == 1 else None
+        waves = math.ceil(MIN_SEEDS / self.study.workers)
+        is_in_time = self.now + waves * self._cost.seconds(recipe.params) <= self._limit
+        may_change = frozen < MOST_RECIPES and is_in_time
+        return calmer(recipe) if may_change and is_unsteady(self.study, expected, items) else recipe
 
     def _confirm(self, plan: Plan, recipe: TrialRequest) -> Ask | None:
-        return self._seed(recipe) if len(self._asked("confirm")) < plan.confirm_seeds else None
+        return self._seed(recipe) if self._seeds_of(recipe) < plan.confirm_seeds else None
+
+    def _seeds_of(self, recipe: TrialRequest) -> int:
+        return sum(request.pick_lr == recipe.pick_lr for request in self._asked("confirm"))
 
     def _confirm_more(self, recipe: TrialRequest) -> Ask | None:
         """A seed beyond the planned ones, once all that may decide came back and did not."""
@@ -292,17 +303,17 @@ class _Desk:
         return None if is_open else self._seed(recipe)
 
     def _seed(self, recipe: TrialRequest) -> Ask | None:
-        if len(self._asked("confirm")) >= MAX_SEEDS or not self._fits(recipe.params, self._limit):
+        if self._seeds_of(recipe) >= MAX_SEEDS or not self._fits(recipe.params, self._limit):
             return None
         fresh = self._request("confirm", recipe.rung, recipe.params, self._limit)
         return Ask(replace(fresh, pick_lr=recipe.pick_lr))
 
     def _scaling(self, recipe: TrialRequest) -> Ask | None:
         """The recipe at another length, or on less data: where the fresh models alone do not answer the question."""
-        if not self._asked("confirm") or word_of(self.study, self.policy) == "demonstrated":
+        if self._seeds_of(recipe) == 0 or word_of(self.study, self.policy) == "demonstrated":
             return None
         rule = HorizonRule(recipe.pick_lr or 0.0, recipe.params.cycle_epochs, prior(self.policy.optimizer)[0])
-        for variation in missing(self.policy, self._cost, recipe.params, list(self._asked("scaling"))):
+        for variation in missing(self.policy, self._cost, recipe.params, requests_of(self.study, "scaling")):
             params = replace(recipe.params, cycle_epochs=variation.epochs)
             if self._fits(params, self._limit):
                 request = self._request("scaling", recipe.rung, params, self._limit)
@@ -320,7 +331,7 @@ class _Desk:
 
     def _costs_a_seed(self, recipe: TrialRequest, epochs: float) -> bool:
         """Whether a fresh seed that may still be asked for fits now, and would not after a run of so many epochs."""
-        is_open = len(self._asked("confirm")) < MAX_SEEDS and bool(self._running("confirm"))
+        is_open = self._seeds_of(recipe) < MAX_SEEDS and bool(self._running("confirm"))
         after = self.now + self._cost.seconds(replace(recipe.params, cycle_epochs=epochs))
         seed_s = self._cost.seconds(recipe.params)
         return is_open and self.now + seed_s <= self._limit < after + seed_s

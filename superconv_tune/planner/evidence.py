@@ -10,6 +10,7 @@ import numpy as np
 from superconv_tune.core.calibration import library
 from superconv_tune.core.judge import judge
 from superconv_tune.core.ladder import is_whole, rungs
+from superconv_tune.core.recipe import count, fresh_models, requests_of
 from superconv_tune.core.statistics import unpack
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.verdict import Case, Evidence, Repeat, Verdict, Word
@@ -18,18 +19,14 @@ from superconv_tune.planner.policy import Policy
 
 def confirmed(study: Study) -> list[Trial]:
     """Fresh models of the frozen recipe that trained the whole cycle and read the test part."""
-    return [
-        (request, outcome)
-        for request, outcome in study.trials("confirm")
-        if outcome.status == "finished" and not outcome.shortened and outcome.test is not None
-    ]
+    return [trial for trial in fresh_models(study) if trial[1].test is not None]
 
 
 def gather(study: Study, policy: Policy) -> Evidence:
     """All that is known now.
 
-    The evidence is looked at once when the planned seeds are in, and once more for every later wave of the workers;
-    the number of looks is a function of the number of seeds, so that a replay judges the same.
+    The evidence is looked at once when the planned seeds of a recipe are in, and once more for every later wave of the
+    workers; the number of looks is a function of the number of recipes and seeds, so that a replay judges the same.
     """
     trials = confirmed(study)
     outcomes = [outcome for _, outcome in trials]
@@ -40,7 +37,7 @@ def gather(study: Study, policy: Policy) -> Evidence:
     return Evidence(
         values=tuple(outcome.test for outcome in outcomes if outcome.test is not None),
         correct=correct,
-        looks=1 + math.ceil(max(0, len(outcomes) - planned) / study.workers),
+        looks=max(1, count(study)) + math.ceil(max(0, len(outcomes) - planned) / study.workers),
         rungs=rungs(study, policy.target.direction, validation_items),
         validation_items=validation_items,
         epochs=trials[0][0].params.cycle_epochs if trials else 0.0,
@@ -52,9 +49,10 @@ def gather(study: Study, policy: Policy) -> Evidence:
 def _repeats(study: Study) -> tuple[Repeat, ...]:
     """What fresh models of the recipe reached on validation, by length and by share of the data."""
     values: defaultdict[tuple[float, float], list[float]] = defaultdict(list)
-    for request, outcome in study.trials("confirm", "scaling"):
-        if is_whole((request, outcome)):
-            values[request.params.cycle_epochs, request.data_share].append(outcome.objective)
+    outcomes = study.outcomes
+    for request in [*requests_of(study, "confirm"), *requests_of(study, "scaling")]:
+        if request.trial_id in outcomes and is_whole((request, outcomes[request.trial_id])):
+            values[request.params.cycle_epochs, request.data_share].append(outcomes[request.trial_id].objective)
     return tuple(Repeat(*key, math.fsum(found) / len(found), len(found)) for key, found in values.items())
 
 

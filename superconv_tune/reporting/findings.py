@@ -13,6 +13,7 @@ from superconv_tune.core.baselines import Baseline
 from superconv_tune.core.codec import encode
 from superconv_tune.core.ladder import Rung
 from superconv_tune.core.lr_range import RangeTestResult
+from superconv_tune.core.recipe import fresh_models
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import Status, TrialOutcome, TrialRequest
 from superconv_tune.core.verdict import Target, Verdict
@@ -29,7 +30,7 @@ class Findings:
         target: the question's metric, direction and value.
         verdict: the answer.
         ladder: what each cycle length reached, the shortest first.
-        winner: the best search trial of the frozen recipe; None if nothing finished.
+        winner: the best search trial, with the peak of the recipe that was frozen; None if nothing finished.
         range_test: the pooled range test; None if none ran.
         importance: share of the metric's variation that each searched name explains.
         now: Unix time at which the account ends: of the report, or of the study's last event when an old study is
@@ -72,11 +73,7 @@ class Findings:
     @property
     def confirmations(self) -> list[Trial]:
         """Fresh-seed runs of the recipe that count: finished, and with their whole anneal."""
-        return [
-            (request, outcome)
-            for request, outcome in self.study.trials("confirm")
-            if outcome.status == "finished" and not outcome.shortened
-        ]
+        return fresh_models(self.study)
 
     @property
     def statuses(self) -> dict[str, int]:

@@ -8,7 +8,8 @@ from typing import Any
 from superconv_tune.core.baselines import compare
 from superconv_tune.core.ladder import rungs, winner
 from superconv_tune.core.perspective import with_landmarks
-from superconv_tune.core.study import Study
+from superconv_tune.core.recipe import count, current, is_unsteady
+from superconv_tune.core.study import Study, Trial
 from superconv_tune.planner.baselines import remarks
 from superconv_tune.planner.decide import comparison_of, pooled_range_test
 from superconv_tune.planner.evidence import verdict_of
@@ -40,14 +41,41 @@ def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) ->
     return Findings(
         study=study,
         target=policy.target,
-        verdict=replace(verdict, warnings=(*verdict.warnings, *_data_warnings(study))),
+        verdict=replace(verdict, warnings=(*verdict.warnings, *_unsteady(study, items), *_data_warnings(study))),
         ladder=rungs(study, direction, items),
-        winner=winner(study, direction, items),
+        winner=_as_frozen(study, winner(study, direction, items)),
         range_test=pooled_range_test(study),
         importance=_importance(study, proposer),
         now=now,
         baselines=compare(study, direction, items),
         baseline_remarks=remarks(comparison_of(study, policy, now), policy),
+    )
+
+
+def _as_frozen(study: Study, best: Trial | None) -> Trial | None:
+    """The winner, with a calmer peak where that is what was confirmed."""
+    recipe = current(study)
+    if best is None or recipe is None or count(study) == 1:
+        return best
+    return best[0], replace(best[1], max_lr=recipe.pick_lr)
+
+
+def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
+    """That a recipe was given up, or ought to have been."""
+    first = next(iter(study.asked("confirm").values()), None)
+    recipe, recipes = current(study), count(study)
+    if first is None or recipe is None:
+        return ()
+    if is_unsteady(study, None, validation_items):
+        return (
+            "Fresh seeds of the recipe lie far apart, or some of them failed: its learning rate is close to the edge. "
+            "A lower one would be a steadier recipe; there was no time left to confirm it.",
+        )
+    if recipes == 1:
+        return ()
+    return (
+        f"The learning rate that looked best, {first.pick_lr:.3g}, did not hold up over fresh seeds; the recipe has "
+        f"{recipe.pick_lr:.3g}.",
     )
 
 

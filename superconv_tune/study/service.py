@@ -129,7 +129,7 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         UserError: if there is no such study, it has ended, its time is over, or its data changed.
     """
     more_s = _added(budget)
-    where = _existing(Path(output), name, storage)
+    where = existing(Path(output), name, storage)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(where.storage))
         study = replayed(journal, name)
@@ -174,7 +174,7 @@ def render(name: str, output: str, storage: str | None) -> None:
     Raises:
         UserError: if there is no such study.
     """
-    where = _existing(Path(output), name, storage)
+    where = existing(Path(output), name, storage)
     with Journal(where.storage) as journal:
         study = replayed(journal, name)
         last = journal.events(name)[-1].at
@@ -207,7 +207,12 @@ def _refuse_taken(where: Places) -> None:
             )
 
 
-def _existing(root: Path, name: str, storage: str | None) -> Places:
+def existing(root: Path, name: str, storage: str | None) -> Places:
+    """Where a study lies.
+
+    Raises:
+        UserError: if nothing was searched there yet.
+    """
     where = places(root, name, storage, tracking_uri=None)
     if not where.has_journal:
         raise UserError(

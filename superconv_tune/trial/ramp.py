@@ -113,7 +113,7 @@ def capped_max_lr(attempt: Attempt) -> float:
     if request.pick_lr is None:
         raise ValueError(f"A cycle needs a learning rate, but trial {request.trial_id!r} has pick_lr=None.")
     asked = request.pick_lr * request.params.lr_multiplier
-    if request.ramp is None:
+    if request.ramp is None or request.kind in ("confirm", "scaling"):
         return asked
     low, high = request.ramp
     steps = request.ramp_steps or _steps(low, high, FINE_STEPS_PER_DECADE)

@@ -30,8 +30,9 @@ def run(
 ) -> TrialOutcome:
     """Run one attempt of a trial from its first ramp to its last evaluation.
 
-    A ``range_test`` runs ramps; an ``edge`` adds a bisection. All others run their own ramp if they have an interval,
-    then one whole cycle on a fresh model from the same seed, then validation; a ``confirm`` reads the test part once.
+    A ``range_test`` runs ramps; an ``edge`` adds a bisection. A ``search`` or ``baseline`` runs its own ramp if it has
+    an interval. All but the first two then train one whole cycle on a fresh model from the same seed, and validate it;
+    a ``confirm`` reads the test part once, too.
     What is trained depends on the request alone, unless it runs late.
 
     Args:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from superconv_tune.core.statistics import (
     Spread,
     confidence_above,
+    difference,
     interval,
     over_seeds,
     pack,
@@ -81,3 +83,11 @@ def test_the_lower_limit_misses_no_more_often_than_it_says(models: int) -> None:
         misses += interval(proportion(correct), 0.95)[0] > truth
     assert misses / rounds <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / rounds)
     assert misses > 0  # an interval that never misses says nothing
+
+
+def test_the_difference_of_two_means_is_student_s_two_sample_t() -> None:
+    now, before = [0.90, 0.91, 0.93], [0.92, 0.94, 0.95, 0.93]
+    expected = stats.ttest_ind(now, before).confidence_interval(0.95)
+    assert interval(difference(now, before), 0.95) == pytest.approx((expected.low, expected.high))
+    with pytest.raises(ValueError, match="three"):
+        difference([0.9], [0.8])

@@ -80,6 +80,28 @@ def test_another_seed_gives_other_batches(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("share", [0.5, 0.25, 0.01])
+def test_a_part_holds_the_same_few_items_in_every_epoch_and_others_for_another_seed(name: str, share: float) -> None:
+    count = max(1, round(share * ITEMS))
+    part = SOURCES[name].part(share, seed=5)
+    assert part.steps_per_epoch(1) == count
+    epochs = [
+        {int(targets) for _, targets in taken(part, 3 * count, 1)[at : at + count]} for at in (0, count, 2 * count)
+    ]
+    assert epochs[0] == epochs[1] == epochs[2]
+    assert len(epochs[0]) == count
+    others = [{int(t) for _, t in taken(SOURCES[name].part(share, seed), count, 1)} for seed in range(6, 12)]
+    assert any(other != epochs[0] for other in others)
+
+
+def test_a_part_of_shared_rows_takes_the_right_inputs() -> None:
+    rows = torch.arange(ITEMS - 1, -1, -1)
+    source = ResidentSource(TARGETS.float()[:, None], TARGETS.flip(0), rows=rows)
+    for inputs, targets in taken(source.part(0.5, seed=1), 6, 4):
+        assert torch.equal(inputs[:, 0].long(), targets)
+
+
+@pytest.mark.parametrize("name", SOURCES)
 def test_a_stream_leaves_torch_s_global_generator_alone(name: str) -> None:
     """Dropout draws from it, and has to draw the same with and without an interruption."""
     state = torch.get_rng_state()

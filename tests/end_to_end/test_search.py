@@ -59,6 +59,18 @@ def test_a_search_ends_with_a_verdict_and_every_curve(start: Start, spec: Path, 
     recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
     assert recipe["params"]["max_lr"] > 0.0
     check_mlflow(tmp_path)
+    check_verify(start, tmp_path)
+
+
+def check_verify(start: Start, folder: Path) -> None:
+    """A seed of the study gives the same to the last digit in another process, and fresh seeds agree with it."""
+    out, err = (process := start("verify", "it", "--seeds", "2")).communicate(timeout=100)
+    assert process.returncode == 0, err
+    assert "AGREES" in out
+    found = json.loads((folder / "runs" / "it" / "verification.json").read_text())
+    assert found["same_seed"] == 0.0
+    assert len(found["fresh"]) == 2
+    assert found["low"] <= 0.0 <= found["high"]
 
 
 def check_mlflow(folder: Path) -> None:

@@ -14,6 +14,8 @@ from superconv_tune.planner.evidence import confirmed, verdict_of
 from superconv_tune.planner.policy import Policy
 from tests.simulated import PlanningConductor, SimulatedCluster, World, opened, policy
 
+CLIFF = 0.09
+
 
 def hour(
     world: World, budget_s: float = 600.0, workers: int = 2, how: Policy | None = None
@@ -151,3 +153,20 @@ def test_an_hour_on_64_workers_takes_seconds() -> None:
     conductor, _ = hour(World(step_s=0.02), budget_s=3600.0, workers=64, how=policy(0.99))
     assert len(conductor.study.requests) > 100
     assert verdict_of(conductor.study, conductor.policy).word is not None
+
+
+def test_a_recipe_that_only_one_seed_bears_gives_way_to_a_calmer_one() -> None:
+    """Above a cliff every second seed fails; the best of the search stands there."""
+
+    def fate(request: TrialRequest) -> Status:
+        peak = (request.pick_lr or 0.0) * request.params.lr_multiplier
+        is_fresh = request.kind in ("confirm", "scaling")
+        return "diverged" if is_fresh and peak > CLIFF and request.seed % 2 else "finished"
+
+    world = World(fate=fate, exponent=0.0, best_lr=0.15)
+    conductor, cluster = hour(world, budget_s=900.0, how=policy(None))
+    peaks = [request.pick_lr or 0.0 for request in conductor.study.asked("confirm").values()]
+    assert peaks[0] > CLIFF > peaks[-1]
+    assert {outcome.status for _, outcome in confirmed(conductor.study)} == {"finished"}
+    assert len(confirmed(conductor.study)) >= 3
+    assert cluster.now <= conductor.study.deadline

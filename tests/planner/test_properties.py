@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superconv_tune.core.events import Event, Planned, Requested
+from superconv_tune.core.recipe import calmer, current, requests_of
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import Status, TrialRequest
 from superconv_tune.planner.ask import Ask
@@ -145,6 +146,9 @@ def check_promotions(conductor: PlanningConductor) -> None:
             peaks = [o.max_lr for _, o in filter(was_whole, known.trials("search"))]
             recipe = next(iter(known.asked("confirm").values()), event.request)
             assert recipe.pick_lr in peaks
+            frozen = current(known)
+            if frozen is not None and event.request.kind == "confirm":
+                assert event.request.pick_lr in (frozen.pick_lr, calmer(frozen).pick_lr)
         known.apply(event)
 
 
@@ -216,14 +220,14 @@ def waves_s(study: Study, cost: CostModel, how: Policy, count: int, epochs: floa
 
 def of_the_finish(study: Study, how: Policy, now: float) -> str | None:
     """A fresh seed, or a run of another policy."""
-    recipe = next(iter(study.asked("confirm").values()), None)
+    recipe = current(study)
     if recipe is None or study.plan is None:
         return None
     seed_s = CostModel.of(study).seconds(recipe.params)
     limit = study.deadline - how.report_s
     confirms = [r for r in study.running() if r.kind == "confirm"]
     scalings = [r for r in study.running() if r.kind == "scaling"]
-    asked = len(study.asked("confirm"))
+    asked = len(requests_of(study, "confirm"))
     is_open = asked < MAX_SEEDS and not is_decided(study, how)
     if (asked < study.plan.confirm_seeds or (is_open and not confirms and not scalings)) and now + seed_s <= limit:
         return "a fresh seed"
@@ -239,7 +243,7 @@ def of_the_finish(study: Study, how: Policy, now: float) -> str | None:
 
 def unscaled(study: Study, how: Policy, recipe: TrialRequest, left_s: float) -> bool:
     """Whether a repetition of the recipe at a third or a ninth of its length is missing and fits."""
-    cost, asked = CostModel.of(study), [(r.params.cycle_epochs, r.data_share) for r in study.asked("scaling").values()]
+    cost, asked = CostModel.of(study), [(r.params.cycle_epochs, r.data_share) for r in requests_of(study, "scaling")]
     thirds = [recipe.params.cycle_epochs / 3.0**power for power in (1, 2)]
     for epochs in thirds:
         params = replace(recipe.params, cycle_epochs=epochs)

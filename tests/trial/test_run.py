@@ -345,6 +345,18 @@ def test_a_confirmation_runs_no_ramp_and_reads_the_test_part_once() -> None:
     assert outcome.objective == outcome.validation
 
 
+def test_a_scaling_run_leaves_the_test_part_closed_and_takes_as_many_steps_on_less_data() -> None:
+    problem = toy_problem()
+    outcome = go(ask(kind="scaling", data_share=0.25), problem)
+    assert isinstance(problem.test, TensorPart)
+    assert problem.test.reads == []
+    assert outcome.test is None
+    assert (outcome.steps, outcome.epochs) == (8 * EPOCH, 8.0)
+    whole = go(ask(kind="scaling"))
+    assert whole.validation == go(ask(kind="search")).validation
+    assert outcome.validation_loss != whole.validation_loss
+
+
 def test_a_metric_that_is_no_mean_over_items_has_no_bits() -> None:
     problem = replace(toy_problem(), metric=replace(ACCURACY, correct=None))
     outcome = go(ask(kind="confirm"), problem)

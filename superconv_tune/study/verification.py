@@ -1,0 +1,163 @@
+"""The confirmation of an old study once more: do its recipe and its data still give what it said?"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from superconv_tune.core.codec import decode, encode
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.statistics import difference, interval
+from superconv_tune.core.study import Study, Trial
+from superconv_tune.core.trial import TrialRequest
+from superconv_tune.journal.journal import Journal
+from superconv_tune.planner.evidence import confirmed
+from superconv_tune.problems.payload import DataCard, prepare, realise
+from superconv_tune.problems.problem import Problem
+from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.study.question import threads
+from superconv_tune.study.service import existing, replayed
+from superconv_tune.trial.run import run
+from superconv_tune.trial.trackers import NullTracker
+
+LEVEL = 0.99  # of the interval of the difference: one honest repetition in a hundred disagrees by chance
+STREAM = 7  # keeps the seeds of a verification apart from those of the search
+PATIENCE_S = 1e6  # a repetition has no deadline that could cut its anneal
+FILE = "verification.json"
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """One model that was trained again.
+
+    Attributes:
+        seed: of the trial.
+        is_fresh: the study did not train with this seed.
+        test: metric on the test part.
+        recorded: what the study has for this seed; None for a fresh one.
+    """
+
+    seed: int
+    is_fresh: bool
+    test: float
+    recorded: float | None = None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What the repetition says of the study.
+
+    Attributes:
+        metric: its name.
+        recorded: test metric of the study's fresh models.
+        fresh: the same of as fresh ones now.
+        difference: mean now minus mean then.
+        low: lower end of its interval at `LEVEL`, over seeds.
+        high: upper end of it.
+        same_seed: difference of the model that was trained again from a seed of the study; 0 on the same machine.
+        agrees: the interval contains 0.
+    """
+
+    metric: str
+    recorded: tuple[float, ...]
+    fresh: tuple[float, ...]
+    difference: float
+    low: float
+    high: float
+    same_seed: float
+    agrees: bool
+
+
+class Verification:
+    """The recipe of a study, ready to be trained again in this process, without a cluster and without MLflow.
+
+    Raises:
+        UserError: if there is no such study, nothing was confirmed in it, or its data have changed.
+    """
+
+    def __init__(self, name: str, output: str, storage: str | None) -> None:
+        where = existing(Path(output), name, storage)
+        with Journal(where.storage) as journal:
+            self._study = replayed(journal, name)
+        self._trials = confirmed(self._study)
+        if len(self._trials) < 2:
+            raise UserError(
+                f"{name!r} has {len(self._trials)} confirmed models, and at least two are needed to compare with. Give "
+                f"it more time: python -m superconv_tune.search --resume {name} --budget +20m."
+            )
+        self._spec = ExperimentSpec.model_validate(self._study.opened.spec)
+        self._folder = where.folder
+        self._problem = self._realised()
+
+    @property
+    def metric(self) -> str:
+        """Its name."""
+        return self._problem.metric.name
+
+    def repetitions(self, seeds: int) -> Iterator[Repetition]:
+        """A seed of the study, then as many fresh ones; each when it is trained.
+
+        Raises:
+            UserError: if a model cannot be trained any more.
+        """
+        first, outcome = self._trials[0]
+        yield Repetition(first.seed, is_fresh=False, test=self._test(first), recorded=outcome.test)
+        for number in range(seeds):
+            state = np.random.SeedSequence([self._spec.seed, STREAM, number]).generate_state(1)
+            seed = int(state[0])
+            yield Repetition(seed, is_fresh=True, test=self._test(replace(first, seed=seed)))
+
+    def judge(self, repetitions: list[Repetition]) -> Agreement:
+        """What they say; it is written into the study's folder too."""
+        recorded = tuple(_value(trial) for trial in self._trials)
+        fresh = tuple(repetition.test for repetition in repetitions if repetition.is_fresh)
+        spread = difference(fresh, recorded)
+        low, high = interval(spread, LEVEL)
+        again = next(repetition for repetition in repetitions if not repetition.is_fresh)
+        agreement = Agreement(
+            metric=self.metric,
+            recorded=recorded,
+            fresh=fresh,
+            difference=spread.mean,
+            low=low,
+            high=high,
+            same_seed=again.test - (again.recorded or 0.0),
+            agrees=low <= 0.0 <= high,
+        )
+        (self._folder / FILE).write_text(json.dumps(encode(agreement), indent=2) + "\n", encoding="utf-8")
+        return agreement
+
+    def _test(self, request: TrialRequest) -> float:
+        again = replace(request, trial_id="verify", attempt=1, deadline=time.time() + PATIENCE_S)
+        outcome = run(again, self._problem, NullTracker(), time.time)
+        if outcome.test is None or not math.isfinite(outcome.test):
+            raise UserError(f"The recipe does not train any more: it ended as {outcome.status}. {outcome.reason}")
+        return outcome.test
+
+    def _realised(self) -> Problem:
+        payload, card = prepare(self._spec)
+        _refuse_other_data(self._study, card)
+        torch.set_num_threads(threads(self._spec))  # as the workers did, for another number may round differently
+        return realise(payload, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _value(trial: Trial) -> float:
+    value = trial[1].test
+    assert value is not None
+    return value
+
+
+def _refuse_other_data(study: Study, card: DataCard) -> None:
+    before: DataCard = decode(DataCard, study.opened.environment["data"])
+    if (before.fingerprint, before.split_digest) != (card.fingerprint, card.split_digest):
+        raise UserError(
+            f"The data of {study.opened.name!r} have changed since it was searched (fingerprint "
+            f"{before.fingerprint[:12]}, now {card.fingerprint[:12]}), so there is nothing to repeat."
+        )

@@ -1,0 +1,59 @@
+"""``python -m superconv_tune.verify NAME``: the confirmation of a study once more; agree or disagree."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from superconv_tune.core.errors import UserError
+
+EXAMPLES = """
+Examples:
+
+\b
+  python -m superconv_tune.verify digits-20261124-101500
+  python -m superconv_tune.verify NAME --seeds 5 --output /mnt/team/runs
+
+\b
+Exit codes: 0 the study is confirmed; 3 it is not; 2 the input is wrong, or the data have changed since.
+"""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command(epilog=EXAMPLES)
+def verify(
+    name: Annotated[str, typer.Argument(help="Of the study.")],
+    seeds: Annotated[int, typer.Option(min=2, max=20, help="Fresh models to train.")] = 3,
+    output: Annotated[str, typer.Option(help="Folder of all studies.")] = "runs",
+    storage: Annotated[
+        str | None, typer.Option(help="Database URL of the journal; in the output folder otherwise.")
+    ] = None,
+) -> None:
+    """Train the recipe of a study again, from one of its seeds and from fresh ones, and compare on its test part."""
+    # --help must answer at once, and the imports take seconds.
+    from superconv_tune.study.verification import Verification  # noqa: PLC0415
+
+    done = []
+    try:
+        verification = Verification(name, output, storage)
+        for repetition in verification.repetitions(seeds):
+            done.append(repetition)
+            then = f", was {repetition.recorded:.6g}" if repetition.recorded is not None else ""
+            kind = "fresh seed" if repetition.is_fresh else "seed of the study"
+            typer.echo(f"{kind} {repetition.seed}: {verification.metric} {repetition.test:.6g}{then}")
+        found = verification.judge(done)
+    except UserError as error:
+        for message in error.messages:
+            typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(
+        f"fresh models now minus then: {found.difference:+.4g}, 99 % interval {found.low:+.4g} to {found.high:+.4g}"
+    )
+    typer.echo("AGREES" if found.agrees else "DISAGREES: the study's figures do not repeat on this machine.")
+    raise typer.Exit(0 if found.agrees else 3)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,71 @@
+"""The recipe at other lengths and on less data: what is asked for, in which order, and what it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from superconv_tune.core.study import Study
+from superconv_tune.core.trial import Hyperparameters, TrialRequest
+from superconv_tune.planner.cost import CostModel
+from superconv_tune.planner.evidence import verdict_of, word_of
+from superconv_tune.planner.scaling import Variation, lengths, missing, wall_s
+from tests.planner.test_decide import hour
+from tests.simulated import World, opened, policy
+
+COST = CostModel.of(Study(opened(600.0, 2)))
+RECIPE = Hyperparameters(cycle_epochs=27.0)  # 78 steps an epoch
+
+
+def asked(variation: Variation, number: int) -> TrialRequest:
+    params = replace(RECIPE, cycle_epochs=variation.epochs)
+    return TrialRequest(str(number), 1, "scaling", params, 0, "one_cycle", 0, 0.0, 0.1, data_share=variation.data_share)
+
+
+def test_every_length_twice_and_then_the_shares_of_the_data() -> None:
+    order: list[Variation] = []
+    while True:
+        following = next(missing(policy(), COST, RECIPE, [asked(v, n) for n, v in enumerate(order)]), None)
+        if following is None:
+            break
+        order.append(following)
+    assert order[:4] == [Variation(3.0), Variation(9.0)] * 2
+    assert order[4:] == [Variation(9.0, 0.5), Variation(9.0, 0.25)]
+
+
+@pytest.mark.parametrize(("epochs", "found"), [(27.0, [9.0, 3.0]), (9.0, [3.0]), (3.0, []), (1.5, [])])
+def test_no_length_is_too_short_to_be_a_cycle(epochs: float, found: list[float]) -> None:
+    """150 steps are two epochs here, and the user's shortest cycle is one."""
+    assert lengths(policy(), COST, replace(RECIPE, cycle_epochs=epochs)) == found
+
+
+def test_the_time_that_is_kept_free_is_what_the_lengths_take() -> None:
+    long, short = (COST.seconds(replace(RECIPE, cycle_epochs=epochs)) for epochs in (9.0, 3.0))
+    assert wall_s(policy(), COST, RECIPE, 1) == pytest.approx(2.0 * (long + short))
+    assert wall_s(policy(), COST, RECIPE, 64) == pytest.approx(long)
+    assert wall_s(policy(), COST, replace(RECIPE, cycle_epochs=1.5), 2) == 0.0
+
+
+def test_a_search_without_a_target_repeats_its_recipe_and_tells_what_longer_cycles_reach() -> None:
+    conductor, _ = hour(World(), budget_s=900.0, how=policy(None))
+    recipe = next(iter(conductor.study.asked("confirm").values()))
+    runs = conductor.study.asked("scaling").values()
+    counts = Counter(
+        round(recipe.params.cycle_epochs / run.params.cycle_epochs) for run in runs if run.data_share == 1.0
+    )
+    assert counts == {3: 2, 9: 2}
+    assert {run.params.weight_decay for run in runs} == {recipe.params.weight_decay}
+    assert len({run.seed for run in runs}) == len(runs)
+    found = verdict_of(conductor.study, conductor.policy).reachable
+    assert found is not None
+    assert found.low < found.value < found.high
+    assert found.epochs == pytest.approx(8.0 * recipe.params.cycle_epochs, rel=0.01)
+
+
+def test_a_target_that_the_first_fresh_models_demonstrate_is_not_scaled_further() -> None:
+    conductor, _ = hour(World(), how=policy(0.7))
+    assert word_of(conductor.study, conductor.policy) == "demonstrated"
+    last = max(place for place, key in enumerate(conductor.study.requests) if key.endswith("confirm"))
+    assert not any(key.endswith("scaling") for key in list(conductor.study.requests)[last + 3 :])
