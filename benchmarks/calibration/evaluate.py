@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.calibration.library import Judged
-from superconv_tune.core.outlook import Calibration, calibrate
+from benchmarks.calibration.record import SMALL_TEST
+from superconv_tune.core.outlook import REACH, Calibration, calibrate, inside
 from superconv_tune.core.statistics import Spread, interval
-from superconv_tune.core.verdict import REACHABLE_LEVEL, Case, Target, Word
+from superconv_tune.core.verdict import REACHABLE_LEVEL, Case, Target, Word, by_length
 
 OFFSETS = (-0.08, -0.04, -0.02, -0.01, -0.005, 0.005, 0.01, 0.02, 0.04, 0.08)  # of the target from the truth
 FAR = 0.04  # points from which a target counts as far from the truth
 RESAMPLES = 2000
-HORIZON = 8.0
 
 Array = NDArray[np.float64]
 
@@ -99,22 +99,17 @@ def naive(tasks: Sequence[Judged]) -> list[Interval]:
 
 def _continued(judged: Judged) -> Spread | None:
     """log(error) at the horizon by a straight line through the last two lengths, with its standard error."""
-    known, evidence = judged.known, judged.evidence
+    evidence, lengths = judged.evidence, by_length(judged.evidence)
     items = evidence.validation_items
-    if known is None or items is None:
+    if len(lengths) < 2 or not items:
         return None
-    case = Case.of(Target("accuracy", "max", None), evidence, calibrate_nothing())
-    assert case is not None
-    error = 1.0 - case.spread.mean
-    at_validation = math.sqrt((1.0 - error) / (error * items))
-    slope_se = math.sqrt(2.0) * at_validation / math.log(3.0)
-    se = math.hypot(case.spread.se / error, slope_se * math.log(HORIZON))
-    return Spread(math.log(error) - known.slope * math.log(HORIZON), se, math.inf, None)
-
-
-def calibrate_nothing() -> Calibration:
-    """No shrinkage and no residual: a straight continuation."""
-    return Calibration(1.0, (0.0,))
+    (before, last), error = lengths[-2:], 1.0 - float(np.mean(evidence.values))
+    stretch = math.log(last.epochs / before.epochs)
+    logs = [math.log(inside(1.0 - repeat.value, items)) for repeat in (before, last)]
+    noise = [math.sqrt((1.0 - math.exp(value)) / (math.exp(value) * items)) for value in logs]
+    slope, slope_se = max(0.0, logs[0] - logs[1]) / stretch, math.hypot(*noise) / stretch
+    se = math.hypot(math.sqrt((1.0 - error) / (error * SMALL_TEST)), slope_se * math.log(REACH))
+    return Spread(math.log(inside(error, SMALL_TEST)) - slope * math.log(REACH), se, math.inf, None)
 
 
 def rate(found: Sequence[Pair], counts: Callable[[Pair], bool], among: Callable[[Pair], bool]) -> tuple[float, ...]:

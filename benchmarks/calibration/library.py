@@ -11,7 +11,8 @@ import numpy as np
 
 from benchmarks.calibration.record import read
 from benchmarks.calibration.tasks import TASKS
-from superconv_tune.core.outlook import Known, floored
+from superconv_tune.core.ladder import Rung
+from superconv_tune.core.outlook import Known, inside, log_odds
 from superconv_tune.core.statistics import unpack
 from superconv_tune.core.verdict import Evidence, Repeat, data_slope, last_slope
 
@@ -44,15 +45,15 @@ class Judged:
     def known(self) -> Known | None:
         """For the calibration; None where the recipe was not repeated at a shorter length."""
         slope = last_slope(self.evidence)
-        return None if slope is None else Known(self.family, max(0.0, slope), math.log(self.error / self.truth))
+        return None if slope is None else Known(self.family, slope, log_odds(self.error) - log_odds(self.truth))
 
     @property
     def data_slopes(self) -> tuple[float, float] | None:
-        """Fall of log(error) per log(examples) that the search would tell, and the true one of twice the data."""
+        """Fall of the log odds per log(examples) that the search would tell, and the true one of twice the data."""
         told = data_slope(self.evidence)
         if told is None or self.more_data is None:
             return None
-        return told, math.log2(self.error / self.more_data)
+        return told, (log_odds(self.error) - log_odds(self.more_data)) / math.log(2.0)
 
 
 def library() -> list[Judged]:
@@ -77,7 +78,7 @@ def _judged(name: str, runs: Sequence[Run]) -> Judged | None:
         values=tuple(float(row.mean()) for row in correct),
         correct=correct,
         looks=1,
-        rungs=(),
+        rungs=_rungs(by_role["rung"]),
         validation_items=_validation_items(name),
         epochs=float(confirmed[0]["epochs"]),
         repeats=_repeats([*confirmed, *by_role["scaling"]]),
@@ -93,9 +94,15 @@ def _judged(name: str, runs: Sequence[Run]) -> Judged | None:
     )
 
 
+def _rungs(runs: Sequence[Run]) -> tuple[Rung, ...]:
+    """The best trial of every length, the shortest first."""
+    best = [(float(run["epochs"]), float(run["validation"])) for run in runs]
+    return tuple(Rung(epochs, value, value, value, 1) for epochs, value in sorted(best))
+
+
 def _error(runs: Sequence[Run]) -> float:
     mean = math.fsum(float(run["test"]) for run in runs) / len(runs)
-    return floored(1.0 - mean, 20_000.0)
+    return inside(1.0 - mean, 20_000.0)
 
 
 def _by_length(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -121,9 +121,7 @@ def _task(inputs: Array, labels: Array, items: int, classes: int, wrong: float, 
     redrawn = rng.random(len(labels)) < wrong
     labels = np.where(redrawn, rng.integers(0, classes, len(labels)), labels).astype(np.int64)
     ends = (items, items + _validation(items))
-    parts = [
-        (inputs[rows], labels[rows]) for rows in (slice(ends[0]), slice(*ends), slice(ends[1], ends[1] + FRESH))
-    ]
+    parts = [(inputs[rows], labels[rows]) for rows in (slice(ends[0]), slice(*ends), slice(ends[1], ends[1] + FRESH))]
     return Task(train=parts[0], validation=parts[1], test=parts[2], model=model)
 
 

@@ -24,6 +24,8 @@ import torch
 
 from benchmarks.calibration.tasks import TASKS, LibraryTask
 from superconv_tune.core.events import Measured, Opened
+from superconv_tune.core.ladder import best, complete_cycles
+from superconv_tune.core.recipe import current, requests_of
 from superconv_tune.core.statistics import pack, unpack
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import TrialOutcome, TrialRequest
@@ -80,9 +82,9 @@ class TrainingWorld:
             replace(request, deadline=time.time() + PATIENCE_S), self.problem, NullTracker(), time.time, "virtual"
         )
         ramp_s = float(RAMP_STEPS if request.kind == "range_test" else request.ramp_steps if request.ramp else 0)
-        seconds = {"train_s": float(outcome.steps), "eval_s": 0.0, "range_test_s": ramp_s}
-        wall_s = outcome.steps + ramp_s
-        return replace(outcome, wall_s=wall_s, **seconds), wall_s
+        train_s = float(outcome.steps)
+        outcome = replace(outcome, train_s=train_s, eval_s=0.0, range_test_s=ramp_s, wall_s=train_s + ramp_s)
+        return outcome, outcome.wall_s
 
 
 def rows(name: str) -> list[Row]:
@@ -93,11 +95,19 @@ def rows(name: str) -> list[Row]:
     payload, _ = prepare(spec)
     problem = realise(payload, torch.device("cpu"))
     study = _search(problem, replace(policy_of(spec), report_s=0.0), task)
-    runs = [_row(name, role, trial) for role in ("confirm", "scaling") for trial in study.trials(role)]
-    recipe = next(iter(study.asked("confirm").values()), None)
+    runs = [_row(name, "rung", trial) for trial in _best_of_rungs(study)]
+    recipe = current(study)
     if recipe is None:
         return runs
+    asked = [*requests_of(study, "confirm"), *requests_of(study, "scaling")]
+    runs += [_row(name, r.kind, (r, study.outcomes[r.trial_id])) for r in asked if r.trial_id in study.outcomes]
     return [*runs, *_truth(name, problem, recipe), *_more_data(name, problem, recipe)]
+
+
+def _best_of_rungs(study: Study) -> list[Trial]:
+    rungs = {request.rung for request, _ in complete_cycles(study)}
+    by_rung = ([trial for trial in complete_cycles(study) if trial[0].rung == rung] for rung in sorted(rungs))
+    return [trial for trials in by_rung if (trial := best(trials, "max")) is not None]
 
 
 def _search(problem: Problem, policy: Policy, task: LibraryTask) -> Study:
@@ -161,9 +171,7 @@ def _more_data(name: str, problem: Problem, recipe: TrialRequest) -> Iterator[Ro
         yield _row(name, "data", (replace(request, data_share=2.0), outcome))
 
 
-def _train(
-    problem: Problem, recipe: TrialRequest, epochs: float, factors: tuple[float, float], seed: int
-) -> Trial:
+def _train(problem: Problem, recipe: TrialRequest, epochs: float, factors: tuple[float, float], seed: int) -> Trial:
     lr_factor, decay_factor = factors
     assert recipe.pick_lr is not None
     params = replace(recipe.params, cycle_epochs=epochs, weight_decay=decay_factor * recipe.params.weight_decay)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from superconv_tune.core.outlook import Calibration, floored
+import math
+
+from superconv_tune.core.outlook import Calibration, inside, log_odds
 from superconv_tune.core.verdict import (
     LEVEL,
     MIN_SEEDS,
@@ -11,9 +13,9 @@ from superconv_tune.core.verdict import (
     Evidence,
     Target,
     Verdict,
+    by_length,
     data_slope,
     is_overtrained,
-    last_slope,
 )
 
 MOST_DATA = 100.0  # times as much, beyond which no figure is given
@@ -94,16 +96,22 @@ def _measured(case: Case) -> str:
 
 def _longer(case: Case) -> list[str]:
     """What longer cycles are expected to give."""
-    slope, found = last_slope(case.evidence), case.reachable
-    if slope is None or found is None:
+    found = case.reachable
+    if found is None:
         return []
-    step = f"removed {1.0 - 3.0**-slope:.0%} of the errors" if slope > 0.0 else "removed no errors"
-    said = [
-        f"Three times the length {step} when the recipe was repeated with fresh seeds. With cycles of up to "
-        f"{found.epochs:g} epochs, {case.target.metric} of about {found.value:.4g} is to be expected, "
+    lengths, metric = by_length(case.evidence), case.target.metric
+    said = []
+    if len(lengths) > 1:
+        shorter, longer = lengths[-2:]
+        said.append(
+            f"Repeated with fresh seeds, the recipe reached {metric} {shorter.value:.4g} in {shorter.epochs:.3g} epochs"
+            f" and {longer.value:.4g} in {longer.epochs:.3g} on the validation part."
+        )
+    said.append(
+        f"With cycles of up to {found.epochs:g} epochs, {metric} of about {found.value:.4g} is to be expected, "
         f"{REACHABLE_LEVEL:.0%} interval [{found.low:.4g}, {found.high:.4g}]; that interval rests on tasks with known "
         f"truth, and holds for data like those."
-    ]
+    )
     if is_overtrained(case.evidence):
         said.append("Longer cycles made it worse: more weight decay, augmentation or data would help more than time.")
     return said
@@ -111,22 +119,22 @@ def _longer(case: Case) -> list[str]:
 
 def _more_data(case: Case) -> list[str]:
     """What less data cost, and with it what more would give."""
-    slope = data_slope(case.evidence)
+    slope, target = data_slope(case.evidence), case.target.value
     if slope is None or not _is_open(case):
         return []
     if slope <= 0.0:
         return ["With less of the training data the recipe was as good: more data of the kind would help little."]
+    odds = log_odds(inside(1.0 - case.spread.mean, case.spread.items))
+    twice = 1.0 / (1.0 + math.exp(odds - slope * math.log(2.0)))
     said = (
         f"With less of the training data the recipe made more errors, in as many steps; if that goes on, twice the "
-        f"data would leave about {2.0**-slope:.0%} of the errors"
+        f"data would give {case.target.metric} of about {twice:.4g}"
     )
-    target = case.target.value
     if target is None or target <= case.spread.mean:
         return [f"{said}."]
-    error, wanted = floored(1.0 - case.spread.mean, case.spread.items), floored(1.0 - target, case.spread.items)
-    factor = (error / wanted) ** (1.0 / slope)
-    times = f"about {factor:.2g}" if factor < MOST_DATA else f"more than {MOST_DATA:g}"
-    return [f"{said}, and {case.target.metric} {target:g} would take {times} times as much."]
+    log_times = (odds - log_odds(inside(1.0 - target, case.spread.items))) / slope
+    times = f"about {math.exp(log_times):.2g}" if log_times < math.log(MOST_DATA) else f"more than {MOST_DATA:g}"
+    return [f"{said}, and {target:g} would take {times} times as much."]
 
 
 def _why_no_outlook(case: Case) -> str:

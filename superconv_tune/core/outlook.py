@@ -1,9 +1,11 @@
-"""What longer cycles, or more data, would reach: extrapolation that was held against tasks whose truth is known.
+"""What longer cycles would reach: extrapolation that was held against tasks whose truth is known.
 
-Errors fall about like a power of the length, so all of it happens in log(error). A straight continuation of the last
-step in length promises too much (science 4.3), so the gain that it predicts is shrunk, and what is left to chance is
-taken from the library of tasks with known truth: its residuals are the draws of the distribution that is predicted
-here (split conformal prediction, Vovk et al. 2005), to which the noise of one's own measurement is added.
+All of it happens in the log odds of an error, log(e / (1 - e)): small errors fall about like a power of the length, and
+where most labels are noise even the best training moves a large error by little. A straight continuation of the last
+step in length promises too much (science 4.3). So the gain is predicted by a line through the gains of the library, a
+set of tasks with known truth, and what is left to chance comes from there too: its residuals are the draws of the
+distribution that is told here (split conformal prediction, Vovk et al. 2005; in units of how wrong a prediction of the
+kind may be, Lei et al. 2018), to which the noise of one's own measurement is added.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from scipy.special import stdtr
 from superconv_tune.core.statistics import Spread
 
 REACH = 8.0  # times the longest cycle: how far the library's truth goes, and with it the extrapolation
+STEEPEST = 0.15  # fall of the log odds per log(length) beyond which a slope says only that training has hardly begun
+LEAST_SCALE = 0.1  # of a residual, in slopes: even after a flat step a gain is not certain to be none
 MANY = 1e9  # degrees of freedom that are as good as infinitely many
-SMALLEST_SLOPE = 0.03  # below it a residual is no longer measured in slopes: even a flat step leaves that much open
 
 Array = NDArray[np.float64]
 
@@ -32,9 +35,9 @@ class Known:
 
     Attributes:
         family: tasks of one family are no independent witnesses.
-        slope: fall of log(error) per log(length) in the last step, as a search of the task saw it.
-        gain: true fall of log(error) from the longest cycle of the search to the best cycle up to `REACH` times as
-            long, at least 0.
+        slope: fall of the log odds per log(length) in the last step in length, as a search of the task saw it.
+        gain: true fall of the log odds from the recipe of the search to the best cycle of up to `REACH` times its
+            length, at least 0.
     """
 
     family: str
@@ -47,44 +50,57 @@ class Calibration:
     """What the library teaches.
 
     Attributes:
-        shrinkage: true over predicted gain.
-        residuals: true minus shrunk gain of every task, in units of `scale`, rising; each with a shrinkage that its own
+        base: gain that is predicted after a flat step.
+        rate: gain that is predicted for every unit of slope more, up to `STEEPEST`.
+        residuals: true minus predicted gain of every task, in units of `scale`, rising; each by a line that its own
             family had no part in.
     """
 
-    shrinkage: float
+    base: float
+    rate: float
     residuals: tuple[float, ...]
+
+    def gain(self, slope: float) -> float:
+        """The gain that is predicted for `REACH` times the length."""
+        return self.base + self.rate * _within(slope)
 
 
 def scale(slope: float) -> float:
-    """What a gain may be wrong by, up to a factor that is the same for all tasks."""
-    return max(slope, SMALLEST_SLOPE) * math.log(REACH)
+    """What a predicted gain may be wrong by, up to a factor that is the same for all tasks."""
+    return LEAST_SCALE + _within(slope)
 
 
-def calibrate(cases: Sequence[Known]) -> Calibration:
-    """Shrinkage and residuals of the library.
+def calibrate(known: Sequence[Known]) -> Calibration:
+    """Line and residuals of the library.
 
     Raises:
-        ValueError: if there are fewer than two families.
+        ValueError: if there are fewer than three families, of which two are needed for the line of the third.
     """
-    families = sorted({case.family for case in cases})
-    if len(families) < 2:
-        raise ValueError(f"A library needs tasks of two families at least, but got {families}.")
-    residuals = []
+    families = sorted({task.family for task in known})
+    if len(families) < 3:
+        raise ValueError(f"A library needs tasks of three families at least, but got {families}.")
+    residuals: list[float] = []
     for family in families:
-        shrinkage = _shrinkage([case for case in cases if case.family != family])
-        residuals += [_residual(case, shrinkage) for case in cases if case.family == family]
-    return Calibration(_shrinkage(cases), tuple(sorted(residuals)))
+        line = _line([task for task in known if task.family != family])
+        residuals += [
+            (task.gain - line.gain(task.slope)) / scale(task.slope) for task in known if task.family == family
+        ]
+    return Calibration(*_fitted(known), tuple(sorted(residuals)))
 
 
-def _shrinkage(cases: Sequence[Known]) -> float:
-    """The median of true over predicted gains, which a few wild tasks do not move."""
-    ratios = [case.gain / (case.slope * math.log(REACH)) for case in cases if case.slope >= SMALLEST_SLOPE]
-    return float(np.median(ratios)) if ratios else 0.0
+def _line(known: Sequence[Known]) -> Calibration:
+    return Calibration(*_fitted(known), residuals=())
 
 
-def _residual(case: Known, shrinkage: float) -> float:
-    return (case.gain - shrinkage * case.slope * math.log(REACH)) / scale(case.slope)
+def _fitted(known: Sequence[Known]) -> tuple[float, float]:
+    """Base and rate by least squares."""
+    design = np.array([[1.0, _within(task.slope)] for task in known])
+    base, rate = np.linalg.lstsq(design, np.array([task.gain for task in known]), rcond=None)[0]
+    return float(base), float(rate)
+
+
+def _within(slope: float) -> float:
+    return min(max(slope, 0.0), STEEPEST)
 
 
 @dataclass(frozen=True)
@@ -92,32 +108,35 @@ class Outlook:
     """The distribution of the error that the best cycle up to the horizon reaches.
 
     Attributes:
-        log_error: of the recipe as it was trained.
+        log_odds: of the error of the recipe as it was trained.
         se: standard error of that.
         df: degrees of freedom of ``se``.
-        gains: equally likely falls of log(error) up to the horizon, each at least 0.
+        gains: equally likely falls of the log odds up to the horizon, each at least 0.
     """
 
-    log_error: float
+    log_odds: float
     se: float
     df: float
     gains: tuple[float, ...]
 
     def probability(self, error: float) -> float:
-        """That the error gets down to ``error``; neither 0 nor 1, for another task may be unlike all of the library."""
-        if error <= 0.0:
-            return 1.0 / (len(self.gains) + 2.0)
-        z = (math.log(error) - self.log_error + self._gains) / max(self.se, 1e-9)
-        return float((1.0 + stdtr(min(self.df, MANY), z).sum()) / (len(self.gains) + 2.0))
+        """That the error gets down to ``error``; neither 0 nor 1, for a task may be unlike all of the library."""
+        if not 0.0 < error < 1.0:
+            return (1.0 + len(self.gains) * (error >= 1.0)) / (len(self.gains) + 2.0)
+        return self._reached(log_odds(error))
 
     def error_at(self, probability: float) -> float:
         """The error that is reached with this probability: inverse of `probability`, by bisection."""
         wide = 40.0 * max(self.se, 1e-3)
-        low, high = self.log_error - float(self._gains.max()) - wide, self.log_error + wide
+        low, high = self.log_odds - float(self._gains.max()) - wide, self.log_odds + wide
         for _ in range(60):
             middle = (low + high) / 2.0
-            low, high = (middle, high) if self.probability(math.exp(middle)) < probability else (low, middle)
-        return math.exp(high)
+            low, high = (middle, high) if self._reached(middle) < probability else (low, middle)
+        return 1.0 / (1.0 + math.exp(-high))
+
+    def _reached(self, odds: float) -> float:
+        z = (odds - self.log_odds + self._gains) / max(self.se, 1e-9)
+        return float((1.0 + stdtr(min(self.df, MANY), z).sum()) / (len(self.gains) + 2.0))
 
     @cached_property
     def _gains(self) -> Array:
@@ -129,23 +148,30 @@ def outlook(spread: Spread, slope: float, stretch: float, calibration: Calibrati
 
     Args:
         spread: of the recipe's accuracy on the test part.
-        slope: fall of log(error) per log(length) in the last step in length.
+        slope: fall of the log odds per log(length) in the last step in length.
         stretch: horizon over the length of the recipe; beyond `REACH` nothing more is expected.
         calibration: of the library.
     """
     share = math.log(min(max(stretch, 1.0), REACH)) / math.log(REACH)
-    expected = calibration.shrinkage * slope * math.log(REACH)
-    gains = tuple(max(0.0, share * (expected + scale(slope) * residual)) for residual in calibration.residuals)
-    error = floored(1.0 - spread.mean, spread.items)
-    se = spread.se or math.sqrt(error / spread.items if spread.items else 0.0)  # all right: the items bound it alone
-    return Outlook(math.log(error), se / error, spread.df, gains)
+    expected, unit = calibration.gain(slope), scale(slope)
+    gains = tuple(max(0.0, share * (expected + unit * residual)) for residual in calibration.residuals)
+    error = inside(1.0 - spread.mean, spread.items)
+    # Where all models are right on everything there is no spread, and the number of items alone bounds the error.
+    se = spread.se or math.sqrt(error / spread.items if spread.items else 0.0)
+    return Outlook(log_odds(error), se / (error * (1.0 - error)), spread.df, gains)
 
 
 def slope_between(longer: tuple[float, float], shorter: tuple[float, float]) -> float:
-    """Fall of log(error) per log(length) between two (length, error); negative where errors grew."""
-    return math.log(shorter[1] / longer[1]) / math.log(longer[0] / shorter[0])
+    """Fall of the log odds per log(length) between two (length, error); negative where errors grew."""
+    return (log_odds(shorter[1]) - log_odds(longer[1])) / math.log(longer[0] / shorter[0])
 
 
-def floored(error: float, items: float | None) -> float:
-    """An error whose logarithm exists: none seen among so many items says no more than "fewer than half a one"."""
-    return max(error, 0.5 / items if items else 1e-6)
+def log_odds(error: float) -> float:
+    """log(e / (1 - e))."""
+    return math.log(error / (1.0 - error))
+
+
+def inside(error: float, items: float | None) -> float:
+    """An error that has log odds: none seen among so many items says no more than "fewer than half a one"."""
+    least = 0.5 / items if items else 1e-6
+    return min(max(error, least), 1.0 - least)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from superconv_tune.core.ladder import Rung
-from superconv_tune.core.outlook import REACH, Calibration, Outlook, floored, outlook, slope_between
+from superconv_tune.core.outlook import REACH, Calibration, Outlook, inside, log_odds, outlook, slope_between
 from superconv_tune.core.statistics import Correct, Spread, confidence_above, interval, over_seeds, proportion
 
 Word = Literal["demonstrated", "likely", "undecided", "infeasible"]
@@ -27,7 +27,8 @@ REACHABLE_LEVEL = 0.9  # of the interval of what longer cycles reach: the librar
 LIKELY = 0.8  # probability from which "likely" is said
 IMPOSSIBLE = 0.05  # probability up to which "infeasible" is said
 MIN_SEEDS = 3  # fewer fresh models demonstrate nothing: the spread over seeds would be a guess
-FLAT = 0.25  # share of the errors that the last step in length may have removed, for "infeasible" to be said
+FLAT = 0.25  # share of the errors' odds that three times the length may have removed, for "infeasible" to be said
+LONGER = 1.5  # times the recipe's length from which a rung is a longer one
 
 
 @dataclass(frozen=True)
@@ -133,23 +134,28 @@ class Evidence:
 
 
 def last_slope(evidence: Evidence) -> float | None:
-    """Fall of log(error) per log(length) from the next shorter length to the recipe's own; None if unknown."""
-    whole = _whole(evidence)
+    """Fall of the log odds of an error per log(length) in the last step in length; None if unknown.
+
+    Where longer cycles were searched and were no better, so that a shorter one became the recipe, it is 0.
+    """
+    if evidence.rungs and evidence.rungs[-1].epochs > LONGER * evidence.epochs:
+        return 0.0
+    whole = by_length(evidence)
     if len(whole) < 2:
         return None
-    shorter, longer = ((r.epochs, floored(1.0 - r.value, evidence.validation_items)) for r in whole[-2:])
+    shorter, longer = ((r.epochs, inside(1.0 - r.value, evidence.validation_items)) for r in whole[-2:])
     return slope_between(longer, shorter)
 
 
 def data_slope(evidence: Evidence) -> float | None:
-    """Fall of log(error) per log(examples), by least squares over the shares at one length; None if unknown."""
+    """Fall of the log odds per log(examples), by least squares over the shares at one length; None if unknown."""
     shares = [repeat for repeat in evidence.repeats if repeat.data_share < 1.0]
     if not shares:
         return None
     length = shares[0].epochs
     points = [r for r in evidence.repeats if math.isclose(r.epochs, length)]
     x = [math.log(r.data_share) for r in points]
-    y = [math.log(floored(1.0 - r.value, evidence.validation_items)) for r in points]
+    y = [log_odds(inside(1.0 - r.value, evidence.validation_items)) for r in points]
     mean_x, mean_y = math.fsum(x) / len(x), math.fsum(y) / len(y)
     variance = math.fsum((a - mean_x) ** 2 for a in x)
     return -math.fsum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / variance if variance else None
@@ -157,7 +163,7 @@ def data_slope(evidence: Evidence) -> float | None:
 
 def is_overtrained(evidence: Evidence) -> bool:
     """Whether the longer cycles of the recipe were worse than shorter ones, beyond the noise of the items."""
-    whole, items = _whole(evidence), evidence.validation_items
+    whole, items = by_length(evidence), evidence.validation_items
     if len(whole) < 2 or not items:
         return False
     before, last = whole[-2:]
@@ -165,7 +171,7 @@ def is_overtrained(evidence: Evidence) -> bool:
     return before.value - last.value > 2.0 * noise
 
 
-def _whole(evidence: Evidence) -> list[Repeat]:
+def by_length(evidence: Evidence) -> list[Repeat]:
     """The recipe on all of the data, its shortest cycles first."""
     return sorted((r for r in evidence.repeats if r.data_share == 1.0), key=lambda repeat: repeat.epochs)
 
@@ -181,7 +187,7 @@ def _outlook(target: Target, evidence: Evidence, spread: Spread, calibration: Ca
     slope = last_slope(evidence)
     if evidence.correct is None or target.direction != "max" or slope is None:
         return None
-    return outlook(spread, max(0.0, slope), evidence.stretch, calibration)
+    return outlook(spread, slope, evidence.stretch, calibration)
 
 
 @dataclass(frozen=True)

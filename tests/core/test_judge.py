@@ -14,7 +14,7 @@ from superconv_tune.core.ladder import Rung
 from superconv_tune.core.outlook import Calibration
 from superconv_tune.core.verdict import Evidence, Repeat, Target, Verdict
 
-LIBRARY = Calibration(0.5, tuple(np.linspace(-0.45, 0.45, 41)))
+LIBRARY = Calibration(0.05, 2.0, tuple(np.linspace(-0.45, 0.45, 41)))
 ORDER = {"infeasible": 0, "undecided": 1, "likely": 2, "demonstrated": 3}
 
 
@@ -126,10 +126,10 @@ def test_longer_cycles_that_made_it_worse_are_told() -> None:
 
 
 def test_what_more_data_would_give_is_told() -> None:
-    """Errors that halve with every doubling of the data: four times the data for a quarter of them."""
-    halving = repeated(0.90, 0.92, Repeat(3.0, 0.5, 0.80, 1), Repeat(3.0, 0.25, 0.60, 1))
-    (said,) = [r for r in judge(ask(0.975), evidence(0.90, repeats=halving)).reasons if "data" in r and "twice" in r]
-    assert "about 50% of the errors" in said
+    """Odds of an error that halve with every doubling of the data: 1 in 36 takes four times the data from 1 in 9."""
+    halving = repeated(0.9, 0.92, Repeat(3.0, 0.5, 9 / 11, 1), Repeat(3.0, 0.25, 9 / 13, 1))
+    (said,) = [r for r in judge(ask(36 / 37), evidence(0.90, repeats=halving)).reasons if "data" in r and "twice" in r]
+    assert "about 0.9474" in said  # 18 / 19
     assert "about 4 times as much" in said
     useless = repeated(0.90, 0.92, Repeat(3.0, 0.5, 0.90, 1))
     assert any("help little" in reason for reason in judge(ask(0.975), evidence(0.90, repeats=useless)).reasons)

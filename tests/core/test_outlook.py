@@ -9,17 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from superconv_tune.core.calibration import known, library
 from superconv_tune.core.outlook import (
     REACH,
-    SMALLEST_SLOPE,
+    STEEPEST,
     Calibration,
     Known,
     Outlook,
     calibrate,
+    log_odds,
     outlook,
-    scale,
     slope_between,
 )
 from superconv_tune.core.statistics import Spread
@@ -27,42 +29,44 @@ from superconv_tune.core.statistics import Spread
 SURE = Spread(0.9, 1e-9, math.inf, 1e12)
 
 
-def test_a_power_law_has_its_exponent_as_slope() -> None:
-    assert slope_between((27.0, 2.0 * 27.0**-0.4), (9.0, 2.0 * 9.0**-0.4)) == pytest.approx(0.4)
+def test_odds_that_follow_a_power_law_have_its_exponent_as_slope() -> None:
+    errors = {length: 1.0 / (1.0 + length**0.4 / 2.0) for length in (9.0, 27.0)}
+    assert slope_between((27.0, errors[27.0]), (9.0, errors[9.0])) == pytest.approx(0.4)
 
 
-def test_a_library_that_follows_half_the_slope_is_learned_with_no_residual() -> None:
-    cases = [Known(family, slope, 0.5 * slope * math.log(REACH)) for family in "abc" for slope in (0.1, 0.2, 0.4)]
+def test_a_library_on_a_line_is_learned_with_no_residual() -> None:
+    cases = [Known(family, slope, 0.1 + 1.5 * min(slope, STEEPEST)) for family in "abc" for slope in (0.0, 0.1, 0.4)]
     found = calibrate(cases)
-    assert found.shrinkage == pytest.approx(0.5)
-    assert found.residuals == pytest.approx([0.0] * 9, abs=1e-12)
+    assert (found.base, found.rate) == pytest.approx((0.1, 1.5))
+    assert found.residuals == pytest.approx([0.0] * 9, abs=1e-9)
 
 
 def test_a_family_s_own_gains_do_not_shape_its_residuals() -> None:
-    cases = [Known("a", 0.2, 0.0), Known("a", 0.3, 0.0)]
-    cases += [Known("b", slope, slope * math.log(REACH)) for slope in (0.1, 0.2, 0.3)]
-    assert calibrate(cases).residuals[:2] == pytest.approx([-1.0, -1.0])  # family a, by the shrinkage of b: 1
+    cases = [Known("a", 0.0, 0.0), Known("a", 0.1, 0.0)]
+    cases += [Known(family, slope, 0.1 + slope) for family in "bc" for slope in (0.0, 0.05, 0.1)]
+    assert sorted([-1.0, -1.0]) == pytest.approx(list(calibrate(cases).residuals[:2]))
 
 
-def test_one_family_is_no_library() -> None:
-    with pytest.raises(ValueError, match="two families"):
-        calibrate([Known("a", 0.2, 0.1)] * 5)
+def test_two_families_are_no_library() -> None:
+    with pytest.raises(ValueError, match="three families"):
+        calibrate([Known("a", 0.2, 0.1), Known("b", 0.2, 0.1)] * 5)
 
 
 def test_without_noise_the_probability_counts_residuals() -> None:
     """(1 + number) / (n + 2), the conformal count of science 4.2 E."""
-    found = outlook(SURE, 0.2, REACH, Calibration(0.0, (0.0, 0.1, 0.2, 0.3)))
-    gains = np.array([0.0, 0.1, 0.2, 0.3]) * scale(0.2)
-    between = 0.1 * math.exp(-(gains[1] + gains[2]) / 2.0)
+    found = outlook(SURE, 0.1, REACH, Calibration(0.0, 0.0, (0.0, 0.5, 1.0, 1.5)))
+    assert found.gains == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    between = 1.0 / (1.0 + 9.0 * math.exp(0.15))
     assert found.probability(between) == pytest.approx((1 + 2) / 6)
-    assert found.probability(1.0) == pytest.approx(5 / 6)
+    assert found.probability(0.5) == pytest.approx(5 / 6)
     assert found.probability(0.0) == pytest.approx(1 / 6)
+    assert found.probability(1.0) == pytest.approx(5 / 6)
 
 
-def test_with_one_gain_the_noise_alone_is_left() -> None:
-    found = Outlook(math.log(0.1), 0.2, 7.0, (0.0,) * 998)
-    value = 0.1 * math.exp(0.2 * stats.t.ppf(0.9, 7.0))
-    assert found.probability(value) == pytest.approx(0.9, abs=2e-3)
+def test_with_no_gain_the_noise_alone_is_left() -> None:
+    found = Outlook(log_odds(0.1), 0.2, 7.0, (0.0,) * 998)
+    odds = log_odds(0.1) + 0.2 * stats.t.ppf(0.9, 7.0)
+    assert found.probability(1.0 / (1.0 + math.exp(-odds))) == pytest.approx(0.9, abs=2e-3)
 
 
 @given(
@@ -90,7 +94,7 @@ def test_a_longer_horizon_never_makes_a_target_less_likely(slope: float, stretch
 
 def test_models_that_are_right_on_everything_leave_room_for_half_an_error() -> None:
     found = outlook(Spread(1.0, 0.0, math.inf, 200.0), 0.3, REACH, library())
-    assert math.exp(found.log_error) == pytest.approx(0.5 / 200)
+    assert found.log_odds == pytest.approx(log_odds(0.5 / 200))
     assert found.se > 0.5
 
 
@@ -98,23 +102,17 @@ def test_the_library_has_forty_tasks_of_several_families_and_no_impossible_one()
     tasks = known()
     assert len(tasks) >= 40
     assert len({task.family for task in tasks}) >= 6
-    assert all(task.slope >= 0.0 and task.gain >= 0.0 for task in tasks)
+    assert all(task.gain >= 0.0 for task in tasks)
 
 
 def test_the_committed_library_gives_the_quantiles_that_its_rows_say() -> None:
-    """Recomputed with numpy alone, a family at a time."""
+    """Recomputed with scikit-learn, a family at a time."""
     tasks, found = known(), library()
-    slope = np.array([task.slope for task in tasks])
-    gain = np.array([task.gain for task in tasks])
-    family = np.array([task.family for task in tasks])
-    expected = slope * math.log(8.0)
-    steep = slope >= SMALLEST_SLOPE
-    residual = np.empty(len(tasks))
-    for name in set(family):
-        others = steep & (family != name)
-        shrinkage = np.median(gain[others] / expected[others])
-        here = family == name
-        residual[here] = (gain[here] - shrinkage * expected[here]) / (np.maximum(slope[here], 0.03) * math.log(8.0))
-    assert found.shrinkage == pytest.approx(np.median(gain[steep] / expected[steep]))
+    slope = np.clip([task.slope for task in tasks], 0.0, 0.15)[:, None]
+    gain, family = np.array([task.gain for task in tasks]), np.array([task.family for task in tasks])
+    predicted = cross_val_predict(LinearRegression(), slope, gain, groups=family, cv=LeaveOneGroupOut())
+    residual = (gain - predicted) / (0.1 + slope[:, 0])
+    line = LinearRegression().fit(slope, gain)
+    assert (found.base, found.rate) == pytest.approx((line.intercept_, line.coef_[0]))
     for q in (0.05, 0.5, 0.95):
         assert np.quantile(found.residuals, q) == pytest.approx(np.quantile(residual, q))
