@@ -132,7 +132,7 @@ def _more_data(tasks: Sequence[Judged]) -> str:
     told, true = np.array(slopes).T
     error = np.abs(told - true)
     return (
-        f"On {len(slopes)} tasks the search told what twice the data would give, and it was tried with fresh data: fall "
+        f"On {len(slopes)} tasks the search told what twice the data would give, and it was tried on fresh data: fall "
         f"of the log odds of an error per doubling, told {np.log(2) * told.mean():.2f} on average, true "
         f"{np.log(2) * true.mean():.2f}; typical (median) difference {np.log(2) * np.median(error):.2f}."
     )

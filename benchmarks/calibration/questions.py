@@ -6,6 +6,7 @@ has 20,000 fresh examples. Wrong labels are wrong in all parts, as they are in a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ FRESH = 20_000
 MIN_VALIDATION = 300
 
 Array = NDArray[Any]
+Model = Callable[[], nn.Module]
 
 
-def mlp(inputs: int, outputs: int, units: int = 100, batch_norm: bool = False) -> nn.Module:
+def mlp(inputs: int, outputs: int, units: int = 100, *, batch_norm: bool = False) -> nn.Module:
     """Two hidden layers."""
     layers: list[nn.Module] = [nn.Flatten()]
     for width_in, width_out in ((inputs, units), (units, units)):
@@ -57,7 +59,7 @@ def mnist1d(items: int, model: str = "mlp", wrong: float = 0.0, seed: int = 0, *
         "bn": lambda: mlp(40, 10, batch_norm=True),
         "cnn": lambda: cnn1d((1, 40), 10, 1.0),
     }
-    return _task(inputs, np.asarray(raw.train.targets), items, 10, wrong, seed, models[model])
+    return _task((inputs, np.asarray(raw.train.targets)), items, 10, wrong, seed, models[model])
 
 
 def gaussians(
@@ -68,7 +70,7 @@ def gaussians(
     centres = rng.normal(0.0, spread, (classes, 3, features))
     labels = rng.integers(0, classes, _total(items))
     inputs = centres[labels, rng.integers(0, 3, len(labels))] + rng.normal(0.0, 1.0, (len(labels), features))
-    return _task(inputs.astype(np.float32), labels, items, classes, wrong, seed, lambda: mlp(features, classes))
+    return _task((inputs.astype(np.float32), labels), items, classes, wrong, seed, lambda: mlp(features, classes))
 
 
 def teacher(items: int, noise: float = 0.3, features: int = 30, classes: int = 5, seed: int = 0) -> Task:
@@ -78,8 +80,9 @@ def teacher(items: int, noise: float = 0.3, features: int = 30, classes: int = 5
     hidden = torch.tanh(inputs @ torch.randn(features, 20, generator=generator) / features**0.5 * 2.0)
     scores = hidden @ torch.randn(20, classes, generator=generator)
     labels = (scores + noise * torch.randn(len(inputs), classes, generator=generator)).argmax(dim=1)
-    student = lambda: mlp(features, classes, batch_norm=True)  # noqa: E731
-    return _task(inputs.numpy(), labels.numpy(), items, classes, 0.0, seed, student)
+    return _task(
+        (inputs.numpy(), labels.numpy()), items, classes, 0.0, seed, lambda: mlp(features, classes, batch_norm=True)
+    )
 
 
 def clusters(items: int, separation: float = 1.0, classes: int = 8, wrong: float = 0.05, seed: int = 0) -> Task:
@@ -94,7 +97,7 @@ def clusters(items: int, separation: float = 1.0, classes: int = 8, wrong: float
         class_sep=separation,
         random_state=seed,
     )
-    return _task(inputs.astype(np.float32), labels, items, classes, 0.0, seed, lambda: mlp(40, classes))
+    return _task((inputs.astype(np.float32), labels), items, classes, 0.0, seed, lambda: mlp(40, classes))
 
 
 def digits(items: int, model: str = "mlp", seed: int = 0) -> Task:
@@ -103,7 +106,7 @@ def digits(items: int, model: str = "mlp", seed: int = 0) -> Task:
     order = np.random.default_rng([seed, 2]).permutation(len(data.target))
     inputs, labels = (data.images[order, None] / 16.0).astype(np.float32), data.target[order]
     models = {"mlp": lambda: mlp(64, 10, 64), "conv": lambda: small_conv(10)}
-    return _task(inputs, labels, items, 10, 0.0, seed, models[model])
+    return _task((inputs, labels), items, 10, 0.0, seed, models[model])
 
 
 def fashion(items: int, model: str = "mlp", wrong: float = 0.0, seed: int = 0) -> Task:
@@ -112,11 +115,12 @@ def fashion(items: int, model: str = "mlp", wrong: float = 0.0, seed: int = 0) -
     rows = np.random.default_rng([seed, 3]).permutation(len(labels))[: _total(items)]
     inputs = (np.asarray(images)[rows].reshape(-1, 1, 28, 28) / 255.0).astype(np.float32)
     models = {"mlp": lambda: mlp(784, 10, 64), "conv": lambda: small_conv(10)}
-    return _task(inputs, np.asarray(labels)[rows], items, 10, wrong, seed, models[model])
+    return _task((inputs, np.asarray(labels)[rows]), items, 10, wrong, seed, models[model])
 
 
-def _task(inputs: Array, labels: Array, items: int, classes: int, wrong: float, seed: int, model: Any) -> Task:
+def _task(examples: tuple[Array, Array], items: int, classes: int, wrong: float, seed: int, model: Model) -> Task:
     """The parts, one after the other, with the share ``wrong`` of the labels drawn anew."""
+    inputs, labels = examples
     rng = np.random.default_rng([seed, 4])
     redrawn = rng.random(len(labels)) < wrong
     labels = np.where(redrawn, rng.integers(0, classes, len(labels)), labels).astype(np.int64)

@@ -90,11 +90,7 @@ class TrainingWorld:
 def rows(name: str) -> list[Row]:
     """All that the table holds of one task."""
     torch.set_num_threads(1)
-    task = TASKS[name]
-    spec = task.spec(seed=sum(name.encode()))
-    payload, _ = prepare(spec)
-    problem = realise(payload, torch.device("cpu"))
-    study = _search(problem, replace(policy_of(spec), report_s=0.0), task)
+    problem, study = searched(name)
     runs = [_row(name, "rung", trial) for trial in _best_of_rungs(study)]
     recipe = current(study)
     if recipe is None:
@@ -102,6 +98,14 @@ def rows(name: str) -> list[Row]:
     asked = [*requests_of(study, "confirm"), *requests_of(study, "scaling")]
     runs += [_row(name, r.kind, (r, study.outcomes[r.trial_id])) for r in asked if r.trial_id in study.outcomes]
     return [*runs, *_truth(name, problem, recipe), *_more_data(name, problem, recipe)]
+
+
+def searched(name: str) -> tuple[Problem, Study]:
+    """A task and its search."""
+    spec = TASKS[name].spec(seed=sum(name.encode()))
+    payload, _ = prepare(spec)
+    problem = realise(payload, torch.device("cpu"))
+    return problem, _search(problem, replace(policy_of(spec), report_s=0.0), TASKS[name])
 
 
 def _best_of_rungs(study: Study) -> list[Trial]:
