@@ -66,10 +66,10 @@ def is_unsteady(study: Study, expected: float | None, validation_items: int | No
     return _apart([*values, *([] if expected is None else [expected])], validation_items)
 
 
-def calmer(recipe: TrialRequest) -> TrialRequest:
-    """The same with a lower peak."""
+def calmer(recipe: TrialRequest, epochs: float) -> TrialRequest:
+    """The same with a lower peak, in a cycle of so many epochs."""
     assert recipe.pick_lr is not None
-    return replace(recipe, pick_lr=CALMER * recipe.pick_lr)
+    return replace(recipe, pick_lr=CALMER * recipe.pick_lr, params=replace(recipe.params, cycle_epochs=epochs))
 
 
 def _apart(values: Sequence[float], items: int) -> bool:

@@ -286,10 +286,18 @@ class _Desk:
         if recipe is None:
             return _frozen(best_trial)
         expected = best_trial[1].objective if best_trial is not None and frozen == 1 else None
-        waves = math.ceil(MIN_SEEDS / self.study.workers)
-        is_in_time = self.now + waves * self._cost.seconds(recipe.params) <= self._limit
-        may_change = frozen < MOST_RECIPES and is_in_time
-        return calmer(recipe) if may_change and is_unsteady(self.study, expected, items) else recipe
+        if frozen == MOST_RECIPES or not is_unsteady(self.study, expected, items):
+            return recipe
+        epochs = self._length_of_another(recipe)
+        return recipe if epochs is None else calmer(recipe, epochs)
+
+    def _length_of_another(self, recipe: TrialRequest) -> float | None:
+        """Of a recipe of which enough fresh seeds fit into what is left: this one's, or less, but no less than half."""
+        epochs = recipe.params.cycle_epochs
+        each_s = (self._limit - self.now) / math.ceil(MIN_SEEDS / self.study.workers)
+        lengths = (epochs * share for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5))
+        fitting = (t for t in lengths if self._cost.seconds(replace(recipe.params, cycle_epochs=t)) <= each_s)
+        return next(fitting, None)
 
     def _confirm(self, plan: Plan, recipe: TrialRequest) -> Ask | None:
         return self._seed(recipe) if self._seeds_of(recipe) < plan.confirm_seeds else None

@@ -75,7 +75,7 @@ def test_after_a_calmer_recipe_was_frozen_nothing_of_the_first_counts() -> None:
     story.fresh(0.3)
     first = current(story.study)
     assert first is not None
-    story.fresh(0.8, pick_lr=calmer(first).pick_lr or 0.0)
+    story.fresh(0.8, pick_lr=calmer(first, 1.0).pick_lr or 0.0)
     story.ask("scaling", 0.1)
     recipe = current(story.study)
     assert recipe is not None

@@ -148,7 +148,7 @@ def check_promotions(conductor: PlanningConductor) -> None:
             assert recipe.pick_lr in peaks
             frozen = current(known)
             if frozen is not None and event.request.kind == "confirm":
-                assert event.request.pick_lr in (frozen.pick_lr, calmer(frozen).pick_lr)
+                assert event.request.pick_lr in (frozen.pick_lr, calmer(frozen, 1.0).pick_lr)
         known.apply(event)
 
 
