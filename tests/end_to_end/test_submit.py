@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import SETTINGS, Start
+from tests import nodes
+from tests.end_to_end.conftest import Start
+from tests.nodes import Cluster
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
-
-ROOT = Path(__file__).parents[2]
-READY_S = 60.0
 
 SPEC = """
 name: moons
@@ -56,87 +45,10 @@ def points(count):
 """
 
 
-class Cluster:
-    """A head and a worker, each a process tree of its own, on the loopback and on ports of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.token = secrets.token_hex(32)
-        # Ray's sockets are files, and a path of pytest's would be too long for them.
-        self._temp = Path(tempfile.mkdtemp(prefix="sct_"))
-        gcs, http, self._folder = free_port(), free_port(), folder
-        self.address = f"http://127.0.0.1:{http}"
-        ports = ("--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={free_port()}")
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._start("--head", f"--port={gcs}", "--dashboard-host=127.0.0.1", f"--dashboard-port={http}", *ports,
-                    f"--temp-dir={self._temp / 'a'}", "--num-cpus=1")  # fmt: skip
-        self._until_nodes(1)
-        agent = f"--dashboard-agent-listen-port={free_port()}"
-        self._start(f"--address=127.0.0.1:{gcs}", f"--temp-dir={self._temp / 'b'}", "--num-cpus=1", *ports[:2], agent)
-        self._until_nodes(2)
-
-    def close(self) -> None:
-        """End both trees, and remove what they wrote."""
-        for process in reversed(self._processes):
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(self._temp, ignore_errors=True)
-
-    def _start(self, *options: str) -> None:
-        scrubbed = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS)}
-        ours = {
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": self.token,
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
-            "SUPERCONV_TUNE_CACHE": str(self._folder / "cache"),
-            "SUPERCONV_TUNE_OUTPUT": str(self._folder / "on-the-head"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-        }
-        command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--node-ip-address=127.0.0.1"]
-        with (self._folder / f"ray-{len(self._processes)}.log").open("wb") as log:
-            self._processes.append(
-                subprocess.Popen(
-                    [*command, "--disable-usage-stats", *options], env=scrubbed | ours, stdout=log, stderr=log
-                )
-            )
-
-    def _until_nodes(self, count: int) -> None:
-        request = urllib.request.Request(
-            f"{self.address}/nodes?view=summary", headers={"Authorization": f"Bearer {self.token}"}
-        )
-        end = time.monotonic() + READY_S
-        while time.monotonic() < end:
-            try:
-                with urllib.request.urlopen(request, timeout=5) as answer:
-                    nodes = json.load(answer)["data"]["summary"]
-                if sum(node["raylet"].get("state") == "ALIVE" for node in nodes) >= count:
-                    return
-            except (OSError, KeyError, urllib.error.URLError):
-                pass
-            time.sleep(0.5)
-        logs = "".join(path.read_text(encoding="utf-8") for path in self._folder.glob("ray-*.log"))
-        raise AssertionError(f"{count} nodes were not there after {READY_S:g} s: {logs}")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    running = Cluster(tmp_path_factory.mktemp("cluster"))
-    try:
+    with nodes.cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
-    finally:
-        running.close()
 
 
 @pytest.fixture
