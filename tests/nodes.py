@@ -81,7 +81,13 @@ class Cluster:
             "PYTHONPATH": str(ROOT),
         }
         ports = ("--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={free_port()}")
-        command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--node-ip-address=127.0.0.1", *ports]
+        command = [
+            str(Path(sys.executable).with_name("ray")),
+            "start",
+            "--block",
+            "--node-ip-address=127.0.0.1",
+            *ports,
+        ]
         with (self._folder / f"ray-{number}.log").open("wb") as log:
             self._processes.append(
                 subprocess.Popen(

@@ -64,6 +64,7 @@ class TrialActor(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """One trial from range test to evaluation, or a nap, as one result with scalars only."""
         if "nap_s" in self._config:
+            self._tracker.catch_up()
             time.sleep(self._config["nap_s"])
             return {"objective": 0.0, "done": True}
         request: TrialRequest = decode(TrialRequest, json.loads(self._config["request"]))

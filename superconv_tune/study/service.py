@@ -27,9 +27,7 @@ from superconv_tune.core.verdict import Target
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import divide
-from superconv_tune.planner.policy import Policy
 from superconv_tune.problems.payload import DataCard, portable
-from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.reporting.checks import check_lines, show_checks
 from superconv_tune.reporting.console import LiveView
 from superconv_tune.reporting.findings import Findings
@@ -47,8 +45,8 @@ from superconv_tune.study.logs import no_log, search_log
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import Question, policy_of, ready, threads
 from superconv_tune.tracking.client import TrackingError
-from superconv_tune.tracking.study_run import StudyHandle, check, close_study, open_study, reopen_study
-from superconv_tune.tracking.worker import recover
+from superconv_tune.tracking.study_run import StudyHandle, check, close_study, is_open, open_study, reopen_study
+from superconv_tune.tracking.worker import recover, unsent
 
 logger = logging.getLogger(__name__)
 
@@ -171,8 +169,10 @@ def data_words(card: DataCard) -> str:
 def render(name: str, output: str, storage: str | None) -> None:
     """Write the files of a study again from its journal, and print the summary.
 
+    What MLflow has not got of a study that has ended, because it was away then, is brought to it too.
+
     Raises:
-        UserError: if there is no such study.
+        UserError: if there is no such study, or its files cannot be written.
     """
     where = _existing(Path(output), name, storage)
     with Journal(where.storage) as journal:
@@ -180,10 +180,11 @@ def render(name: str, output: str, storage: str | None) -> None:
         last = journal.events(name)[-1].at
     policy = policy_of(ExperimentSpec.model_validate(study.opened.spec))
     findings = findings_of(study, policy, proposer_of(study, policy, where.storage), now=last)
-    write_outputs(findings, where.folder)
-    Console(soft_wrap=True, highlight=False).print(
-        summary(findings, where.folder, _mlflow_hint(StudyHandle(**study.opened.mlflow))), markup=False
-    )
+    files = _written(findings, where)
+    console = Console(soft_wrap=True, highlight=False)
+    with no_log():
+        sent = study.closed is None or _caught_up(findings, where, files)
+    _print_summary(console, findings, where, sent=sent)
 
 
 def _expected_workers(spec: ExperimentSpec) -> int:
@@ -244,16 +245,26 @@ def _conduct(study: Study, question: Question, where: Places, journal: Journal, 
             run(conductor, setting, _resources(question.spec), study.workers)
         conductor.close()
         view.update(study, "report")
-        findings = _publish(study, policy, proposer, where)
-    call.console.print(summary(findings, where.folder, _mlflow_hint(handle)), markup=False)
+        findings = findings_of(study, policy, proposer, time.time())
+        files = _written(findings, where)
+        sent = _sent(findings, where, files)
+    _print_summary(call.console, findings, where, sent=sent)
     return Ended(findings.verdict.word, conductor.interrupted)
 
 
-def _publish(study: Study, policy: Policy, proposer: Proposer, where: Places) -> Findings:
-    """Write the files, then bring them and what the workers could not send to MLflow; only the files must not fail."""
-    findings = findings_of(study, policy, proposer, time.time())
-    files = write_outputs(findings, where.folder)
-    handle = _handle(study, where)
+def _written(findings: Findings, where: Places) -> list[Path]:
+    try:
+        return write_outputs(findings, where.folder)
+    except OSError as error:
+        raise UserError(
+            f"The files of {where.name!r} cannot be written into {where.folder}/ ({error.strerror or error}). All that "
+            f"was learned is in the journal: mend the folder, then `python -m superconv_tune.report {where.name}`."
+        ) from error
+
+
+def _sent(findings: Findings, where: Places, files: list[Path]) -> bool:
+    """Bring the files, and what the workers could not send, to MLflow; False where it would not take them all."""
+    study, handle = findings.study, _handle(findings.study, where)
     left = recover(handle, where.spill_dir)
     if left:
         logger.warning("%d trials could not be sent to MLflow; they stay in %s.", left, where.spill_dir)
@@ -262,13 +273,33 @@ def _publish(study: Study, policy: Policy, proposer: Proposer, where: Places) ->
         close_study(
             handle,
             status="KILLED" if interrupted else "FINISHED",
-            tags={"verdict": str(findings.verdict.word), "target": str(policy.target.value), "phase": "done"},
+            tags={"verdict": str(findings.verdict.word), "target": str(findings.target.value), "phase": "done"},
             metrics=_numbers(findings),
             artifacts=files,
         )
     except TrackingError as error:
         logger.warning("The parent run was not ended: %s", error)
-    return findings
+        return False
+    return not left
+
+
+def _caught_up(findings: Findings, where: Places, files: list[Path]) -> bool:
+    """Send what MLflow missed of a study that has ended; False where it still would not take it."""
+    try:
+        handle = _handle(findings.study, where)
+        is_behind = bool(unsent(handle, where.spill_dir)) or is_open(handle)
+        return not is_behind or _sent(findings, where, files)
+    except (TrackingError, UserError) as error:  # the latter where its password is not at hand
+        logger.warning("MLflow was not asked: %s", error)
+        return False
+
+
+def _print_summary(console: Console, findings: Findings, where: Places, *, sent: bool) -> None:
+    hint = _mlflow_hint(StudyHandle(**findings.study.opened.mlflow))
+    console.print(summary(findings, where.folder, hint), markup=False)
+    if not sent:
+        again = f"python -m superconv_tune.report {where.name}"
+        console.print(f"MLflow did not take everything; once it answers, `{again}` brings the rest.", markup=False)
 
 
 def _numbers(findings: Findings) -> dict[str, float]:
