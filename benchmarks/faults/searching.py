@@ -18,6 +18,7 @@ from superconv_tune.study.places import Places, places
 from tests.nodes import ROOT, SETTINGS, command_line, descendants
 
 NAME = "it"
+ACTOR = "ray::ResourceTrainable"  # as a worker process of Ray Tune calls itself
 PATIENCE_S = 600.0
 END_S = 960.0  # after its start, a search of the spec below has ended, whatever happened to it
 
@@ -79,7 +80,7 @@ class Search:
 
     def kill_worker(self) -> None:
         """SIGKILL to one worker process that trains now."""
-        actors = [pid for pid in descendants(self._process.pid) if "TrialActor" in command_line(pid)]
+        actors = [pid for pid in descendants(self._process.pid) if ACTOR in command_line(pid)]
         os.kill(max(actors, key=processor_time), signal.SIGKILL)
 
     def said(self) -> str:

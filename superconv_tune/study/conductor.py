@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from superconv_tune.core.errors import StorageError
-from superconv_tune.core.events import Closed, Event, Observed, Planned, Requested
+from superconv_tune.core.events import Closed, Event, Observed, Planned, Requested, Resized
 from superconv_tune.core.plan import Plan
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import Status, TrialOutcome, TrialRequest
@@ -102,6 +102,11 @@ class StudyConductor:
     def lost(self, trial_id: str, reason: str) -> None:
         """A trial will not come back."""
         self._give_up(self.study.requests[trial_id], "preempted", reason)
+
+    def resized(self, workers: int) -> None:
+        """The cluster runs so many trials at once."""
+        if workers != self.study.workers:
+            self.record(Resized(self._clock(), workers))
 
     def interrupt(self) -> None:
         """Ask for nothing more and end what runs; safe in a signal handler."""

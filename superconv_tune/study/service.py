@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from superconv_tune.cluster.driver import Resources, cluster, run
+from superconv_tune.cluster.share import Share
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.checks import Check
 from superconv_tune.core.codec import decode
@@ -98,7 +99,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         stack.enter_context(search_log(where.folder))
         logger.info("%s", data_words(question.card))
         _tell(checks_of(question, where, _expected_workers(spec)), call.console)
-        workers = stack.enter_context(cluster(call.address, _resources(spec)))
+        share = stack.enter_context(cluster(call.address, _resources(spec)))
         handle = open_study(
             where.tracking_uri, where.artifact_root, spec.name, name, _params(question.spec), {"phase": "search"}
         )
@@ -106,7 +107,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
             name=name,
             started_at=call.started_at,
             deadline=call.started_at + spec.budget_s,
-            workers=workers,
+            workers=share.count(held=0),
             spec=_kept(question.spec),
             environment=describe(question.card),
             measured=question.measured,
@@ -117,7 +118,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
             },
         )
         journal.append(name, opened)
-        return _conduct(Study(opened), question, where, journal, call)
+        return _conduct(Study(opened), question, where, journal, share, call)
 
 
 def resume(name: str, output: str, storage: str | None, budget: str | None, call: Call) -> Ended:
@@ -137,12 +138,12 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         question = ready(ExperimentSpec.model_validate(study.opened.spec))
         _refuse_other_data(study, question.card)
         stack.enter_context(search_log(where.folder))
-        workers = stack.enter_context(cluster(call.address, _resources(question.spec)))
+        share = stack.enter_context(cluster(call.address, _resources(question.spec)))
         reopen_study(handle)
-        event = Resumed(time.time(), study.deadline + more_s, workers)
+        event = Resumed(time.time(), study.deadline + more_s, share.count(held=0))
         journal.append(name, event)
         study.apply(event)
-        return _conduct(study, question, where, journal, call)
+        return _conduct(study, question, where, journal, share, call)
 
 
 def planned(spec: ExperimentSpec) -> str:
@@ -229,7 +230,7 @@ def replayed(journal: Journal, name: str) -> Study:
     return Study.replay(journal.events(name))
 
 
-def _conduct(study: Study, question: Question, where: Places, journal: Journal, call: Call) -> Ended:
+def _conduct(study: Study, question: Question, where: Places, journal: Journal, share: Share, call: Call) -> Ended:
     """Run what is left of a study, then write its files; an interruption ends the first part, never the second."""
     policy, handle = question.policy, _handle(study, where)
     proposer = proposer_of(study, policy, where.storage)
@@ -242,7 +243,7 @@ def _conduct(study: Study, question: Question, where: Places, journal: Journal, 
         with _signals(conductor):
             payload = question.payload if call.address is None else portable(question.payload)
             setting = Setting(payload, handle, str(where.spill_dir), threads(question.spec))
-            run(conductor, setting, _resources(question.spec), study.workers)
+            run(conductor, setting, _resources(question.spec), share)
         conductor.close()
         view.update(study, "report")
         findings = findings_of(study, policy, proposer, time.time())
