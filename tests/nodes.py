@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = ("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_STORAGE", "SUPERCONV_TUNE_OUTPUT")
-READY_S = 60.0
+READY_S = 180.0
 
 
 class Cluster:
@@ -34,6 +34,7 @@ class Cluster:
         token: of the cluster.
         address: of its job server.
         gcs: of the cluster itself, for ``--address``.
+        studies: journal of what was submitted, where no other storage is named.
     """
 
     def __init__(self, folder: Path, cpus: tuple[int, ...] = (1, 1)) -> None:
@@ -42,11 +43,13 @@ class Cluster:
         self._temp = Path(tempfile.mkdtemp(prefix="sct_"))
         gcs, http, self._folder = free_port(), free_port(), folder
         self.gcs, self.address = f"127.0.0.1:{gcs}", f"http://127.0.0.1:{http}"
+        self.studies = folder / "on-the-head" / "studies.db"
         self._processes: list[subprocess.Popen[bytes]] = []
-        for number, count in enumerate(cpus):
-            place = ("--head", f"--port={gcs}", "--dashboard-host=127.0.0.1", f"--dashboard-port={http}")
-            self._start(*(place if number == 0 else (f"--address={self.gcs}",)), f"--num-cpus={count}")
-            self._until_nodes(number + 1)
+        try:
+            self._start_all(gcs, http, cpus)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def environment(self) -> dict[str, str]:
@@ -69,6 +72,12 @@ class Cluster:
                 process.kill()
                 process.wait()
         shutil.rmtree(self._temp, ignore_errors=True)
+
+    def _start_all(self, gcs: int, http: int, cpus: tuple[int, ...]) -> None:
+        for number, count in enumerate(cpus):
+            place = ("--head", f"--port={gcs}", "--dashboard-host=127.0.0.1", f"--dashboard-port={http}")
+            self._start(*(place if number == 0 else (f"--address={self.gcs}",)), f"--num-cpus={count}")
+            self._until_nodes(number + 1)
 
     def _start(self, *options: str) -> None:
         number = len(self._processes)

@@ -17,13 +17,14 @@ from pathlib import Path
 
 from benchmarks.faults.facts import Facts
 from benchmarks.faults.scenarios import EPOCHS, FAULTS, Continued, Fault, long_run
+from benchmarks.faults.searching import CONSOLE
 from benchmarks.report import machine, table
 
 RESULT = Path(__file__).with_name("faults.md")
 LONG_RUN = "train"
 HEADER = (
-    "fault", "goes on", "completed before", "at the end", "attempts lost", "trained twice", "MLflow runs",
-    "steps twice", "left running", "Optuna ghosts", "deadline, s", "verdict", "wrong",
+    "fault", "trials completed before", "at the end", "attempts lost", "`--resume`", "trained twice", "MLflow runs",
+    "steps twice", "MLflow RUNNING", "Optuna RUNNING", "late, s", "verdict", "wrong",
 )  # fmt: skip
 
 
@@ -49,7 +50,10 @@ def main(names: list[str]) -> int:
 def struck(fault: Fault) -> Facts:
     """What became of a search under this fault, in a folder that is removed again."""
     with tempfile.TemporaryDirectory(prefix="superconv_tune_fault_") as folder:
-        return fault.strike(Path(folder))
+        facts = fault.strike(Path(folder))
+        if facts.wrong:
+            print((Path(folder) / CONSOLE).read_text(encoding="utf-8"))  # noqa: T201 - what the search said
+        return facts
 
 
 def continued() -> Continued:
@@ -61,7 +65,7 @@ def continued() -> Continued:
 def row(fault: Fault, facts: Facts) -> list[object]:
     """Its line in the table."""
     *numbers, wrong = astuple(facts)
-    return [fault.words, fault.mended, *numbers, "; ".join(wrong) or "nothing"]
+    return [fault.words, *numbers, "; ".join(wrong) or "nothing"]
 
 
 def page(rows: list[list[object]], run: Continued | None) -> str:

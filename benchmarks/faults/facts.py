@@ -31,6 +31,7 @@ class Facts:
         before: trials completed when the fault struck.
         after: trials completed at the end.
         lost: attempts that the fault took.
+        resumed: how often a new driver took over; 0 where the search went on by itself.
         twice: completed trials that were asked for again.
         runs: of MLflow, children of the study.
         repeated: steps that a series of a run has twice.
@@ -44,6 +45,7 @@ class Facts:
     before: int
     after: int
     lost: int
+    resumed: int
     twice: int
     runs: int
     repeated: int
@@ -72,7 +74,8 @@ def examine(search: Search, before: list[Event], exit_code: int) -> Facts:
     running = [run.info.run_name for run in [*runs, client.get_run(opened.mlflow["run_id"])] if is_running(run)]
     ghosts = running_in_optuna(search)
     folder = search.folder / "runs" / NAME
-    verdict = json.loads((folder / "verdict.json").read_text(encoding="utf-8")) if folder.exists() else {}
+    file = folder / "verdict.json"
+    verdict = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     late_s = max((path.stat().st_mtime for path in folder.glob("*.*")), default=0.0) - opened.deadline
     checks = {
         f"the exit code is {exit_code}": exit_code == 0,
@@ -92,6 +95,7 @@ def examine(search: Search, before: list[Event], exit_code: int) -> Facts:
         before=len(completed(before)),
         after=len(completed(events)),
         lost=lost(events),
+        resumed=sum(isinstance(e, Resumed) for e in events),
         twice=len(again),
         runs=len(runs),
         repeated=repeated,

@@ -18,7 +18,8 @@ from superconv_tune.study.places import Places, places
 from tests.nodes import ROOT, SETTINGS, command_line, descendants
 
 NAME = "it"
-ACTOR = "ray::ResourceTrainable"  # as a worker process of Ray Tune calls itself
+CONSOLE = "console.log"
+ACTORS = ("ray::TrialActor", "ray::ResourceTrainable")  # as a worker process of Ray Tune calls itself
 PATIENCE_S = 600.0
 END_S = 960.0  # after its start, a search of the spec below has ended, whatever happened to it
 
@@ -80,12 +81,12 @@ class Search:
 
     def kill_worker(self) -> None:
         """SIGKILL to one worker process that trains now."""
-        actors = [pid for pid in descendants(self._process.pid) if ACTOR in command_line(pid)]
+        actors = [pid for pid in descendants(self._process.pid) if command_line(pid).startswith(ACTORS)]
         os.kill(max(actors, key=processor_time), signal.SIGKILL)
 
     def said(self) -> str:
         """What its commands printed."""
-        return (self.folder / "console.log").read_text(encoding="utf-8")
+        return (self.folder / CONSOLE).read_text(encoding="utf-8")
 
     def events(self) -> list[Event]:
         """The journal, up to now."""
@@ -121,7 +122,7 @@ class Search:
             ours["SUPERCONV_TUNE_STORAGE"] = self.storage
         if self.tracking_uri:
             ours["MLFLOW_TRACKING_URI"] = self.tracking_uri
-        with (self.folder / "console.log").open("a", encoding="utf-8") as log:
+        with (self.folder / CONSOLE).open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 cwd=self.folder,

@@ -160,7 +160,8 @@ class StudyConductor:
             except StorageError as error:
                 if self._interrupted.is_set() or self._clock() > limit:
                     raise
-                logger.warning("%s", error)
+                if not again:
+                    logger.warning("Waiting up to %g s for the storage: %s", STORAGE_PATIENCE_S, error)
                 again = True
                 self._interrupted.wait(STORAGE_PAUSE_S)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from superconv_tune.core.events import Event, Observed, Opened, Resized
+from superconv_tune.journal.journal import Journal
 from tests import nodes
 from tests.end_to_end.conftest import Start
 from tests.nodes import Cluster
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+WAIT_S = 240.0
 
 SPEC = """
 name: moons
@@ -26,6 +31,8 @@ space:
   cycle_epochs: {low: 2, high: 6, log: true}
   batch_size: [32, 64]
 """
+# As long as it is let, and in trials long enough to be seen.
+LONG = SPEC.replace("target: 0.80\n", "").replace("budget: 100s", "budget: 900s").replace("trials: 4", "trials: 200")
 TASK = """
 import torch
 from helper import points
@@ -92,3 +99,60 @@ def test_a_search_is_submitted_followed_and_fetched_and_without_the_token_refuse
     _, err = twice.communicate(timeout=60)
     assert twice.returncode == 2
     assert "Choose another name" in err
+
+
+def test_two_searches_share_the_cluster_and_one_is_stopped_and_resumed(
+    start: Start, question: Path, cluster: Cluster, tmp_path: Path
+) -> None:
+    def submit(*arguments: str) -> tuple[int, str]:
+        process = start("submit", "--address", cluster.address, *arguments, HOME=str(tmp_path), **cluster.environment)
+        out, err = process.communicate(timeout=400)
+        return process.returncode, out + err
+
+    (tmp_path / "long.yaml").write_text(LONG, encoding="utf-8")
+    code, told = submit("long.yaml", "--name", "long", "--with", "helper.py")
+    assert code == 0, told
+    until(lambda: trained(cluster, "long") >= 3)
+    assert workers(cluster, "long") == [2]
+    code, told = submit(str(question), "--name", "short", "--with", "helper.py", "--follow")
+    assert code == 0, told
+    assert json.loads((tmp_path / "runs" / "short" / "verdict.json").read_text(encoding="utf-8"))["verdict"]
+    until(lambda: workers(cluster, "long") == [2, 1, 2])
+    assert workers(cluster, "short")[0] == 1
+    assert "how far can one get" in submit("--logs", "long")[1]
+
+    assert "told to end" in submit("--stop", "long")[1]
+    code, told = submit("--logs", "long", "--follow")
+    assert code == 130, told
+    done = trained(cluster, "long")
+    found = tmp_path / "runs" / "long" / "verdict.json"
+    assert json.loads(found.read_text(encoding="utf-8"))["trials"]["finished"] == done
+    code, told = submit("long.yaml", "--name", "long", "--with", "helper.py", "--resume", "--budget", "+5s")
+    assert code == 0, told
+    until(lambda: trained(cluster, "long") > done)
+    submit("--stop", "long")
+    assert "does not run any more" in submit("--stop", "short")[1]
+
+
+def events(cluster: Cluster, name: str) -> list[Event]:
+    file = cluster.studies
+    if not file.exists():
+        return []
+    with Journal(f"sqlite:///{file}") as journal:
+        return journal.events(name)
+
+
+def trained(cluster: Cluster, name: str) -> int:
+    return sum(isinstance(e, Observed) and e.outcome.status == "finished" for e in events(cluster, name))
+
+
+def workers(cluster: Cluster, name: str) -> list[int]:
+    """How many trials of a search ran at once, one number after the other."""
+    return [e.workers for e in events(cluster, name) if isinstance(e, Opened | Resized)]
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not is_so():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.5)
