@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from ray._private import ray_constants
 
 from superconv_tune.cluster.access import refuse_open
 from superconv_tune.cluster.conductor import Conductor
-from superconv_tune.cluster.searcher import ConductedSearcher
+from superconv_tune.cluster.searcher import ConductedSearcher, EndNow
 from superconv_tune.cluster.share import Capacity, Share, join, look
 from superconv_tune.cluster.worker import Setting, TrialActor
 from superconv_tune.core.errors import UserError
@@ -77,13 +77,17 @@ def cluster(address: str | None, resources: Resources) -> Iterator[Share]:
 
 
 def run(conductor: Conductor, setting: Setting, resources: Resources, share: Share) -> None:
-    """Run trials, as many at once as the share allows, until the conductor is done or says stop; then none runs."""
+    """Run trials, as many at once as the share allows, until the conductor is done or says stop; then none runs.
+
+    Raises:
+        UserError: as the conductor did, to whom a trial could not be told or who could not ask for one.
+    """
     trainable = tune.with_resources(
         tune.with_parameters(TrialActor, setting=setting),
         {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
     )
-    with tempfile.TemporaryDirectory(prefix="superconv_tune_") as scratch, suppress(_EndNow):
-        tune.Tuner(
+    with tempfile.TemporaryDirectory(prefix="superconv_tune_") as scratch:
+        tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=ConductedSearcher(conductor, share),
@@ -99,15 +103,12 @@ def run(conductor: Conductor, setting: Setting, resources: Resources, share: Sha
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 stop=_Stopper(conductor),
             ),
-        ).fit()
-
-
-class _EndNow(BaseException):
-    """Leaves ``Tuner.fit`` at once.
-
-    Not an Exception: Tune answers one with a clean-up that waits ten seconds for every actor (fixed in its code), where
-    the end of the connection ends them in one.
-    """
+        )
+        try:
+            tuner.fit()
+        except EndNow as end:
+            if end.__cause__ is not None:
+                raise end.__cause__ from None
 
 
 class _Stopper(tune.Stopper):
@@ -121,7 +122,7 @@ class _Stopper(tune.Stopper):
 
     def stop_all(self) -> bool:
         if self._conductor.should_stop():
-            raise _EndNow
+            raise EndNow
         return False
 
     def __getstate__(self) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -11,9 +13,19 @@ from superconv_tune.cluster.conductor import Conductor
 from superconv_tune.cluster.share import Slots
 from superconv_tune.cluster.worker import read_outcome
 from superconv_tune.core.codec import encode
+from superconv_tune.core.errors import UserError
 from superconv_tune.planner.ask import Signal
 
 FIRST_NAP_S, LONGEST_NAP_S = 0.1, 1.0  # an idle worker looks up this often: quickly at first, then with patience
+
+
+class EndNow(BaseException):
+    """Leaves ``Tuner.fit`` at once; its cause, if it has one, is why.
+
+    Not an Exception: Tune takes those of a searcher for a failure of the trial at hand and goes on, or wraps them in
+    its own, or answers with a clean-up that waits ten seconds for every actor (fixed in its code), where the end of the
+    connection ends them in one.
+    """
 
 
 class ConductedSearcher(Searcher):
@@ -35,6 +47,10 @@ class ConductedSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as a config of one JSON text, a nap, a leave, FINISHED, or None for nothing now."""
+        with _not_swallowed():
+            return self._suggested(trial_id)
+
+    def _suggested(self, trial_id: str) -> dict[str, Any] | str | None:
         slots = self._slots.count(self._held)
         self._conductor.resized(slots)
         if len(self._live) < self._held > slots:
@@ -72,10 +88,11 @@ class ConductedSearcher(Searcher):
         name = self._names.pop(trial_id, None)
         if name is None:
             return
-        if error or not result or "outcome" not in result:
-            self._conductor.lost(name, "the worker process ended before the trial did")
-        else:
-            self._conductor.observe(read_outcome(result))
+        with _not_swallowed():
+            if error or not result or "outcome" not in result:
+                self._conductor.lost(name, "the worker process ended before the trial did")
+            else:
+                self._conductor.observe(read_outcome(result))
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its settings to disk as a pickle that nobody reads."""
@@ -86,3 +103,11 @@ class ConductedSearcher(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing, for the same reason."""
+
+
+@contextmanager
+def _not_swallowed() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise EndNow from error

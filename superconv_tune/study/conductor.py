@@ -26,7 +26,8 @@ Clock = Callable[[], float]
 OnEvent = Callable[[], None]
 Result = TypeVar("Result")
 
-STORAGE_PATIENCE_S = 120.0  # a database that restarts, a disk that is cleared: the trials that run go on meanwhile
+# A database restarts, a disk is cleared: the trials that run go on meanwhile. Not beyond the deadline, but for a moment.
+STORAGE_PATIENCE_S, STORAGE_LEAST_S = 120.0, 10.0
 STORAGE_PAUSE_S = 1.0
 
 PHASES = {"range_test": "range test", "search": "search", "confirm": "confirmation", "baseline": "baselines"}
@@ -152,7 +153,8 @@ class StudyConductor:
         Raises:
             StorageError: if it stays away, or the user ends the search meanwhile.
         """
-        limit = self._clock() + STORAGE_PATIENCE_S
+        now = self._clock()
+        limit = now + min(STORAGE_PATIENCE_S, max(STORAGE_LEAST_S, self.study.deadline - now))
         again = False
         while True:
             try:
@@ -161,7 +163,7 @@ class StudyConductor:
                 if self._interrupted.is_set() or self._clock() > limit:
                     raise
                 if not again:
-                    logger.warning("Waiting up to %g s for the storage: %s", STORAGE_PATIENCE_S, error)
+                    logger.warning("Waiting up to %.0f s for the storage: %s", limit - now, error)
                 again = True
                 self._interrupted.wait(STORAGE_PAUSE_S)
 

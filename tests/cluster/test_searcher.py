@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from superconv_tune.cluster.driver import Resources, concurrency
-from superconv_tune.cluster.searcher import LONGEST_NAP_S, ConductedSearcher
+from superconv_tune.cluster.searcher import LONGEST_NAP_S, ConductedSearcher, EndNow
 from superconv_tune.core.codec import decode, encode
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
 from superconv_tune.planner.ask import Signal
 
@@ -81,6 +81,23 @@ def test_a_worker_that_waits_naps_ever_longer_and_its_nap_is_no_trial() -> None:
     searcher.on_trial_complete("nap40", {"objective": 0.0})
     assert script.told == []
     assert searcher.suggest("end") == "FINISHED"
+
+
+def test_what_the_conductor_cannot_store_ends_the_search_and_is_not_swallowed_by_tune() -> None:
+    class Full(Script):
+        def next(self) -> TrialRequest | Signal:
+            raise StorageError("the disk is full")
+
+        def observe(self, outcome: TrialOutcome) -> None:
+            raise StorageError("the disk is full")
+
+    with pytest.raises(EndNow) as ended:
+        ConductedSearcher(Full(), Places()).suggest("ray1")
+    assert isinstance(ended.value.__cause__, StorageError)
+    searcher = ConductedSearcher(Full(), Places())
+    searcher._names["ray1"] = "0001-search"
+    with pytest.raises(EndNow):
+        searcher.on_trial_complete("ray1", {"outcome": json.dumps(encode(OUTCOME))})
 
 
 def test_a_search_that_has_to_make_room_ends_a_worker_when_it_is_through_with_its_trial() -> None:
