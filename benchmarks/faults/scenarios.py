@@ -29,7 +29,7 @@ RESTART_S = 5.0
 STRIKES = 5  # tries to hit a worker in the middle of a trial
 DISK_BYTES = 300 * 2**20
 FULL_S = 30.0
-EPOCHS = 60  # of the long run
+LONG_RUN, EPOCHS = "train", 60
 RECIPE = {
     "recipe_version": 1,
     "data": {"format": "digits"},
