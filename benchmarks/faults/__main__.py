@@ -3,8 +3,8 @@
     python -m benchmarks.faults               those that the table lacks; all take about 20 minutes on two idle cores
     python -m benchmarks.faults worker disk   these again
 
-Each search asks for accuracy 0.8 on the digits, with real processes for Ray, MLflow, PostgreSQL and a real disk. The
-exit code is 1 where anything is wrong afterwards. A full disk needs the right to mount a tmpfs, PostgreSQL its programs.
+Each search asks for accuracy 0.8 on the digits, with real processes for Ray, MLflow, PostgreSQL and a real disk.
+The exit code is 1 where anything is wrong afterwards. A full disk needs the right to mount, PostgreSQL its programs.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.faults.facts import Facts, examine
-from benchmarks.faults.searching import Search, lost
+from benchmarks.faults.searching import Search
 from superconv_tune.core.codec import encode
 from superconv_tune.core.trial import Hyperparameters
 from tests import nodes, postgresql
@@ -26,7 +26,6 @@ from tests.tracking_server import tracking_server
 FEW = 5  # trials that have come back when a fault strikes
 AWAY_S = 60.0
 RESTART_S = 5.0
-STRIKES = 5  # tries to hit a worker in the middle of a trial
 DISK_BYTES = 300 * 2**20
 FULL_S = 30.0
 LONG_RUN, EPOCHS = "train", 60
@@ -59,13 +58,7 @@ def worker(folder: Path) -> Facts:
     search = Search(folder)
     search.begin()
     search.until_trained(FEW)
-    for _ in range(STRIKES):
-        search.until_asked()
-        before = search.events()
-        search.kill_worker()
-        search.until_asked()
-        if lost(search.events()):
-            break
+    before = search.kill_a_trial()
     return examine(search, before, search.end())
 
 

@@ -21,6 +21,7 @@ NAME = "it"
 CONSOLE = "console.log"
 ACTORS = ("ray::TrialActor", "ray::ResourceTrainable")  # as a worker process of Ray Tune calls itself
 PATIENCE_S = 600.0
+STRIKES = 5  # the worker that is hit may have been between two trials
 END_S = 960.0  # after its start, a search of the spec below has ended, whatever happened to it
 
 SPEC = """
@@ -83,6 +84,17 @@ class Search:
         """SIGKILL to one worker process that trains now."""
         actors = [pid for pid in descendants(self._process.pid) if command_line(pid).startswith(ACTORS)]
         os.kill(max(actors, key=processor_time), signal.SIGKILL)
+
+    def kill_a_trial(self) -> list[Event]:
+        """SIGKILL to a worker in the middle of a trial; returns the journal as it was just before."""
+        for _ in range(STRIKES):
+            self.until_asked()
+            before = self.events()
+            self.kill_worker()
+            self.until_asked()
+            if lost(self.events()) > lost(before):
+                return before
+        raise AssertionError(f"no trial was hit in {STRIKES} strikes")
 
     def said(self) -> str:
         """What its commands printed."""

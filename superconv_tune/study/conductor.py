@@ -26,7 +26,7 @@ Clock = Callable[[], float]
 OnEvent = Callable[[], None]
 Result = TypeVar("Result")
 
-# A database restarts, a disk is cleared, and the trials that run go on meanwhile; beyond the deadline for a moment only.
+# A database restarts, a disk is cleared, and the trials that run go on meanwhile; beyond the deadline only briefly.
 STORAGE_PATIENCE_S, STORAGE_LEAST_S = 120.0, 10.0
 STORAGE_PAUSE_S = 1.0
 
