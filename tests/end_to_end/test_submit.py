@@ -25,7 +25,7 @@ SPEC = """
 name: moons
 task: {factory: "moons.py:task"}
 target: 0.80
-budget: 100s
+budget: 300s
 trials: 4
 sampler: random
 split: {validation: 0.2, test: 0.4}
@@ -34,7 +34,7 @@ space:
   batch_size: [32, 64]
 """
 # As long as it is let, and in trials long enough to be seen.
-LONG = SPEC.replace("target: 0.80\n", "").replace("budget: 100s", "budget: 900s").replace("trials: 4", "trials: 200")
+LONG = SPEC.replace("target: 0.80\n", "").replace("budget: 300s", "budget: 900s").replace("trials: 4", "trials: 200")
 TASK = """
 import torch
 from helper import points
