@@ -18,7 +18,7 @@ from ray._private import ray_constants
 from superconv_tune.cluster.access import refuse_open
 from superconv_tune.cluster.conductor import Conductor
 from superconv_tune.cluster.searcher import ConductedSearcher, EndNow
-from superconv_tune.cluster.share import Capacity, Share, join, look
+from superconv_tune.cluster.slots import Capacity, Share, join, look
 from superconv_tune.cluster.worker import Setting, TrialActor
 from superconv_tune.core.errors import UserError
 
@@ -42,12 +42,11 @@ class Resources:
 
 
 @contextmanager
-def cluster(address: str | None, resources: Resources) -> Iterator[Share]:
-    """A connection to the cluster at ``address``, or a local one that ends with the block; yields a share of it.
+def cluster(address: str | None) -> Iterator[None]:
+    """A connection to the cluster at ``address``, or a local one that ends with the block.
 
     Raises:
-        UserError: if the address does not answer, is open to other machines without a token, not even one trial fits,
-            or others hold all of it and will not make room.
+        UserError: if the address does not answer, or is open to other machines without a token.
     """
     refuse_open(address)
     # Ray binds the services of a node to all interfaces, unless this constant (meant for the firewalls of desktops)
@@ -70,10 +69,19 @@ def cluster(address: str | None, resources: Resources) -> Iterator[Share]:
         if address is not None:
             refuse_open(ray.get_runtime_context().gcs_address)  # where "auto" led
         join()
-        _refuse_crowd(look(), resources)
-        yield Share(lambda amounts: min(fitting(amounts, resources), resources.workers or sys.maxsize), look)
+        yield
     finally:
         ray.shutdown()
+
+
+def slots(resources: Resources) -> Share:
+    """Trials at once on the connected cluster: an equal part for every search on it.
+
+    Raises:
+        UserError: if not even one trial fits, or others hold all of it and will not make room.
+    """
+    _refuse_crowd(look(), resources)
+    return Share(lambda amounts: min(fitting(amounts, resources), resources.workers or sys.maxsize), look)
 
 
 def run(conductor: Conductor, setting: Setting, resources: Resources, share: Share) -> None:

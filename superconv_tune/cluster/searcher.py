@@ -10,7 +10,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from superconv_tune.cluster.conductor import Conductor
-from superconv_tune.cluster.share import Slots
+from superconv_tune.cluster.slots import Slots
 from superconv_tune.cluster.worker import read_outcome
 from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError

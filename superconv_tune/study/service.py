@@ -15,8 +15,8 @@ from typing import Any
 
 from rich.console import Console
 
-from superconv_tune.cluster.driver import Resources, cluster, run
-from superconv_tune.cluster.share import Share
+from superconv_tune.cluster.driver import Resources, cluster, run, slots
+from superconv_tune.cluster.slots import Share
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.checks import Check
 from superconv_tune.core.codec import decode
@@ -99,7 +99,8 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         stack.enter_context(search_log(where.folder))
         logger.info("%s", data_words(question.card))
         _tell(checks_of(question, where, _expected_workers(spec)), call.console)
-        share = stack.enter_context(cluster(call.address, _resources(spec)))
+        stack.enter_context(cluster(call.address))
+        share = slots(_resources(spec))
         handle = open_study(
             where.tracking_uri, where.artifact_root, spec.name, name, _params(question.spec), {"phase": "search"}
         )
@@ -138,7 +139,8 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         question = ready(ExperimentSpec.model_validate(study.opened.spec))
         _refuse_other_data(study, question.card)
         stack.enter_context(search_log(where.folder))
-        share = stack.enter_context(cluster(call.address, _resources(question.spec)))
+        stack.enter_context(cluster(call.address))
+        share = slots(_resources(question.spec))
         reopen_study(handle)
         event = Resumed(time.time(), study.deadline + more_s, share.count(held=0))
         journal.append(name, event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from superconv_tune.cluster.driver import Resources, fitting
-from superconv_tune.cluster.share import LOOK_EVERY_S, Capacity, Share
+from superconv_tune.cluster.slots import LOOK_EVERY_S, Capacity, Share
 
 
 class Watched:
