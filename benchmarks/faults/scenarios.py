@@ -23,7 +23,7 @@ from tests import nodes, postgresql
 from tests.nodes import ROOT
 from tests.tracking_server import tracking_server
 
-FEW = 5  # trials that have come back when a fault strikes
+FEW = 3  # trials that have come back when a fault strikes
 AWAY_S = 60.0
 RESTART_S = 5.0
 DISK_BYTES = 300 * 2**20

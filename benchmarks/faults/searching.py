@@ -20,16 +20,16 @@ from tests.nodes import ROOT, SETTINGS, command_line, descendants
 NAME = "it"
 CONSOLE = "console.log"
 ACTORS = ("ray::TrialActor", "ray::ResourceTrainable")  # as a worker process of Ray Tune calls itself
-PATIENCE_S = 600.0
+PATIENCE_S = 1200.0
 STRIKES = 5  # the worker that is hit may have been between two trials
-END_S = 960.0  # after its start, a search of the spec below has ended, whatever happened to it
+END_S = 1900.0  # after its start, a search of the spec below has ended, whatever happened to it
 
 SPEC = """
 name: faults
 data: digits
 model: {name: mlp, width: 0.25}
 target: 0.80
-budget: 900s
+budget: 1800s
 trials: 8
 baselines: none
 split: {validation: 0.2, test: 0.4}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Timer
 
-import optuna
 from optuna.trial import TrialState
 
 from superconv_tune.core.events import Closed
@@ -101,8 +100,10 @@ def test_a_database_that_restarts_is_waited_for_and_has_everything_once(postgres
         replayed = journal.events("simulated")
     assert Study.replay(replayed).outcomes == conductor.study.outcomes
     assert len(replayed) == len({repr(event) for event in replayed})
-    Proposer(storage, "simulated", SPACE, "max", "random", 0, 20).reconcile(conductor.study)
-    names = optuna.get_all_study_names(storage)
-    states = [t.state for name in names for t in optuna.load_study(study_name=name, storage=storage).get_trials()]
+    conductor._proposer.close()
+    again = Proposer(storage, "simulated", SPACE, "max", "random", 0, 20)
+    again.reconcile(conductor.study)
+    states = [trial.state for rung in again._rungs.values() for trial in rung.get_trials()]
+    again.close()
     assert states.count(TrialState.COMPLETE) == 1
     assert states.count(TrialState.RUNNING) == 0
