@@ -1,6 +1,6 @@
 """Strike a real search with every fault, one after the other, and record what it did: ``faults.csv``, ``faults.md``.
 
-    python -m benchmarks.faults               those that the table lacks; all take about 20 minutes on two idle cores
+    python -m benchmarks.faults               those that the table lacks; all in one go
     python -m benchmarks.faults worker disk   these again
 
 Each search asks for accuracy 0.8 on the digits, with real processes for Ray, MLflow, PostgreSQL and a real disk.
