@@ -44,7 +44,7 @@ def submit(  # noqa: PLR0913 - a command line
     data_on_nodes: Annotated[str | None, typer.Option(help="Path of the data on the nodes of the cluster.")] = None,
     target: Annotated[str | None, typer.Option(help="The value in question; none asks how far one gets.")] = None,
     budget: Annotated[str | None, typer.Option(help="10m, 1h30m, from the job's start; +10m with --resume.")] = None,
-    workers: Annotated[str | None, typer.Option(help="Trials at once; leaves the rest to other searches.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Trials at once; an equal part of the cluster otherwise.")] = None,
     require: Annotated[Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 for less.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the study --name, asked by SPEC.")] = False,  # noqa: FBT002
     output: Annotated[Path, typer.Option(help="Folder, on this machine, for what is fetched.")] = Path("runs"),

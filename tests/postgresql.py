@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -53,6 +54,11 @@ class Server:
     def stop(self) -> None:
         """Kill the server, as a crash would."""
         _control(self.folder, "stop", "-m", "immediate")
+
+    def kill(self) -> None:
+        """SIGKILL to its first process; the others see that it is gone, and end."""
+        pid = (self.folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0]
+        os.kill(int(pid), signal.SIGKILL)
 
     def start(self) -> None:
         """Start it again, on the same port and data."""

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from superconv_tune.cluster.conductor import Conductor
-from superconv_tune.core.events import Event, Measured, Observed, Opened, Planned, Requested
+from superconv_tune.core.events import Event, Measured, Observed, Opened, Planned, Requested, Resized
 from superconv_tune.core.lr_range import RangeTestResult
 from superconv_tune.core.plan import Plan
 from superconv_tune.core.space import Choice, Interval, SearchSpace
@@ -181,6 +181,10 @@ class PlanningConductor:
     def lost(self, trial_id: str, reason: str) -> None:
         attempt = self.study.requests[trial_id].attempt
         self.observe(TrialOutcome(trial_id, attempt, "preempted", 0.1, reason))
+
+    def resized(self, workers: int) -> None:
+        if workers != self.study.workers:
+            self.record(Resized(self._clock(), workers))
 
     def should_stop(self) -> bool:
         return self._clock() > self.study.deadline - self.policy.report_s / 2

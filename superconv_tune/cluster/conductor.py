@@ -23,6 +23,10 @@ class Conductor(Protocol):
         """A trial will not come back: its worker or its node is gone."""
         ...
 
+    def resized(self, workers: int) -> None:
+        """So many trials run at once from now on; told often, changed or not."""
+        ...
+
     def should_stop(self) -> bool:
         """Whether everything that still runs is to be ended now."""
         ...

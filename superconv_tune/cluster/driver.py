@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,8 @@ from ray._private import ray_constants
 
 from superconv_tune.cluster.access import refuse_open
 from superconv_tune.cluster.conductor import Conductor
-from superconv_tune.cluster.searcher import ConductedSearcher
+from superconv_tune.cluster.searcher import ConductedSearcher, EndNow
+from superconv_tune.cluster.slots import Capacity, Share, join, look
 from superconv_tune.cluster.worker import Setting, TrialActor
 from superconv_tune.core.errors import UserError
 
@@ -40,15 +42,11 @@ class Resources:
 
 
 @contextmanager
-def cluster(address: str | None, resources: Resources) -> Iterator[int]:
-    """A connection to the cluster at ``address``, or a local one that ends with the block; yields the trials at once.
-
-    On a cluster a search takes what is free when it begins, and keeps it: searches side by side do not wait for each
-    other's workers while their hours run out.
+def cluster(address: str | None) -> Iterator[None]:
+    """A connection to the cluster at ``address``, or a local one that ends with the block.
 
     Raises:
-        UserError: if the address does not answer, is open to other machines without a token, or not even one trial
-            fits.
+        UserError: if the address does not answer, or is open to other machines without a token.
     """
     refuse_open(address)
     # Ray binds the services of a node to all interfaces, unless this constant (meant for the firewalls of desktops)
@@ -68,29 +66,41 @@ def cluster(address: str | None, resources: Resources) -> Iterator[int]:
             f"--address: no Ray cluster answers at {address!r} ({error}). Start one, or leave it out."
         ) from error
     try:
-        if address is None:
-            yield concurrency(ray.cluster_resources(), resources)
-        else:
+        if address is not None:
             refuse_open(ray.get_runtime_context().gcs_address)  # where "auto" led
-            concurrency(ray.cluster_resources(), resources)
-            yield concurrency(ray.available_resources(), resources, busy=True)
+        join()
+        yield
     finally:
         ray.shutdown()
 
 
-def run(conductor: Conductor, setting: Setting, resources: Resources, workers: int) -> None:
-    """Run trials, ``workers`` at once, until the conductor is done or says stop; then nothing of them runs any more."""
+def slots(resources: Resources) -> Share:
+    """Trials at once on the connected cluster: an equal part for every search on it.
+
+    Raises:
+        UserError: if not even one trial fits, or others hold all of it and will not make room.
+    """
+    _refuse_crowd(look(), resources)
+    return Share(lambda amounts: min(fitting(amounts, resources), resources.workers or sys.maxsize), look)
+
+
+def run(conductor: Conductor, setting: Setting, resources: Resources, share: Share) -> None:
+    """Run trials, as many at once as the share allows, until the conductor is done or says stop; then none runs.
+
+    Raises:
+        UserError: as the conductor did, to whom a trial could not be told or who could not ask for one.
+    """
     trainable = tune.with_resources(
         tune.with_parameters(TrialActor, setting=setting),
         {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
     )
-    with tempfile.TemporaryDirectory(prefix="superconv_tune_") as scratch, suppress(_EndNow):
-        tune.Tuner(
+    with tempfile.TemporaryDirectory(prefix="superconv_tune_") as scratch:
+        tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=ConductedSearcher(conductor),
+                search_alg=ConductedSearcher(conductor, share),
                 num_samples=-1,
-                max_concurrent_trials=workers,
+                max_concurrent_trials=concurrency(ray.cluster_resources(), resources),
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
@@ -101,15 +111,12 @@ def run(conductor: Conductor, setting: Setting, resources: Resources, workers: i
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 stop=_Stopper(conductor),
             ),
-        ).fit()
-
-
-class _EndNow(BaseException):
-    """Leaves ``Tuner.fit`` at once.
-
-    Not an Exception: Tune answers one with a clean-up that waits ten seconds for every actor (fixed in its code), where
-    the end of the connection ends them in one.
-    """
+        )
+        try:
+            tuner.fit()
+        except EndNow as end:
+            if end.__cause__ is not None:
+                raise end.__cause__ from None
 
 
 class _Stopper(tune.Stopper):
@@ -123,7 +130,7 @@ class _Stopper(tune.Stopper):
 
     def stop_all(self) -> bool:
         if self._conductor.should_stop():
-            raise _EndNow
+            raise EndNow
         return False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -131,24 +138,34 @@ class _Stopper(tune.Stopper):
         return {}
 
 
-def concurrency(available: dict[str, float], resources: Resources, *, busy: bool = False) -> int:
-    """Trials that fit on the cluster at once; ``busy`` if others use it too, and these resources are what they left.
+def fitting(amounts: Mapping[str, float], resources: Resources) -> int:
+    """Trials that fit into these resources at once."""
+    by_cpu = amounts.get("CPU", 0.0) / max(resources.cpus_per_trial, 1e-9)
+    by_gpu = amounts.get("GPU", 0.0) / resources.gpus_per_trial if resources.gpus_per_trial else by_cpu
+    return int(min(by_cpu, by_gpu) + 1e-9)
+
+
+def _refuse_crowd(now: Capacity, resources: Resources) -> None:
+    """Other searches make room, as long as there is a place for each; other jobs do not."""
+    most = concurrency(now.total, resources)
+    if now.searches > most or (now.searches == 1 and fitting(now.free, resources) < 1):
+        raise UserError(
+            f"resources: others hold the cluster ({now.searches - 1} searches, and perhaps other jobs): "
+            f"{now.free.get('CPU', 0):g} CPU and {now.free.get('GPU', 0):g} GPU are free, and one trial needs "
+            f"{resources.cpus_per_trial:g} and {resources.gpus_per_trial:g}. Wait for one of them to end."
+        )
+
+
+def concurrency(available: Mapping[str, float], resources: Resources) -> int:
+    """Trials that fit on the cluster at once.
 
     Raises:
         UserError: if not even one does.
     """
-    by_cpu = available.get("CPU", 0.0) / max(resources.cpus_per_trial, 1e-9)
-    by_gpu = available.get("GPU", 0.0) / resources.gpus_per_trial if resources.gpus_per_trial else by_cpu
-    fitting = int(min(by_cpu, by_gpu) + 1e-9)
-    if fitting < 1 and busy:
-        raise UserError(
-            f"resources: other jobs hold the cluster: {available.get('CPU', 0):g} CPU and {available.get('GPU', 0):g} "
-            f"GPU are free, and one trial needs {resources.cpus_per_trial:g} and {resources.gpus_per_trial:g}. Wait "
-            f"for one of them to end; searches that are to run side by side need `workers` below what the cluster has."
-        )
-    if fitting < 1:
+    fits = fitting(available, resources)
+    if fits < 1:
         raise UserError(
             f"resources: one trial needs {resources.cpus_per_trial:g} CPU and {resources.gpus_per_trial:g} GPU, but "
             f"the cluster has {available.get('CPU', 0):g} and {available.get('GPU', 0):g}. Ask for less per trial."
         )
-    return min(fitting, resources.workers) if resources.workers else fitting
+    return min(fits, resources.workers) if resources.workers else fits

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from superconv_tune.cluster.conductor import Conductor
+from superconv_tune.cluster.slots import Slots
 from superconv_tune.cluster.worker import read_outcome
 from superconv_tune.core.codec import encode
+from superconv_tune.core.errors import UserError
 from superconv_tune.planner.ask import Signal
 
 FIRST_NAP_S, LONGEST_NAP_S = 0.1, 1.0  # an idle worker looks up this often: quickly at first, then with patience
+
+
+class EndNow(BaseException):
+    """Leaves ``Tuner.fit`` at once; its cause, if it has one, is why.
+
+    Not an Exception: Tune takes those of a searcher for a failure of the trial at hand and goes on, or wraps them in
+    its own, or answers with a clean-up that waits ten seconds for every actor (fixed in its code), where the end of the
+    connection ends them in one.
+    """
 
 
 class ConductedSearcher(Searcher):
@@ -20,16 +33,38 @@ class ConductedSearcher(Searcher):
 
     A worker that has to wait gets a nap to run. Tune would end all idle actors but one, and then never start a second
     one again while trials are shorter than the start of an actor: each trial would take the one actor that is there.
+    For the same reason a worker above the search's share is told to leave, instead of left idle.
     """
 
-    def __init__(self, conductor: Conductor) -> None:
+    def __init__(self, conductor: Conductor, slots: Slots) -> None:
         super().__init__(metric="objective", mode="max")
         self._conductor = conductor
-        self._names: dict[str, str] = {}
+        self._slots = slots
+        self._live: set[str] = set()  # by Ray's names: trials, naps and leaves that have not come back
+        self._names: dict[str, str] = {}  # ours, of those that are trials
+        self._held = 0  # worker processes, as far as they show here
         self._nap_s = FIRST_NAP_S
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next trial as a config of one JSON text, a nap, or FINISHED."""
+        """The next trial as a config of one JSON text, a nap, a leave, FINISHED, or None for nothing now."""
+        with _not_swallowed():
+            return self._suggested(trial_id)
+
+    def _suggested(self, trial_id: str) -> dict[str, Any] | str | None:
+        slots = self._slots.count(self._held)
+        self._conductor.resized(slots)
+        if len(self._live) < self._held > slots:
+            config: dict[str, Any] | str | None = {"leave": True}
+        elif len(self._live) >= slots:
+            return None
+        else:
+            config = self._asked(trial_id)
+        if isinstance(config, dict):
+            self._live.add(trial_id)
+            self._held = max(self._held, len(self._live))
+        return config
+
+    def _asked(self, trial_id: str) -> dict[str, Any] | str:
         answer = self._conductor.next()
         if answer is Signal.WAIT:
             self._nap_s = min(LONGEST_NAP_S, self._nap_s * 1.2)
@@ -48,13 +83,16 @@ class ConductedSearcher(Searcher):
         error: bool = False,  # noqa: FBT001, FBT002 - Ray's signature
     ) -> None:
         """Ray is through with a trial, with a result or without."""
+        self._live.discard(trial_id)
+        self._held -= error  # its process is gone
         name = self._names.pop(trial_id, None)
         if name is None:
             return
-        if error or not result or "outcome" not in result:
-            self._conductor.lost(name, "the worker process ended before the trial did")
-        else:
-            self._conductor.observe(read_outcome(result))
+        with _not_swallowed():
+            if error or not result or "outcome" not in result:
+                self._conductor.lost(name, "the worker process ended before the trial did")
+            else:
+                self._conductor.observe(read_outcome(result))
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its settings to disk as a pickle that nobody reads."""
@@ -65,3 +103,11 @@ class ConductedSearcher(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing, for the same reason."""
+
+
+@contextmanager
+def _not_swallowed() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise EndNow from error

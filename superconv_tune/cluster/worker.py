@@ -38,6 +38,10 @@ class Setting:
     threads: int
 
 
+class Leave(Exception):  # noqa: N818 - a decision and not an error
+    """This worker is one too many: another search has a right to its place. Tune ends an actor that raises."""
+
+
 class TrialActor(tune.Trainable):
     """Runs one whole trial per ``step``; keeps the problem and the MLflow connection between trials.
 
@@ -62,8 +66,15 @@ class TrialActor(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """One trial from range test to evaluation, or a nap, as one result with scalars only."""
+        """One trial from range test to evaluation, or a nap, as one result with scalars only.
+
+        Raises:
+            Leave: where this worker is to end.
+        """
+        if "leave" in self._config:
+            raise Leave
         if "nap_s" in self._config:
+            self._tracker.catch_up()
             time.sleep(self._config["nap_s"])
             return {"objective": 0.0, "done": True}
         request: TrialRequest = decode(TrialRequest, json.loads(self._config["request"]))

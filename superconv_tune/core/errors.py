@@ -14,3 +14,7 @@ class UserError(Exception):
     def __init__(self, messages: str | Sequence[str]) -> None:
         self.messages: tuple[str, ...] = (messages,) if isinstance(messages, str) else tuple(messages)
         super().__init__("\n".join(self.messages))
+
+
+class StorageError(UserError):
+    """The database is away or full; it may take more later."""

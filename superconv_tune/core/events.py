@@ -77,6 +77,14 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class Resized:
+    """So many trials run at once from now on: a node was lost, or another search came or went."""
+
+    at: float
+    workers: int
+
+
+@dataclass(frozen=True)
 class Planned:
     """The hour was divided, or divided anew after a resume."""
 
@@ -108,4 +116,4 @@ class Closed:
     reason: str
 
 
-Event = Opened | Resumed | Planned | Requested | Observed | Closed
+Event = Opened | Resumed | Resized | Planned | Requested | Observed | Closed

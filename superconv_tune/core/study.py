@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from superconv_tune.core.events import Closed, Event, Observed, Opened, Planned, Requested, Resumed
+from superconv_tune.core.events import Closed, Event, Observed, Opened, Planned, Requested, Resized, Resumed
 from superconv_tune.core.plan import Plan
 from superconv_tune.core.trial import LOST, Kind, TrialOutcome, TrialRequest
 
@@ -61,15 +61,15 @@ class Study:
             case Requested(request=request):
                 self._request(request)
             case Observed(outcome=outcome):
-                # A late answer of an attempt that was already given up is not the trial's outcome.
-                if self.requests[outcome.trial_id].attempt == outcome.attempt:
-                    self._observe(outcome)
+                self._observe(outcome)
             case Planned(plan=plan):
                 self.plan = plan
             case Resumed(deadline=deadline, workers=workers):
                 self.deadline = deadline
                 self.workers = workers
                 self.closed = None
+            case Resized(workers=workers):
+                self.workers = workers
             case Closed():
                 self.closed = event
             case Opened():
@@ -107,6 +107,8 @@ class Study:
         self._asked_in_rung.setdefault((request.kind, request.rung), {})[trial_id] = request
 
     def _observe(self, outcome: TrialOutcome) -> None:
+        if self.requests[outcome.trial_id].attempt != outcome.attempt:
+            return  # a late answer of an attempt that was already given up is not the trial's outcome
         self.outcomes[outcome.trial_id] = outcome
         self._running.pop(outcome.trial_id, None)
         if outcome.status in LOST:

@@ -30,7 +30,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from superconv_tune.core.codec import decode, encode
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.events import Event, Opened
 from superconv_tune.core.secrets import masked
 
@@ -95,21 +95,30 @@ class Journal:
     ) -> None:
         self.close()
 
-    def append(self, study: str, event: Event) -> None:
+    def append(self, study: str, event: Event, *, again: bool = False) -> None:
         """Store one more event of the study; it is on disk when this returns.
 
+        Args:
+            study: its name.
+            event: what happened.
+            again: the database went away before it confirmed this event; it is stored only if the study's last event
+                is another one.
+
         Raises:
-            UserError: if the study is opened a second time, or the database takes no more.
+            UserError: if the study is opened a second time.
+            StorageError: if the database takes no more.
         """
         payload = json.dumps(encode(event))
         row = {"study": study, "kind": type(event).__name__, "payload": payload}
+        last = select(EVENTS.c.kind, EVENTS.c.payload).where(EVENTS.c.study == study).order_by(EVENTS.c.id.desc())
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(EVENTS), row)
+                if not again or connection.execute(last.limit(1)).first() != (row["kind"], payload):
+                    connection.execute(insert(EVENTS), row)
         except IntegrityError as error:
             raise UserError(f"A study {study!r} exists in {self._place}. Choose another name.") from error
         except SQLAlchemyError as error:
-            raise UserError(
+            raise StorageError(
                 f"The storage {self._place} took no more events of study {study!r}: {_cause(error)}. All earlier ones "
                 f"are kept; mend it and go on with --resume {study}."
             ) from error

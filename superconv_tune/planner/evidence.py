@@ -25,8 +25,8 @@ def confirmed(study: Study) -> list[Trial]:
 def gather(study: Study, policy: Policy) -> Evidence:
     """All that is known now.
 
-    The evidence is looked at once when the planned seeds of a recipe are in, and once more for every later wave of the
-    workers; the number of looks is a function of the number of recipes and seeds, so that a replay judges the same.
+    The evidence is looked at once when the planned seeds of a recipe are in, and once more for every later seed; the
+    number of looks is a function of the number of recipes and seeds, so that a replay judges the same.
     """
     trials = confirmed(study)
     outcomes = [outcome for _, outcome in trials]
@@ -37,7 +37,7 @@ def gather(study: Study, policy: Policy) -> Evidence:
     return Evidence(
         values=tuple(outcome.test for outcome in outcomes if outcome.test is not None),
         correct=correct,
-        looks=max(1, count(study)) + math.ceil(max(0, len(outcomes) - planned) / study.workers),
+        looks=max(1, count(study)) + max(0, len(outcomes) - planned),
         rungs=rungs(study, policy.target.direction, validation_items),
         validation_items=validation_items,
         epochs=trials[0][0].params.cycle_epochs if trials else 0.0,

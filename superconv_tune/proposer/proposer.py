@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import Trial, TrialState
 
 from superconv_tune.core.codec import encode
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import StorageError, UserError
+from superconv_tune.core.secrets import masked
 from superconv_tune.core.space import SearchSpace
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import INFORMATIVE, TrialOutcome
@@ -42,6 +45,20 @@ class Proposal:
     params: Mapping[str, float]
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """A database that is away is the user's to mend, and told so."""
+    try:
+        yield
+    except StorageInternalError as error:
+        cause = error.__cause__ or error
+        words = masked(str(getattr(cause, "orig", None) or cause).strip()).splitlines()[0]
+        raise StorageError(
+            f"The storage took no more of Optuna's study: {words}. All that was learned is in the journal; mend it and "
+            f"go on with --resume."
+        ) from error
+
+
 class Proposer:
     """Proposes parameters and learns from outcomes, one Optuna study per rung.
 
@@ -56,6 +73,8 @@ class Proposer:
         sampler: a key of `SAMPLERS`.
         seed: every draw derives from it.
         expected_trials: that the search will ask for, about; the sampler ``auto`` chooses by it.
+
+    Every method raises StorageError if the database is away or full; it may be called again then.
 
     Raises:
         UserError: if the search began with another space or direction.
@@ -93,6 +112,7 @@ class Proposer:
         self._storage.remove_session()
         self._storage.engine.dispose()
 
+    @_told()
     def ask(self, study: str, fixed: Mapping[str, float] | None = None) -> Proposal:
         """Parameters for the next trial of the rung ``study``; those in ``fixed`` come back as they are.
 
@@ -114,6 +134,7 @@ class Proposer:
             trial.set_user_attr(key, fixed[key])
         return Proposal(study, trial.number, {**fixed, **trial.params})
 
+    @_told()
     def tell(self, proposal: Proposal, outcome: TrialOutcome) -> None:
         """Learn what became of a proposal; a second telling changes nothing.
 
@@ -135,6 +156,7 @@ class Proposer:
             trial.set_constraint(CONSTRAINT, -1.0 if outcome.status == "finished" else 1.0)
         trial.study.tell(trial, outcome.objective)
 
+    @_told()
     def warm_start(self, study: str, previous: str) -> None:
         """Let the rung ``study`` learn from what the rung ``previous`` found, before the first draw of its own.
 
@@ -143,6 +165,7 @@ class Proposer:
         """
         self._rung(study).set_user_attr(WARM_START, previous)
 
+    @_told()
     def reconcile(self, study: Study) -> None:
         """Bring Optuna into line with the replayed journal, which is the one truth.
 
@@ -159,6 +182,7 @@ class Proposer:
                 elif trial_id in study.outcomes:
                     self.tell(proposal, study.outcomes[trial_id])
 
+    @_told()
     def importance(self, study: str) -> dict[str, float]:
         """Share of each parameter in what made the rung's good trials good; empty where too few trials tell."""
         rung = self._rungs.get(study)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
-from superconv_tune.core.events import Closed, Event, Observed, Planned, Requested
+from superconv_tune.core.errors import StorageError
+from superconv_tune.core.events import Closed, Event, Observed, Planned, Requested, Resized
 from superconv_tune.core.plan import Plan
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import Status, TrialOutcome, TrialRequest
@@ -17,8 +20,15 @@ from superconv_tune.planner.evidence import is_decided
 from superconv_tune.planner.policy import Policy
 from superconv_tune.proposer.proposer import Proposal, Proposer
 
+logger = logging.getLogger(__name__)
+
 Clock = Callable[[], float]
 OnEvent = Callable[[], None]
+Result = TypeVar("Result")
+
+# A database restarts, a disk is cleared, and the trials that run go on meanwhile; beyond the deadline only briefly.
+STORAGE_PATIENCE_S, STORAGE_LEAST_S = 120.0, 10.0
+STORAGE_PAUSE_S = 1.0
 
 PHASES = {
     "range_test": "range test",
@@ -53,8 +63,12 @@ class StudyConductor:
         self._interrupted = threading.Event()
 
     def record(self, event: Event) -> None:
-        """Store the event, then take it in."""
-        self._journal.append(self.study.opened.name, event)
+        """Store the event, then take it in.
+
+        Raises:
+            StorageError: if the database stays away.
+        """
+        self._patiently(lambda again: self._journal.append(self.study.opened.name, event, again=again))
         self.study.apply(event)
         self._on_event()
 
@@ -89,11 +103,17 @@ class StudyConductor:
         self.record(Observed(self._clock(), outcome))
         request = self.study.requests[outcome.trial_id]
         if request.proposal is not None and request.attempt == outcome.attempt:
-            self._proposer.tell(Proposal(*request.proposal, params={}), outcome)
+            proposal = Proposal(*request.proposal, params={})
+            self._patiently(lambda _: self._proposer.tell(proposal, outcome))
 
     def lost(self, trial_id: str, reason: str) -> None:
         """A trial will not come back."""
         self._give_up(self.study.requests[trial_id], "preempted", reason)
+
+    def resized(self, workers: int) -> None:
+        """The cluster runs so many trials at once."""
+        if workers != self.study.workers:
+            self.record(Resized(self._clock(), workers))
 
     def interrupt(self) -> None:
         """Ask for nothing more and end what runs; safe in a signal handler."""
@@ -122,10 +142,36 @@ class StudyConductor:
     def _complete(self, ask: Ask) -> TrialRequest:
         if ask.study is None:
             return replace(ask.request, proposal=None)
+        proposal = self._patiently(lambda again: self._proposed(ask, again=again))
+        return fill(ask, proposal.params, (proposal.study, proposal.number))
+
+    def _proposed(self, ask: Ask, *, again: bool) -> Proposal:
+        assert ask.study is not None
+        if again:  # what was proposed and never handed out would run for ever in the eyes of the sampler
+            self._proposer.reconcile(self.study)
         if ask.warm_start is not None:
             self._proposer.warm_start(ask.study, ask.warm_start)
-        proposal = self._proposer.ask(ask.study, ask.fixed)
-        return fill(ask, proposal.params, (proposal.study, proposal.number))
+        return self._proposer.ask(ask.study, ask.fixed)
+
+    def _patiently(self, act: Callable[[bool], Result]) -> Result:
+        """Do something with the database, again if it is away; ``act`` is told whether it was tried before.
+
+        Raises:
+            StorageError: if it stays away, or the user ends the search meanwhile.
+        """
+        now = self._clock()
+        limit = now + min(STORAGE_PATIENCE_S, max(STORAGE_LEAST_S, self.study.deadline - now))
+        again = False
+        while True:
+            try:
+                return act(again)
+            except StorageError as error:
+                if self._interrupted.is_set() or self._clock() > limit:
+                    raise
+                if not again:
+                    logger.warning("Waiting up to %.0f s for the storage: %s", limit - now, error)
+                again = True
+                self._interrupted.wait(STORAGE_PAUSE_S)
 
 
 def phase(study: Study) -> str:

@@ -44,6 +44,10 @@ def search_log(folder: Path) -> Iterator[None]:
     ray_before, ray.handlers = (ray.handlers, ray.propagate), []
     ray.propagate = True
     root.setLevel(logging.INFO)
+    raises, logging.raiseExceptions = (
+        logging.raiseExceptions,
+        False,
+    )  # on a full disk each record would cost a traceback
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
     logging.captureWarnings(capture=True)
@@ -52,6 +56,7 @@ def search_log(folder: Path) -> Iterator[None]:
         yield
     finally:
         logging.captureWarnings(capture=False)
+        logging.raiseExceptions = raises
         root.handlers = before
         ray.handlers, ray.propagate = ray_before
         handler.close()

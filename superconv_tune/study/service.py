@@ -15,7 +15,8 @@ from typing import Any
 
 from rich.console import Console
 
-from superconv_tune.cluster.driver import Resources, cluster, run
+from superconv_tune.cluster.driver import Resources, cluster, run, slots
+from superconv_tune.cluster.slots import Share
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.checks import Check
 from superconv_tune.core.codec import decode
@@ -27,9 +28,7 @@ from superconv_tune.core.verdict import Target
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import divide
-from superconv_tune.planner.policy import Policy
 from superconv_tune.problems.payload import DataCard, portable
-from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.reporting.checks import check_lines, show_checks
 from superconv_tune.reporting.console import LiveView
 from superconv_tune.reporting.findings import Findings
@@ -47,8 +46,8 @@ from superconv_tune.study.logs import no_log, search_log
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import Question, policy_of, ready, threads
 from superconv_tune.tracking.client import TrackingError
-from superconv_tune.tracking.study_run import StudyHandle, check, close_study, open_study, reopen_study
-from superconv_tune.tracking.worker import recover
+from superconv_tune.tracking.study_run import StudyHandle, check, close_study, is_open, open_study, reopen_study
+from superconv_tune.tracking.worker import recover, unsent
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +99,8 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         stack.enter_context(search_log(where.folder))
         logger.info("%s", data_words(question.card))
         _tell(checks_of(question, where, _expected_workers(spec)), call.console)
-        workers = stack.enter_context(cluster(call.address, _resources(spec)))
+        stack.enter_context(cluster(call.address))
+        share = slots(_resources(spec))
         handle = open_study(
             where.tracking_uri, where.artifact_root, spec.name, name, _params(question.spec), {"phase": "search"}
         )
@@ -108,7 +108,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
             name=name,
             started_at=call.started_at,
             deadline=call.started_at + spec.budget_s,
-            workers=workers,
+            workers=share.count(held=0),
             spec=_kept(question.spec),
             environment=describe(question.card),
             measured=question.measured,
@@ -119,7 +119,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
             },
         )
         journal.append(name, opened)
-        return _conduct(Study(opened), question, where, journal, call)
+        return _conduct(Study(opened), question, where, journal, share, call)
 
 
 def resume(name: str, output: str, storage: str | None, budget: str | None, call: Call) -> Ended:
@@ -139,12 +139,13 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         question = ready(ExperimentSpec.model_validate(study.opened.spec))
         _refuse_other_data(study, question.card)
         stack.enter_context(search_log(where.folder))
-        workers = stack.enter_context(cluster(call.address, _resources(question.spec)))
+        stack.enter_context(cluster(call.address))
+        share = slots(_resources(question.spec))
         reopen_study(handle)
-        event = Resumed(time.time(), study.deadline + more_s, workers)
+        event = Resumed(time.time(), study.deadline + more_s, share.count(held=0))
         journal.append(name, event)
         study.apply(event)
-        return _conduct(study, question, where, journal, call)
+        return _conduct(study, question, where, journal, share, call)
 
 
 def planned(spec: ExperimentSpec) -> str:
@@ -171,8 +172,10 @@ def data_words(card: DataCard) -> str:
 def render(name: str, output: str, storage: str | None) -> None:
     """Write the files of a study again from its journal, and print the summary.
 
+    What MLflow has not got of a study that has ended, because it was away then, is brought to it too.
+
     Raises:
-        UserError: if there is no such study.
+        UserError: if there is no such study, or its files cannot be written.
     """
     where = existing(Path(output), name, storage)
     with Journal(where.storage) as journal:
@@ -180,10 +183,11 @@ def render(name: str, output: str, storage: str | None) -> None:
         last = journal.events(name)[-1].at
     policy = policy_of(ExperimentSpec.model_validate(study.opened.spec))
     findings = findings_of(study, policy, proposer_of(study, policy, where.storage), now=last)
-    write_outputs(findings, where.folder)
-    Console(soft_wrap=True, highlight=False).print(
-        summary(findings, where.folder, _mlflow_hint(StudyHandle(**study.opened.mlflow))), markup=False
-    )
+    files = _written(findings, where)
+    console = Console(soft_wrap=True, highlight=False)
+    with no_log():
+        sent = study.closed is None or _caught_up(findings, where, files)
+    _print_summary(console, findings, where, sent=sent)
 
 
 def _expected_workers(spec: ExperimentSpec) -> int:
@@ -233,7 +237,7 @@ def replayed(journal: Journal, name: str) -> Study:
     return Study.replay(journal.events(name))
 
 
-def _conduct(study: Study, question: Question, where: Places, journal: Journal, call: Call) -> Ended:
+def _conduct(study: Study, question: Question, where: Places, journal: Journal, share: Share, call: Call) -> Ended:
     """Run what is left of a study, then write its files; an interruption ends the first part, never the second."""
     policy, handle = question.policy, _handle(study, where)
     proposer = proposer_of(study, policy, where.storage)
@@ -246,19 +250,29 @@ def _conduct(study: Study, question: Question, where: Places, journal: Journal, 
         with _signals(conductor):
             payload = question.payload if call.address is None else portable(question.payload)
             setting = Setting(payload, handle, str(where.spill_dir), threads(question.spec))
-            run(conductor, setting, _resources(question.spec), study.workers)
+            run(conductor, setting, _resources(question.spec), share)
         conductor.close()
         view.update(study, "report")
-        findings = _publish(study, policy, proposer, where)
-    call.console.print(summary(findings, where.folder, _mlflow_hint(handle)), markup=False)
+        findings = findings_of(study, policy, proposer, time.time())
+        files = _written(findings, where)
+        sent = _sent(findings, where, files)
+    _print_summary(call.console, findings, where, sent=sent)
     return Ended(findings.verdict.word, conductor.interrupted)
 
 
-def _publish(study: Study, policy: Policy, proposer: Proposer, where: Places) -> Findings:
-    """Write the files, then bring them and what the workers could not send to MLflow; only the files must not fail."""
-    findings = findings_of(study, policy, proposer, time.time())
-    files = write_outputs(findings, where.folder)
-    handle = _handle(study, where)
+def _written(findings: Findings, where: Places) -> list[Path]:
+    try:
+        return write_outputs(findings, where.folder)
+    except OSError as error:
+        raise UserError(
+            f"The files of {where.name!r} cannot be written into {where.folder}/ ({error.strerror or error}). All that "
+            f"was learned is in the journal: mend the folder, then `python -m superconv_tune.report {where.name}`."
+        ) from error
+
+
+def _sent(findings: Findings, where: Places, files: list[Path]) -> bool:
+    """Bring the files, and what the workers could not send, to MLflow; False where it would not take them all."""
+    study, handle = findings.study, _handle(findings.study, where)
     left = recover(handle, where.spill_dir)
     if left:
         logger.warning("%d trials could not be sent to MLflow; they stay in %s.", left, where.spill_dir)
@@ -267,13 +281,33 @@ def _publish(study: Study, policy: Policy, proposer: Proposer, where: Places) ->
         close_study(
             handle,
             status="KILLED" if interrupted else "FINISHED",
-            tags={"verdict": str(findings.verdict.word), "target": str(policy.target.value), "phase": "done"},
+            tags={"verdict": str(findings.verdict.word), "target": str(findings.target.value), "phase": "done"},
             metrics=_numbers(findings),
             artifacts=files,
         )
     except TrackingError as error:
         logger.warning("The parent run was not ended: %s", error)
-    return findings
+        return False
+    return not left
+
+
+def _caught_up(findings: Findings, where: Places, files: list[Path]) -> bool:
+    """Send what MLflow missed of a study that has ended; False where it still would not take it."""
+    try:
+        handle = _handle(findings.study, where)
+        is_behind = bool(unsent(handle, where.spill_dir)) or is_open(handle)
+        return not is_behind or _sent(findings, where, files)
+    except (TrackingError, UserError) as error:  # the latter where its password is not at hand
+        logger.warning("MLflow was not asked: %s", error)
+        return False
+
+
+def _print_summary(console: Console, findings: Findings, where: Places, *, sent: bool) -> None:
+    hint = _mlflow_hint(StudyHandle(**findings.study.opened.mlflow))
+    console.print(summary(findings, where.folder, hint), markup=False)
+    if not sent:
+        again = f"python -m superconv_tune.report {where.name}"
+        console.print(f"MLflow did not take everything; once it answers, `{again}` brings the rest.", markup=False)
 
 
 def _numbers(findings: Findings) -> dict[str, float]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
@@ -88,7 +88,9 @@ def deliver(client: MlflowClient, handle: StudyHandle, folder: Path) -> None:
     outcome = attempt.outcome
     run_id = attempt.run_id
     if run_id is None:
-        run_id = create_run(client, handle, attempt.request)
+        # A server that was away may have made the run later and told nobody.
+        made = runs_of(client, handle, attempt.request.trial_id, attempt.request.attempt)
+        run_id = made[0].info.run_id if made else create_run(client, handle, attempt.request)
         replace(attempt, run_id=run_id).write(folder)  # or a second try would make a second run
     describe(client, handle, attempt.request, run_id)
     send(client, run_id, attempt.points, outcome_tags(outcome))
@@ -120,10 +122,17 @@ def describe(client: MlflowClient, handle: StudyHandle, request: TrialRequest, r
     client.log_batch(run_id, params=[Param(key, str(value)) for key, value in request_params(request).items()])
     if request.attempt == 1:
         return
-    same_trial = f"{children_of(handle)} and tags.trial_id = '{request.trial_id}'"
-    for run in client.search_runs([handle.experiment_id], same_trial):
+    for run in runs_of(client, handle, request.trial_id):
         if int(run.data.tags["attempt"]) < request.attempt:
             client.set_tag(run.info.run_id, "superseded", "true")
+
+
+def runs_of(client: MlflowClient, handle: StudyHandle, trial_id: str, attempt: int | None = None) -> list[Run]:
+    """The runs of a trial, or of one attempt of it."""
+    where = f"{children_of(handle)} and tags.trial_id = '{trial_id}'"
+    if attempt is not None:
+        where += f" and tags.attempt = '{attempt}'"
+    return list(client.search_runs([handle.experiment_id], where))
 
 
 def send(client: MlflowClient, run_id: str, points: Sequence[Point], tags: Mapping[str, str]) -> None:

@@ -103,6 +103,22 @@ def reopen_study(handle: StudyHandle) -> None:
         connect(handle.tracking_uri).update_run(handle.run_id, status="RUNNING")
 
 
+def is_open(handle: StudyHandle) -> bool:
+    """Whether the parent run still waits for its end, because MLflow was away when the study ended.
+
+    Raises:
+        TrackingError: if MLflow cannot be asked.
+    """
+    path = sqlite_path(handle.tracking_uri)
+    if path is not None and not path.exists():
+        return False  # the files of the study were moved without it
+    try:
+        return bool(connect(handle.tracking_uri).get_run(handle.run_id).info.status == "RUNNING")
+    except STORE_ERRORS as error:
+        place = masked(handle.tracking_uri)
+        raise TrackingError(f"The run {handle.run_id} at {place} cannot be read: {masked(str(error))}") from error
+
+
 def close_study(
     handle: StudyHandle,
     *,

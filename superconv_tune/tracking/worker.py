@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 10.0
 SEND_EVERY_S = 1.0
+RECOVERY_S = 20.0  # after that long no further attempt is begun to be sent
 MAX_PENDING = 1000  # points: one request's worth
 
 
@@ -59,6 +60,7 @@ class MlflowTracker:
         # All of MLflow happens on this one thread, so that nothing is sent twice at once.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
         self._stream: Future[None] | None = None
+        self._catching_up: Future[None] | None = None
         self._stream_at = 0.0
         self._stream_pause_s = SEND_EVERY_S
 
@@ -96,6 +98,11 @@ class MlflowTracker:
         if self._unsent:
             logger.warning("MLflow lacks %d trials, which are kept in %s.", len(self._unsent), self._folder)
 
+    def catch_up(self) -> None:
+        """Between two trials: begin to send what MLflow would not take before; returns at once."""
+        if self._unsent and (self._catching_up is None or self._catching_up.done()):
+            self._catching_up = self._executor.submit(self._deliver)
+
     def _create(self, recording: _Recording) -> None:
         with _logged("creating a run"):
             recording.run_id = create_run(self._client, self._handle, recording.request)
@@ -130,13 +137,20 @@ def recover(handle: StudyHandle, spill_dir: Path) -> int:
     """Send what trackers on this machine had to leave on disk; call it when none of them runs any more.
 
     Returns:
-        How many attempts are still on disk, because MLflow would not take them.
+        How many attempts are still on disk, because MLflow would not take them, or not in time.
     """
-    folders = [record.parent for record in sorted((spill_dir / handle.run_id).glob(f"*/{RECORD}"))]
-    for folder in folders:
+    limit = time.monotonic() + RECOVERY_S
+    for folder in unsent(handle, spill_dir):
+        if time.monotonic() > limit:
+            break  # a server that is away costs seconds for every trial
         with _logged("sending a trial"):
             deliver(connect(handle.tracking_uri), handle, folder)
-    return sum(folder.exists() for folder in folders)
+    return len(unsent(handle, spill_dir))
+
+
+def unsent(handle: StudyHandle, spill_dir: Path) -> list[Path]:
+    """Folders of attempts that trackers on this machine had to leave on disk."""
+    return [record.parent for record in sorted((spill_dir / handle.run_id).glob(f"*/{RECORD}"))]
 
 
 class _Recording:

@@ -17,7 +17,7 @@ from superconv_tune.core.errors import UserError
 SCRIPT = """
 import ipaddress, os, pathlib, struct
 import ray
-from superconv_tune.cluster.driver import Resources, cluster
+from superconv_tune.cluster.driver import cluster
 
 MARK = os.environ["MARK"].encode()
 
@@ -46,7 +46,7 @@ def address(field):
 def answer():
     return 1
 
-with cluster(None, Resources(workers=1)):
+with cluster(None):
     ray.get(answer.remote())
     sockets = {link for process in ours() for link in links_of(process / "fd") if link.startswith("socket:")}
     for table in ("tcp", "tcp6"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.events import Closed, Observed, Opened, Planned, Requested, Resumed
+from superconv_tune.core.events import Closed, Observed, Opened, Planned, Requested, Resized, Resumed
 from superconv_tune.core.lr_range import RangeTestResult
 from superconv_tune.core.plan import Plan, RungPlan
 from superconv_tune.core.study import Study
@@ -90,6 +90,7 @@ PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), "not
     [
         Opened("s", 1.0, 2.0, 2, {"name": "s", "space": {"a": [1, 2]}}),
         Resumed(1.0, 2.0, 4),
+        Resized(1.5, 3),
         Planned(1.0, PLAN),
         Requested(1.0, REQUEST),
         Requested(1.0, replace(REQUEST, ramp=None, pick_lr=None, proposal=None)),
@@ -121,8 +122,10 @@ def test_a_study_follows_its_events() -> None:
     state.apply(Closed(3.0, "interrupted"))
     assert state.closed is not None
     state.apply(Resumed(4.0, 20.0, 8))
+    assert state.workers == 8
+    state.apply(Resized(4.5, 4))
     assert Study.replay([Opened("s", 0.0, 9.0, 2, {}), Resumed(4.0, 20.0, 8)]).closed is None
-    assert (state.deadline, state.workers) == (20.0, 8)
+    assert (state.deadline, state.workers) == (20.0, 4)
 
 
 def test_a_late_answer_of_an_attempt_that_was_given_up_does_not_count() -> None:

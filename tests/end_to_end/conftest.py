@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.nodes import SETTINGS
+
 SPEC = """
 name: small
 data: digits
@@ -23,8 +25,6 @@ space:
   cycle_epochs: {low: 3, high: 12, log: true}
   batch_size: [32, 64]
 """
-
-SETTINGS = ("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_STORAGE", "SUPERCONV_TUNE_OUTPUT")
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

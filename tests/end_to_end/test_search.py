@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from superconv_tune.core.events import Observed, Requested, Resumed
+from superconv_tune.core.events import Observed
 from superconv_tune.journal.journal import Journal
 from superconv_tune.tracking.client import connect
 from tests.end_to_end.conftest import Start
@@ -97,31 +97,16 @@ def check_mlflow(folder: Path) -> None:
     assert {"report.html", "verdict.json", "recipe.yaml"} <= names
 
 
-def test_ctrl_c_reports_what_was_learned_and_a_killed_driver_resumes(start: Start, spec: Path, tmp_path: Path) -> None:
-    """SIGKILL, then --resume, then Ctrl-C: no completed trial is trained twice, and the deadline stays where it was."""
-    killed = start("search", str(spec), "--name", "it", "--target", "none", "--trials", "40")
+def test_ctrl_c_reports_what_was_learned(start: Start, spec: Path, tmp_path: Path) -> None:
+    ended = start("search", str(spec), "--name", "it", "--target", "none", "--trials", "40")
     wait_for_trials(tmp_path, 2)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
-    with journal(tmp_path) as entries:
-        before = entries.events("it")
-    done = {e.outcome.trial_id for e in before if isinstance(e, Observed)}
-    resumed = start("search", "--resume", "it")
-    wait_for_trials(tmp_path, len(done) + 2)
-    resumed.send_signal(signal.SIGINT)
-    out, err = resumed.communicate(timeout=60)
-    assert resumed.returncode == 130, err
+    ended.send_signal(signal.SIGINT)
+    out, err = ended.communicate(timeout=60)
+    assert ended.returncode == 130, err
     assert "estimate" in out or "validation" in out
-    with journal(tmp_path) as entries:
-        after = entries.events("it")
-    assert after[: len(before)] == before
-    later = after[len(before) :]
-    assert not done & {e.request.trial_id for e in later if isinstance(e, Requested)}
-    (again,) = [e for e in later if isinstance(e, Resumed)]
-    assert again.deadline == before[0].deadline  # type: ignore[union-attr]
     verdict = json.loads((tmp_path / "runs" / "it" / "verdict.json").read_text())
     assert verdict["verdict"] is None
-    assert verdict["trials"]["finished"] >= len(done) + 2
+    assert verdict["trials"]["finished"] >= 2
 
 
 def test_a_study_is_rendered_again_and_refuses_to_be_begun_again(start: Start, spec: Path, tmp_path: Path) -> None:

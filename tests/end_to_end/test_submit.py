@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import SETTINGS, Start
+from superconv_tune.core.events import Event, Observed, Opened, Resized
+from superconv_tune.journal.journal import Journal
+from tests import nodes
+from tests.end_to_end.conftest import Start
+from tests.nodes import Cluster
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).parents[2]
-READY_S = 60.0
+WAIT_S = 240.0
 
 SPEC = """
 name: moons
 task: {factory: "moons.py:task"}
 target: 0.80
-budget: 100s
+budget: 300s
 trials: 4
 sampler: random
 split: {validation: 0.2, test: 0.4}
@@ -37,6 +33,8 @@ space:
   cycle_epochs: {low: 2, high: 6, log: true}
   batch_size: [32, 64]
 """
+# As long as it is let, and in trials long enough to be seen.
+LONG = SPEC.replace("target: 0.80\n", "").replace("budget: 300s", "budget: 900s").replace("trials: 4", "trials: 200")
 TASK = """
 import torch
 from helper import points
@@ -56,87 +54,10 @@ def points(count):
 """
 
 
-class Cluster:
-    """A head and a worker, each a process tree of its own, on the loopback and on ports of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.token = secrets.token_hex(32)
-        # Ray's sockets are files, and a path of pytest's would be too long for them.
-        self._temp = Path(tempfile.mkdtemp(prefix="sct_"))
-        gcs, http, self._folder = free_port(), free_port(), folder
-        self.address = f"http://127.0.0.1:{http}"
-        ports = ("--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={free_port()}")
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._start("--head", f"--port={gcs}", "--dashboard-host=127.0.0.1", f"--dashboard-port={http}", *ports,
-                    f"--temp-dir={self._temp / 'a'}", "--num-cpus=1")  # fmt: skip
-        self._until_nodes(1)
-        agent = f"--dashboard-agent-listen-port={free_port()}"
-        self._start(f"--address=127.0.0.1:{gcs}", f"--temp-dir={self._temp / 'b'}", "--num-cpus=1", *ports[:2], agent)
-        self._until_nodes(2)
-
-    def close(self) -> None:
-        """End both trees, and remove what they wrote."""
-        for process in reversed(self._processes):
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(self._temp, ignore_errors=True)
-
-    def _start(self, *options: str) -> None:
-        scrubbed = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS)}
-        ours = {
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": self.token,
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
-            "SUPERCONV_TUNE_CACHE": str(self._folder / "cache"),
-            "SUPERCONV_TUNE_OUTPUT": str(self._folder / "on-the-head"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-        }
-        command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--node-ip-address=127.0.0.1"]
-        with (self._folder / f"ray-{len(self._processes)}.log").open("wb") as log:
-            self._processes.append(
-                subprocess.Popen(
-                    [*command, "--disable-usage-stats", *options], env=scrubbed | ours, stdout=log, stderr=log
-                )
-            )
-
-    def _until_nodes(self, count: int) -> None:
-        request = urllib.request.Request(
-            f"{self.address}/nodes?view=summary", headers={"Authorization": f"Bearer {self.token}"}
-        )
-        end = time.monotonic() + READY_S
-        while time.monotonic() < end:
-            try:
-                with urllib.request.urlopen(request, timeout=5) as answer:
-                    nodes = json.load(answer)["data"]["summary"]
-                if sum(node["raylet"].get("state") == "ALIVE" for node in nodes) >= count:
-                    return
-            except (OSError, KeyError, urllib.error.URLError):
-                pass
-            time.sleep(0.5)
-        logs = "".join(path.read_text(encoding="utf-8") for path in self._folder.glob("ray-*.log"))
-        raise AssertionError(f"{count} nodes were not there after {READY_S:g} s: {logs}")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    running = Cluster(tmp_path_factory.mktemp("cluster"))
-    try:
+    with nodes.cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
-    finally:
-        running.close()
 
 
 @pytest.fixture
@@ -147,36 +68,84 @@ def question(tmp_path: Path) -> Path:
     return tmp_path / "moons.yaml"
 
 
-def test_a_search_is_submitted_followed_and_fetched_and_without_the_token_refused(
+def test_searches_are_submitted_share_the_cluster_and_come_home(
     start: Start, question: Path, cluster: Cluster, tmp_path: Path
 ) -> None:
-    where = ("--address", cluster.address, "--name", "it")
-    home = str(tmp_path)  # no token of the user's
+    """A long search runs; a short one comes, is followed and fetched; the long one is stopped, and resumed."""
+
+    def submit(*arguments: str, **token: str) -> tuple[int, str]:
+        process = start("submit", "--address", cluster.address, *arguments, HOME=str(tmp_path), **token)
+        out, err = process.communicate(timeout=400)
+        assert "Traceback" not in out + err
+        return process.returncode, out + err
 
     for token in ({}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}):
-        refused = start("submit", str(question), *where, HOME=home, **token)
-        _, err = refused.communicate(timeout=60)
-        assert refused.returncode == 2, err
-        assert "token" in err
-        assert "Traceback" not in err
+        code, told = submit(str(question), "--name", "it", **token)
+        assert code == 2, told
+        assert "token" in told
 
     # The token alone is enough: the mode follows from it.
-    ours = {"HOME": home, "RAY_AUTH_TOKEN": cluster.token}
-    followed = start("submit", str(question), *where, "--with", "helper.py", "--follow", **ours)
-    out, err = followed.communicate(timeout=200)
-    assert followed.returncode == 0, out + err
-    verdict = json.loads((tmp_path / "runs" / "it" / "verdict.json").read_text(encoding="utf-8"))
+    submit = partial(submit, RAY_AUTH_TOKEN=cluster.token)
+    (tmp_path / "long.yaml").write_text(LONG, encoding="utf-8")
+    code, told = submit("long.yaml", "--name", "long", "--with", "helper.py")
+    assert code == 0, told
+    until(lambda: trained(cluster, "long") >= 3)
+    assert workers(cluster, "long") == [2]
+    code, told = submit(str(question), "--name", "it", "--with", "helper.py", "--follow")
+    assert code == 0, told
+    verdict = fetched(tmp_path, "it")
     # Which word it is depends on how busy this machine is; that it is the cluster's own does not.
     assert verdict["verdict"] in ("demonstrated", "likely", "undecided")
-    assert verdict["verdict"].upper() in out
+    assert verdict["verdict"].upper() in told
     assert verdict["trials"]["finished"] > 0
     assert (tmp_path / "runs" / "it" / "report.html").stat().st_size > 10_000
+    assert workers(cluster, "it")[0] == 1
+    until(lambda: workers(cluster, "long") == [2, 1, 2])
 
-    listed = start("submit", "--address", cluster.address, "--list", **ours)
-    out, err = listed.communicate(timeout=60)
-    assert out.count("it\n") == 1, out + err
-    assert "SUCCEEDED" in out
-    twice = start("submit", str(question), *where, "--with", "helper.py", **ours)
-    _, err = twice.communicate(timeout=60)
-    assert twice.returncode == 2
-    assert "Choose another name" in err
+    _, told = submit("--list")
+    assert told.count("it\n") == 1, told
+    assert "SUCCEEDED" in told
+    code, told = submit(str(question), "--name", "it", "--with", "helper.py")
+    assert code == 2
+    assert "Choose another name" in told
+    assert "does not run any more" in submit("--stop", "it")[1]
+
+    assert "how far can one get" in submit("--logs", "long")[1]
+    assert "told to end" in submit("--stop", "long")[1]
+    code, told = submit("--logs", "long", "--follow")
+    assert code == 130, told
+    done = trained(cluster, "long")
+    assert fetched(tmp_path, "long")["trials"]["finished"] == done
+    code, told = submit("long.yaml", "--name", "long", "--with", "helper.py", "--resume")
+    assert code == 0, told
+    until(lambda: trained(cluster, "long") > done)
+    submit("--stop", "long")
+
+
+def fetched(folder: Path, name: str) -> dict[str, Any]:
+    verdict: dict[str, Any] = json.loads((folder / "runs" / name / "verdict.json").read_text(encoding="utf-8"))
+    return verdict
+
+
+def events(cluster: Cluster, name: str) -> list[Event]:
+    file = cluster.studies
+    if not file.exists():
+        return []
+    with Journal(f"sqlite:///{file}") as journal:
+        return journal.events(name)
+
+
+def trained(cluster: Cluster, name: str) -> int:
+    return sum(isinstance(e, Observed) and e.outcome.status == "finished" for e in events(cluster, name))
+
+
+def workers(cluster: Cluster, name: str) -> list[int]:
+    """How many trials of a search ran at once, one number after the other."""
+    return [e.workers for e in events(cluster, name) if isinstance(e, Opened | Resized)]
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not is_so():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.5)

@@ -16,7 +16,7 @@ import pytest
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.events import Closed, Event, Measured, Observed, Opened, Planned, Requested, Resumed
+from superconv_tune.core.events import Closed, Event, Measured, Observed, Opened, Planned, Requested, Resized, Resumed
 from superconv_tune.core.lr_range import RangeTestResult
 from superconv_tune.core.plan import Plan, RungPlan
 from superconv_tune.core.study import Study
@@ -43,6 +43,7 @@ EVENTS: list[Event] = [
     Requested(3.0, REQUEST),
     Observed(4.0, OUTCOME),
     Resumed(5.0, 3601.0, 4),
+    Resized(5.5, 3),
     Closed(6.0, "decided"),
 ]
 

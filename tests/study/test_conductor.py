@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Timer
+
+from optuna.trial import TrialState
 
 from superconv_tune.core.events import Closed
 from superconv_tune.core.study import Study
+from superconv_tune.core.trial import TrialRequest
 from superconv_tune.journal.journal import Journal
+from superconv_tune.planner.ask import Signal
 from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.planner.policy import Policy
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.study.conductor import StudyConductor
+from superconv_tune.study.places import places
+from tests.postgresql import Server
 from tests.simulated import SPACE, SimulatedCluster, World, opened, policy
 
 
-def conducted(folder: Path, how: Policy, cluster: SimulatedCluster, study: Study, journal: Journal) -> StudyConductor:
-    storage = f"sqlite:///{folder / 'studies.db'}"
+def conducted(storage: str, how: Policy, cluster: SimulatedCluster, study: Study, journal: Journal) -> StudyConductor:
     proposer = Proposer(storage, "simulated", SPACE, "max", "random", 0, 20)
     proposer.reconcile(study)
     conductor = StudyConductor(study, how, journal, proposer, cluster.clock, lambda: None)
     conductor.take_over()
     return conductor
+
+
+def sqlite(folder: Path) -> str:
+    return f"sqlite:///{folder / 'studies.db'}"
 
 
 def test_an_hour_is_journalled_replayed_and_resumed_without_training_twice(tmp_path: Path) -> None:
@@ -29,7 +39,7 @@ def test_an_hour_is_journalled_replayed_and_resumed_without_training_twice(tmp_p
     cluster = SimulatedCluster(World(), 2, start.started_at + 30.0)
     with Journal(f"sqlite:///{tmp_path / 'studies.db'}") as journal:
         journal.append("simulated", start)
-        conductor = conducted(tmp_path, how, cluster, Study(start), journal)
+        conductor = conducted(sqlite(tmp_path), how, cluster, Study(start), journal)
         for _ in range(3):  # the driver dies with one trial running
             request = conductor.next()
             conductor.observe(cluster.world.run(request, cluster.now)[0])  # type: ignore[arg-type]
@@ -39,7 +49,7 @@ def test_an_hour_is_journalled_replayed_and_resumed_without_training_twice(tmp_p
         again = Study.replay(journal.events("simulated"))
         assert set(again.outcomes) == done
         assert len(again.running()) == 1
-        resumed = conducted(tmp_path, how, cluster, again, journal)
+        resumed = conducted(sqlite(tmp_path), how, cluster, again, journal)
         cluster.run(resumed)
         resumed.close()
 
@@ -57,7 +67,7 @@ def test_an_interrupted_search_asks_for_nothing_more(tmp_path: Path) -> None:
     cluster = SimulatedCluster(World(), 2, start.started_at + 30.0)
     with Journal(f"sqlite:///{tmp_path / 'studies.db'}") as journal:
         journal.append("simulated", start)
-        conductor = conducted(tmp_path, policy(), cluster, Study(start), journal)
+        conductor = conducted(sqlite(tmp_path), policy(), cluster, Study(start), journal)
         conductor.next()
         conductor.interrupt()
         assert conductor.should_stop()
@@ -67,3 +77,33 @@ def test_an_interrupted_search_asks_for_nothing_more(tmp_path: Path) -> None:
         assert final.closed is not None
         assert final.closed.reason == "interrupted"
         assert [outcome.status for outcome in final.outcomes.values()] == ["interrupted"]
+
+
+def test_a_database_that_restarts_is_waited_for_and_has_everything_once(postgresql: Server, tmp_path: Path) -> None:
+    """The server is killed and away while a trial is asked for, and again while its outcome is told."""
+    how, start = policy(0.85, trials=12), opened(600.0, 2)
+    storage = places(tmp_path, "simulated", postgresql.database(), None).storage
+    cluster = SimulatedCluster(World(), 2, start.started_at + 30.0)
+    with Journal(storage) as journal:
+        journal.append("simulated", start)
+        conductor = conducted(storage, how, cluster, Study(start), journal)
+        while not isinstance(request := conductor.next(), Signal) and request.proposal is None:
+            conductor.observe(cluster.world.run(request, cluster.now)[0])
+        assert isinstance(request, TrialRequest)
+        for step in (conductor.next, lambda: conductor.observe(cluster.world.run(request, cluster.now)[0])):
+            postgresql.stop()
+            comes_back = Timer(1.5, postgresql.start)
+            comes_back.start()
+            step()
+            comes_back.join()
+        conductor.close()
+        replayed = journal.events("simulated")
+    assert Study.replay(replayed).outcomes == conductor.study.outcomes
+    assert len(replayed) == len({repr(event) for event in replayed})
+    conductor._proposer.close()
+    again = Proposer(storage, "simulated", SPACE, "max", "random", 0, 20)
+    again.reconcile(conductor.study)
+    states = [trial.state for rung in again._rungs.values() for trial in rung.get_trials()]
+    again.close()
+    assert states.count(TrialState.COMPLETE) == 1
+    assert states.count(TrialState.RUNNING) == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,18 @@ def test_an_attempt_that_is_sent_twice_is_stored_once(handle: StudyHandle, tmp_p
         deliver(client, handle, tmp_path / name)
         assert not (tmp_path / name).exists()
         assert len(client.get_metric_history(run_id, "cycle/loss")) == 100
+
+
+def test_a_run_that_a_server_made_and_could_not_tell_of_is_the_attempts(handle: StudyHandle, tmp_path: Path) -> None:
+    client = connect(handle.tracking_uri)
+    made = create_run(client, handle, REQUEST)
+    create_run(client, handle, replace(REQUEST, trial_id="s-2"))
+    outcome = TrialOutcome("s-1", 1, "finished", 0.9, steps=100)
+    save(tmp_path / "s-1", Attempt(REQUEST, outcome, None, curve_points("cycle", CYCLE, 1.0)), {"cycle": CYCLE})
+    deliver(client, handle, tmp_path / "s-1")
+    assert len(client.search_runs([handle.experiment_id], "tags.kind = 'search'")) == 2
+    assert client.get_run(made).info.status == "FINISHED"
+    assert len(client.get_metric_history(made, "cycle/loss")) == 100
 
 
 def test_a_trial_without_a_step_is_an_empty_table() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.tracking.client import TrackingError, absolute, connect
-from superconv_tune.tracking.study_run import StudyHandle, check, close_study, open_study, reopen_study
+from superconv_tune.tracking.study_run import StudyHandle, check, close_study, is_open, open_study, reopen_study
 
 
 def closed_port() -> int:
@@ -125,6 +125,17 @@ def test_a_deleted_experiment_is_named(handle: StudyHandle) -> None:
     connect(handle.tracking_uri).delete_experiment(handle.experiment_id)
     with pytest.raises(UserError, match=f"restore --experiment-id {handle.experiment_id}"):
         open_study(handle.tracking_uri, None, "digits", "b", {}, {})
+
+
+def test_a_study_is_open_until_it_is_closed_and_nothing_is_made_where_the_store_is_gone(
+    handle: StudyHandle, store: Path
+) -> None:
+    assert is_open(handle)
+    close_study(handle, status="FINISHED", tags={}, metrics={}, artifacts=[])
+    assert not is_open(handle)
+    store.unlink()
+    assert not is_open(handle)
+    assert not store.exists()
 
 
 def test_ending_a_run_that_is_gone_is_one_kind_of_error(handle: StudyHandle, store: Path) -> None:

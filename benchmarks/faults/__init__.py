@@ -1,0 +1,1 @@
+"""Every fault that a search has to outlive, struck for real."""

@@ -1,0 +1,168 @@
+"""A real search as a process tree of its own, watched through its journal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from superconv_tune.core.events import Event, Observed, Requested
+from superconv_tune.core.trial import LOST
+from superconv_tune.journal.journal import Journal
+from superconv_tune.study.places import Places, places
+from tests.nodes import ROOT, SETTINGS, command_line, descendants
+
+NAME = "it"
+CONSOLE = "console.log"
+ACTORS = ("ray::TrialActor", "ray::ResourceTrainable")  # as a worker process of Ray Tune calls itself
+PATIENCE_S = 1200.0
+STRIKES = 5  # the worker that is hit may have been between two trials
+END_S = 1900.0  # after its start, a search of the spec below has ended, whatever happened to it
+
+SPEC = """
+name: faults
+data: digits
+model: {name: mlp, width: 0.25}
+target: 0.80
+budget: 1800s
+trials: 8
+baselines: none
+split: {validation: 0.2, test: 0.4}
+space:
+  cycle_epochs: {low: 3, high: 12, log: true}
+  batch_size: [32, 64]
+"""
+
+
+@dataclass
+class Search:
+    """The search called `NAME` in a folder.
+
+    Attributes:
+        folder: working directory; the spec is written into it.
+        options: of every command.
+        environment: what its commands find in theirs, beyond this one's.
+        storage: database URL of the journal; None for the file in the folder.
+        tracking_uri: of MLflow; None for the file in the folder.
+    """
+
+    folder: Path
+    options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    storage: str | None = None
+    tracking_uri: str | None = None
+    spec: str = SPEC
+
+    def begin(self) -> None:
+        """Start it."""
+        (self.folder / "spec.yaml").write_text(self.spec, encoding="utf-8")
+        self._start("superconv_tune.search", "spec.yaml", "--name", NAME, *self.options)
+
+    def resume(self) -> None:
+        """Go on with it."""
+        self._start("superconv_tune.search", "--resume", NAME, *self.options)
+
+    def report(self) -> None:
+        """Render it again, which also brings to MLflow what that has missed."""
+        self._start("superconv_tune.report", NAME)
+
+    def end(self) -> int:
+        """Wait for its end; returns the exit code."""
+        return self._process.wait(END_S)
+
+    def kill(self) -> None:
+        """SIGKILL to the driver, as when memory runs out; the processes of Ray are left to see for themselves."""
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def kill_worker(self) -> None:
+        """SIGKILL to one worker process that trains now."""
+        actors = [pid for pid in descendants(self._process.pid) if command_line(pid).startswith(ACTORS)]
+        os.kill(max(actors, key=processor_time), signal.SIGKILL)
+
+    def kill_a_trial(self) -> list[Event]:
+        """SIGKILL to a worker in the middle of a trial; returns the journal as it was just before."""
+        for _ in range(STRIKES):
+            self.until_asked()
+            before = self.events()
+            self.kill_worker()
+            self.until_asked()
+            if lost(self.events()) > lost(before):
+                return before
+        raise AssertionError(f"no trial was hit in {STRIKES} strikes")
+
+    def said(self) -> str:
+        """What its commands printed."""
+        return (self.folder / CONSOLE).read_text(encoding="utf-8")
+
+    def events(self) -> list[Event]:
+        """The journal, up to now."""
+        if not self._where().has_journal:
+            return []
+        with Journal(self._where().storage) as journal:
+            return journal.events(NAME)
+
+    def until_trained(self, count: int) -> None:
+        """Wait until so many trials have come back that nobody has to run again."""
+        self._until(lambda: len(completed(self.events())) >= count, f"{count} trials")
+
+    def until_asked(self) -> None:
+        """Wait until one more trial is asked for, and give it the time to begin."""
+        before = asked(self.events())
+        self._until(lambda: asked(self.events()) > before, "another trial")
+        time.sleep(0.7)
+
+    def _until(self, is_so: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not is_so():
+            assert self._process.poll() is None, f"the search ended before {what} came: {self.said()}"
+            assert time.monotonic() < end, f"{what} did not come within {PATIENCE_S:g} s"
+            time.sleep(0.2)
+
+    def _where(self) -> Places:
+        return places(self.folder / "runs", NAME, self.storage, self.tracking_uri)
+
+    def _start(self, *arguments: str) -> None:
+        scrubbed = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS)}
+        ours = {"PYTHONPATH": str(ROOT), "SUPERCONV_TUNE_CACHE": str(self.folder / "cache"), "OMP_NUM_THREADS": "1"}
+        if self.storage:
+            ours["SUPERCONV_TUNE_STORAGE"] = self.storage
+        if self.tracking_uri:
+            ours["MLFLOW_TRACKING_URI"] = self.tracking_uri
+        with (self.folder / CONSOLE).open("a", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=self.folder,
+                env={**scrubbed, **ours, **self.environment},
+                stdout=log,
+                stderr=log,
+            )
+
+
+def completed(events: list[Event]) -> set[str]:
+    """Trials that came back and were not lost."""
+    return {e.outcome.trial_id for e in events if isinstance(e, Observed) and e.outcome.status not in LOST}
+
+
+def lost(events: list[Event]) -> int:
+    """Attempts that will not come back."""
+    return sum(isinstance(e, Observed) and e.outcome.status in LOST for e in events)
+
+
+def asked(events: list[Event]) -> int:
+    """Attempts that were handed out."""
+    return sum(isinstance(e, Requested) for e in events)
+
+
+def processor_time(pid: int) -> int:
+    """Of a process, in ticks; 0 if it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
