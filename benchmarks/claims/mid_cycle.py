@@ -26,7 +26,6 @@ CASES = (
     ("mnist1d-bn", 30.0),
     ("mnist1d-cnn", 30.0),
     ("mnist1d-mlp", 90.0),
-    ("mnist1d-bn", 90.0),
 )
 RATES = tuple(float(f"{0.02 * 1.5**power:.3g}") for power in range(10))
 SEEDS = range(4)
