@@ -52,9 +52,9 @@ class Cycle:
         max_lr: its peak.
         seed: of weights and batches.
         base_momentum: as in `Hyperparameters`, like the next three.
-        momentum_width: ..
-        weight_decay: ..
-        pct_start: ..
+        momentum_width: see there.
+        weight_decay: see there.
+        pct_start: see there.
         marks: shares of the cycle at which the model is judged; it is trained up to the last one.
     """
 

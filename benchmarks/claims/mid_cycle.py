@@ -21,12 +21,7 @@ from benchmarks.report import table as markdown
 from superconv_tune.core.statistics import interval, over_seeds
 
 RESULT = Path(__file__).with_name("mid_cycle.md")
-CASES = (
-    ("mnist1d-mlp", 30.0),
-    ("mnist1d-bn", 30.0),
-    ("mnist1d-cnn", 30.0),
-    ("mnist1d-mlp", 90.0),
-)
+CASES = (("mnist1d-mlp", 30.0), ("mnist1d-bn", 30.0), ("mnist1d-cnn", 30.0))
 RATES = tuple(float(f"{0.02 * 1.5**power:.3g}") for power in range(10))
 SEEDS = range(4)
 MARKS = tuple(tenth / 10 for tenth in range(1, 11))

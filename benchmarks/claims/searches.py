@@ -35,9 +35,9 @@ class Candidate:
     Attributes:
         lr: the peak, or the factor on the range test's pick.
         base_momentum: as in `Hyperparameters`, like the next three.
-        momentum_width: ..
-        weight_decay: ..
-        pct_start: ..
+        momentum_width: see there.
+        weight_decay: see there.
+        pct_start: see there.
     """
 
     lr: float
