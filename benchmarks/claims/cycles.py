@@ -11,7 +11,7 @@ import csv
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
@@ -31,7 +31,7 @@ from superconv_tune.trial.divergence import DivergenceWatch
 
 TABLE = Path(__file__).with_name("cycles.csv")
 NAMES = ("mnist1d-mlp", "mnist1d-cnn", "mnist1d-bn")
-TRAINING, HELD_OUT, SPARE = 4000, 10_000, 1000  # examples; the spare ones are for the range test alone
+TRAINING, HELD_OUT, SPARE = 4000, 10_000, 1000  # examples; the spare ones are not used
 BATCH_SIZE = 100
 BLOCKS = 10  # that the held-out examples are counted in: a search calls one of them validation
 CLASSES = 10
@@ -88,7 +88,7 @@ def problem_of(name: str) -> Problem:
     return BenchTask("mnist1d", spec, BATCH_SIZE).problem("sgd")
 
 
-_problem = lru_cache(maxsize=None)(problem_of)
+_problem = cache(problem_of)
 
 
 def run(cycle: Cycle, problem: Problem) -> tuple[str, list[list[int]]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.claims.cycles import NAMES, Cycle, Search, resolve, seeded
-from benchmarks.claims.searches import LADDER, TRIALS, TRUTH, Candidate, Parts, draws, narrowed, rule_of, seeds
+from benchmarks.claims.searches import LADDER, TRIALS, TRUTH, Candidate, Parts, draws, narrowed, pick, seeds
 from benchmarks.report import machine
 from benchmarks.report import table as markdown
 from superconv_tune.core.statistics import interval, over_seeds
@@ -74,7 +74,7 @@ class Field:
 
     def cycle(self, candidate: Candidate, epochs: float, seed: int) -> Cycle:
         """A whole cycle, with the peak that the range test says for its length."""
-        max_lr = candidate.lr * rule_of(self.name, self.number).max_lr(epochs)
+        max_lr = candidate.lr * pick(self.name, self.number, epochs)
         return candidate.cycle(self.name, epochs, max_lr, seed)
 
     def judge(self, candidate: Candidate, spent: float, drawn: int) -> Search[Delivered]:

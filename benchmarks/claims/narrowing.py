@@ -19,14 +19,13 @@ import numpy as np
 from benchmarks.claims.cycles import NAMES, Search, resolve, seeded
 from benchmarks.claims.searches import (
     CONFIRMATION,
-    RANGE_TESTS,
     TRIALS,
     TRUTH,
     WIDE,
     Parts,
     draws,
     narrowed,
-    rule_of,
+    pick,
     seeds,
 )
 from benchmarks.report import machine
@@ -68,10 +67,10 @@ KINDS: tuple[Kind, ...] = ((False, WIDE_TRIALS), *((True, trials) for trials in 
 def search(name: str, number: int, kind: Kind) -> Search[Delivered]:
     """Random search; a search of fewer trials is the beginning of one of more."""
     is_narrowed, trials = kind
-    pick = rule_of(name, number).max_lr(EPOCHS) if is_narrowed else 1.0
+    centre = pick(name, number, EPOCHS) if is_narrowed else 1.0
     chosen = islice(draws(narrowed() if is_narrowed else WIDE, name, number), trials)
     own = seeds(TRIALS, NAMES.index(name), number)
-    cycles = [each.cycle(name, EPOCHS, each.lr * pick, seed) for each, seed in zip(chosen, own, strict=False)]
+    cycles = [each.cycle(name, EPOCHS, each.lr * centre, seed) for each, seed in zip(chosen, own, strict=False)]
     found = yield cycles
     parts = Parts.of(name, number)
     observed = [each[-1, parts.validation] for each in found]
@@ -121,10 +120,10 @@ def report(found: Found) -> str:
 `python -m benchmarks.claims.narrowing` on {machine()}.
 MNIST-1D, 4,000 training examples; SGD, batches of 100, one-cycle of {EPOCHS:g} epochs. {len(SEARCHES)} random searches
 of each kind and model. Wide: the peak is log-uniform in [{WIDE.low:g}, {WIDE.high:g}]. Narrowed: log-uniform between
-{narrowed().low:g} and {narrowed().high:g} times the pick of the range test ({RANGE_TESTS} range tests per model,
-from other seeds). Momentum, weight decay and warm-up share come from the project's default space in both, and are the
-same draws. A search sees 1,000 validation examples; the accuracy is that of {FRESH} fresh models of its best trial on
-8,000 examples that it has not seen.
+{narrowed().low:g} and {narrowed().high:g} times the pick of the range test (three per model, those of
+`benchmarks/range_test/findings.jsonl`). Momentum, weight decay and warm-up share come from the project's default space
+in both, and are the same draws. A search sees 1,000 validation examples; the accuracy is that of {FRESH} fresh models
+of its best trial on 8,000 examples that it has not seen.
 
 {markdown(header, rows)}
 

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-import torch
 
-from benchmarks.claims.cycles import BATCH_SIZE, BLOCKS, NAMES, Cycle, Percent, problem_of
-from superconv_tune.core.horizon import HorizonRule
+from benchmarks.claims.cycles import BLOCKS, NAMES, Cycle, Percent
+from benchmarks.range_test import findings
+from benchmarks.range_test.regret import Finding, ours
 from superconv_tune.core.space import Interval
-from superconv_tune.core.trial import Hyperparameters
-from superconv_tune.finder.find import FinderPlan, find
 from superconv_tune.spec.spec import ExperimentSpec, search_space
-from superconv_tune.trial.trackers import NullTracker
 
-PICKS = Path(__file__).with_name("picks.csv")
-RANGE_TESTS = 5  # per model; search number n goes by the n-th, modulo this
 WIDE = Interval(1e-4, 1.0, log=True)  # learning rates of somebody who ran no range test
 SPACE = search_space(ExperimentSpec.model_validate({"name": "claims", "data": "digits"}))
 OTHERS = ("base_momentum", "momentum_width", "weight_decay", "pct_start")
@@ -118,34 +111,12 @@ class Parts:
         return float(np.mean([each[-1, unseen] for each in found]))
 
 
-def rule_of(name: str, search: int) -> HorizonRule:
-    """What the range test says of the peak for every length."""
-    return _rules()[name, search % RANGE_TESTS]
+def pick(name: str, search: int, epochs: float) -> float:
+    """The peak that the range test of a search says for cycles of so many epochs."""
+    found = _findings(name)
+    return ours(found[search % len(found)], epochs)
 
 
-@lru_cache(maxsize=1)
-def _rules() -> dict[tuple[str, int], HorizonRule]:
-    if not PICKS.exists():
-        _record()
-    with PICKS.open(encoding="utf-8", newline="") as file:
-        return {
-            (name, int(seed)): HorizonRule(float(lr), float(epochs), float(power), float(edge) if edge else None)
-            for name, seed, lr, epochs, power, edge in list(csv.reader(file))[1:]
-        }
-
-
-def _record() -> None:
-    """Run the range tests. Their probes are judged on the spare examples, which no search and no truth sees."""
-    torch.set_num_threads(1)
-    rows: list[tuple[object, ...]] = []
-    for name in NAMES:
-        problem = problem_of(name)
-        spare = replace(problem, validation=problem.test)
-        for seed in range(RANGE_TESTS):
-            plan = FinderPlan(params=Hyperparameters(batch_size=BATCH_SIZE), seed=seed)
-            rule = find(spare, plan, NullTracker(), lambda: 0.0).rule
-            assert rule is not None
-            rows.append((name, seed, rule.reference_lr, rule.reference_epochs, rule.exponent, rule.edge))
-    with PICKS.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([("task", "seed", "reference_lr", "reference_epochs", "exponent", "edge"), *rows])
+@cache
+def _findings(name: str) -> list[Finding]:
+    return [found for found in findings.read() if (found["task"], found["optimizer"]) == (name, "sgd")]

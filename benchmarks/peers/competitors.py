@@ -24,6 +24,7 @@ from superconv_tune.journal.journal import Journal
 
 CORES = 2
 GRACE_S = 60.0  # that a process gets beyond its deadline before it is killed; what it trains there does not count
+LAST_LINES = 20  # of a process that failed
 STUDY = "ours"
 
 
@@ -100,7 +101,11 @@ def compete(competitor: str, name: str, asked: Question, seconds: float, seed: i
 
 
 def _process(command: Sequence[str], seconds: float, folder: Path) -> None:
-    """Run to the end; the whole group is killed where it does not end, so that the next one has the cores alone."""
+    """Run to the end; the whole group is killed where it does not end, so that the next one has the cores alone.
+
+    Raises:
+        RuntimeError: if it ends by a failure; nothing is to be concluded from such a run.
+    """
     cores = sorted(os.sched_getaffinity(0))[:CORES]
     with (folder / "output.log").open("w", encoding="utf-8") as log:
         child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
@@ -110,6 +115,9 @@ def _process(command: Sequence[str], seconds: float, folder: Path) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+    if child.returncode not in (0, -signal.SIGKILL):
+        told = (folder / "output.log").read_text(encoding="utf-8").strip().splitlines()[-LAST_LINES:]
+        raise RuntimeError("\n".join([f"{' '.join(command)} ended with {child.returncode}:", *told]))
 
 
 def _account(competitor: str, task: Task, asked: Question, entries: Sequence[Entry], wall_s: float) -> Account:

@@ -6,6 +6,7 @@ Defaults of fastai 2.8: ``lr_find`` with 100 steps from 1e-7 to 10, AdamW with w
 from __future__ import annotations
 
 import time
+from itertools import chain, count
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ def range_test(asked: Question, seed: int) -> float:
     trainer = Trainer(asked, Recipe(1, LOWEST, WEIGHT_DECAY, BATCH_SIZE, seed, one_cycle=True))
     rates = LOWEST * (HIGHEST / LOWEST) ** (np.arange(STEPS) / (STEPS - 1))
     losses: list[float] = []
-    batches = trainer.batches()
+    batches = chain.from_iterable(trainer.batches() for _ in count())
     for lr in rates:
         for group in trainer.optimizer.param_groups:
             group["lr"], group["betas"] = float(lr), (0.95, 0.99)

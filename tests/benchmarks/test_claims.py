@@ -146,9 +146,12 @@ def test_the_leader_of_the_middle_is_judged_on_other_seeds() -> None:
     curves[:, 2, -1] = 60.0
     curves[:, 7, -1] = 64.0  # wins
     curves[0, 2, -1] = 63.0  # a lucky draw, which its own choice must not count
-    made = mid_cycle.choices(curves, mid_cycle.MARKS.index(0.3))
+    assert mid_cycle.stable(curves) == list(range(rates))
+    made = mid_cycle.choices(curves, mid_cycle.MARKS.index(0.3), range(rates))
     assert [choice.loss for choice in made] == pytest.approx([4.0, 2.5, 2.5])
     assert all(choice.leader == mid_cycle.RATES[2] and choice.best == mid_cycle.RATES[7] for choice in made)
+    curves[1, 7, -1] = 10.0  # falls off the cliff
+    assert 7 not in mid_cycle.stable(curves)
 
 
 @pytest.mark.parametrize(
