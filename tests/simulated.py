@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -65,6 +66,13 @@ def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_00
     sizes = {str(size): step_s * size / 128 for size in (64, 128, 256)}
     measured = Measured(10_000, 2_000, 2_000, sizes, eval_s=0.5, overhead_s=0.3, trivial_value=0.1)
     return Opened("simulated", at, at + budget_s, workers, spec={}, measured=measured)
+
+
+class Trials(Protocol):
+    """Where trials are run, or answered."""
+
+    def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome, float]:
+        """The outcome of the trial and the seconds it takes."""
 
 
 @dataclass
@@ -216,7 +224,7 @@ class SimulatedCluster:
         spent_s: the same by kind of trial.
     """
 
-    world: World
+    world: Trials
     workers: int
     now: float
     changes: list[tuple[float, int]] = field(default_factory=list)
