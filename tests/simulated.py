@@ -68,11 +68,12 @@ def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_00
     return Opened("simulated", at, at + budget_s, workers, spec={}, measured=measured)
 
 
-class Trials(Protocol):
-    """Where trials are run, or answered."""
+class Outcomes(Protocol):
+    """What trials give, and how long they take."""
 
     def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome, float]:
-        """The outcome of the trial and the seconds it takes."""
+        """The outcome of a trial that begins now, and its seconds."""
+        ...
 
 
 @dataclass
@@ -224,7 +225,7 @@ class SimulatedCluster:
         spent_s: the same by kind of trial.
     """
 
-    world: Trials
+    world: Outcomes
     workers: int
     now: float
     changes: list[tuple[float, int]] = field(default_factory=list)
