@@ -16,6 +16,7 @@ from superconv_tune.planner.policy import Policy
 
 REFIT_SHARE = 0.96  # of what is left when the top rung begins: it and the confirmation, the rest is slack
 MOST_STRETCH = 1.5  # of the top length by a refit; the learning rate was found three times below it
+LATE = 0.9  # of the time that the plan still needs: with less the lengths of all rungs to come are shortened
 WORTH_REFITTING = 0.04  # a smaller change of the length is noise in the measured speed
 MIN_STEPS = 150  # a cycle with fewer optimizer steps than this is no cycle (science 3.3)
 MIN_SEEDS, MAX_SEEDS = 3, 8  # of the confirmation; past eight, another seed moves the interval little
@@ -94,6 +95,19 @@ def refit(policy: Policy, cost: CostModel, workers: int, left_s: float, plan: Pl
         return None
     rungs = (*lower, replace(top, epochs=epochs))
     return replace(plan, rungs=rungs, trial_s=(*plan.trial_s[:-1], means.trial_s(epochs)))
+
+
+def shorten(policy: Policy, cost: CostModel, plan: Plan, first: int, factor: float) -> Plan:
+    """The plan with the rungs from ``first`` on shorter by one factor, though none of them shorter than the one below.
+
+    A machine slower than it was measured must cost every length its part, and no length its place in the ladder.
+    """
+    means = _Means(cost, policy, workers=1, left_s=0.0)
+    floor = plan.rungs[first - 1].epochs if first > 0 else policy.epochs_bounds[0]
+    begun, later = plan.rungs[:first], plan.rungs[first:]
+    shorter = [_round(max(min(floor, rung.epochs), factor * rung.epochs)) for rung in later]
+    rungs = (*begun, *(replace(rung, epochs=epochs) for rung, epochs in zip(later, shorter, strict=True)))
+    return replace(plan, rungs=rungs, trial_s=tuple(means.trial_s(rung.epochs) for rung in rungs))
 
 
 def _baselines_s(means: _Means, plan: Plan, reserved_s: float) -> float:
