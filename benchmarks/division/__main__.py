@@ -3,7 +3,8 @@
     python -m benchmarks.division
 
 Replays searches over recorded cycles (``cycles.csv`` here, made by `record`, and that of the range test): the planner
-as it is on a fake clock, for small and large budgets and few and many workers. Nothing is trained.
+as it is on a fake clock, for small and large budgets and few and many workers. Nothing is trained. What ``replays.csv``
+has is not replayed again: delete it after a change of the planner. ``--as-recorded`` writes what is there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import product
@@ -66,6 +67,7 @@ DIVISIONS: Mapping[str, Division] = {
 }
 
 Job = tuple[str, Question]  # division, question
+Results = Mapping[str, float]  # by name of the column
 Losses = dict[Question, float]  # means over seeds
 
 
@@ -95,7 +97,7 @@ def _replayed(job: Job) -> list[object]:
     ]
 
 
-def read() -> dict[Job, dict[str, float]]:
+def read() -> dict[Job, Results]:
     """What was replayed so far."""
     if not REPLAYS.exists():
         return {}
@@ -107,18 +109,22 @@ def _job(row: Mapping[str, str]) -> Job:
     return row["division"], Question((row["task"], row["optimizer"]), float(row["epochs"]), int(row["workers"]))
 
 
-def measure(names: Iterable[str]) -> dict[str, dict[Question, dict[str, float]]]:
-    """All searches, by division and question; those that the file has are not replayed again."""
-    jobs = [(name, question) for question, name in product(questions(), names)]
+def measure() -> None:
+    """Replay what the file has not."""
     done = read()
     if not done:
         REPLAYS.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+    missing = [job for question, name in product(questions(), DIVISIONS) if (job := (name, question)) not in done]
     with ProcessPoolExecutor(WORKERS) as pool:
-        for row in pool.map(_replayed, [job for job in jobs if job not in done], chunksize=2):
+        for row in pool.map(_replayed, missing, chunksize=2):
             with REPLAYS.open("a", encoding="utf-8", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerow(row)
-    done = read()
-    return {name: {question: done[name, question] for question in questions()} for name in names}
+
+
+def complete(done: Mapping[Job, Results]) -> dict[str, dict[Question, Results]]:
+    """By division, the questions that every division has been asked."""
+    answered = [question for question in questions() if all((name, question) in done for name in DIVISIONS)]
+    return {name: {question: done[name, question] for question in answered} for name in DIVISIONS}
 
 
 def by_budget(losses: Losses, epochs: float | None = None) -> list[float]:
@@ -151,7 +157,7 @@ def left_out(losses: Mapping[str, Losses]) -> list[list[object]]:
     return rows
 
 
-def _row(name: str, losses: Losses, today: Losses, results: Mapping[Question, Mapping[str, float]]) -> list[object]:
+def _row(name: str, losses: Losses, today: Losses, results: Mapping[Question, Results]) -> list[object]:
     more, error = compared(losses, today)
     worst = max(losses, key=lambda question: losses[question])
     budgets = sorted({question.epochs for question in losses})
@@ -165,7 +171,7 @@ def _row(name: str, losses: Losses, today: Losses, results: Mapping[Question, Ma
     ]
 
 
-def _idle(results: Mapping[Question, Mapping[str, float]]) -> list[list[object]]:
+def _idle(results: Mapping[Question, Results]) -> list[list[object]]:
     rows: list[list[object]] = []
     for epochs, workers in PLACES:
         here = [result for q, result in results.items() if (q.epochs, q.workers) == (epochs, workers)]
@@ -183,36 +189,56 @@ def _idle(results: Mapping[Question, Mapping[str, float]]) -> list[list[object]]
     return rows
 
 
-def main(names: Sequence[str]) -> None:
-    """Replay, compare, write."""
-    results = measure(names or list(DIVISIONS))
+def text(results: Mapping[str, Mapping[Question, Results]]) -> str:
+    """The page."""
     losses: dict[str, Losses] = {
         name: {question: result["loss"] for question, result in of.items()} for name, of in results.items()
     }
-    budgets = sorted({question.epochs for question in losses[TODAY]})
-    pairs = {epochs: len({q.pair for q in losses[TODAY] if q.epochs == epochs}) for epochs in budgets}
-    rows = [_row(name, losses[name], losses[TODAY], results[name]) for name in losses]
+    answered = list(losses[TODAY])
+    budgets = sorted({question.epochs for question in answered})
+    asked = ", ".join(
+        f"{e:g} epochs ({len({q.pair for q in answered if q.epochs == e})} pairs of task and optimizer, "
+        f"{SEEDS[e]} seeds)"
+        for e in budgets
+    )
+    searches = sum(int(result["seeds"]) for of in results.values() for result in of.values())
     header = [
-        "division",
-        "mean loss",
-        "more than today's",
-        *(f"{e:g} epochs" for e in budgets),
-        "worst place",
-        "of it length",
-    ]
-    text = f"""# Division of the hour
+        "division", "mean loss", "more than today's", *(f"{e:g} epochs" for e in budgets), "worst place", "by length",
+    ]  # fmt: skip
+    rows = [_row(name, losses[name], losses[TODAY], results[name]) for name in losses]
+    left = len(questions()) - len(answered)
+    return f"""# Division of the hour
 
 `python -m benchmarks.division` on {machine()}.
-{sum(int(result["seeds"]) for of in results.values() for result in of.values())} searches replayed; {", ".join(f"{e:g} epochs in all over {pairs[e]} pairs of task and optimizer and {SEEDS[e]} seeds" for e in budgets)}.
+{searches} searches replayed over recorded cycles: {asked}.
+{left} of {len(questions())} questions are not replayed yet; the command goes on with them.
+
+The loss is in points of expected accuracy of the confirmed recipe below the best recorded recipe of the longest cycle of
+which three seeds fit the budget: what somebody would have who knew the recipe beforehand. *By length*: the part of it
+that no recipe of the confirmed length, or a shorter one, could have avoided. *More than today's*: mean and standard
+error over the pairs of paired differences. *Worst place*: the mean over the seeds of one question.
 
 {table(header, rows)}
 
+## With one family left out
+
 {table(["family left out", "best on the others", "it loses here", "today's loses here"], left_out(losses))}
+
+## Worker-seconds without a trial, today's division
+
+Of all until the deadline. *Left over*: after the last outcome.
 
 {table(["epochs in all", "workers", "pairs", "trials", "length", *PHASES], _idle(results[TODAY]))}
 """
-    RESULT.write_text(text, encoding="utf-8")
-    print(text)  # noqa: T201 - the result of a command
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Replay and write; with ``--as-recorded`` write what the file has."""
+    if "--as-recorded" not in arguments:
+        measure()
+    page = text(complete(read()))
+    RESULT.write_text(page, encoding="utf-8")
+    print(page)  # noqa: T201 - the result of a command
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -231,7 +231,7 @@ def _policy(question: Question, division: Division, seed: int) -> Policy:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _best(pair: Pair, longest: float) -> float:
     return surfaces()[pair].best(longest)
 

@@ -1,8 +1,8 @@
 """What a cycle of any length, peak and weight decay reaches: recorded cycles, and straight lines between them.
 
-The lines are straight in the logarithm of each of the three. At a length where few peaks were recorded the curve goes on
-beyond them as that of the next shorter length does; a weight decay moves the curve of the default one by as much as the
-nearest recorded peaks say.
+The lines are straight in the logarithm of each of the three. At a length where few peaks were recorded the curve goes
+on beyond them as that of the next shorter length does; a weight decay moves the curve of the default one by as much as
+the nearest recorded peaks say.
 """
 
 from __future__ import annotations

@@ -119,9 +119,9 @@ class Comparison:
 
     def _was_tried(self, epochs: float) -> bool:
         """Whether a rung of this length has a whole cycle; its first one ends the look, however many there are."""
+        outcomes = self.study.outcomes
         return any(
             request.params.cycle_epochs == epochs and trial_id in outcomes and is_whole((request, outcomes[trial_id]))
-            for outcomes in (self.study.outcomes,)
             for index, rung in enumerate(self.plan.rungs)
             if rung.epochs == epochs
             for trial_id, request in self.study.asked("search", index).items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from superconv_tune.core.events import Closed, Requested
+from superconv_tune.core.events import Closed, Planned, Requested
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import Status, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal
@@ -151,3 +151,15 @@ def test_an_hour_on_64_workers_takes_seconds() -> None:
     conductor, _ = hour(World(step_s=0.02), budget_s=3600.0, workers=64, how=policy(0.99))
     assert len(conductor.study.requests) > 100
     assert verdict_of(conductor.study, conductor.policy).word is not None
+
+
+@pytest.mark.parametrize("slow", [1.6, 2.5])
+def test_a_machine_slower_than_measured_shortens_every_rung_and_skips_none(slow: float) -> None:
+    conductor, _ = hour(World(step_s=0.01, slow=lambda _: slow), budget_s=900.0, how=policy(None))
+    plans = [event.plan for event in conductor.events if isinstance(event, Planned)]
+    assert len(plans[0].rungs) >= 3
+    for index in range(len(plans[0].rungs)):
+        assert len(conductor.study.asked("search", index)) >= 2
+    lengths = [rung.epochs for rung in plans[-1].rungs]
+    assert lengths == sorted(lengths)
+    assert lengths[-1] < plans[0].rungs[-1].epochs
