@@ -213,9 +213,9 @@ def text(results: Mapping[str, Mapping[Question, Results]]) -> str:
 {searches} searches replayed over recorded cycles: {asked}.
 {left} of {len(questions())} questions are not replayed yet; the command goes on with them.
 
-The loss is in points of expected accuracy of the confirmed recipe below the best recorded recipe of the longest cycle of
-which three seeds fit the budget: what somebody would have who knew the recipe beforehand. *By length*: the part of it
-that no recipe of the confirmed length, or a shorter one, could have avoided. *More than today's*: mean and standard
+The loss is in points of expected accuracy of the confirmed recipe below the best recorded recipe of the longest cycle
+of which three seeds fit the budget: what somebody would have who knew the recipe beforehand. *By length*: the part of
+it that no recipe of the confirmed length, or a shorter one, could have avoided. *More than today's*: mean and standard
 error over the pairs of paired differences. *Worst place*: the mean over the seeds of one question.
 
 {table(header, rows)}

@@ -45,8 +45,8 @@ BEST = {
     "clusters-mlp": 5,
     "mnist1d-cnn": 5,
 }
-# (epochs, weight decay, steps of the grid around that), the most telling first. The cycles of 3, 10 and 30 epochs at the
-# default weight decay are in the other table.
+# (epochs, weight decay, steps of the grid around that), the most telling first. The cycles of 3, 10 and 30 epochs at
+# the default weight decay are in the other table.
 WANTED: tuple[tuple[float, float, tuple[int, ...]], ...] = (
     (30.0, HIGH_DECAY, (0, -1, 1)),
     (100.0, DEFAULT_DECAY, (0, 1, -1)),

@@ -37,7 +37,7 @@ CAP_FACTOR = 2.0  # of the edge that a trial's own ramp saw (`superconv_tune.tri
 BASELINE_HANDICAP = 0.01
 CONFIRMED_SEEDS = 3  # that who knew the best recipe beforehand would still have to train
 DECAY_RANGE = (1e-6, 1e-2)
-PHASES = ("range test", "lower rungs", "top rung", "confirmation, baselines", "left over")
+PHASES = ("range test", "lower rungs", "top rung", "confirmation and baselines", "left over")
 
 Pair = tuple[str, str]  # task, optimizer
 

@@ -16,7 +16,7 @@ class Division:
     """How the time is divided over cycle lengths; the defaults are judged in ``benchmarks/division``.
 
     Attributes:
-        top_share: of the time that is left after the first range tests: the longest search cycles and their confirmation.
+        top_share: of the time after the first range tests: the longest search cycles and their confirmation.
         lower_share: of it: the shorter cycles, the same for each length; the rest is slack.
         factor: each rung's cycles are so much longer than the last one's (design: ``T0 * 3^r``).
         lower_rungs: shorter lengths, at most; with none the search has the length of its confirmation.
