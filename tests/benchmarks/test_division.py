@@ -42,8 +42,9 @@ def test_a_curve_goes_on_beyond_its_peaks_as_the_shorter_length_does(surface: Su
 
 
 def test_the_best_is_that_of_the_lengths_that_fit(surface: Surface) -> None:
-    assert surface.best(40.0) == pytest.approx(0.82, abs=2e-3)
-    assert surface.best(10.0) == pytest.approx(0.64, abs=2e-3)  # the long cycles tell what the weight decay does
+    grid = 5e-3  # the best is looked for among 80 peaks
+    assert surface.best(40.0) == pytest.approx(0.82, abs=grid)
+    assert surface.best(10.0) == pytest.approx(0.64, abs=grid)  # the long cycles tell what the weight decay does
 
 
 def test_diverged_seeds_count_as_a_constant_guess() -> None:

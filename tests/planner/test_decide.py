@@ -153,9 +153,8 @@ def test_an_hour_on_64_workers_takes_seconds() -> None:
     assert verdict_of(conductor.study, conductor.policy).word is not None
 
 
-@pytest.mark.parametrize("slow", [1.6, 2.5])
-def test_a_machine_slower_than_measured_shortens_every_rung_and_skips_none(slow: float) -> None:
-    conductor, _ = hour(World(step_s=0.01, slow=lambda _: slow), budget_s=900.0, how=policy(None))
+def test_a_machine_slower_than_measured_shortens_every_rung_and_skips_none() -> None:
+    conductor, _ = hour(World(step_s=0.01, slow=lambda _: 2.5), budget_s=900.0, how=policy(None))
     plans = [event.plan for event in conductor.events if isinstance(event, Planned)]
     assert len(plans[0].rungs) >= 3
     for index in range(len(plans[0].rungs)):
