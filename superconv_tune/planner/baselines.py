@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from superconv_tune.core.baselines import RATES, compare
 from superconv_tune.core.horizon import HorizonRule, prior
-from superconv_tune.core.ladder import complete_cycles
+from superconv_tune.core.ladder import is_whole
 from superconv_tune.core.plan import Plan
 from superconv_tune.core.probes import GRID_FACTOR, ProbeGrid
 from superconv_tune.core.schedule import CYCLICAL
@@ -96,8 +96,7 @@ class Comparison:
     def lengths(self) -> list[float]:
         """The recipe's, and that of the rung below it if the search tried it: else nothing is there to compare with."""
         longest = self.recipe.params.cycle_epochs
-        tried = {request.params.cycle_epochs for request, _ in complete_cycles(self.study)}
-        return [longest, *(epochs for epochs in below(self.plan, longest) if epochs in tried)]
+        return [longest, *(epochs for epochs in below(self.plan, longest) if self._was_tried(epochs))]
 
     @property
     def allowance_s(self) -> float:
@@ -117,6 +116,16 @@ class Comparison:
     def needed_s(self, epochs: float) -> float:
         """Worker-seconds of one policy at its first rates."""
         return RATES * self._seconds(epochs)
+
+    def _was_tried(self, epochs: float) -> bool:
+        """Whether a rung of this length has a whole cycle; its first one ends the look, however many there are."""
+        outcomes = self.study.outcomes
+        return any(
+            request.params.cycle_epochs == epochs and trial_id in outcomes and is_whole((request, outcomes[trial_id]))
+            for index, rung in enumerate(self.plan.rungs)
+            if rung.epochs == epochs
+            for trial_id, request in self.study.asked("search", index).items()
+        )
 
     def _count(self, epochs: float) -> int:
         """Policies that fit."""

@@ -77,6 +77,8 @@ class CostModel:
 
     def _step_s(self, batch_size: int) -> float:
         """Between measured sizes by straight lines; beyond them in proportion to the size of the batch."""
+        if batch_size in self.step_s:
+            return self.step_s[batch_size]
         sizes = sorted(self.step_s)
         nearest = float(np.clip(batch_size, sizes[0], sizes[-1]))
         between = float(np.interp(nearest, sizes, [self.step_s[size] for size in sizes]))

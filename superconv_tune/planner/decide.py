@@ -28,7 +28,7 @@ from superconv_tune.core.trial import Hyperparameters, Kind, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal, batch_scale, own_ramp_steps, with_drawn
 from superconv_tune.planner.baselines import Comparison
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.divide import FIRST_GRID, MAX_SEEDS, MIN_SEEDS, divide, refit
+from superconv_tune.planner.divide import FIRST_GRID, LATE, MAX_SEEDS, MIN_SEEDS, REFIT_SHARE, divide, refit, shorten
 from superconv_tune.planner.evidence import is_decided, word_of
 from superconv_tune.planner.policy import Policy, bounds
 from superconv_tune.planner.scaling import missing
@@ -163,10 +163,37 @@ class _Desk:
         return bool(running) and (is_top or len(asked) - len(running) < ENOUGH_OF_A_RUNG * len(asked))
 
     def _refit(self, plan: Plan, index: int) -> Decision | None:
-        """Before its first trial, the top rung is fitted to the time that is left."""
-        if index < len(plan.rungs) - 1 or plan.rungs[index].free or self._asked("search", index):
+        """Before its first sampled trial a rung, and all above it, is fitted to the time that is left."""
+        left_s = max(0.0, self._limit - self.now)
+        asked = self._asked("search", index)
+        if index < len(plan.rungs) - 1:
+            return self._shorten(plan, index, left_s)
+        if plan.rungs[index].free or asked:
             return None
-        return refit(self.policy, self._cost, self.study.workers, max(0.0, self._limit - self.now), plan)
+        return refit(self.policy, self._cost, self.study.workers, left_s, plan)
+
+    def _shorten(self, plan: Plan, index: int, left_s: float) -> Decision | None:
+        """Shorter cycles for all rungs that have not begun, if the machine is too slow for the plan and it helps.
+
+        What was shortened must let this rung ask for a trial, or the top rung would be stretched again at once.
+        """
+        asked = self._asked("search", index)
+        missing = plan.rungs[index].width - len(asked)
+        if missing <= 0 or plan.rungs[-1].free or self._is_settled(index):
+            return None
+        needed_s = self._waves(missing) * self._cycle_s(plan.rungs[index].epochs) + self._later_s(plan, index)
+        if left_s >= LATE * needed_s:
+            return None
+        first = index + 1 if asked else index
+        shorter = shorten(self.policy, self._cost, plan, first, REFIT_SHARE * left_s / needed_s)
+        helps = self._cycle_s(shorter.rungs[index].epochs) + self._later_s(shorter, index) <= left_s
+        return shorter if helps and shorter.rungs != plan.rungs else None
+
+    def _is_settled(self, index: int) -> bool:
+        """Whether a rung's length stands: a sampled trial has it, or the search is beyond it or cannot sample yet."""
+        sampled = any(request.proposal is not None for request in self._asked("search", index))
+        beyond = bool(self._asked("search", index + 1) or self._asked("confirm"))
+        return sampled or beyond or (index > 0 and not self._probes())
 
     def _probe(self, rung: RungPlan, limit: float) -> Decision | None:
         """Complete cycles of the default parameters over a grid of learning rates, until the best is inside it."""
@@ -372,12 +399,16 @@ class _Desk:
         return (
             plan.baseline_s
             + plan.scaling_s
-            + sum(
-                math.ceil(count / self.study.workers)
-                * self._cost.seconds(replace(self.policy.defaults, cycle_epochs=epochs))
-                for count, epochs in parts
-            )
+            + sum(self._waves(count) * self._cycle_s(epochs) for count, epochs in parts)
         )
+
+    def _cycle_s(self, epochs: float) -> float:
+        """Seconds of a cycle of the default parameters."""
+        return self._cost.seconds(replace(self.policy.defaults, cycle_epochs=epochs))
+
+    def _waves(self, count: int) -> int:
+        """Times that all workers begin a trial, for so many trials."""
+        return math.ceil(count / self.study.workers)
 
     def _asked(self, kind: Kind, rung: int | None = None) -> Collection[TrialRequest]:
         return self.study.asked(kind, rung).values()

@@ -16,16 +16,13 @@ from superconv_tune.planner.policy import Policy
 from superconv_tune.planner.scaling import MIN_STEPS
 from superconv_tune.planner.scaling import wall_s as scaling_wall_s
 
-FACTOR = 3.0  # each rung's cycles are this much longer than the last one's (design: T0 * 3^r)
-LOWER_RUNGS = 3  # at most; below 1/27 of the top length a cycle tells little about the top
-TOP_SHARE = 0.58  # of the time that is left: the longest search cycles and their confirmation
 SCALING_WAVES = 0.9  # of top cycles that the recipe's other lengths take, on one worker
-LOWER_SHARE = 0.36  # of it: the shorter cycles; the rest is slack
 REFIT_SHARE = 0.96  # of what is left when the top rung begins: it and the confirmation, the rest is slack
 MOST_STRETCH = 1.5  # of the top length by a refit; the learning rate was found three times below it
+LATE = 0.9  # of the time that the plan still needs: with less the lengths of all rungs to come are shortened
 WORTH_REFITTING = 0.04  # a smaller change of the length is noise in the measured speed
 MIN_SEEDS, MAX_SEEDS = 3, 8  # of the confirmation; past eight, another seed moves the interval little
-FINALISTS, MOST_FINALISTS = 2, 6  # configurations that are trained at the top length before one is chosen
+MOST_FINALISTS = 6  # configurations that are trained at the top length before one is chosen
 FIRST_GRID = len(FIRST_POWERS)  # learning rates that the lowest rung probes before it searches
 WIDEST = 96  # trials of one rung; past that the sampler's returns are small
 
@@ -72,16 +69,17 @@ def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan
 
 def _divide(means: _Means) -> Plan:
     policy, workers, left_s = means.policy, means.workers, means.left_s
+    shares = policy.division
     seeds = min(MAX_SEEDS, max(MIN_SEEDS, workers * math.ceil(MIN_SEEDS / workers)))
     confirm_waves = math.ceil(seeds / workers)
-    waves = math.ceil(FINALISTS / workers) + confirm_waves
-    top = means.epochs_in(TOP_SHARE * left_s / (waves + SCALING_WAVES / workers))
+    waves = math.ceil(shares.finalists / workers) + confirm_waves
+    top = means.epochs_in(shares.top_share * left_s / (waves + SCALING_WAVES / workers))
     if waves * means.trial_s(top) > left_s:
         return _too_small(means, top)
     lengths = [*_lower_lengths(means, top), top]
     # Where the longest allowed cycle leaves time over, more finalists are compared; what is left then is not spent.
-    spare_waves = int(TOP_SHARE * left_s / means.trial_s(top)) - confirm_waves
-    finalists = max(FINALISTS, workers, min(MOST_FINALISTS, spare_waves * workers))
+    spare_waves = int(shares.top_share * left_s / means.trial_s(top)) - confirm_waves
+    finalists = max(shares.finalists, workers, min(MOST_FINALISTS, spare_waves * workers))
     widths = _cap(_widths(means, lengths, finalists), policy.trials, workers)
     rungs = tuple(RungPlan(epochs, width) for epochs, width in zip(lengths, widths, strict=True))
     if policy.strategy == "free":
@@ -104,6 +102,19 @@ def refit(policy: Policy, cost: CostModel, workers: int, left_s: float, plan: Pl
         return None
     rungs = (*lower, replace(top, epochs=epochs))
     return replace(plan, rungs=rungs, trial_s=(*plan.trial_s[:-1], means.trial_s(epochs)))
+
+
+def shorten(policy: Policy, cost: CostModel, plan: Plan, first: int, factor: float) -> Plan:
+    """The plan with the rungs from ``first`` on shorter by one factor, though none of them shorter than the one below.
+
+    A machine slower than it was measured must cost every length its part, and no length its place in the ladder.
+    """
+    means = _Means(cost, policy, workers=1, left_s=0.0)
+    floor = plan.rungs[first - 1].epochs if first > 0 else policy.epochs_bounds[0]
+    begun, later = plan.rungs[:first], plan.rungs[first:]
+    shorter = [_round(max(min(floor, rung.epochs), factor * rung.epochs)) for rung in later]
+    rungs = (*begun, *(replace(rung, epochs=epochs) for rung, epochs in zip(later, shorter, strict=True)))
+    return replace(plan, rungs=rungs, trial_s=tuple(means.trial_s(rung.epochs) for rung in rungs))
 
 
 def _baselines_s(means: _Means, plan: Plan, reserved_s: float) -> float:
@@ -136,13 +147,14 @@ def _lower_lengths(means: _Means, top: float) -> list[float]:
     low = means.policy.epochs_bounds[0]
     steps_per_epoch = means.cost.steps_per_epoch(means.policy.defaults.batch_size)
     shortest = max(low, MIN_STEPS / steps_per_epoch)
-    lengths = [top / FACTOR**rung for rung in range(1, LOWER_RUNGS + 1)]
+    shares = means.policy.division
+    lengths = [top / shares.factor**rung for rung in range(1, shares.lower_rungs + 1)]
     return [_round(epochs) for epochs in reversed(lengths) if epochs >= shortest] or [top]
 
 
 def _widths(means: _Means, lengths: Sequence[float], finalists: int) -> list[int]:
     """Each lower rung gets the same share of the worker-seconds; a rung is at most half as wide as the one below."""
-    share_s = LOWER_SHARE * means.left_s / (len(lengths) - 1)
+    share_s = means.policy.division.lower_share * means.left_s / (len(lengths) - 1)
     widths: list[int] = []
     for epochs in lengths[:-1]:
         most = max(means.workers, widths[-1] // 2) if widths else WIDEST

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from superconv_tune.core.lr_range import RAMP_INTERVAL_ELSE, RAMP_INTERVALS
 from superconv_tune.core.space import Dimension, Interval, SearchSpace
 from superconv_tune.core.trial import Hyperparameters
 from superconv_tune.core.verdict import Target
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the time is divided over cycle lengths; the defaults are judged in ``benchmarks/division``.
+
+    Attributes:
+        top_share: of the time after the first range tests: the longest search cycles and their confirmation.
+        lower_share: of it: the shorter cycles, the same for each length; the rest is slack.
+        factor: each rung's cycles are so much longer than the last one's (design: ``T0 * 3^r``).
+        lower_rungs: shorter lengths, at most; with none the search has the length of its confirmation.
+        finalists: configurations that are trained at the top length before one is chosen, at least.
+    """
+
+    top_share: float = 0.70
+    lower_share: float = 0.24
+    factor: float = 3.0
+    lower_rungs: int = 3
+    finalists: int = 1
 
 
 @dataclass(frozen=True)
@@ -28,6 +47,7 @@ class Policy:
         report_s: seconds kept free before the deadline for the verdict, the report and the shut-down.
         baselines: other learning-rate policies that the searched one is compared with, the most wanted first.
         horizon: length in epochs up to which cycles are asked about; None for what the verdict can tell at most.
+        division: of the time over cycle lengths.
     """
 
     target: Target
@@ -42,6 +62,7 @@ class Policy:
     report_s: float
     baselines: tuple[str, ...] = ()
     horizon: float | None = None
+    division: Division = field(default_factory=Division)
 
     @property
     def epochs_bounds(self) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from superconv_tune.core.events import Closed, Requested
+from superconv_tune.core.events import Closed, Planned, Requested
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import Status, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal
@@ -170,3 +170,14 @@ def test_a_recipe_that_only_one_seed_bears_gives_way_to_a_calmer_one() -> None:
     assert {outcome.status for _, outcome in confirmed(conductor.study)} == {"finished"}
     assert len(confirmed(conductor.study)) >= 3
     assert cluster.now <= conductor.study.deadline
+
+
+def test_a_machine_slower_than_measured_shortens_every_rung_and_skips_none() -> None:
+    conductor, _ = hour(World(step_s=0.03, slow=lambda _: 2.5), budget_s=1800.0, how=policy(None))
+    plans = [event.plan for event in conductor.events if isinstance(event, Planned)]
+    assert len(plans[0].rungs) >= 3
+    for index in range(len(plans[0].rungs)):
+        assert len(conductor.study.asked("search", index)) >= 2
+    lengths = [rung.epochs for rung in plans[-1].rungs]
+    assert lengths == sorted(lengths)
+    assert lengths[-1] < plans[0].rungs[-1].epochs

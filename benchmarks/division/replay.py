@@ -1,0 +1,270 @@
+"""One search replayed over recorded cycles: the planner as it is, trials answered by a table on a fake clock."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.division.surface import Cycle, Surface
+from superconv_tune.core.codec import decode
+from superconv_tune.core.events import Event, Measured, Observed, Opened, Requested
+from superconv_tune.core.lr_range import RangeTestResult
+from superconv_tune.core.space import Interval
+from superconv_tune.core.study import Study
+from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.verdict import Target
+from superconv_tune.planner.decide import COARSE_STEPS, RAMP_STEPS
+from superconv_tune.planner.policy import Division, Policy
+from tests.simulated import PlanningConductor, SimulatedCluster
+
+HERE = Path(__file__).parent
+RANGE_TEST = HERE.parent / "range_test"
+BATCH_SIZE = 128
+STARTED_AT = 1_000_000.0  # Unix time of every replay
+ITEMS = 2_000  # of the validation part and of the test part that a search is given
+EPOCH_S = 0.1  # virtual seconds; so short that what ends next comes before the driver's next look at the clock
+EVAL_S, AROUND_S = 0.1 * EPOCH_S, 0.05 * EPOCH_S  # of an evaluation, and around a trial
+DIVERGED_SHARE = 0.3  # of its cycle that a diverging trial takes
+CAP_FACTOR = 2.0  # of the edge that a trial's own ramp saw (`superconv_tune.trial.ramp`)
+BASELINE_HANDICAP = 0.01
+CONFIRMED_SEEDS = 3  # that who knew the best recipe beforehand would still have to train
+DECAY_RANGE = (1e-6, 1e-2)
+PHASES = ("range test", "lower rungs", "top rung", "confirmation and baselines", "left over")
+
+Pair = tuple[str, str]  # task, optimizer
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is searched: a task with its optimizer, for so many epochs in all, on so many workers."""
+
+    pair: Pair
+    epochs: float
+    workers: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search found.
+
+    Attributes:
+        loss: points of expected accuracy of the confirmed recipe below the best in hindsight.
+        length: of the confirmed cycle, in epochs; 0 where nothing was confirmed.
+        length_loss: points that the best recipe of no more than that length is below the best in hindsight.
+        trials: that were asked for.
+        idle: worker-seconds without a trial, as a share of all until the deadline, by phase.
+    """
+
+    loss: float
+    length: float
+    length_loss: float
+    trials: int
+    idle: Mapping[str, float]
+
+
+@lru_cache(maxsize=1)
+def families() -> dict[str, str]:
+    """Family of every task."""
+    with (RANGE_TEST / "cycles.csv").open(encoding="utf-8", newline="") as file:
+        return {row["task"]: row["family"] for row in csv.DictReader(file)}
+
+
+@lru_cache(maxsize=1)
+def surfaces() -> dict[Pair, Surface]:
+    """Everything that was recorded, here and for the range test."""
+    cycles: dict[Pair, list[Cycle]] = defaultdict(list)
+    for table in (RANGE_TEST / "cycles.csv", HERE / "cycles.csv"):
+        with table.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                cycles[row["task"], row["optimizer"]].append(_cycle(row))
+    return {pair: Surface.of(found) for pair, found in cycles.items()}
+
+
+def _cycle(row: Mapping[str, str]) -> Cycle:
+    return Cycle(
+        epochs=float(row["epochs"]),
+        max_lr=float(row["max_lr"]),
+        weight_decay=float(row.get("weight_decay") or Hyperparameters().weight_decay),
+        finished=row["status"] == "finished",
+        accuracy=float(row["validation"]),
+        steps=int(row["steps"]),
+    )
+
+
+@lru_cache(maxsize=1)
+def range_tests() -> dict[Pair, list[RangeTestResult]]:
+    """What range tests of every task said, from up to three seeds."""
+    found: dict[Pair, list[RangeTestResult]] = defaultdict(list)
+    for line in (RANGE_TEST / "findings.jsonl").read_text(encoding="utf-8").splitlines():
+        finding = json.loads(line)
+        found[finding["task"], finding["optimizer"]].append(decode(RangeTestResult, finding["range_test"]))
+    return found
+
+
+@dataclass(frozen=True)
+class TabledWorld:
+    """Trials of one task, answered from its surface, with the noise of seeds and of a part of `ITEMS` items.
+
+    Every step takes ``slow`` times as long as was measured beforehand.
+    """
+
+    surface: Surface
+    found: Sequence[RangeTestResult]
+    slow: float = 1.0
+
+    def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome, float]:
+        """The outcome of a trial that begins now, and its seconds."""
+        rng = np.random.default_rng(request.seed)
+        seen = self.found[int(rng.integers(len(self.found)))]
+        if request.kind == "range_test":
+            took = min(self._seconds(COARSE_STEPS + RAMP_STEPS), max(0.0, request.deadline - now))
+            return TrialOutcome(request.trial_id, request.attempt, "finished", 0.0, range_test=seen, wall_s=took), took
+        return self._cycle(request, now, rng, seen)
+
+    def _cycle(
+        self, request: TrialRequest, now: float, rng: np.random.Generator, seen: RangeTestResult
+    ) -> tuple[TrialOutcome, float]:
+        params, surface = request.params, self.surface
+        assert request.pick_lr is not None
+        max_lr = request.pick_lr * params.lr_multiplier
+        if request.ramp is not None and request.kind != "confirm":
+            max_lr = min(max_lr, CAP_FACTOR * seen.edge)
+        diverged = bool(rng.random() < surface.lost(params.cycle_epochs, max_lr))
+        steps = max(1, round(params.cycle_epochs * surface.steps_per_epoch * (DIVERGED_SHARE if diverged else 1.0)))
+        ramp_s = self._seconds(request.ramp_steps if request.ramp is not None else 0)
+        room_s = max(0.0, request.deadline - now - ramp_s - EVAL_S - AROUND_S)
+        train_s = min(self._seconds(steps), room_s)
+        shortened = train_s < self._seconds(steps)
+        wall_s = ramp_s + train_s + EVAL_S + AROUND_S
+        truth = float(surface.accuracy(params.cycle_epochs, max_lr, params.weight_decay))
+        truth -= BASELINE_HANDICAP * (request.kind == "baseline")
+        skill = truth + rng.normal(0.0, surface.spread(params.cycle_epochs))
+        share = train_s / self._seconds(steps)
+        skill = surface.trivial + (min(max(skill, 0.0), 1.0) - surface.trivial) * (share if shortened else 1.0)
+        validation, test = (float(rng.binomial(ITEMS, min(max(skill, 0.0), 1.0)) / ITEMS) for _ in range(2))
+        outcome = TrialOutcome(
+            request.trial_id,
+            request.attempt,
+            "diverged" if diverged else "finished",
+            objective=surface.trivial if diverged else validation,
+            max_lr=max_lr,
+            validation=None if diverged else validation,
+            test=test if request.kind == "confirm" and not diverged else None,
+            steps=steps,
+            epochs=params.cycle_epochs,
+            shortened=shortened,
+            train_s=train_s,
+            eval_s=EVAL_S,
+            wall_s=wall_s,
+        )
+        return outcome, wall_s
+
+    def _seconds(self, steps: int) -> float:
+        return self.slow * EPOCH_S * steps / self.surface.steps_per_epoch
+
+
+def replay(question: Question, division: Division, seed: int, slow: float = 1.0) -> Result:
+    """One search."""
+    surface = surfaces()[question.pair]
+    per_worker = question.epochs / question.workers
+    start = _opened(surface, EPOCH_S * per_worker, question.workers)
+    cluster = SimulatedCluster(
+        TabledWorld(surface, range_tests()[question.pair], slow), question.workers, start.started_at
+    )
+    conductor = PlanningConductor(Study(start), _policy(question, division, seed), cluster.clock)
+    cluster.run(conductor)
+    best = _best(question.pair, per_worker / math.ceil(CONFIRMED_SEEDS / question.workers))
+    recipe = next(iter(conductor.study.asked("confirm").values()), None)
+    reached, length = surface.trivial, 0.0
+    if recipe is not None and recipe.pick_lr is not None:
+        length = recipe.params.cycle_epochs
+        reached = float(surface.expected(length, recipe.pick_lr, recipe.params.weight_decay))
+    return Result(
+        loss=100.0 * (best - reached),
+        length=length,
+        length_loss=100.0 * (best - _best(question.pair, length)),
+        trials=len(conductor.study.requests),
+        idle=idle_shares(conductor.events, question.workers, start.started_at, start.deadline),
+    )
+
+
+def _opened(surface: Surface, budget_s: float, workers: int) -> Opened:
+    measured = Measured(
+        train_items=surface.steps_per_epoch * BATCH_SIZE,
+        validation_items=ITEMS,
+        test_items=ITEMS,
+        step_s={str(BATCH_SIZE): EPOCH_S / surface.steps_per_epoch},
+        eval_s=EVAL_S,
+        overhead_s=AROUND_S,
+        trivial_value=surface.trivial,
+    )
+    return Opened("replay", STARTED_AT, STARTED_AT + budget_s, workers, spec={}, measured=measured)
+
+
+def _policy(question: Question, division: Division, seed: int) -> Policy:
+    surface = surfaces()[question.pair]
+    return Policy(
+        target=Target("accuracy", "max", None),
+        space={
+            "cycle_epochs": Interval(min(surface.curves), surface.longest, log=True),
+            "lr_multiplier": Interval(0.35, 2.0, log=True),
+            "weight_decay": Interval(*DECAY_RANGE, log=True),
+        },
+        defaults=replace(Hyperparameters(), batch_size=BATCH_SIZE),
+        optimizer=question.pair[1],
+        schedule="one_cycle",
+        strategy="ladder",
+        seed=seed,
+        trials=None,
+        item_level=True,
+        report_s=0.0,
+        baselines=("step", "linear", "constant"),
+        division=division,
+    )
+
+
+@cache
+def _best(pair: Pair, longest: float) -> float:
+    return surfaces()[pair].best(longest)
+
+
+def idle_shares(events: Sequence[Event], workers: int, begin: float, deadline: float) -> dict[str, float]:
+    """Worker-seconds without a trial, by phase, as a share of all worker-seconds until the deadline.
+
+    A phase begins with its first request; the last one with the last outcome.
+    """
+    moves = sorted(_moves(events, deadline))
+    idle = dict.fromkeys(PHASES, 0.0)
+    running, phase, last = 0, 0, begin
+    for at, change, of in moves:
+        idle[PHASES[phase]] += (workers - running) * (at - last)
+        running, phase, last = running + change, max(phase, of), at
+    idle[PHASES[-1]] += workers * (deadline - last)
+    total = workers * (deadline - begin)
+    return {name: seconds / total for name, seconds in idle.items()}
+
+
+def _moves(events: Sequence[Event], deadline: float) -> Iterator[tuple[float, int, int]]:
+    """(time, +1 or -1, phase) of every beginning and end of a trial."""
+    top = max((e.request.rung for e in events if isinstance(e, Requested)), default=0)
+    for event in events:
+        if isinstance(event, Requested):
+            yield event.at, 1, _phase(event.request, top)
+        elif isinstance(event, Observed):
+            yield min(event.at, deadline), -1, 0
+
+
+def _phase(request: TrialRequest, top: int) -> int:
+    if request.kind == "range_test":
+        return 0
+    if request.kind != "search":
+        return 3
+    return 2 if request.rung == top > 0 else 1
