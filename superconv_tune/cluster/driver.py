@@ -40,15 +40,11 @@ class Resources:
 
 
 @contextmanager
-def cluster(address: str | None, resources: Resources) -> Iterator[int]:
-    """A connection to the cluster at ``address``, or a local one that ends with the block; yields the trials at once.
-
-    On a cluster a search takes what is free when it begins, and keeps it: searches side by side do not wait for each
-    other's workers while their hours run out.
+def cluster(address: str | None) -> Iterator[None]:
+    """A connection to the cluster at ``address``, or a local one that ends with the block.
 
     Raises:
-        UserError: if the address does not answer, is open to other machines without a token, or not even one trial
-            fits.
+        UserError: if the address does not answer, or is open to other machines without a token.
     """
     refuse_open(address)
     # Ray binds the services of a node to all interfaces, unless this constant (meant for the firewalls of desktops)
@@ -68,14 +64,24 @@ def cluster(address: str | None, resources: Resources) -> Iterator[int]:
             f"--address: no Ray cluster answers at {address!r} ({error}). Start one, or leave it out."
         ) from error
     try:
-        if address is None:
-            yield concurrency(ray.cluster_resources(), resources)
-        else:
+        if address is not None:
             refuse_open(ray.get_runtime_context().gcs_address)  # where "auto" led
-            concurrency(ray.cluster_resources(), resources)
-            yield concurrency(ray.available_resources(), resources, busy=True)
+        yield
     finally:
         ray.shutdown()
+
+
+def slots(address: str | None, resources: Resources) -> int:
+    """Trials at once on the connected cluster.
+
+    On a cluster a search takes what is free when it begins, and keeps it: searches side by side do not wait for each
+    other's workers while their hours run out.
+
+    Raises:
+        UserError: if not even one trial fits.
+    """
+    everything = concurrency(ray.cluster_resources(), resources)
+    return everything if address is None else concurrency(ray.available_resources(), resources, busy=True)
 
 
 def run(conductor: Conductor, setting: Setting, resources: Resources, workers: int) -> None:

@@ -27,9 +27,9 @@ class CostModel:
         step_s: measured seconds of one optimizer step, by batch size.
         eval_s: seconds of one evaluation.
         overhead_s: seconds around the training of one trial.
-        correction: measured over predicted, the median of the trials that came back. On machines of several speeds
-            too: the slowest one's, or a mean over nodes, left the simulated clusters of `tests/simulated.py` with fewer
-            whole trials and fewer fresh seeds, and a trial that lands on a slow node keeps its deadline by its own pace.
+        correction: measured over predicted, the median of the trials that came back; also where machines differ in
+            speed: the slowest one's, or a mean over nodes, left simulated clusters with fewer whole trials and fewer
+            fresh seeds, and a trial that lands on a slow node keeps its deadline by its own pace.
     """
 
     train_items: int

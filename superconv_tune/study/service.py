@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from superconv_tune.cluster.driver import Resources, cluster, run
+from superconv_tune.cluster.driver import Resources, cluster, run, slots
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.checks import Check
 from superconv_tune.core.codec import decode
@@ -46,6 +46,7 @@ from superconv_tune.study.environment import describe
 from superconv_tune.study.logs import no_log, search_log
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import Question, policy_of, ready, threads
+from superconv_tune.study.shared import shared
 from superconv_tune.tracking.client import TrackingError
 from superconv_tune.tracking.study_run import StudyHandle, check, close_study, open_study, reopen_study
 from superconv_tune.tracking.worker import recover
@@ -100,7 +101,9 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         stack.enter_context(search_log(where.folder))
         logger.info("%s", data_words(question.card))
         _tell(checks_of(question, where, _expected_workers(spec)), call.console)
-        workers = stack.enter_context(cluster(call.address, _resources(spec)))
+        stack.enter_context(cluster(call.address))
+        question = shared(question, call.address)
+        workers = slots(call.address, _resources(question.spec))
         handle = open_study(
             where.tracking_uri, where.artifact_root, spec.name, name, _params(question.spec), {"phase": "search"}
         )
@@ -139,7 +142,9 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         question = ready(ExperimentSpec.model_validate(study.opened.spec))
         _refuse_other_data(study, question.card)
         stack.enter_context(search_log(where.folder))
-        workers = stack.enter_context(cluster(call.address, _resources(question.spec)))
+        stack.enter_context(cluster(call.address))
+        question = shared(question, call.address)
+        workers = slots(call.address, _resources(question.spec))
         reopen_study(handle)
         event = Resumed(time.time(), study.deadline + more_s, workers)
         journal.append(name, event)
@@ -332,7 +337,8 @@ def _refuse_other_data(study: Study, card: DataCard) -> None:
 def _resources(spec: ExperimentSpec) -> Resources:
     wanted = spec.resources
     workers = wanted.workers if isinstance(wanted.workers, int) else None
-    return Resources(wanted.cpus_per_trial, wanted.gpus_per_trial, workers)
+    gpus = 0.0 if wanted.gpus_per_trial == "auto" else wanted.gpus_per_trial
+    return Resources(wanted.cpus_per_trial, gpus, workers)
 
 
 def _handle(study: Study, where: Places) -> StudyHandle:
