@@ -13,42 +13,45 @@ import pytest
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 
 SCRIPT = """
-import json, os, ray, sys
+import json, os
+from superconv_tune.cluster.access import use_token
+use_token()  # before Ray is imported, as the commands do
+import ray
 from pathlib import Path
-from superconv_tune.cluster.sharing import Tried, has_gpus, try_out
+from superconv_tune.cluster.driver import cluster
+from superconv_tune.cluster.sharing import has_gpus
 from superconv_tune.cluster.worker import prepared
-from superconv_tune.core.events import Measured
-from superconv_tune.problems.payload import prepare
 from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.spec import defaults
 from superconv_tune.study.question import ready
 from superconv_tune.study.shared import shared
 
-gpus = int(sys.argv[2])
-ray.init(num_cpus=2, num_gpus=gpus, include_dashboard=False, log_to_driver=False)
-question = ready(load_spec(Path(sys.argv[1]), {"budget": "10m"}))
+question = ready(load_spec(Path("spec.yaml"), {"budget": "10m"}))
+with cluster(None):
+    @ray.remote(num_cpus=0, num_gpus=0.5 if has_gpus() else 0)
+    def seen():
+        return os.environ.get("CUDA_VISIBLE_DEVICES"), prepared(question.payload, 1).device.type
 
-@ray.remote(num_cpus=0, num_gpus=0.5 if gpus else 0)
-def seen():
-    return os.environ.get("CUDA_VISIBLE_DEVICES"), prepared(question.payload, 1).device.type
-
-settled = shared(question, None)
-at = str(defaults(question.spec).batch_size)
-print(json.dumps({
-    "has": has_gpus(),
-    "gpus": settled.spec.resources.gpus_per_trial,
-    "carried": settled.payload.spec.resources.gpus_per_trial,
-    "slower": settled.measured.step_s[at] / question.measured.step_s[at],
-    "seen": ray.get(seen.remote()),
-    "left": ray.available_resources().get("GPU", 0),
-}))
+    settled = shared(question, None)
+    at = str(defaults(question.spec).batch_size)
+    print(json.dumps({
+        "has": has_gpus(),
+        "gpus": settled.spec.resources.gpus_per_trial,
+        "carried": settled.payload.spec.resources.gpus_per_trial,
+        "slower": settled.measured.step_s[at] / question.measured.step_s[at],
+        "seen": ray.get(seen.remote()),
+    }))
 """
 
 
 def tried(folder: Path, gpus: int, visible: str) -> dict[str, object]:
     (folder / "spec.yaml").write_text("name: small\ndata: digits\nmodel: {name: mlp}\n", encoding="utf-8")
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": visible, "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-c", SCRIPT, "spec.yaml", str(gpus)]
+    environment = os.environ | {
+        "CUDA_VISIBLE_DEVICES": visible,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": 2, "GPU": gpus} if gpus else {"CPU": 2}),
+    }
+    command = [sys.executable, "-c", SCRIPT]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
