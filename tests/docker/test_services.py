@@ -36,19 +36,24 @@ WORDS = ("demonstrated", "likely", "undecided")  # which one depends on how busy
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, postgresql: Server) -> Iterator[Stage]:
-    """All services of compose.yaml but the database's image, which is Debian's PostgreSQL here."""
+    """The services that keep things: MLflow as compose starts it, on Debian's PostgreSQL in place of its image."""
     made = Stage(tmp_path_factory.mktemp("stage"), postgresql)
     try:
         made.until_healthy("postgres", "--host=127.0.0.1", f"--port={postgresql.port}")
         made.up("mlflow")
-        made.up("head", *made.node(0))
-        made.up("worker", *made.node(1), "--num-cpus=1")
-        made.up("worker-gpu", *made.node(2), "--num-cpus=1", "--num-gpus=1")
-        made.until_nodes(3)
-        made.up("dashboard")
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def cluster(stage: Stage) -> Stage:
+    """The services that search: Ray's head and two workers, one of them with a GPU as far as Ray counts."""
+    stage.up("head", *stage.node(0))
+    stage.up("worker", *stage.node(1), "--num-cpus=1")
+    stage.up("worker-gpu", *stage.node(2), "--num-cpus=1", "--num-gpus=1")
+    stage.until_nodes(3)
+    return stage
 
 
 def status(url: str, user: str | None = None, host: str | None = None) -> int:
@@ -76,51 +81,6 @@ def test_the_database_asks_for_the_password(stage: Stage, postgresql: Server) ->
     psycopg.connect(f"postgresql://superconv_tune:{stage.secrets['POSTGRES_PASSWORD']}@{place}").close()
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(f"postgresql://superconv_tune:{new_token()}@{place}")
-
-
-def test_a_submitted_search_has_every_step_in_mlflow_over_http(stage: Stage, tmp_path: Path) -> None:
-    (tmp_path / "small.yaml").write_text(SPEC, encoding="utf-8")
-    environment = {
-        **{key: value for key, value in stage.environment("worker").items() if not key.startswith(("MLFLOW", "PG"))},
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": stage.secrets["RAY_AUTH_TOKEN"],
-        "HOME": str(tmp_path),
-    }
-    command = ["python", "-m", "superconv_tune.submit", "small.yaml", "--address", stage.url("8265"), "--name", "it"]
-    done = subprocess.run(
-        [*command, "--follow"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    verdict = json.loads((tmp_path / "runs" / "it" / "verdict.json").read_text(encoding="utf-8"))
-    assert verdict["verdict"] in WORDS
-    assert verdict["mlflow"]["tracking_uri"] == stage.url("5000")
-    assert steps_in_mlflow(stage, verdict["mlflow"]) == steps_in_journal(stage, "it")
-    assert list((stage.folder / "artifacts").rglob("verdict.json"))
-    said = json.dumps(verdict) + done.stdout + done.stderr + stage.said("mlflow")
-    assert not [name for name, secret in stage.secrets.items() if secret in said]
-
-
-def test_the_dashboard_shows_the_studies(stage: Stage) -> None:
-    with urllib.request.urlopen(f"{stage.url('8080')}/api/studies", timeout=30) as answer:
-        names = [study["study_name"] for study in json.load(answer)["study_summaries"]]
-    assert any(name.startswith("it") for name in names), names
-
-
-def test_the_rayjob_searches_on_its_cluster_with_a_share_of_a_gpu(stage: Stage, tmp_path: Path) -> None:
-    """The job's command as KubeRay runs it on the head, with the spec of the ConfigMap; the GPU is only Ray's count."""
-    question, job = yaml.safe_load_all((DOCKER / "rayjob.yaml").read_text(encoding="utf-8"))
-    (tmp_path / "spec.yaml").write_text(question["data"]["spec.yaml"], encoding="utf-8")
-    assert yaml.safe_load(question["data"]["spec.yaml"])["resources"]["gpus_per_trial"] == 0.5
-    words = job["spec"]["entrypoint"].replace("/questions/", f"{tmp_path}/").replace("/studies", str(tmp_path)).split()
-    (container,) = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
-    given = {entry["name"] for entry in container["env"]}
-    assert given == stage.services["head"]["environment"].keys()
-    environment = stage.environment("head") | {"RAY_ADDRESS": stage.here("head:6379")}  # as a job of Ray has it
-    done = subprocess.run([*words, "--budget", "90s"], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    verdict = json.loads((tmp_path / "digits" / "verdict.json").read_text(encoding="utf-8"))
-    assert verdict["verdict"] in WORDS
-    assert steps_in_mlflow(stage, verdict["mlflow"]) == steps_in_journal(stage, "digits")
 
 
 SRUN = """#!/usr/bin/env python3
@@ -170,6 +130,52 @@ def test_the_batch_script_searches_over_the_nodes_of_its_job(stage: Stage, tmp_p
     assert verdict["verdict"] in WORDS
     assert steps_in_mlflow(stage, verdict["mlflow"]) == steps_in_journal(stage, "batch")
     assert not list(tmp_path.glob(".ray-token-*"))
+
+
+def test_a_submitted_search_has_every_step_in_mlflow_over_http(cluster: Stage, tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SPEC, encoding="utf-8")
+    environment = {
+        **{key: value for key, value in cluster.environment("worker").items() if not key.startswith(("MLFLOW", "PG"))},
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": cluster.secrets["RAY_AUTH_TOKEN"],
+        "HOME": str(tmp_path),
+    }
+    command = ["python", "-m", "superconv_tune.submit", "small.yaml", "--address", cluster.url("8265"), "--name", "it"]
+    done = subprocess.run(
+        [*command, "--follow"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads((tmp_path / "runs" / "it" / "verdict.json").read_text(encoding="utf-8"))
+    assert verdict["verdict"] in WORDS
+    assert verdict["mlflow"]["tracking_uri"] == cluster.url("5000")
+    assert steps_in_mlflow(cluster, verdict["mlflow"]) == steps_in_journal(cluster, "it")
+    assert list((cluster.folder / "artifacts").rglob("verdict.json"))
+    said = json.dumps(verdict) + done.stdout + done.stderr + cluster.said("mlflow")
+    assert not [name for name, secret in cluster.secrets.items() if secret in said]
+
+
+def test_the_dashboard_shows_the_studies(stage: Stage) -> None:
+    stage.up("dashboard")
+    with urllib.request.urlopen(f"{stage.url('8080')}/api/studies", timeout=30) as answer:
+        names = [study["study_name"] for study in json.load(answer)["study_summaries"]]
+    assert any("batch" in name for name in names), names
+
+
+def test_the_rayjob_searches_on_its_cluster_with_a_share_of_a_gpu(cluster: Stage, tmp_path: Path) -> None:
+    """The job's command as KubeRay runs it on the head, with the spec of the ConfigMap; the GPU is only Ray's count."""
+    question, job = yaml.safe_load_all((DOCKER / "rayjob.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "spec.yaml").write_text(question["data"]["spec.yaml"], encoding="utf-8")
+    assert yaml.safe_load(question["data"]["spec.yaml"])["resources"]["gpus_per_trial"] == 0.5
+    words = job["spec"]["entrypoint"].replace("/questions/", f"{tmp_path}/").replace("/studies", str(tmp_path)).split()
+    (container,) = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
+    given = {entry["name"] for entry in container["env"]}
+    assert given == cluster.services["head"]["environment"].keys()
+    environment = cluster.environment("head") | {"RAY_ADDRESS": cluster.here("head:6379")}  # as a job of Ray has it
+    done = subprocess.run([*words, "--budget", "90s"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads((tmp_path / "digits" / "verdict.json").read_text(encoding="utf-8"))
+    assert verdict["verdict"] in WORDS
+    assert steps_in_mlflow(cluster, verdict["mlflow"]) == steps_in_journal(cluster, "digits")
 
 
 def steps_in_journal(stage: Stage, name: str) -> dict[str, int]:
