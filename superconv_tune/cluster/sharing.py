@@ -82,9 +82,9 @@ def try_out(tried: Tried) -> Load | None:
 class _Trial:
     """One process with a share of a GPU."""
 
-    def __init__(self, payload: Payload, tried: Tried) -> None:
-        self._problem = prepared(payload, tried.threads)
-        self._params, self._precision = tried.params, tried.precision
+    def __init__(self, payload: Payload, threads: int, params: Hyperparameters, precision: Precision) -> None:
+        self._problem = prepared(payload, threads)
+        self._params, self._precision = params, precision
         self.step_s()  # loads what is loaded once; its speed would mislead
 
     def place(self) -> tuple[str, list[str]]:
@@ -119,8 +119,7 @@ def _start(started: list[Any], payload: Any, tried: Tried, node: str | None) -> 
     """One more process, on this node if one is given; None if it is not there in time."""
     where = NodeAffinitySchedulingStrategy(node, soft=False) if node else "DEFAULT"
     actor = ray.remote(_Trial).options(num_cpus=tried.cpus, num_gpus=1.0 / MOST, scheduling_strategy=where)
-    lean = Tried(None, tried.params, tried.precision, tried.cpus, tried.threads)  # type: ignore[arg-type]
-    started.append(actor.remote(payload, lean))
+    started.append(actor.remote(payload, tried.threads, tried.params, tried.precision))
     ready, _ = ray.wait([started[-1].place.remote()], timeout=START_S)
     return started[-1] if ready else None
 
