@@ -191,6 +191,7 @@ def steps_in_mlflow(stage: Stage, recorded: dict[str, Any]) -> dict[str, int]:
     """The same as the server has it: no step twice among the metrics, and all of them in the file of the curves."""
     os.environ["MLFLOW_TRACKING_USERNAME"] = "admin"
     os.environ["MLFLOW_TRACKING_PASSWORD"] = stage.secrets["MLFLOW_ADMIN_PASSWORD"]
+    os.environ |= {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5"}  # a busy machine
     client = connect(stage.url("5000"))
     query = f"tags.`mlflow.parentRunId` = '{recorded['run_id']}' and tags.status = 'finished' and tags.phase = 'cycle'"
     counts = {}
