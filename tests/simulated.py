@@ -10,12 +10,13 @@ import heapq
 import math
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
 from superconv_tune.cluster.conductor import Conductor
+from superconv_tune.core.curve import Curve
 from superconv_tune.core.events import Event, Measured, Observed, Opened, Planned, Requested, Resized
 from superconv_tune.core.lr_range import RangeTestResult
 from superconv_tune.core.plan import Plan
@@ -71,8 +72,8 @@ def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_00
 class Outcomes(Protocol):
     """What trials give, and how long they take."""
 
-    def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome, float]:
-        """The outcome of a trial that begins now, and its seconds."""
+    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+        """The outcome of a trial that begins now, and its seconds on a machine this much slower."""
         ...
 
 
@@ -95,24 +96,29 @@ class World:
     hangs: Callable[[TrialRequest], bool] = lambda _: False
     handicap: float = 0.0
 
-    def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome, float]:
-        """The outcome of the trial and the seconds it takes."""
+    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+        """The outcome of the trial and the seconds it takes on a machine this much slower."""
         rng = np.random.default_rng(request.seed)
         if request.kind == "range_test":
             pick = self.best_lr * 2.0 ** rng.normal(0.0, 0.3)
             found = RangeTestResult(pick * 2, pick * 8, pick, pick / 5, "good", 0.0, 285)
-            took = min(285 * self.step_s, max(0.0, request.deadline - now))
+            took = min(285 * self.step_s * slowness, max(0.0, request.deadline - now))
             took = math.inf if self.hangs(request) else took
-            return TrialOutcome(request.trial_id, request.attempt, "finished", 0.1, range_test=found, wall_s=took), took
-        return self._cycle(request, now, rng)
+            step = np.arange(285, dtype=np.float64)
+            curve = Curve(step, step, step, step, step * self.step_s * slowness)
+            facts = {"range_test": found, "range_curve": curve, "wall_s": took}
+            return TrialOutcome(request.trial_id, request.attempt, "finished", 0.1, **facts), took  # type: ignore[arg-type]
+        return self._cycle(request, now, rng, slowness)
 
-    def _cycle(self, request: TrialRequest, now: float, rng: np.random.Generator) -> tuple[TrialOutcome, float]:
+    def _cycle(
+        self, request: TrialRequest, now: float, rng: np.random.Generator, slowness: float
+    ) -> tuple[TrialOutcome, float]:
         params = request.params
         assert request.pick_lr is not None
         max_lr = request.pick_lr * params.lr_multiplier
         octaves = math.log2(max_lr / (self.best_lr * params.cycle_epochs**self.exponent))
         steps = max(1, round(params.cycle_epochs * (10_000 // params.batch_size)))
-        train_s = steps * self.step_s * params.batch_size / 128 * self.slow(request)
+        train_s = steps * self.step_s * params.batch_size / 128 * self.slow(request) * slowness
         room_s = max(0.0, request.deadline - now - AROUND_S)  # as a trial's pacer keeps time for the evaluation
         shortened = train_s > room_s
         train_s = min(train_s, room_s)
@@ -216,6 +222,7 @@ class Running:
     began: float = field(compare=False)
     request: TrialRequest = field(compare=False)
     outcome: TrialOutcome = field(compare=False)
+    slot: int = field(compare=False)
 
 
 @dataclass
@@ -227,6 +234,7 @@ class SimulatedCluster:
         workers: at once.
         now: Unix time.
         changes: (time, workers from then on), in order; who leaves takes the trial that began last with it.
+        nodes: how much slower than the world's speed each worker is, in a cluster of different machines.
         busy_s: worker-seconds in trials.
         spent_s: the same by kind of trial.
     """
@@ -235,6 +243,7 @@ class SimulatedCluster:
     workers: int
     now: float
     changes: list[tuple[float, int]] = field(default_factory=list)
+    nodes: tuple[float, ...] = ()
     spent_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     _running: list[Running] = field(default_factory=list)
     _count: int = 0
@@ -260,9 +269,11 @@ class SimulatedCluster:
             signal = conductor.next()
             if isinstance(signal, Signal):
                 break
-            outcome, took = self.world.run(signal, self.now)
+            slot = min(set(range(self.workers)) - {running.slot for running in self._running})
+            outcome, took = self.world.run(signal, self.now, self.nodes[slot] if self.nodes else 1.0)
+            outcome = replace(outcome, node=f"node-{slot}" if self.nodes else "")
             self._count += 1
-            heapq.heappush(self._running, Running(self.now + took, self._count, self.now, signal, outcome))
+            heapq.heappush(self._running, Running(self.now + took, self._count, self.now, signal, outcome, slot))
         return signal
 
     def _pass_time(self, conductor: Conductor) -> None:

@@ -75,16 +75,23 @@ class TrainingWorld:
 
     problem: Problem
 
-    def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome, float]:
-        """The outcome, with virtual seconds, and how many."""
-        del now
+    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+        """The outcome, with virtual seconds, and how many; all machines are alike here."""
+        del now, slowness
         outcome = run(
             replace(request, deadline=time.time() + PATIENCE_S), self.problem, NullTracker(), time.time, "virtual"
         )
         ramp_s = float(RAMP_STEPS if request.kind == "range_test" else request.ramp_steps if request.ramp else 0)
         train_s = float(outcome.steps)
-        outcome = replace(outcome, train_s=train_s, eval_s=0.0, range_test_s=ramp_s, wall_s=train_s + ramp_s)
-        return outcome, outcome.wall_s
+        ramp = outcome.range_curve
+        return replace(
+            outcome,
+            train_s=train_s,
+            eval_s=0.0,
+            range_test_s=ramp_s,
+            wall_s=train_s + ramp_s,
+            range_curve=None if ramp is None else replace(ramp, elapsed_s=ramp.step.astype(np.float64)),
+        ), train_s + ramp_s
 
 
 def rows(name: str) -> list[Row]:

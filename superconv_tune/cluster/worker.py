@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import gc
 import json
+import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
 import torch
 from ray import tune
 
 from superconv_tune.core.codec import decode, encode
+from superconv_tune.core.sharing import shortage
 from superconv_tune.core.trial import TrialOutcome, TrialRequest
 from superconv_tune.problems.payload import Payload, realise
 from superconv_tune.problems.problem import Problem
 from superconv_tune.tracking.study_run import StudyHandle
 from superconv_tune.tracking.worker import MlflowTracker
+from superconv_tune.training.memory import device_for, free_and_missing, release
 from superconv_tune.trial.run import run
 
 
@@ -51,19 +54,19 @@ class TrialActor(tune.Trainable):
 
     def setup(self, config: dict[str, Any], setting: Setting) -> None:
         """Build what all trials of this actor share; called once per process."""
-        if not torch.cuda.is_available():
-            torch.set_num_threads(setting.threads)  # one trial per core beats one trial on all cores (design 9)
-        self._problem: Problem = realise(setting.payload, _device())
+        self._problem = prepared(setting.payload, setting.threads)
         self._tracker = MlflowTracker(setting.handle, Path(setting.spill_dir))
         self._config = config
+        self._is_spent = False
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """The next trial on this actor; memory of the last one is given back first."""
+        """The next trial on this actor, after the memory of the last one was given back.
+
+        A process that cannot get its memory back says False: Ray ends it, and a new one begins with nothing.
+        """
         self._config = new_config
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return True
+        release(self._problem.device)
+        return not self._is_spent
 
     def step(self) -> dict[str, Any]:
         """One trial from range test to evaluation, or a nap, as one result with scalars only.
@@ -78,8 +81,18 @@ class TrialActor(tune.Trainable):
             time.sleep(self._config["nap_s"])
             return {"objective": 0.0, "done": True}
         request: TrialRequest = decode(TrialRequest, json.loads(self._config["request"]))
-        outcome = run(request, self._problem, self._tracker, time.time)
+        outcome = self._refusal(request) or run(request, self._problem, self._tracker, time.time)
         return {"objective": outcome.objective, "outcome": json.dumps(encode(outcome)), "done": True}
+
+    def _refusal(self, request: TrialRequest) -> TrialOutcome | None:
+        """The outcome of a trial that would run out of memory which others hold now; the planner asks for it again."""
+        memory = free_and_missing(self._problem.device)
+        reason = shortage(*memory) if memory else ""
+        if not reason:
+            return None
+        self._is_spent = True
+        worst = self._problem.trivial_value
+        return TrialOutcome(request.trial_id, request.attempt, "preempted", worst, reason, node=platform.node())
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: a search trial that is lost starts again."""
@@ -94,5 +107,9 @@ def read_outcome(result: dict[str, Any]) -> TrialOutcome:
     return outcome
 
 
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def prepared(payload: Payload, threads: int) -> Problem:
+    """What all trials of this process share, on the GPU that Ray gave to it, or on the CPU where it gave none."""
+    device = device_for(with_gpu=bool(ray.get_runtime_context().get_accelerator_ids()["GPU"]))
+    if device.type == "cpu":
+        torch.set_num_threads(threads)  # one trial per core beats one trial on all cores (design 9)
+    return realise(payload, device)

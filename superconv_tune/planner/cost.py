@@ -14,6 +14,7 @@ from superconv_tune.core.trial import Hyperparameters
 
 SLACK = 1.1  # a trial is expected to take this much longer than the median one of its size
 RECENT = 12  # outcomes that the correction looks at
+ANOTHER_MACHINE = 2.0  # a ramp also spends time on looking at itself; only past this factor it tells of the machine
 LOOK_BACK = 400  # trials among which it finds them; where they are fewer, nearly everything fails
 
 
@@ -26,7 +27,9 @@ class CostModel:
         step_s: measured seconds of one optimizer step, by batch size.
         eval_s: seconds of one evaluation.
         overhead_s: seconds around the training of one trial.
-        correction: measured over predicted, from the trials that came back.
+        correction: measured over predicted, the median of the trials that came back; also where machines differ in
+            speed: the slowest one's, or a mean over nodes, left simulated clusters with fewer whole trials and fewer
+            fresh seeds, and a trial that lands on a slow node keeps its deadline by its own pace.
     """
 
     train_items: int
@@ -48,7 +51,7 @@ class CostModel:
         latest = islice(reversed(study.requests), LOOK_BACK)
         trials = ((study.requests[key], study.outcomes[key]) for key in latest if key in study.outcomes)
         ratios = list(islice((ratio for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
-        return replace(prior, correction=median(ratios)) if ratios else prior
+        return replace(prior, correction=median(ratios) if ratios else prior._first_correction(study))
 
     def steps(self, params: Hyperparameters) -> int:
         """Optimizer steps of the cycle."""
@@ -74,6 +77,23 @@ class CostModel:
             return None
         predicted = outcome.steps * self._step_s(request.params.batch_size) + self.eval_s
         return (outcome.train_s + outcome.eval_s) / predicted
+
+    def _first_correction(self, study: Study) -> float:
+        """By the first ramps, where the preflight ran on another machine: a head without the GPU of its workers."""
+        ratios = [ratio for trial in study.trials("range_test") if (ratio := self._ramp_ratio(trial)) is not None]
+        found = median(ratios) if ratios else 1.0
+        return 1.0 if 1.0 / ANOTHER_MACHINE < found < ANOTHER_MACHINE else found
+
+    def _ramp_ratio(self, trial: Trial) -> float | None:
+        """Measured over predicted seconds of a step, in the second half of the ramps; None where they are too short."""
+        request, outcome = trial
+        curve = outcome.range_curve
+        if curve is None or len(curve) < 2:
+            return None
+        begin = len(curve) // 2
+        steps = float(curve.step[-1] - curve.step[begin])
+        seconds = float(curve.elapsed_s[-1] - curve.elapsed_s[begin])
+        return seconds / steps / self._step_s(request.params.batch_size) if steps > 0.0 and seconds > 0.0 else None
 
     def _step_s(self, batch_size: int) -> float:
         """Between measured sizes by straight lines; beyond them in proportion to the size of the batch."""

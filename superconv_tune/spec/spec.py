@@ -12,7 +12,17 @@ from superconv_tune.core.schedule import SCHEDULES
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.core.space import Dimension as CoreDimension
 from superconv_tune.core.trial import Hyperparameters
-from superconv_tune.spec.fields import Count, Number, Positive, Section, Seed, Share, did_you_mean, to_seconds
+from superconv_tune.spec.fields import (
+    Count,
+    Number,
+    Positive,
+    Section,
+    Seed,
+    Share,
+    did_you_mean,
+    to_number,
+    to_seconds,
+)
 from superconv_tune.spec.names import (
     METRIC_FACTS,
     READS_PATH,
@@ -217,13 +227,18 @@ def _workers(value: object) -> object:
     raise ValueError(f"must be auto or a whole number from 1, but got {value!r}")
 
 
-def _gpus(value: float) -> float:
-    if value > 1:
+def _gpus(value: object) -> object:
+    if value == "auto":
+        return value
+    number = to_number(value)
+    if number < 0:
+        raise ValueError(f"must be auto or a number from 0 to 1, but got {number:g}")
+    if number > 1:
         raise ValueError(
-            f"a search trains each trial on one GPU at most, but got {value:g}: a short cycle is over before several "
+            f"a search trains each trial on one GPU at most, but got {number:g}: a short cycle is over before several "
             f"GPUs pay for their traffic, and one trial per GPU searches faster. Write 1, or a fraction to share one"
         )
-    return value
+    return number
 
 
 class ResourcesSpec(Section):
@@ -232,12 +247,13 @@ class ResourcesSpec(Section):
     Attributes:
         workers: trials at once; ``auto`` for as many as fit.
         cpus_per_trial: cores; torch uses that many threads.
-        gpus_per_trial: 0, a fraction (several trials share a GPU), or 1.
+        gpus_per_trial: 0, a fraction (several trials share a GPU), or 1; ``auto`` for 0 without a GPU, and else for the
+            share at which the GPUs were measured to get most done.
     """
 
     workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = "auto"
     cpus_per_trial: Positive = 1
-    gpus_per_trial: Annotated[Number, Field(ge=0), AfterValidator(_gpus)] = 0
+    gpus_per_trial: Annotated[float | Literal["auto"], BeforeValidator(_gpus)] = "auto"
 
 
 def _long_enough(seconds: float) -> float:

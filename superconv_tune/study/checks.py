@@ -14,8 +14,8 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.problems.payload import Payload
 from superconv_tune.study.machine import GIB, free_disk, free_memory, is_writable
 from superconv_tune.study.places import Places
-from superconv_tune.study.preflight import SMOKE_STEPS
 from superconv_tune.study.question import Question
+from superconv_tune.trial.smoke import SMOKE_STEPS
 
 WORKER_BYTES = 600 * 2**20  # of one worker with torch and Ray, before it holds a model
 NUMBERS_PER_WEIGHT = 6  # weight, gradient, two moments, and a copy of the weights on their way to disk

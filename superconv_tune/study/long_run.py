@@ -25,6 +25,7 @@ from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.training import checkpoint
 from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime, train
+from superconv_tune.training.memory import device_for
 from superconv_tune.training.randomness import seed_all
 
 CHECKPOINT, WEIGHTS, RESULT = "checkpoint.pt", "weights.pt", "result.json"
@@ -82,7 +83,7 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
         ) from error
     rule = HorizonRule(found_lr, params.cycle_epochs, prior(spec.optimizer.name)[0])
     payload, _ = prepare(spec)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_for(with_gpu=True)
     problem = realise(payload, device)
     params = replace(params, cycle_epochs=epochs)
     plan = SchedulePlan(

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.events import Measured
-from superconv_tune.core.trial import Hyperparameters, Precision, TrialOutcome, TrialRequest
+from superconv_tune.core.trial import Hyperparameters, Precision, TrialOutcome
 from superconv_tune.problems.payload import DataCard
 from superconv_tune.problems.problem import Problem
 from superconv_tune.training.loop import supports_bf16
-from superconv_tune.trial.run import run
-from superconv_tune.trial.trackers import NullTracker
+from superconv_tune.trial.smoke import SMOKE_STEPS, smoke
 
-SMOKE_STEPS = 20
-PATIENCE_S = 3600.0  # a smoke trial is not to be shortened
 OVERHEAD_S = 1.0  # around one trial, before any was seen: hand-over, parameters and figures to MLflow
-GENTLE_LR = 1e-4  # nothing is learned in a smoke trial; it must only not diverge
 BF16_GAIN = 1.1  # bf16 is taken where a step is at least this much faster
 
 
@@ -45,20 +40,7 @@ def measure(problem: Problem, card: DataCard, defaults: Hyperparameters, batch_s
 
 
 def _smoke(problem: Problem, params: Hyperparameters, precision: Precision) -> TrialOutcome:
-    """Twenty real steps and one evaluation."""
-    request = TrialRequest(
-        trial_id="smoke",
-        attempt=1,
-        kind="search",
-        params=replace(params, cycle_epochs=SMOKE_STEPS / problem.train.steps_per_epoch(params.batch_size)),
-        seed=0,
-        schedule="constant",
-        rung=-1,
-        deadline=time.time() + PATIENCE_S,
-        pick_lr=GENTLE_LR,
-        precision=precision,
-    )
-    outcome = run(request, problem, NullTracker(), time.time)
+    outcome = smoke(problem, params, precision)
     if outcome.status != "finished":
         raise UserError(
             f"A smoke trial of {SMOKE_STEPS} steps ended as {outcome.status}: {outcome.reason} "

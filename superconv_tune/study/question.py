@@ -14,6 +14,7 @@ from superconv_tune.problems.rehearse import ModelCard, rehearse
 from superconv_tune.problems.survey import survey
 from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
 from superconv_tune.study.preflight import measure
+from superconv_tune.training.memory import device_for
 
 REPORT_S = 8.0  # verdict, report, MLflow's parent run and Ray's end, on two cores
 REPORT_SHARE = 0.01  # of a long budget: larger studies have larger reports
@@ -53,7 +54,7 @@ def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:
     payload, card = prepare(spec)
     spec = payload.spec
     torch.set_num_threads(threads(spec))  # as a worker will run
-    problem = realise(payload, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    problem = realise(payload, device_for(with_gpu=spec.resources.gpus_per_trial != 0))
     model = rehearse(problem, defaults(spec), outputs_per_item(payload))
     sizes = bounds(search_space(spec).get("batch_size"), defaults(spec).batch_size)
     measured = measure(problem, card, defaults(spec), map(int, sizes))

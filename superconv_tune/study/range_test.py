@@ -29,6 +29,7 @@ from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import threads
 from superconv_tune.tracking.study_run import check, close_study, open_study
 from superconv_tune.tracking.worker import MlflowTracker
+from superconv_tune.training.memory import device_for
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
 
@@ -69,7 +70,7 @@ def range_test(
     plan = _plan(spec, options)
     payload, _ = prepare(spec)
     torch.set_num_threads(threads(spec))  # as a worker will run
-    problem = realise(payload, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    problem = realise(payload, device_for(with_gpu=True))
     name = name or f"{spec.name}-range-test-{time.strftime('%Y%m%d-%H%M%S')}"
     where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
     if where.folder.exists():

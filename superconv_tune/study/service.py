@@ -45,6 +45,7 @@ from superconv_tune.study.environment import describe
 from superconv_tune.study.logs import no_log, search_log
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import Question, policy_of, ready, threads
+from superconv_tune.study.shared import shared
 from superconv_tune.tracking.client import TrackingError
 from superconv_tune.tracking.study_run import StudyHandle, check, close_study, is_open, open_study, reopen_study
 from superconv_tune.tracking.worker import recover, unsent
@@ -100,7 +101,8 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         logger.info("%s", data_words(question.card))
         _tell(checks_of(question, where, _expected_workers(spec)), call.console)
         stack.enter_context(cluster(call.address))
-        share = slots(_resources(spec))
+        question = shared(question, call.address)
+        share = slots(_resources(question.spec))
         handle = open_study(
             where.tracking_uri, where.artifact_root, spec.name, name, _params(question.spec), {"phase": "search"}
         )
@@ -140,6 +142,7 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         _refuse_other_data(study, question.card)
         stack.enter_context(search_log(where.folder))
         stack.enter_context(cluster(call.address))
+        question = shared(question, call.address)
         share = slots(_resources(question.spec))
         reopen_study(handle)
         event = Resumed(time.time(), study.deadline + more_s, share.count(held=0))
@@ -371,7 +374,8 @@ def _refuse_other_data(study: Study, card: DataCard) -> None:
 def _resources(spec: ExperimentSpec) -> Resources:
     wanted = spec.resources
     workers = wanted.workers if isinstance(wanted.workers, int) else None
-    return Resources(wanted.cpus_per_trial, wanted.gpus_per_trial, workers)
+    gpus = 0.0 if wanted.gpus_per_trial == "auto" else wanted.gpus_per_trial
+    return Resources(wanted.cpus_per_trial, gpus, workers)
 
 
 def _handle(study: Study, where: Places) -> StudyHandle:

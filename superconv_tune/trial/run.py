@@ -9,11 +9,11 @@ import platform
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from superconv_tune.core.trial import TrialOutcome, TrialRequest
 from superconv_tune.problems.problem import Problem
+from superconv_tune.training.memory import release
 from superconv_tune.training.randomness import isolated
 from superconv_tune.trial.attempt import Attempt, Learner
 from superconv_tune.trial.cycle import run_cycle
@@ -54,7 +54,7 @@ def run(
         _run_phases(attempt)
     outcome = attempt.outcome()
     if outcome.status == "oom":
-        torch.cuda.empty_cache()  # so that the next trial finds all memory; without a GPU it does nothing
+        release(problem.device)  # so that the next trial finds all memory
     sheltered.finish(outcome)
     return outcome
 

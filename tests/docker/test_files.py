@@ -93,7 +93,7 @@ def test_there_are_commands_to_check() -> None:
     assert {"ray", "mlflow", "optuna-dashboard", "superconv_tune.search", "superconv_tune.submit"} <= programs
 
 
-@pytest.mark.parametrize("script", ["secrets.sh", "search.sbatch"])
+@pytest.mark.parametrize("script", ["secrets.sh", "search.sbatch", "check-image.sh"])
 def test_scripts_are_shell(script: str) -> None:
     done = subprocess.run(["bash", "-n", str(DOCKER / script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,7 @@ import pytest
 
 from superconv_tune.core.events import Closed, Planned, Requested
 from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Status, TrialRequest
+from superconv_tune.core.trial import Status, TrialOutcome, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import confirmed, verdict_of
@@ -74,8 +74,8 @@ def test_probes_widen_until_the_best_learning_rate_is_inside(best_lr: float) -> 
     world = World(best_lr=best_lr)
     plain = world.run
 
-    def misled(request: TrialRequest, now: float):  # type: ignore[no-untyped-def]
-        outcome, took = plain(request, now)
+    def misled(request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+        outcome, took = plain(request, now, slowness)
         return outcome, took
 
     world.run = misled  # type: ignore[method-assign]

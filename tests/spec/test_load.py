@@ -150,6 +150,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ({"split": {"validation": 0.6, "test": 0.5}}, ("split", "0.9")),
         ({"split": {"validation": 15}}, ("split.validation", "15")),
         ({"resources": {"gpus_per_trial": 2}}, ("resources.gpus_per_trial", "one GPU")),
+        ({"resources": {"gpus_per_trial": -0.5}}, ("resources.gpus_per_trial", "-0.5")),
+        ({"resources": {"gpus_per_trial": "all"}}, ("resources.gpus_per_trial", "all")),
         ({"resources": {"workers": 0}}, ("resources.workers", "0")),
         ({"space": {"max_lr": 0.1}}, ("space.max_lr", "lr_multiplier")),
         ({"space": {"weight_decay": {"low": 1e-2, "high": 1e-4}}}, ("space.weight_decay", "inverted")),

@@ -1,0 +1,40 @@
+"""Memory of a GPU, as its driver and torch tell it; thin, so that what is decided on it can be tested without one."""
+
+from __future__ import annotations
+
+import gc
+
+import torch
+
+from superconv_tune.core.sharing import Memory
+
+CONTEXT_BYTES = 600 * 2**20  # of CUDA in one process, kernels and libraries included, which torch does not count
+
+
+def device_for(*, with_gpu: bool) -> torch.device:
+    """The first GPU that this process may see (``CUDA_VISIBLE_DEVICES`` hides the others), or the CPU."""
+    return torch.device("cuda" if with_gpu and torch.cuda.is_available() else "cpu")
+
+
+def release(device: torch.device) -> None:
+    """Give back what no tensor holds any more."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def in_use(device: torch.device) -> Memory | None:
+    """What this process needed at its peak, and what it could have had; None on a CPU."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    needed = torch.cuda.max_memory_reserved(device) + CONTEXT_BYTES
+    return Memory(free + torch.cuda.memory_reserved(device) + CONTEXT_BYTES, needed)
+
+
+def free_and_missing(device: torch.device) -> tuple[int, int] | None:
+    """Bytes free on the device, and bytes that this process lacks of its own peak; None on a CPU."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    return free, torch.cuda.max_memory_reserved(device) - torch.cuda.memory_reserved(device)

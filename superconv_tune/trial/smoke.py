@@ -1,0 +1,32 @@
+"""A real trial of a few steps that learns nothing: whether everything works, and how fast."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from superconv_tune.core.trial import Hyperparameters, Precision, TrialOutcome, TrialRequest
+from superconv_tune.problems.problem import Problem
+from superconv_tune.trial.run import run
+from superconv_tune.trial.trackers import NullTracker
+
+SMOKE_STEPS = 20
+PATIENCE_S = 3600.0  # a smoke trial is not to be shortened
+GENTLE_LR = 1e-4  # nothing is learned in it; it must only not diverge
+
+
+def smoke(problem: Problem, params: Hyperparameters, precision: Precision, steps: int = SMOKE_STEPS) -> TrialOutcome:
+    """So many real steps and one evaluation."""
+    request = TrialRequest(
+        trial_id="smoke",
+        attempt=1,
+        kind="search",
+        params=replace(params, cycle_epochs=steps / problem.train.steps_per_epoch(params.batch_size)),
+        seed=0,
+        schedule="constant",
+        rung=-1,
+        deadline=time.time() + PATIENCE_S,
+        pick_lr=GENTLE_LR,
+        precision=precision,
+    )
+    return run(request, problem, NullTracker(), time.time)

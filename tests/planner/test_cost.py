@@ -1,0 +1,66 @@
+"""What a trial is expected to take, where the preflight's speed is not the workers'."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from superconv_tune.core.study import Study
+from superconv_tune.core.trial import TrialOutcome
+from superconv_tune.planner.cost import CostModel
+from superconv_tune.planner.divide import MIN_SEEDS
+from tests.simulated import PlanningConductor, SimulatedCluster, World, opened, policy
+
+BUDGET_S, STEP_S = 600.0, 0.05
+
+
+def search(measured_over_true: float, nodes: tuple[float, ...], step_s: float = STEP_S) -> PlanningConductor:
+    """A whole search whose preflight ran on a machine this much slower than the workers."""
+    start = opened(BUDGET_S, len(nodes), step_s * measured_over_true)
+    cluster = SimulatedCluster(World(step_s=step_s), len(nodes), start.started_at + 30.0, nodes=nodes)
+    conductor = PlanningConductor(Study(start), policy(), cluster.clock)
+    cluster.run(conductor)
+    assert cluster.now <= start.deadline
+    return conductor
+
+
+def seeds(conductor: PlanningConductor) -> list[TrialOutcome]:
+    outcomes = [outcome for _, outcome in conductor.study.trials("confirm")]
+    return [outcome for outcome in outcomes if outcome.status == "finished" and not outcome.shortened]
+
+
+@pytest.mark.parametrize("measured_over_true", [30.0, 0.1])
+def test_a_preflight_on_another_machine_does_not_choose_the_lengths(measured_over_true: float) -> None:
+    """A head without the GPU of its workers would else plan cycles of a single epoch, and end early."""
+    plan, other = search(1.0, (1.0,) * 4).study.plan, search(measured_over_true, (1.0,) * 4)
+    assert plan is not None
+    assert other.study.plan is not None
+    assert other.study.plan.rungs[-1].epochs == pytest.approx(plan.rungs[-1].epochs, rel=0.1)
+    assert len(seeds(other)) >= MIN_SEEDS
+
+
+def test_one_slow_node_of_several_costs_no_fresh_seeds() -> None:
+    conductor = search(1.0, (1.0, 1.0, 1.0, 3.0))
+    assert {outcome.node for _, outcome in conductor.study.trials("search")} == {f"node-{slot}" for slot in range(4)}
+    assert len(seeds(conductor)) >= MIN_SEEDS
+
+
+def after_the_first_ramp(measured_over_true: float) -> Study:
+    conductor = search(measured_over_true, (1.0, 1.0))
+    study = Study.replay(conductor.events[:1])
+    assert CostModel.of(study).correction == 1.0
+    for event in conductor.events[1:]:
+        study.apply(event)
+        if study.trials("range_test"):
+            return study
+    raise AssertionError("no ramp came back")
+
+
+def test_a_ramp_tells_of_another_machine_and_not_of_the_time_it_spends_on_itself() -> None:
+    study = after_the_first_ramp(30.0)
+    assert CostModel.of(study).correction == pytest.approx(1 / 30.0)
+    ((request, outcome),) = study.trials("range_test")
+    study.outcomes[request.trial_id] = replace(outcome, range_curve=None)
+    assert CostModel.of(study).correction == 1.0
+    assert CostModel.of(after_the_first_ramp(0.7)).correction == 1.0
