@@ -40,6 +40,7 @@ SPACE: SearchSpace = {
 }
 
 
+HANGS_S = 5.0  # after its deadline a trial that hangs is ended
 AROUND_S = 0.8  # of evaluation and set-up in a trial
 LOOK_S = 1.0  # the driver looks at the clock this often when nothing happens
 
@@ -185,8 +186,9 @@ class PlanningConductor:
         self.record(Observed(self._clock(), outcome))
 
     def lost(self, trial_id: str, reason: str) -> None:
-        attempt = self.study.requests[trial_id].attempt
-        self.observe(TrialOutcome(trial_id, attempt, "preempted", 0.1, reason))
+        request = self.study.requests[trial_id]
+        status: Status = "deadline" if self._clock() > request.deadline else "preempted"
+        self.observe(TrialOutcome(trial_id, request.attempt, status, 0.1, reason))
 
     def resized(self, workers: int) -> None:
         if workers != self.study.workers:
@@ -272,6 +274,8 @@ class SimulatedCluster:
             slot = min(set(range(self.workers)) - {running.slot for running in self._running})
             outcome, took = self.world.run(signal, self.now, self.nodes[slot] if self.nodes else 1.0)
             outcome = replace(outcome, node=f"node-{slot}" if self.nodes else "")
+            if math.isinf(took):  # as a worker ends a trial that hangs
+                outcome, took = replace(outcome, status="preempted"), max(0.0, signal.deadline - self.now) + HANGS_S
             self._count += 1
             heapq.heappush(self._running, Running(self.now + took, self._count, self.now, signal, outcome, slot))
         return signal

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,8 @@ from superconv_tune.tracking.study_run import StudyHandle
 from superconv_tune.tracking.worker import MlflowTracker
 from superconv_tune.training.memory import device_for, free_and_missing, release
 from superconv_tune.trial.run import run
+
+HANGS_S = 5.0  # past its deadline; a trial that still runs then hangs inside a step
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,8 @@ class TrialActor(tune.Trainable):
             time.sleep(self._config["nap_s"])
             return {"objective": 0.0, "done": True}
         request: TrialRequest = decode(TrialRequest, json.loads(self._config["request"]))
-        outcome = self._refusal(request) or run(request, self._problem, self._tracker, time.time)
+        with _ended_if_it_hangs(request.deadline):
+            outcome = self._refusal(request) or run(request, self._problem, self._tracker, time.time)
         return {"objective": outcome.objective, "outcome": json.dumps(encode(outcome)), "done": True}
 
     def _refusal(self, request: TrialRequest) -> TrialOutcome | None:
@@ -99,6 +106,18 @@ class TrialActor(tune.Trainable):
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Nothing, for the same reason."""
+
+
+@contextmanager
+def _ended_if_it_hangs(deadline: float) -> Iterator[None]:
+    """A trial keeps its deadline between two steps; one that hangs inside a step can only be ended with its process."""
+    watch = threading.Timer(deadline - time.time() + HANGS_S, os._exit, (1,))
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def read_outcome(result: dict[str, Any]) -> TrialOutcome:

@@ -46,6 +46,8 @@ MOST_SPECULATION = 2  # probes beyond the border that run before one of them cam
 PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
 JITTER = (1.0, math.sqrt(2.0), 1.0 / math.sqrt(2.0))  # of a promoted learning rate, for the best one moves with length
 ENOUGH_OF_A_RUNG = 2 / 3  # done, so that an idle worker may start on the next one
+PATIENCE = 4.0  # times its predicted seconds, after which a trial has to be over
+START_S = 30.0  # that a worker may take to start before its first trial
 LENIENCE = 0.25  # of its predicted seconds, that a search trial may end late before its anneal is cut
 ATTEMPTS = 3  # of a trial that was lost through no fault of its own
 
@@ -119,7 +121,8 @@ class _Desk:
             if request.kind == "baseline":
                 continue  # has rules of its own
             if request.attempt < ATTEMPTS and self._fits(request.params, self._limit):
-                again = replace(request, attempt=request.attempt + 1, deadline=self._limit, proposal=None)
+                deadline = self._patient(request.params)
+                again = replace(request, attempt=request.attempt + 1, deadline=deadline, proposal=None)
                 if request.proposal is None:
                     return Ask(again)
                 return Ask(again, study=request.proposal[0], fixed=self._searched(request.params))
@@ -127,11 +130,13 @@ class _Desk:
 
     def _range_test(self) -> Decision | None:
         wanted = min(MOST_RAMPS, max(RAMPS, self.study.workers))
-        in_time = self.now + self._cost.ramp_s(self.policy.defaults, COARSE_STEPS + RAMP_STEPS) <= self._limit
+        ramp_s = self._cost.ramp_s(self.policy.defaults, COARSE_STEPS + RAMP_STEPS)
+        in_time = self.now + ramp_s <= self._limit
+        deadline = min(self._limit, self.now + START_S + PATIENCE * ramp_s)
         if len(self._asked("range_test")) < wanted and in_time:
             return Ask(
                 replace(
-                    self._request("range_test", -1, self.policy.defaults, self._limit),
+                    self._request("range_test", -1, self.policy.defaults, deadline),
                     ramp=self.policy.ramp_interval,
                     ramp_steps=RAMP_STEPS,
                 )
@@ -340,7 +345,7 @@ class _Desk:
     def _seed(self, recipe: TrialRequest) -> Ask | None:
         if self._seeds_of(recipe) >= MAX_SEEDS or not self._fits(recipe.params, self._limit):
             return None
-        fresh = self._request("confirm", recipe.rung, recipe.params, self._limit)
+        fresh = self._request("confirm", recipe.rung, recipe.params, self._patient(recipe.params))
         return Ask(replace(fresh, pick_lr=recipe.pick_lr))
 
     def _scaling(self, recipe: TrialRequest) -> Ask | None:
@@ -351,7 +356,7 @@ class _Desk:
         for variation in missing(self.policy, self._cost, recipe.params, requests_of(self.study, "scaling")):
             params = replace(recipe.params, cycle_epochs=variation.epochs)
             if self._fits(params, self._limit):
-                request = self._request("scaling", recipe.rung, params, self._limit)
+                request = self._request("scaling", recipe.rung, params, self._patient(params))
                 return Ask(replace(request, pick_lr=rule.max_lr(params.cycle_epochs), data_share=variation.data_share))
         return None
 
@@ -390,7 +395,11 @@ class _Desk:
 
     def _lenient(self, params: Hyperparameters, limit: float) -> float:
         """The deadline of a trial that should end by ``limit``: a little late does less harm than a cut anneal."""
-        return min(self._limit, limit + LENIENCE * self._cost.seconds(params))
+        return min(self._patient(params), limit + LENIENCE * self._cost.seconds(params))
+
+    def _patient(self, params: Hyperparameters) -> float:
+        """The latest deadline of a trial: what hangs, or crawls, must not hold its worker until the hour is over."""
+        return min(self._limit, self.now + START_S + PATIENCE * self._cost.seconds(params))
 
     def _later_s(self, plan: Plan, index: int) -> float:
         """Seconds that the rungs above, the confirmation and the baselines need; a free rung takes what is left."""

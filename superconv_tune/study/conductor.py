@@ -107,8 +107,10 @@ class StudyConductor:
             self._patiently(lambda _: self._proposer.tell(proposal, outcome))
 
     def lost(self, trial_id: str, reason: str) -> None:
-        """A trial will not come back."""
-        self._give_up(self.study.requests[trial_id], "preempted", reason)
+        """A trial will not come back; one that was ended because it hung is not asked for again."""
+        request = self.study.requests[trial_id]
+        is_late = self._clock() > request.deadline
+        self._give_up(request, "deadline" if is_late else "preempted", reason)
 
     def resized(self, workers: int) -> None:
         """The cluster runs so many trials at once."""

@@ -107,3 +107,18 @@ def test_a_database_that_restarts_is_waited_for_and_has_everything_once(postgres
     again.close()
     assert states.count(TrialState.COMPLETE) == 1
     assert states.count(TrialState.RUNNING) == 0
+
+
+def test_a_trial_that_hung_until_its_worker_ended_is_not_asked_for_again(tmp_path: Path) -> None:
+    start = opened(3600.0, 1)
+    cluster = SimulatedCluster(World(hangs=lambda request: request.kind == "search" and request.seed % 4 == 0), 1, 0.0)
+    cluster.now = start.started_at + 30.0
+    with Journal(sqlite(tmp_path)) as journal:
+        journal.append("simulated", start)
+        conductor = conducted(sqlite(tmp_path), policy(0.85, trials=16), cluster, Study(start), journal)
+        cluster.run(conductor)
+        hung = [(r, o) for r, o in conductor.study.trials("search") if o.status == "deadline"]
+        assert hung
+        assert all(request.attempt == 1 for request, _ in hung)
+        assert all(request.deadline < conductor.study.deadline - 1000.0 for request, _ in hung)
+        assert verdict_of(conductor.study, policy(0.85)).word == "demonstrated"
