@@ -11,7 +11,6 @@ that fails is recorded as such.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,6 +25,8 @@ from numpy.typing import NDArray
 from benchmarks.range_test.tasks import TASKS, cycle
 from benchmarks.report import machine
 from benchmarks.report import table as markdown
+from benchmarks.rows import append
+from benchmarks.rows import read as rows_of
 from superconv_tune.core.baselines import length_to_reach
 from superconv_tune.core.statistics import interval, over_seeds
 from superconv_tune.problems.problem import Problem
@@ -68,22 +69,16 @@ def train(job: Job) -> list[tuple[object, ...]]:
 
 def read() -> Rows:
     """The cycles so far."""
-    if not TABLE.exists():
-        return []
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of(TABLE)
 
 
 def run(jobs: Iterable[Job]) -> None:
     """Train what is missing."""
-    if not TABLE.exists():
-        TABLE.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
     done = {(row["task"], row["schedule"], float(row["epochs"]), float(row["max_lr"]), row["seed"]) for row in read()}
     missing = [job for job in jobs if (*job[:4], str(job[4][0])) not in done]
     with ProcessPoolExecutor(WORKERS) as pool:
         for job, rows in zip(missing, pool.map(train, missing), strict=True):
-            with TABLE.open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(rows)
+            append(TABLE, COLUMNS, rows)
             print(*job, flush=True)  # noqa: T201 - progress of a command
 
 

@@ -14,9 +14,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = ("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_STORAGE", "SUPERCONV_TUNE_OUTPUT")
@@ -63,14 +64,7 @@ class Cluster:
 
     def close(self) -> None:
         """End all trees, and remove what they wrote."""
-        for process in reversed(self._processes):
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end_all(self._processes)
         shutil.rmtree(self._temp, ignore_errors=True)
 
     def _start_all(self, gcs: int, http: int, cpus: tuple[int, ...]) -> None:
@@ -133,6 +127,18 @@ def cluster(folder: Path, cpus: tuple[int, ...] = (1, 1)) -> Iterator[Cluster]:
         yield running
     finally:
         running.close()
+
+
+def end_all(processes: Sequence[subprocess.Popen[Any]]) -> None:
+    """Ask them to end, the last that was started first, and end those that do not."""
+    for process in reversed(processes):
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def free_port() -> int:

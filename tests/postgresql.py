@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+
+from tests.nodes import free_port
 
 OWNER = "owner"
 ACCOUNT = "postgres"  # a server refuses to run as root; Debian's package brings this account
@@ -80,7 +81,7 @@ def server() -> Iterator[Server]:
     """A fresh server on a free port, with password authentication, in a folder that its account may enter."""
     folder = Path(tempfile.mkdtemp(prefix="superconv_tune_pg_"))
     try:
-        password, port = secrets.token_hex(12), _free_port()
+        password, port = secrets.token_hex(12), free_port()
         file = folder / "password"
         file.write_text(password, encoding="utf-8")
         if os.getuid() == 0:
@@ -120,10 +121,3 @@ def _run(program: str, *arguments: str) -> None:
         timeout=60,
     )
     assert done.returncode == 0, f"{program} ended with {done.returncode}"
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.calibration.questions import validation_items
 from benchmarks.calibration.record import read
 from benchmarks.calibration.tasks import TASKS
 from superconv_tune.core.ladder import Rung
@@ -79,7 +80,7 @@ def _judged(name: str, runs: Sequence[Run]) -> Judged | None:
         correct=correct,
         looks=1,
         rungs=_rungs(by_role["rung"]),
-        validation_items=_validation_items(name),
+        validation_items=validation_items(TASKS[name].items),
         epochs=float(confirmed[0]["epochs"]),
         repeats=_repeats([*confirmed, *by_role["scaling"]]),
     )
@@ -117,7 +118,3 @@ def _repeats(runs: Sequence[Run]) -> tuple[Repeat, ...]:
     for run in runs:
         values[float(run["epochs"]), float(run["data_share"])].append(float(run["validation"]))
     return tuple(Repeat(*key, math.fsum(found) / len(found), len(found)) for key, found in values.items())
-
-
-def _validation_items(name: str) -> int:
-    return max(300, TASKS[name].items // 5)

@@ -124,15 +124,15 @@ def _task(examples: tuple[Array, Array], items: int, classes: int, wrong: float,
     rng = np.random.default_rng([seed, 4])
     redrawn = rng.random(len(labels)) < wrong
     labels = np.where(redrawn, rng.integers(0, classes, len(labels)), labels).astype(np.int64)
-    ends = (items, items + _validation(items))
+    ends = (items, items + validation_items(items))
     parts = [(inputs[rows], labels[rows]) for rows in (slice(ends[0]), slice(*ends), slice(ends[1], ends[1] + FRESH))]
     return Task(train=parts[0], validation=parts[1], test=parts[2], model=model)
 
 
-def _validation(items: int) -> int:
+def validation_items(items: int) -> int:
     """Examples that the search looks at: a fifth, as a user would hold out."""
     return max(MIN_VALIDATION, items // 5)
 
 
 def _total(items: int) -> int:
-    return items + _validation(items) + FRESH
+    return items + validation_items(items) + FRESH

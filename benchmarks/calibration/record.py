@@ -10,7 +10,6 @@ that the file already has are not trained again.
 
 from __future__ import annotations
 
-import csv
 import sys
 import tempfile
 import time
@@ -23,6 +22,8 @@ import numpy as np
 import torch
 
 from benchmarks.calibration.tasks import TASKS, LibraryTask
+from benchmarks.rows import append
+from benchmarks.rows import read as rows_of
 from superconv_tune.core.events import Measured, Opened
 from superconv_tune.core.ladder import best, complete_cycles
 from superconv_tune.core.recipe import current, requests_of
@@ -116,9 +117,10 @@ def searched(name: str) -> tuple[Problem, Study]:
 
 
 def _best_of_rungs(study: Study) -> list[Trial]:
-    rungs = {request.rung for request, _ in complete_cycles(study)}
-    by_rung = ([trial for trial in complete_cycles(study) if trial[0].rung == rung] for rung in sorted(rungs))
-    return [trial for trials in by_rung if (trial := best(trials, "max")) is not None]
+    cycles = complete_cycles(study)
+    rungs = sorted({request.rung for request, _ in cycles})
+    found = (best([trial for trial in cycles if trial[0].rung == rung], "max") for rung in rungs)
+    return [trial for trial in found if trial is not None]
 
 
 def _search(problem: Problem, policy: Policy, task: LibraryTask) -> Study:
@@ -226,22 +228,16 @@ def _text(value: float | None) -> str:
 
 def read() -> list[dict[str, str]]:
     """The rows so far."""
-    if not RUNS.exists():
-        return []
-    with RUNS.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of(RUNS)
 
 
 def main(names: Sequence[str]) -> None:
     """Search what is missing."""
     done = {row["task"] for row in read()}
-    if not RUNS.exists():
-        RUNS.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
     missing = [name for name in names or TASKS if name not in done]
     with ProcessPoolExecutor(WORKERS) as pool:
         for name, found in zip(missing, pool.map(rows, missing), strict=True):
-            with RUNS.open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(found)
+            append(RUNS, COLUMNS, found)
             print(name, len(found), flush=True)  # noqa: T201 - progress of a command
 
 

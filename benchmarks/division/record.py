@@ -9,7 +9,6 @@ trained again, so the command goes on where it was stopped.
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.range_test.tasks import GRIDS, PATIENCE_S, TASKS
+from benchmarks.rows import append
+from benchmarks.rows import read as rows_of
 from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
 from superconv_tune.problems.problem import Problem
 from superconv_tune.trial.run import run
@@ -117,25 +118,19 @@ def train(job: Job) -> TrialOutcome:
 
 def read() -> list[dict[str, str]]:
     """The rows so far."""
-    if not TABLE.exists():
-        return []
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of(TABLE)
 
 
 def main(names: Sequence[str]) -> None:
     """Train what is missing."""
     done = {tuple(row[name] for name in ("task", "optimizer", *COLUMNS[3:7])) for row in read()}
-    if not TABLE.exists():
-        TABLE.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
     missing = [job for job in jobs(names or tuple(BEST)) if job.key not in done]
     with ProcessPoolExecutor(WORKERS) as pool:
         for job, o in zip(missing, pool.map(train, missing), strict=True):
             task, *rest = job.key
             test = "" if o.test is None else f"{o.test:.6f}"
             row = [task, TASKS[task].family, *rest, o.status, f"{o.objective:.6f}", test, o.steps]
-            with TABLE.open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerow(row)
+            append(TABLE, COLUMNS, [row])
             print(*job.key, flush=True)  # noqa: T201 - progress of a command
 
 

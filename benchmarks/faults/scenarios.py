@@ -66,9 +66,7 @@ def node(folder: Path) -> Facts:
     """One of two nodes dies with the worker on it."""
     with nodes.cluster(folder) as cluster:
         search = Search(folder, ("--address", cluster.gcs), cluster.environment)
-        search.begin()
-        search.until_trained(FEW)
-        search.until_asked()
+        search.until_underway(FEW)
         before = search.events()
         cluster.kill_node(1)
         return examine(search, before, search.end())
@@ -77,9 +75,7 @@ def node(folder: Path) -> Facts:
 def driver(folder: Path) -> Facts:
     """The driver dies, and with it the Ray that it started."""
     search = Search(folder)
-    search.begin()
-    search.until_trained(FEW)
-    search.until_asked()
+    search.until_underway(FEW)
     search.kill()
     before = search.events()
     search.resume()
@@ -90,9 +86,7 @@ def driver_on_cluster(folder: Path) -> Facts:
     """The driver dies on a cluster that goes on, and takes its trials there back."""
     with nodes.cluster(folder) as cluster:
         search = Search(folder, ("--address", cluster.gcs), cluster.environment)
-        search.begin()
-        search.until_trained(FEW)
-        search.until_asked()
+        search.until_underway(FEW)
         search.kill()
         before = search.events()
         search.resume()
@@ -103,9 +97,7 @@ def tracking_dies(folder: Path) -> Facts:
     """The MLflow server dies and is started again at once, as by a service manager."""
     with tracking_server(folder) as server:
         search = Search(folder, tracking_uri=server.uri)
-        search.begin()
-        search.until_trained(FEW)
-        search.until_asked()
+        search.until_underway(FEW)
         before = search.events()
         server.kill()
         server.start()
@@ -116,9 +108,7 @@ def tracking_is_away(folder: Path) -> Facts:
     """The MLflow server takes connections and answers none of them for a minute."""
     with tracking_server(folder) as server:
         search = Search(folder, tracking_uri=server.uri)
-        search.begin()
-        search.until_trained(FEW)
-        search.until_asked()
+        search.until_underway(FEW)
         before = search.events()
         server.freeze()
         time.sleep(AWAY_S)
@@ -130,9 +120,7 @@ def tracking_stays_away(folder: Path) -> Facts:
     """The MLflow server dies and comes back after the end of the search; ``report`` brings what it missed."""
     with tracking_server(folder) as server:
         search = Search(folder, tracking_uri=server.uri)
-        search.begin()
-        search.until_trained(FEW)
-        search.until_asked()
+        search.until_underway(FEW)
         before = search.events()
         server.kill()
         code = search.end()
@@ -145,9 +133,7 @@ def database_dies(folder: Path) -> Facts:
     """PostgreSQL dies, and with it the journal, Optuna's study and what the MLflow server keeps."""
     with postgresql.server() as database, tracking_server(folder, database.database()) as server:
         search = Search(folder, storage=database.database(), tracking_uri=server.uri)
-        search.begin()
-        search.until_trained(FEW)
-        search.until_asked()
+        search.until_underway(FEW)
         before = search.events()
         database.kill()
         time.sleep(RESTART_S)
@@ -159,9 +145,7 @@ def disk_fills(folder: Path) -> Facts:
     """The disk with the output folder is full for a while: journal, Optuna, MLflow, spill and log at once."""
     with small_disk(folder / "runs") as place:
         search = Search(folder)
-        search.begin()
-        search.until_trained(FEW)
-        search.until_asked()
+        search.until_underway(FEW)
         before = search.events()
         filler = filled(place)
         time.sleep(FULL_S)
@@ -173,9 +157,7 @@ def disk_stays_full(folder: Path) -> Facts:
     """It is full until the search gives up, which says so and is resumed once there is room."""
     with small_disk(folder / "runs") as place:
         search = Search(folder)
-        search.begin()
-        search.until_trained(FEW)
-        search.until_asked()
+        search.until_underway(FEW)
         before = search.events()
         filler = filled(place)
         code = search.end()

@@ -63,6 +63,12 @@ class Search:
         (self.folder / "spec.yaml").write_text(self.spec, encoding="utf-8")
         self._start("superconv_tune.search", "spec.yaml", "--name", NAME, *self.options)
 
+    def until_underway(self, count: int) -> None:
+        """Start it, and wait until so many trials have come back and one more runs."""
+        self.begin()
+        self.until_trained(count)
+        self.until_asked()
+
     def resume(self) -> None:
         """Go on with it."""
         self._start("superconv_tune.search", "--resume", NAME, *self.options)

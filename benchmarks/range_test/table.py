@@ -8,7 +8,6 @@ it was stopped.
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +17,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.range_test.tasks import BETWEEN, EPOCHS, GRIDS, OPTIMIZERS, TASKS, cycle
+from benchmarks.rows import append
+from benchmarks.rows import read as rows_of
 from superconv_tune.problems.problem import Problem
 
 TABLE = Path(__file__).with_name("cycles.csv")
@@ -57,22 +58,16 @@ def jobs(names: Sequence[str]) -> list[Job]:
 
 def read() -> list[dict[str, str]]:
     """The rows so far."""
-    if not TABLE.exists():
-        return []
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of(TABLE)
 
 
 def main(names: Sequence[str]) -> None:
     """Train what is missing."""
     done = {(row["task"], row["optimizer"], float(row["epochs"]), row["max_lr"]) for row in read()}
-    if not TABLE.exists():
-        TABLE.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
     missing = [job for job in jobs(names or tuple(TASKS)) if job not in done]
     with ProcessPoolExecutor(WORKERS) as pool:
         for job, found in zip(missing, pool.map(rows, missing), strict=True):
-            with TABLE.open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(found)
+            append(TABLE, COLUMNS, found)
             print(*job, flush=True)  # noqa: T201 - progress of a command
 
 

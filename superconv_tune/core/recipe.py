@@ -41,11 +41,15 @@ def requests_of(study: Study, kind: Kind) -> list[TrialRequest]:
     return [study.requests[key] for key in keys[keys.index(recipe.trial_id) :] if study.requests[key].kind == kind]
 
 
+def trials_of(study: Study, kind: Kind) -> list[Trial]:
+    """Those of `requests_of` that came back, with their outcomes."""
+    outcomes = study.outcomes
+    return [(r, outcomes[r.trial_id]) for r in requests_of(study, kind) if r.trial_id in outcomes]
+
+
 def fresh_models(study: Study) -> list[Trial]:
     """Fresh models of that recipe which trained the whole cycle and were judged."""
-    outcomes = study.outcomes
-    asked = ((r, outcomes[r.trial_id]) for r in requests_of(study, "confirm") if r.trial_id in outcomes)
-    return [trial for trial in asked if is_whole(trial)]
+    return [trial for trial in trials_of(study, "confirm") if is_whole(trial)]
 
 
 def is_unsteady(study: Study, expected: float | None, validation_items: int | None) -> bool:
@@ -56,8 +60,7 @@ def is_unsteady(study: Study, expected: float | None, validation_items: int | No
         expected: what the trial reached that the recipe was chosen for; None for a calmer recipe, which nobody chose.
         validation_items: for a metric that is a share of items to be high; None leaves only what went wrong.
     """
-    outcomes = study.outcomes
-    came = [outcomes[r.trial_id] for r in requests_of(study, "confirm") if r.trial_id in outcomes]
+    came = [outcome for _, outcome in trials_of(study, "confirm")]
     if any(outcome.status in INFORMATIVE - {"finished"} for outcome in came):
         return True
     values = [outcome.objective for outcome in came if outcome.status == "finished" and not outcome.shortened]

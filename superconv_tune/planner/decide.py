@@ -313,11 +313,11 @@ class _Desk:
     def _recipe(self) -> TrialRequest | None:
         """What is confirmed: as it was frozen, or a calmer one where its seeds do not hold together and time allows."""
         items = self.study.opened.measured.validation_items if self.policy.item_level else None
-        best_trial = winner(self.study, self.policy.target.direction, items)
         recipe, frozen = current(self.study), count(self.study)
+        chosen = winner(self.study, self.policy.target.direction, items) if frozen < 2 else None
         if recipe is None:
-            return _frozen(best_trial)
-        expected = best_trial[1].objective if best_trial is not None and frozen == 1 else None
+            return _frozen(chosen)
+        expected = chosen[1].objective if chosen is not None else None
         if frozen == MOST_RECIPES or not is_unsteady(self.study, expected, items):
             return recipe
         epochs = self._length_of_another(recipe)
@@ -350,14 +350,17 @@ class _Desk:
 
     def _scaling(self, recipe: TrialRequest) -> Ask | None:
         """The recipe at another length, or on less data: where the fresh models alone do not answer the question."""
-        if self._seeds_of(recipe) == 0 or word_of(self.study, self.policy) == "demonstrated":
+        if self._seeds_of(recipe) == 0:
             return None
         rule = HorizonRule(recipe.pick_lr or 0.0, recipe.params.cycle_epochs, prior(self.policy.optimizer)[0])
         for variation in missing(self.policy, self._cost, recipe.params, requests_of(self.study, "scaling")):
             params = replace(recipe.params, cycle_epochs=variation.epochs)
-            if self._fits(params, self._limit):
-                request = self._request("scaling", recipe.rung, params, self._patient(params))
-                return Ask(replace(request, pick_lr=rule.max_lr(params.cycle_epochs), data_share=variation.data_share))
+            if not self._fits(params, self._limit):
+                continue
+            if word_of(self.study, self.policy) == "demonstrated":  # asked last, for it takes the most time
+                return None
+            request = self._request("scaling", recipe.rung, params, self._patient(params))
+            return Ask(replace(request, pick_lr=rule.max_lr(params.cycle_epochs), data_share=variation.data_share))
         return None
 
     def _baseline(self) -> Ask | None:

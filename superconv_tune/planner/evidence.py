@@ -10,7 +10,7 @@ import numpy as np
 from superconv_tune.core.calibration import library
 from superconv_tune.core.judge import judge
 from superconv_tune.core.ladder import is_whole, rungs
-from superconv_tune.core.recipe import count, fresh_models, requests_of
+from superconv_tune.core.recipe import count, fresh_models, trials_of
 from superconv_tune.core.statistics import unpack
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.verdict import Case, Evidence, Repeat, Verdict, Word
@@ -49,10 +49,8 @@ def gather(study: Study, policy: Policy) -> Evidence:
 def _repeats(study: Study) -> tuple[Repeat, ...]:
     """What fresh models of the recipe reached on validation, by length and by share of the data."""
     values: defaultdict[tuple[float, float], list[float]] = defaultdict(list)
-    outcomes = study.outcomes
-    for request in [*requests_of(study, "confirm"), *requests_of(study, "scaling")]:
-        if request.trial_id in outcomes and is_whole((request, outcomes[request.trial_id])):
-            values[request.params.cycle_epochs, request.data_share].append(outcomes[request.trial_id].objective)
+    for request, outcome in filter(is_whole, [*trials_of(study, "confirm"), *trials_of(study, "scaling")]):
+        values[request.params.cycle_epochs, request.data_share].append(outcome.objective)
     return tuple(Repeat(*key, math.fsum(found) / len(found), len(found)) for key, found in values.items())
 
 

@@ -44,10 +44,8 @@ def search_log(folder: Path) -> Iterator[None]:
     ray_before, ray.handlers = (ray.handlers, ray.propagate), []
     ray.propagate = True
     root.setLevel(logging.INFO)
-    raises, logging.raiseExceptions = (
-        logging.raiseExceptions,
-        False,
-    )  # on a full disk each record would cost a traceback
+    raises = logging.raiseExceptions
+    logging.raiseExceptions = False  # on a full disk each record would cost a traceback
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
     logging.captureWarnings(capture=True)

@@ -362,12 +362,20 @@ def _refuse_ended(study: Study, more_s: float) -> None:
         raise UserError(f"--resume: the deadline of {name!r} passed {late_s:.0f} s ago. Add time: --budget +20m.")
 
 
-def _refuse_other_data(study: Study, card: DataCard) -> None:
+def data_change(study: Study, card: DataCard) -> str:
+    """How data or split differ from those of the study; empty where they do not."""
     before: DataCard = decode(DataCard, study.opened.environment["data"])
-    if (before.fingerprint, before.split_digest) != (card.fingerprint, card.split_digest):
+    if (before.fingerprint, before.split_digest) == (card.fingerprint, card.split_digest):
+        return ""
+    return f"fingerprint {before.fingerprint[:12]}, now {card.fingerprint[:12]}"
+
+
+def _refuse_other_data(study: Study, card: DataCard) -> None:
+    change = data_change(study, card)
+    if change:
         raise UserError(
-            f"--resume: the data of {study.opened.name!r} have changed since it began (fingerprint "
-            f"{before.fingerprint[:12]}, now {card.fingerprint[:12]}). Start a new search on the new data."
+            f"--resume: the data of {study.opened.name!r} have changed since it began ({change}). Start a new search "
+            f"on the new data."
         )
 
 

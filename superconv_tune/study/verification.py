@@ -12,18 +12,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from superconv_tune.core.codec import decode, encode
+from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.statistics import difference, interval
-from superconv_tune.core.study import Study, Trial
+from superconv_tune.core.study import Trial
 from superconv_tune.core.trial import TrialRequest
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.evidence import confirmed
-from superconv_tune.problems.payload import DataCard, prepare, realise
+from superconv_tune.problems.payload import prepare, realise
 from superconv_tune.problems.problem import Problem
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.question import threads
-from superconv_tune.study.service import existing, replayed
+from superconv_tune.study.service import data_change, existing, replayed
+from superconv_tune.training.memory import device_for
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 
@@ -143,21 +144,17 @@ class Verification:
 
     def _realised(self) -> Problem:
         payload, card = prepare(self._spec)
-        _refuse_other_data(self._study, card)
+        change = data_change(self._study, card)
+        if change:
+            raise UserError(
+                f"The data of {self._study.opened.name!r} have changed since it was searched ({change}), so there is "
+                f"nothing to repeat."
+            )
         torch.set_num_threads(threads(self._spec))  # as the workers did, for another number may round differently
-        return realise(payload, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        return realise(payload, device_for(with_gpu=self._spec.resources.gpus_per_trial != 0))
 
 
 def _value(trial: Trial) -> float:
     value = trial[1].test
     assert value is not None
     return value
-
-
-def _refuse_other_data(study: Study, card: DataCard) -> None:
-    before: DataCard = decode(DataCard, study.opened.environment["data"])
-    if (before.fingerprint, before.split_digest) != (card.fingerprint, card.split_digest):
-        raise UserError(
-            f"The data of {study.opened.name!r} have changed since it was searched (fingerprint "
-            f"{before.fingerprint[:12]}, now {card.fingerprint[:12]}), so there is nothing to repeat."
-        )

@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from typing import Any
 import psycopg
 import yaml
 
+from tests.nodes import end_all, free_port
 from tests.postgresql import Server, programs
 
 DOCKER = Path(__file__).parents[2] / "docker"
@@ -47,7 +47,7 @@ class Stage:
         subprocess.run([str(DOCKER / "secrets.sh"), str(folder / ".env")], check=True, capture_output=True)
         lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
         self.secrets = dict(line.split("=", 1) for line in lines)
-        self._ports = {port: str(_free_port()) for port in ("6379", "8265", "5000", "8080")}
+        self._ports = {port: str(free_port()) for port in ("6379", "8265", "5000", "8080")}
         self._database = database
         # Ray's sockets are files, and a path of pytest's would be too long for them.
         self._temp = Path(tempfile.mkdtemp(prefix="sct_"))
@@ -105,7 +105,7 @@ class Stage:
 
     def node(self, number: int) -> list[str]:
         """What keeps several nodes of Ray on one machine out of each other's way; containers need none of it."""
-        ports = ("--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={_free_port()}")
+        ports = ("--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={free_port()}")
         return ["--node-ip-address=127.0.0.1", f"--temp-dir={self._temp / str(number)}", *ports]
 
     def check(self, service: str) -> list[str]:
@@ -150,14 +150,7 @@ class Stage:
 
     def close(self) -> None:
         """End everything that was started, the last first, and remove what Ray wrote."""
-        for process in reversed(self._processes):
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end_all(self._processes)
         shutil.rmtree(self._temp, ignore_errors=True)
 
     def _restart(self) -> None:
@@ -192,10 +185,3 @@ class Stage:
 def new_token() -> str:
     """A token that no cluster knows."""
     return secrets.token_hex(32)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
