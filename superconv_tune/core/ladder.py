@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from superconv_tune.core.statistics import wilson
 from superconv_tune.core.study import Study, Trial
+from superconv_tune.core.trial import INFORMATIVE, Hyperparameters
 
 Better = Callable[..., Trial]
+Key = tuple[Hyperparameters, float | None]  # a configuration: all but the seed, with the peak as it was trained
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,11 @@ def rungs(study: Study, direction: str, validation_items: int | None) -> tuple[R
     return tuple(_summary(trials, direction, validation_items) for _, trials in sorted(by_rung.items()))
 
 
+def _key(trial: Trial) -> Key:
+    request, outcome = trial
+    return replace(request.params, lr_multiplier=1.0), outcome.max_lr
+
+
 def _better(direction: str) -> Better:
     return max if direction == "max" else min
 
@@ -74,20 +83,76 @@ def _summary(trials: list[Trial], direction: str, validation_items: int | None) 
     return Rung(top[0].params.cycle_epochs, value, low, high, len(trials))
 
 
+@dataclass(frozen=True)
+class Contender:
+    """One configuration of the longest cycles, and how often it was trained.
+
+    Attributes:
+        trials: whole cycles of it, the one that was searched first.
+        value: mean validation value over them.
+        noise: standard error of one such value through the items of the validation part; 0 where they are not counted.
+    """
+
+    trials: tuple[Trial, ...]
+    value: float
+    noise: float
+
+    @property
+    def key(self) -> Key:
+        """What all its trainings share."""
+        return _key(self.trials[0])
+
+    @property
+    def margin(self) -> float:
+        """Standard error of ``value``."""
+        return self.noise / math.sqrt(len(self.trials))
+
+
+def contenders(study: Study, direction: str, validation_items: int | None) -> list[Contender]:
+    """What may be the best configuration of the longest cycles, the safest first.
+
+    Those are left out of which a seed diverged, and those whose upper limit is below the lower limit of another (one
+    standard error each way). The lower limit ranks them, for the best of many single values is a lucky one.
+    """
+    cycles = complete_cycles(study)
+    top_rung = max((request.rung for request, _ in cycles), default=0)
+    groups: defaultdict[Key, list[Trial]] = defaultdict(list)
+    unstable: set[Key] = set()
+    for trial in study.trials("search"):
+        if trial[0].rung == top_rung:
+            if is_whole(trial):
+                groups[_key(trial)].append(trial)
+            elif trial[1].status in INFORMATIVE - {"finished"}:
+                unstable.add(_key(trial))
+    steady = {key: trials for key, trials in groups.items() if key not in unstable} or groups
+    sign = 1.0 if direction == "max" else -1.0
+    found = [_contender(trials, validation_items) for trials in steady.values()]
+    safest = max((sign * each.value - each.margin for each in found), default=0.0)
+    likely = [each for each in found if sign * each.value + each.margin >= safest]
+    return sorted(likely, key=lambda each: sign * each.value - each.margin, reverse=True)
+
+
+def _contender(trials: list[Trial], validation_items: int | None) -> Contender:
+    value = math.fsum(outcome.objective for _, outcome in trials) / len(trials)
+    noise = math.sqrt(max(0.0, value * (1.0 - value)) / validation_items) if validation_items else 0.0
+    return Contender(tuple(trials), value, noise)
+
+
 def winner(study: Study, direction: str, validation_items: int | None) -> Trial | None:
-    """The recipe to confirm: the best of the longest cycles.
+    """The recipe to confirm: the safest of the longest cycles.
 
     A shorter cycle wins only if its validation is beyond the longest one's interval, for then the long cycle went wrong
     (its learning rate was too high, or it over-trained); without that margin the many short trials would win by luck.
+    The best single values are compared for that, which are lucky on both sides.
     """
-    cycles = complete_cycles(study)
-    if not cycles:
+    leading = contenders(study, direction, validation_items)
+    if not leading:
         return None
-    top_rung = max(request.rung for request, _ in cycles)
-    top = best([trial for trial in cycles if trial[0].rung == top_rung], direction)
-    challenger = best(cycles, direction)
-    if top is None or challenger is None or validation_items is None:
-        return top
-    low, high = wilson(top[1].objective, validation_items, 0.99)
+    longest, cycles = leading[0].trials[0], complete_cycles(study)
+    challenger = best([trial for trial in cycles if trial[0].rung < longest[0].rung], direction)
+    if challenger is None or validation_items is None:
+        return longest
+    luckiest = best([trial for trial in cycles if trial[0].rung == longest[0].rung], direction) or longest
+    low, high = wilson(luckiest[1].objective, validation_items, 0.99)
     beyond = challenger[1].objective > high if direction == "max" else challenger[1].objective < low
-    return challenger if beyond else top
+    return challenger if beyond else longest

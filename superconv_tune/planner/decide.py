@@ -11,7 +11,7 @@ from itertools import takewhile
 import numpy as np
 
 from superconv_tune.core.horizon import HorizonRule, fit_exponent, prior
-from superconv_tune.core.ladder import best, is_whole, winner
+from superconv_tune.core.ladder import Contender, best, contenders, is_whole, winner
 from superconv_tune.core.lr_range import RangeTestResult, pool
 from superconv_tune.core.plan import Plan, RungPlan
 from superconv_tune.core.probes import (
@@ -28,7 +28,17 @@ from superconv_tune.core.trial import Hyperparameters, Kind, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal, batch_scale, own_ramp_steps, with_drawn
 from superconv_tune.planner.baselines import Comparison
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.divide import FIRST_GRID, LATE, MAX_SEEDS, MIN_SEEDS, REFIT_SHARE, divide, refit, shorten
+from superconv_tune.planner.divide import (
+    FIRST_GRID,
+    LATE,
+    MAX_SEEDS,
+    MIN_SEEDS,
+    REFIT_SHARE,
+    WIDEST,
+    divide,
+    refit,
+    shorten,
+)
 from superconv_tune.planner.evidence import is_decided, word_of
 from superconv_tune.planner.policy import Policy, bounds
 from superconv_tune.planner.scaling import missing
@@ -45,6 +55,10 @@ OWN_RAMP_REACH = 10.0  # it crosses the pooled minimum / and * this factor
 MOST_SPECULATION = 2  # probes beyond the border that run before one of them came back
 PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
 JITTER = (1.0, math.sqrt(2.0), 1.0 / math.sqrt(2.0))  # of a promoted learning rate, for the best one moves with length
+RUN_OFF = 3  # contenders that are trained again before one is frozen
+RUN_OFF_SEEDS = 3  # of each of them
+SPARE_WAVES = 1  # kept free by both for what the plan leaves to chance: slow cycles, the recipe on less data
+SAFELY = 2.0  # standard errors of the validation part past the target, where the search for better ones ends
 ENOUGH_OF_A_RUNG = 2 / 3  # done, so that an idle worker may start on the next one
 PATIENCE = 4.0  # times its predicted seconds, after which a trial has to be over
 START_S = 30.0  # that a worker may take to start before its first trial
@@ -155,6 +169,8 @@ class _Desk:
         steps: list[Step] = [lambda: self._refit(plan, index), lambda: self._search(plan, index, limit)]
         if index == 0:
             steps.insert(1, lambda: self._probe(rung, limit))
+        if index == len(plan.rungs) - 1:
+            steps.append(lambda: self._run_off(plan, limit))
         for step in steps:
             decision = step()
             if decision is not None:
@@ -253,9 +269,12 @@ class _Desk:
         A rung that the next one has overtaken, or that it is too late for, asks for nothing more.
         """
         rung, rule = plan.rungs[index], self._rule(plan, index)
-        is_full = len(self._asked("search", index)) >= rung.width
-        if rule is None or is_full or self._asked("search", index + 1) or self._asked("confirm"):
+        if rule is None or self._asked("search", index + 1) or self._asked("confirm"):
             return None
+        if len(self._asked("search", index)) >= rung.width:
+            if not self._is_worth_widening(plan, index):
+                return None
+            limit -= (self._waves(RUN_OFF) + SPARE_WAVES) * self._cycle_s(rung.epochs)
         params = replace(self.policy.defaults, cycle_epochs=rung.epochs)
         if not self._fits(params, limit):
             return None
@@ -264,6 +283,42 @@ class _Desk:
         fixed = promoted if promoted is not None else {} if rung.free else {"cycle_epochs": rung.epochs}
         below = f"rung{index - 1}" if index > 0 and not self._asked("search", index) else None
         return Ask(request, study=f"rung{index}", fixed=fixed, warm_start=below, rule=rule)
+
+    def _is_worth_widening(self, plan: Plan, index: int) -> bool:
+        """Whether the top rung takes more trials than planned: where there is time that no longer cycle can use."""
+        asked, trials = len(self._asked("search", index)), self.policy.trials
+        is_top = index == len(plan.rungs) - 1 and not plan.rungs[index].free
+        is_allowed = asked < WIDEST and (trials is None or len(self._asked("search")) < trials)
+        return is_top and not plan.note and is_allowed and not self._looks_reached(self._contenders)
+
+    def _run_off(self, plan: Plan, limit: float) -> Ask | None:
+        """A fresh seed of one of the best configurations, while more than one of them may be the best."""
+        rung, top = plan.rungs[-1], len(plan.rungs) - 1
+        if rung.free or plan.note or self._asked("confirm"):
+            return None
+        leading = self._contenders[: max(RUN_OFF, self.study.workers // 2)]
+        if len(leading) < 2 or self._looks_reached(leading):
+            return None
+        again = [(r.params, r.pick_lr) for r in self._asked("search", top) if r.proposal is None]
+        next_one = min(leading, key=lambda contender: again.count(contender.key))
+        recipe = _frozen(next_one.trials[0])
+        limit -= SPARE_WAVES * self._cycle_s(rung.epochs)
+        if again.count(next_one.key) >= RUN_OFF_SEEDS - 1 or not self._fits(recipe.params, limit):
+            return None
+        fresh = self._request("search", top, recipe.params, self._lenient(recipe.params, limit))
+        return Ask(replace(fresh, pick_lr=recipe.pick_lr))
+
+    @property
+    def _contenders(self) -> list[Contender]:
+        return contenders(self.study, self.policy.target.direction, self._items)
+
+    def _looks_reached(self, leading: list[Contender]) -> bool:
+        """Whether the safest contender is past the target by more than luck explains: then the confirmation is next."""
+        target = self.policy.target.value
+        if target is None or not leading:
+            return False
+        ahead = leading[0].value - target if self._higher else target - leading[0].value
+        return ahead > SAFELY * leading[0].margin
 
     def _promotion(self, plan: Plan, index: int) -> dict[str, float] | None:
         """The next configuration of the rung below, with its learning rate carried over and jittered."""
@@ -278,7 +333,8 @@ class _Desk:
         below = self._rule(plan, index - 1)
         assert below is not None
         assert outcome.max_lr is not None
-        multiplier = outcome.max_lr / below.max_lr(request.params.cycle_epochs) * JITTER[taken % len(JITTER)]
+        picked = below.max_lr(request.params.cycle_epochs) * self._batch_scale(request)
+        multiplier = outcome.max_lr / picked * JITTER[taken % len(JITTER)]
         moved = replace(request.params, cycle_epochs=rung.epochs, lr_multiplier=multiplier)
         return self._searched(moved)
 
@@ -290,15 +346,18 @@ class _Desk:
         rung = plan.rungs[index]
         first = next((r for r in self._asked("search", index) if r.proposal is not None), None)
         if first is not None and first.pick_lr is not None and not rung.free:
-            scale = batch_scale(first.params, self.policy.defaults.batch_size)
-            return HorizonRule(first.pick_lr / scale, rung.epochs, exponent=0.0)
+            return HorizonRule(first.pick_lr / self._batch_scale(first), rung.epochs, exponent=0.0)
         probes = self._probes()
         if not probes:
             return None
         grid = self._probe_grid(probes)
         exponents = prior(self.policy.optimizer)
         leaders = [best(self._finished(below), self.policy.target.direction) for below in range(index)]
-        found = [(r.params.cycle_epochs, o.max_lr) for r, o in filter(None, leaders) if o.max_lr is not None]
+        found = [
+            (request.params.cycle_epochs, outcome.max_lr / self._batch_scale(request))
+            for request, outcome in filter(None, leaders)
+            if outcome.max_lr is not None
+        ]
         pooled = pooled_range_test(self.study)
         minimum = pooled.lr_at_minimum if pooled is not None and pooled.refusal is None else None
         return HorizonRule(
@@ -312,11 +371,11 @@ class _Desk:
 
     def _recipe(self) -> TrialRequest | None:
         """What is confirmed: as it was frozen, or a calmer one where its seeds do not hold together and time allows."""
-        items = self.study.opened.measured.validation_items if self.policy.item_level else None
+        items = self._items
         recipe, frozen = current(self.study), count(self.study)
         chosen = winner(self.study, self.policy.target.direction, items) if frozen < 2 else None
         if recipe is None:
-            return _frozen(chosen)
+            return None if chosen is None else _frozen(chosen)
         expected = chosen[1].objective if chosen is not None else None
         if frozen == MOST_RECIPES or not is_unsteady(self.study, expected, items):
             return recipe
@@ -388,6 +447,13 @@ class _Desk:
     @property
     def _higher(self) -> bool:
         return self.policy.target.direction == "max"
+
+    @property
+    def _items(self) -> int | None:
+        return self.study.opened.measured.validation_items if self.policy.item_level else None
+
+    def _batch_scale(self, request: TrialRequest) -> float:
+        return batch_scale(request.params, self.policy.defaults.batch_size)
 
     @cached_property
     def _cost(self) -> CostModel:
@@ -478,9 +544,7 @@ class _Desk:
         return replace(request, ramp=interval, ramp_steps=steps)
 
 
-def _frozen(trial: Trial | None) -> TrialRequest | None:
+def _frozen(trial: Trial) -> TrialRequest:
     """The recipe as it was really trained: the peak after its own ramp, with nothing left to multiply."""
-    if trial is None:
-        return None
     request, outcome = trial
     return replace(request, params=with_drawn(request.params, {"lr_multiplier": 1.0}), pick_lr=outcome.max_lr)

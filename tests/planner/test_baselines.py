@@ -18,7 +18,7 @@ def hour(how: Policy, budget_s: float, workers: int, handicap: float = 0.0) -> t
 
 
 def test_with_time_every_policy_is_compared_at_the_length_of_the_recipe() -> None:
-    study, said = hour(policy(None), 3600.0, 2, handicap=0.2)
+    study, said = hour(policy(None), 4800.0, 2, handicap=0.2)
     found = compare(study, "max", 2_000)
     assert [baseline.schedule for baseline in found] == ["step", "linear", "constant"]
     recipe = next(iter(study.asked("confirm").values()))

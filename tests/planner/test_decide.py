@@ -9,7 +9,7 @@ from superconv_tune.core.events import Closed, Planned, Requested
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import Status, TrialOutcome, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal
-from superconv_tune.planner.decide import decide
+from superconv_tune.planner.decide import JITTER, decide
 from superconv_tune.planner.evidence import confirmed, verdict_of
 from superconv_tune.planner.policy import Policy
 from tests.simulated import PlanningConductor, SimulatedCluster, World, opened, policy
@@ -170,6 +170,48 @@ def test_a_recipe_that_only_one_seed_bears_gives_way_to_a_calmer_one() -> None:
     assert {outcome.status for _, outcome in confirmed(conductor.study)} == {"finished"}
     assert len(confirmed(conductor.study)) >= 3
     assert cluster.now <= conductor.study.deadline
+
+
+def test_a_promoted_configuration_keeps_its_multiplier_whatever_its_batch_size() -> None:
+    """The pick of its rung knows the batch size already; the jitter alone may move the rate."""
+    conductor, _ = hour(World(step_s=0.03), budget_s=1800.0, how=policy(None))
+    searched = [request for request, _ in conductor.study.trials("search") if request.proposal is not None]
+    moves = []
+    for trial_id in conductor.promoted:
+        child = conductor.study.requests[trial_id].params
+        parents = [r.params for r in searched if r.rung == conductor.study.requests[trial_id].rung - 1]
+        parent = next((p for p in parents if p.weight_decay == child.weight_decay), None)
+        if parent is not None and child.batch_size != 128 and 0.36 < child.lr_multiplier < 1.95:  # not cut by its range
+            moves.append(child.lr_multiplier / parent.lr_multiplier)
+    assert len(moves) >= 3
+    assert all(any(move == pytest.approx(jitter) for jitter in JITTER) for move in moves)
+
+
+def test_time_that_no_longer_cycle_can_use_goes_to_more_configurations_and_a_run_off() -> None:
+    """Cycles of 30 epochs, the longest allowed, are short against this budget."""
+    conductor, cluster = hour(World(step_s=0.01), budget_s=2400.0, how=policy(None))
+    study, top = conductor.study, 2
+    assert study.plan is not None
+    assert len(study.plan.rungs) == top + 1
+    searched = [r for r in study.asked("search", top).values() if r.proposal is not None]
+    again = [r for r in study.asked("search", top).values() if r.proposal is None]
+    assert len(searched) > 3 * study.plan.rungs[top].width
+    assert 2 <= len(again) <= 30
+    assert cluster.busy_s >= 0.75 * 2 * (study.deadline - study.opened.started_at - 30.0)
+    assert len(confirmed(study)) >= 3
+
+
+def test_no_more_configurations_are_tried_once_the_target_looks_reached() -> None:
+    conductor, _ = hour(World(step_s=0.01), budget_s=2400.0, how=policy(0.85))
+    plan = conductor.study.plan
+    assert plan is not None
+    assert len(conductor.study.asked("search", len(plan.rungs) - 1)) == plan.rungs[-1].width
+
+
+def test_the_number_of_trials_that_a_user_allows_is_kept() -> None:
+    conductor, _ = hour(World(step_s=0.01), budget_s=2400.0, how=policy(None, trials=25))
+    searched = [r for r in conductor.study.asked("search").values() if r.proposal is not None]
+    assert len(searched) <= 25
 
 
 def test_a_machine_slower_than_measured_shortens_every_rung_and_skips_none() -> None:

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from superconv_tune.core.space import Choice
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import Hyperparameters, TrialRequest
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.evidence import verdict_of, word_of
 from superconv_tune.planner.scaling import Variation, lengths, missing, wall_s
 from tests.planner.test_decide import hour
-from tests.simulated import World, opened, policy
+from tests.simulated import SPACE, World, opened, policy
 
 COST = CostModel.of(Study(opened(600.0, 2)))
 RECIPE = Hyperparameters(cycle_epochs=27.0)  # 78 steps an epoch
@@ -49,7 +50,8 @@ def test_the_time_that_is_kept_free_is_what_the_lengths_take() -> None:
 
 
 def test_a_search_without_a_target_repeats_its_recipe_and_tells_what_longer_cycles_reach() -> None:
-    conductor, _ = hour(World(), budget_s=900.0, how=policy(None))
+    of_one_size = {**SPACE, "batch_size": Choice((128,))}  # larger batches take too few steps in a ninth of the length
+    conductor, _ = hour(World(), budget_s=900.0, how=policy(None, space=of_one_size))
     recipe = next(iter(conductor.study.asked("confirm").values()))
     runs = conductor.study.asked("scaling").values()
     counts = Counter(
