@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from superconv_tune.core.errors import UserError
 from superconv_tune.core.lr_range import HALF_LIFE_SHARE
 from superconv_tune.spec.load import load_spec
+from superconv_tune.study.refusal import refusing
 
 EXAMPLES = """
 Examples:
@@ -70,16 +70,13 @@ def range_test(  # noqa: PLR0913 - a command line
         "tracking_uri": tracking_uri, "output": output,
     }  # fmt: skip
     try:
-        checked = load_spec(spec, {key: value for key, value in given.items() if value is not None})
-        # --help and a typing error must answer at once, and torch and MLflow take seconds to import.
-        from superconv_tune.study import range_test as study  # noqa: PLC0415
+        with refusing():
+            checked = load_spec(spec, {key: value for key, value in given.items() if value is not None})
+            # --help and a typing error must answer at once, and torch and MLflow take seconds to import.
+            from superconv_tune.study import range_test as study  # noqa: PLC0415
 
-        options = study.Options(rule, ramp, low, high, steps, smooth, replicates, probe_epochs, edge)
-        found = study.range_test(checked, options, name, tuple(epochs or study.LENGTHS), typer.echo)
-    except UserError as error:
-        for message in error.messages:
-            typer.echo(f"error: {message}", err=True)
-        raise typer.Exit(2) from None
+            options = study.Options(rule, ramp, low, high, steps, smooth, replicates, probe_epochs, edge)
+            found = study.range_test(checked, options, name, tuple(epochs or study.LENGTHS), typer.echo)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         raise typer.Exit(130) from None

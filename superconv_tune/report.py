@@ -1,4 +1,4 @@
-"""``python -m superconv_tune.report NAME``: the files of a study again, from its journal."""
+"""``python -m superconv_tune.report NAME``: a study again from its journal; several names: side by side."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.study.refusal import refusing
 
 EXAMPLES = """
 Examples:
@@ -14,6 +14,7 @@ Examples:
 \b
   python -m superconv_tune.report digits-20261124-101500
   python -m superconv_tune.report NAME --output /mnt/team/runs
+  python -m superconv_tune.report NAME OTHER THIRD      # one page: data sets, models or policies side by side
 """
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -21,22 +22,24 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(epilog=EXAMPLES)
 def report(
-    name: Annotated[str, typer.Argument(help="Of the study.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Of the study, or of several.")],
     output: Annotated[str, typer.Option(help="Folder of all studies.")] = "runs",
     storage: Annotated[
         str | None, typer.Option(help="Database URL of the journal; in the output folder otherwise.")
     ] = None,
 ) -> None:
-    """Render verdict.json, report.html and recipe.yaml again, and print the summary; nothing is trained."""
+    """Render verdict.json, report.html and recipe.yaml again, and print the summary; nothing is trained.
+
+    With several names, write side-by-side.html into the output folder and print one table.
+    """
     # --help must answer at once, and the imports take seconds.
     from superconv_tune.study import service  # noqa: PLC0415
 
-    try:
-        service.render(name, output, storage)
-    except UserError as error:
-        for message in error.messages:
-            typer.echo(f"error: {message}", err=True)
-        raise typer.Exit(2) from None
+    with refusing():
+        if len(names) == 1:
+            service.render(names[0], output, storage)
+        else:
+            service.compare(names, output, storage)
 
 
 if __name__ == "__main__":

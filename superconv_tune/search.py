@@ -12,6 +12,7 @@ from superconv_tune.cluster.access import refuse_open
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.load import load_spec, option_of
 from superconv_tune.spec.template import write_task
+from superconv_tune.study.refusal import refusing
 
 STARTED_AT = time.time()  # the budget counts from the command, the slow imports below included
 
@@ -79,7 +80,7 @@ def search(  # noqa: PLR0913 - a command line
         "output": output,
     }  # fmt: skip
     overrides = {key: value for key, value in given.items() if value is not None}
-    try:
+    with refusing():
         refuse_open(address)
         if new_task is not None:
             code, written = write_task(new_task)
@@ -100,10 +101,6 @@ def search(  # noqa: PLR0913 - a command line
             return
         else:
             ended = service.begin(checked, name, service.Call(STARTED_AT, address))
-    except UserError as error:
-        for message in error.messages:
-            typer.echo(f"error: {message}", err=True)
-        raise typer.Exit(2) from None
     raise typer.Exit(exit_code(ended.verdict, ended.interrupted, require))
 
 

@@ -10,6 +10,7 @@ import typer
 from superconv_tune.cluster.access import refuse_open
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.load import load_spec
+from superconv_tune.study.refusal import refusing
 
 EXAMPLES = """
 Examples:
@@ -61,23 +62,22 @@ def submit(  # noqa: PLR0913 - a command line
     options = {"--require": require, "--budget": budget if resume else None, "--resume": name if resume else None}
     views = {"list": show, "logs": logs, "stop": stop, "fetch": fetch}
     try:
-        refuse_open(address)
-        refuse_contradiction([spec, *views.values()], [data, data_on_nodes], resume, name)
-        overrides = {key: value for key, value in given.items() if value is not None}
-        checked = load_spec(spec, overrides, data_elsewhere=data_on_nodes is not None) if spec else None
-        # --help and a typing error must answer at once, and Ray takes seconds to import.
-        from superconv_tune.cluster.jobs import Jobs  # noqa: PLC0415
-        from superconv_tune.study import submission  # noqa: PLC0415
+        with refusing():
+            refuse_open(address)
+            refuse_contradiction([spec, *views.values()], [data, data_on_nodes], resume, name)
+            overrides = {key: value for key, value in given.items() if value is not None}
+            checked = load_spec(spec, overrides, data_elsewhere=data_on_nodes is not None) if spec else None
+            # --help and a typing error must answer at once, and Ray takes seconds to import.
+            from superconv_tune.cluster.jobs import Jobs  # noqa: PLC0415
+            from superconv_tune.study import submission  # noqa: PLC0415
 
-        jobs = Jobs(address)
-        if checked is None or spec is None:
-            raise typer.Exit(submission.look(jobs, views, follow, output))
-        wanted = submission.Submission(checked, name, spec.parent, tuple(helpers or ()), data_on_nodes is None, options)
-        raise typer.Exit(submission.start(jobs, wanted, output if follow else None))
-    except UserError as error:
-        for message in error.messages:
-            typer.echo(f"error: {message}", err=True)
-        raise typer.Exit(2) from None
+            jobs = Jobs(address)
+            if checked is None or spec is None:
+                raise typer.Exit(submission.look(jobs, views, follow, output))
+            wanted = submission.Submission(
+                checked, name, spec.parent, tuple(helpers or ()), data_on_nodes is None, options
+            )
+            raise typer.Exit(submission.start(jobs, wanted, output if follow else None))
     except KeyboardInterrupt:
         typer.echo("Not followed any more; the search goes on. --logs NAME shows it, --stop NAME ends it.", err=True)
         raise typer.Exit(130) from None

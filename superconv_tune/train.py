@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.study.refusal import refusing
 
 EXAMPLES = """
 Examples:
@@ -33,15 +33,11 @@ def train(
     # --help must answer at once, and the imports take seconds.
     from superconv_tune.study import long_run  # noqa: PLC0415
 
-    try:
+    with refusing():
         run = long_run.open_run(recipe, epochs, max_lr, output)
         typer.echo(f"{run.plan.steps} steps, max_lr {run.plan.max_lr:.3g}")
         for done in long_run.follow(run):
             typer.echo(f"epoch {done.epochs} of {done.of:g}: loss {done.loss:.4f}")
-    except UserError as error:
-        for message in error.messages:
-            typer.echo(f"error: {message}", err=True)
-        raise typer.Exit(2) from None
     result = json.loads((output / long_run.RESULT).read_text(encoding="utf-8"))
     typer.echo(f"{result['metric']}: validation {result['validation']:.4g}, test {result['test']:.4g}; see {output}/")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.study.refusal import refusing
 
 EXAMPLES = """
 Examples:
@@ -36,7 +36,7 @@ def verify(
     from superconv_tune.study.verification import Verification  # noqa: PLC0415
 
     done = []
-    try:
+    with refusing():
         verification = Verification(name, output, storage)
         for repetition in verification.repetitions(seeds):
             done.append(repetition)
@@ -44,10 +44,6 @@ def verify(
             kind = "fresh seed" if repetition.is_fresh else "seed of the study"
             typer.echo(f"{kind} {repetition.seed}: {verification.metric} {repetition.test:.6g}{then}")
         found = verification.judge(done)
-    except UserError as error:
-        for message in error.messages:
-            typer.echo(f"error: {message}", err=True)
-        raise typer.Exit(2) from None
     typer.echo(
         f"fresh models now minus then: {found.difference:+.4g}, 99 % interval {found.low:+.4g} to {found.high:+.4g}"
     )

@@ -133,17 +133,7 @@ def run(cycle: Cycle, problem: Problem) -> tuple[str, list[list[int]]]:
 
 
 def _knobs(params: Hyperparameters, max_lr: float, steps: int) -> Callable[[int], Knobs]:
-    plan = SchedulePlan(
-        steps=steps,
-        max_lr=max_lr,
-        base_momentum=params.base_momentum,
-        max_momentum=params.max_momentum,
-        weight_decay=params.weight_decay,
-        pct_start=params.pct_start,
-        div_factor=params.div_factor,
-        final_div_factor=params.final_div_factor,
-    )
-    schedule = build(plan)
+    schedule = build(SchedulePlan.of(params, steps, max_lr))
     return lambda step: schedule(step / max(1, steps - 1))
 
 

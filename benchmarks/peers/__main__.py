@@ -32,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--data", choices=SPECS, default="fashion")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--label", default="", help="what sets these runs apart, for the title of their tables")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of runs.jsonl and peers.md")
     return parser.parse_args()
 
@@ -49,7 +50,8 @@ def main() -> None:
             with tempfile.TemporaryDirectory(prefix="peers-") as folder:
                 seed = SEED_STEP * (repeat + 1)
                 account = compete(competitor, chosen.data, asked, 60.0 * chosen.minutes, seed, Path(folder))
-            line = {"data": chosen.data, "minutes": chosen.minutes, "repeat": repeat, "place": place, **asdict(account)}
+            asked_for = {"data": chosen.data, "minutes": chosen.minutes, "label": chosen.label}
+            line = {**asked_for, "repeat": repeat, "place": place, **asdict(account)}
             with runs.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             print(repeat, competitor, account.delivered, account.note, flush=True)  # noqa: T201 - progress

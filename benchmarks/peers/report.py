@@ -41,11 +41,11 @@ test of 100 steps, the valley, and one-cycle of 1, 2, 4, 8 … epochs with fasta
 """
 
 
-def _place(line: Line) -> tuple[str, float]:
-    return line["data"], line["minutes"]
+def _place(line: Line) -> tuple[str, float, str]:
+    return line["data"], line["minutes"], line["label"]
 
 
-def _section(data: str, minutes: float, lines: list[Line]) -> str:
+def _section(data: str, minutes: float, label: str, lines: list[Line]) -> str:
     by_name = {name: sorted(_of(lines, name), key=lambda line: int(line["repeat"])) for name in NAMES}
     present = {name: found for name, found in by_name.items() if found}
     accuracies = [
@@ -72,7 +72,7 @@ def _section(data: str, minutes: float, lines: list[Line]) -> str:
     against = ("peer", "ours above it, points", "higher in", "half the time enough in", "ours had its accuracy after",
                "it had ours after")  # fmt: skip
     compared = [_compared(present, peer) for peer in PEERS if peer in present and "ours" in present]
-    return f"""## {data}, {minutes:g} minutes
+    return f"""## {data}, {minutes:g} minutes{f": {label}" if label else ""}
 
 {table(header, accuracies)}
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from superconv_tune.core.trial import Hyperparameters
+
 TINY = 5e-324  # the least positive number: what has to be above 0
 Shape = Callable[[float], float]  # progress in [0, 1] to a learning rate or to a factor
 
@@ -78,6 +80,21 @@ class SchedulePlan:
     warmup_factor: float = 0.1
     cycle_weight_decay: bool = False
     weight_decay_factor: float = 0.1
+
+    @staticmethod
+    def of(params: Hyperparameters, steps: int, max_lr: float, policy: str = "one_cycle") -> SchedulePlan:
+        """The plan of a run with these hyperparameters; ``lr_multiplier`` is in ``max_lr`` already."""
+        return SchedulePlan(
+            steps=steps,
+            max_lr=max_lr,
+            policy=policy,
+            base_momentum=params.base_momentum,
+            max_momentum=params.max_momentum,
+            weight_decay=params.weight_decay,
+            pct_start=params.pct_start,
+            div_factor=params.div_factor,
+            final_div_factor=params.final_div_factor,
+        )
 
     @property
     def min_lr(self) -> float:

@@ -77,7 +77,7 @@ def _divide(means: _Means) -> Plan:
     if waves * means.trial_s(top) > left_s:
         return _too_small(means, top)
     lengths = [*_lower_lengths(means, top), top]
-    # Where the longest allowed cycle leaves time over, more finalists are compared; what is left then is not spent.
+    # Where the longest allowed cycle leaves time over, more finalists are compared; the rung itself takes what is left.
     spare_waves = int(shares.top_share * left_s / means.trial_s(top)) - confirm_waves
     finalists = max(shares.finalists, workers, min(MOST_FINALISTS, spare_waves * workers))
     widths = _cap(_widths(means, lengths, finalists), policy.trials, workers)

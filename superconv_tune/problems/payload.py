@@ -159,17 +159,19 @@ def realise(payload: Payload, device: torch.device) -> Problem:
     task = _task(spec, payload.task) if payload.task else None
     train, validation, test = _parts(payload, task, device)
     metric = task.metric if task and task.metric else METRICS[spec.metric_name]
+    loss = _loss(payload, task)
     return Problem(
         name=spec.name,
         device=device,
         make_model=_model(payload, task),
         make_optimizer=_optimizer(payload),
-        loss=_loss(payload, task),
+        loss=loss,
         metric=metric,
         train=train,
         validation=validation,
         test=test,
         trivial_value=_trivial(metric, validation, payload.classes),
+        chance_loss=_chance_loss(loss, validation, outputs_per_item(payload)),
     )
 
 
@@ -390,6 +392,14 @@ def _loss(payload: Payload, task: Task | None) -> Loss:
         return lambda outputs, targets, _smoothing: own(outputs, targets)
     targets = payload.arrays.train.targets if payload.arrays else None
     return loss_of(loss_name(payload.spec, payload.kind), payload.classes, targets)
+
+
+def _chance_loss(loss: Loss, validation: EvaluationSet, outputs: int | None) -> float:
+    """The loss of equal logits, or of a prediction of 0; infinity for a loss whose outputs may mean anything."""
+    if outputs is None:
+        return math.inf
+    targets = torch.cat([targets for _, targets in validation.batches()])
+    return float(loss(torch.zeros(len(targets), outputs, device=targets.device), targets, 0.0))
 
 
 def _trivial(metric: Metric, validation: EvaluationSet, classes: int | None) -> float:

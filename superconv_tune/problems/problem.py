@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -80,6 +81,8 @@ class Problem:
         validation: what the search looks at.
         test: read once per confirmed model.
         trivial_value: metric of the best constant guess; what a trial that learned nothing is worth.
+        chance_loss: of a model that says the same of everything, on the validation part; infinity where a loss of the
+            user's own does not tell.
         micro_batches: batches of ``train`` whose gradients are averaged for one optimizer step.
     """
 
@@ -93,4 +96,5 @@ class Problem:
     validation: EvaluationSet
     test: EvaluationSet
     trivial_value: float
+    chance_loss: float = math.inf
     micro_batches: int = 1

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from html import escape
 from textwrap import shorten
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -45,3 +48,20 @@ def layout(height: int, top: int = 48) -> go.Layout:
 def label(text: str) -> str:
     """User's words for a plotly text: shown as they are, never read as markup, and not longer than a figure bears."""
     return escape(shorten(one_line(text), LABEL_CHARACTERS, placeholder="…"), quote=False)
+
+
+def error_bars(triples: Sequence[tuple[float, float, float]], color: str) -> dict[str, Any]:
+    """Plotly's error bars of (value, low, high); an end that is not known has no bar."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [_drawable(high - value) for value, _, high in triples],
+        "arrayminus": [_drawable(value - low) for value, low, _ in triples],
+        "color": color,
+        "thickness": 1.5,
+    }
+
+
+def _drawable(length: float) -> float:
+    """An interval that is not known has no length on paper."""
+    return length if math.isfinite(length) else 0.0

@@ -16,7 +16,7 @@ from plotly.subplots import make_subplots
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.study import Trial
 from superconv_tune.reporting.comparison import prose, searched_policy
-from superconv_tune.reporting.figure_style import BLUE, GREEN, MUTED, ORANGE, RED, RUNS, label, layout
+from superconv_tune.reporting.figure_style import BLUE, GREEN, MUTED, ORANGE, RED, RUNS, error_bars, label, layout
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import number
 
@@ -81,7 +81,7 @@ def baselines(findings: Findings) -> go.Figure | None:
         figure.add_scatter(
             x=[value],
             y=[label(name)],
-            error_x=_error_bars([(value, low, high)], color),
+            error_x=error_bars([(value, low, high)], color),
             mode="markers",
             marker={"size": 10, "color": color},
             showlegend=False,
@@ -199,7 +199,7 @@ def _add_rungs(figure: go.Figure, findings: Findings) -> None:
     figure.add_scatter(
         x=[rung.epochs for rung in rungs],
         y=[rung.value for rung in rungs],
-        error_y=_error_bars([(rung.value, rung.low, rung.high) for rung in rungs], MUTED),
+        error_y=error_bars([(rung.value, rung.low, rung.high) for rung in rungs], MUTED),
         mode="lines+markers",
         name="best of each length",
         line={"color": MUTED, "width": 1.5, "dash": "dot"},
@@ -227,7 +227,7 @@ def _add_confirmed(figure: go.Figure, findings: Findings) -> None:
         figure.add_scatter(
             x=[BESIDE**2 * epochs[0]],
             y=[estimate.value],
-            error_y=_error_bars([(estimate.value, estimate.low, estimate.high)], ORANGE),
+            error_y=error_bars([(estimate.value, estimate.low, estimate.high)], ORANGE),
             mode="markers",
             name=f"estimate with {100 * estimate.level:.4g} % interval",
             marker={"size": 11, "symbol": "line-ew-open", "color": ORANGE, "line": {"width": 3}},
@@ -252,7 +252,7 @@ def _add_longer(figure: go.Figure, findings: Findings) -> None:
         figure.add_scatter(
             x=[reachable.epochs],
             y=[reachable.value],
-            error_y=_error_bars([(reachable.value, reachable.low, reachable.high)], GREEN),
+            error_y=error_bars([(reachable.value, reachable.low, reachable.high)], GREEN),
             mode="markers",
             name=f"to be expected, {100 * reachable.level:.4g} % interval",
             marker={"size": 11, "symbol": "line-ew-open", "color": GREEN, "line": {"width": 3}},
@@ -308,22 +308,6 @@ def _add_cycle(figure: go.Figure, curve: Curve, name: str, color: str) -> None:
     figure.add_scatter(x=curve.step, y=_smooth(curve.loss), name=name, line=strong, row=1, col=1, **group)
     for row, column in ((2, curve.lr), (3, curve.momentum)):
         figure.add_scatter(x=curve.step, y=column, line=strong, showlegend=False, row=row, col=1, **group)
-
-
-def _error_bars(triples: Sequence[tuple[float, float, float]], color: str) -> dict[str, Any]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [_drawable(high - value) for value, _, high in triples],
-        "arrayminus": [_drawable(value - low) for value, low, _ in triples],
-        "color": color,
-        "thickness": 1.5,
-    }
-
-
-def _drawable(length: float) -> float:
-    """An interval that is not known has no length on paper."""
-    return length if np.isfinite(length) else 0.0
 
 
 def _ticks(values: Sequence[float]) -> dict[str, Any]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import plotly.graph_objects as go
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
 
 from superconv_tune.core.baselines import Baseline
 from superconv_tune.core.study import Trial
@@ -27,11 +22,11 @@ from superconv_tune.reporting.comparison import (
     searched_policy,
 )
 from superconv_tune.reporting.findings import Findings, publishable
+from superconv_tune.reporting.page import Drawn, drawn, render
 from superconv_tune.reporting.sentences import (
     LABELS,
     OUTLOOKS,
     budget_words,
-    duration,
     estimate_words,
     goal,
     in_words,
@@ -41,8 +36,6 @@ from superconv_tune.reporting.sentences import (
     recipe_words,
     verdict_sentence,
 )
-
-PACKAGE = "superconv_tune.reporting"
 
 
 @dataclass(frozen=True)
@@ -110,17 +103,9 @@ TIME_SPENT = Panel(
 
 
 def render_report(findings: Findings) -> str:
-    """The whole page, with the drawing library, the figures and the style inside.
-
-    Everything that came from the user is escaped, and the page forbids itself any network and any script but its own.
-    """
-    scripts = [get_plotlyjs(), _asset("report.js")]
-    environment = Environment(loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"number": number, "duration": duration}
-    return environment.get_template("report.html").render(
-        style=_asset("report.css"),
-        scripts=scripts,
-        script_hashes=[_hash(script) for script in scripts],
+    """The whole page, as `superconv_tune.reporting.page.render` makes it."""
+    return render(
+        "report.html",
         **_answer(findings),
         evidence=[_drawn(panel, findings) for panel in (LADDER, RANGE_TESTS, CYCLES, BASELINES)],
         accounts=[_drawn(panel, findings) for panel in (IMPORTANCE, TIME_SPENT)],
@@ -167,11 +152,8 @@ def _answer(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _drawn(panel: Panel, findings: Findings) -> dict[str, Any]:
-    figure = panel.draw(findings)
-    # plotly writes <, > and / as \u escapes, so that no text of a figure can end the script element it stands in.
-    drawing = None if figure is None else figure.to_json(engine="json")
-    return {"panel": panel, "drawing": drawing, "height": None if figure is None else figure.layout.height}
+def _drawn(panel: Panel, findings: Findings) -> Drawn:
+    return drawn(panel.key, panel.title, panel.caption, panel.missing, panel.draw(findings))
 
 
 def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
@@ -230,12 +212,3 @@ def _flat(part: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     for key, value in part.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: in_words(value)}
     return flat
-
-
-def _asset(file: str) -> str:
-    return resources.files(PACKAGE).joinpath("templates", file).read_text(encoding="utf-8")
-
-
-def _hash(script: str) -> str:
-    """What a content security policy calls a script by: the only scripts that the page will run."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

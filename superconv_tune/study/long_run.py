@@ -86,17 +86,8 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     device = device_for(with_gpu=True)
     problem = realise(payload, device)
     params = replace(params, cycle_epochs=epochs)
-    plan = SchedulePlan(
-        policy=policy,
-        steps=max(1, round(epochs * problem.train.steps_per_epoch(params.batch_size))),
-        max_lr=max_lr or rule.max_lr(epochs),
-        base_momentum=params.base_momentum,
-        max_momentum=params.max_momentum,
-        weight_decay=params.weight_decay,
-        pct_start=params.pct_start,
-        div_factor=params.div_factor,
-        final_div_factor=params.final_div_factor,
-    )
+    steps = max(1, round(epochs * problem.train.steps_per_epoch(params.batch_size)))
+    plan = SchedulePlan.of(params, steps, max_lr or rule.max_lr(epochs), policy)
     folder.mkdir(parents=True, exist_ok=True)
     return LongRun(problem, params, plan, Runtime(device, content["precision"]), int(content["seed"]), folder)
 

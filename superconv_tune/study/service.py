@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,10 +31,12 @@ from superconv_tune.planner.divide import divide
 from superconv_tune.problems.payload import DataCard, portable
 from superconv_tune.reporting.checks import check_lines, show_checks
 from superconv_tune.reporting.console import LiveView
+from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.outputs import write_outputs
 from superconv_tune.reporting.plan import plan_words
 from superconv_tune.reporting.sentences import one_line
+from superconv_tune.reporting.side_by_side import render_side_by_side, side_by_side_table
 from superconv_tune.reporting.summary import summary
 from superconv_tune.spec.fields import to_seconds
 from superconv_tune.spec.spec import ExperimentSpec
@@ -54,6 +56,7 @@ logger = logging.getLogger(__name__)
 
 SURVEY_SHARE = 0.02  # of the budget, for floors and ceilings
 SURVEY_S = 20.0  # at most: more time would buy no better ones
+SIDE_BY_SIDE = "side-by-side.html"  # in the folder of all studies
 START_S = 15.0  # imports, preflight and Ray's start, for a plan that is made without them
 
 
@@ -180,17 +183,38 @@ def render(name: str, output: str, storage: str | None) -> None:
     Raises:
         UserError: if there is no such study, or its files cannot be written.
     """
+    findings, where = _told(name, output, storage)
+    files = _written(findings, where)
+    console = Console(soft_wrap=True, highlight=False)
+    with no_log():
+        sent = findings.study.closed is None or _caught_up(findings, where, files)
+    _print_summary(console, findings, where, sent=sent)
+
+
+def compare(names: Sequence[str], output: str, storage: str | None) -> None:
+    """Write a page with several studies side by side, and print them as a table.
+
+    Raises:
+        UserError: if one of them does not exist, or the page cannot be written.
+    """
+    studies = [_told(name, output, storage)[0] for name in names]
+    page, console = Path(output) / SIDE_BY_SIDE, Console(highlight=False)
+    try:
+        write_atomically(page, render_side_by_side(studies).encode())
+    except OSError as error:
+        raise UserError(f"--output: {page} cannot be written ({error.strerror or error}).") from error
+    console.print(side_by_side_table(studies))
+    console.print(f"page: {page}", markup=False, soft_wrap=True)
+
+
+def _told(name: str, output: str, storage: str | None) -> tuple[Findings, Places]:
+    """What the journal tells of a study, up to its last event."""
     where = existing(Path(output), name, storage)
     with Journal(where.storage) as journal:
         study = replayed(journal, name)
         last = journal.events(name)[-1].at
     policy = policy_of(ExperimentSpec.model_validate(study.opened.spec))
-    findings = findings_of(study, policy, proposer_of(study, policy, where.storage), now=last)
-    files = _written(findings, where)
-    console = Console(soft_wrap=True, highlight=False)
-    with no_log():
-        sent = study.closed is None or _caught_up(findings, where, files)
-    _print_summary(console, findings, where, sent=sent)
+    return findings_of(study, policy, proposer_of(study, policy, where.storage), now=last), where
 
 
 def _expected_workers(spec: ExperimentSpec) -> int:

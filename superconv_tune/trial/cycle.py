@@ -26,7 +26,8 @@ def run_cycle(attempt: Attempt, max_lr: float) -> Learner:
     learner = attempt.fresh_learner()
     pacer = Pacer(steps, _evaluation_steps(attempt), attempt.request.deadline, attempt.clock)
     with attempt.timed("train_s"):
-        taken = _train(attempt, learner, _plan(attempt, steps, max_lr), pacer)
+        plan = SchedulePlan.of(attempt.request.params, steps, max_lr, attempt.request.schedule)
+        taken = _train(attempt, learner, plan, pacer)
     if not pacer.pace.completes(taken):
         raise Stopped("deadline", f"The deadline came {taken} steps into a cycle of {steps}.")
     attempt.note(shortened=pacer.pace.is_shortened)
@@ -36,7 +37,7 @@ def run_cycle(attempt: Attempt, max_lr: float) -> Learner:
 def _train(attempt: Attempt, learner: Learner, plan: SchedulePlan, pacer: Pacer) -> int:
     """The steps taken until the cycle ended, by its schedule or by the clock."""
     schedule = build(plan)
-    watch = DivergenceWatch(plan.steps)
+    watch = DivergenceWatch(plan.steps, attempt.problem.chance_loss)
 
     def knobs(step: int) -> Knobs | None:
         progress = pacer.progress(step)
@@ -62,18 +63,3 @@ def _evaluation_steps(attempt: Attempt) -> float:
     if attempt.request.kind == "confirm":
         items += len(attempt.problem.test)
     return items / attempt.request.params.batch_size
-
-
-def _plan(attempt: Attempt, steps: int, max_lr: float) -> SchedulePlan:
-    params = attempt.request.params
-    return SchedulePlan(
-        policy=attempt.request.schedule,
-        steps=steps,
-        max_lr=max_lr,
-        base_momentum=params.base_momentum,
-        max_momentum=params.max_momentum,
-        weight_decay=params.weight_decay,
-        pct_start=params.pct_start,
-        div_factor=params.div_factor,
-        final_div_factor=params.final_div_factor,
-    )

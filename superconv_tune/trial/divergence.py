@@ -20,6 +20,7 @@ MIN_SUSTAIN = 10  # steps in a row that the give-back must last
 EXPLODED = 4.0  # times the best loss, as in fastai,
 EXPLODED_STEPS = 50  # for so many steps in a row,
 EXPLODED_GIVE_BACK = 0.75  # and this share of the improvement lost: 4 times almost nothing is almost nothing
+CHANCE_SHARE = 0.5  # of the improvement from L0 that must lie below the loss of chance, for that to stand in for L0
 NOISE_FACTOR = 8.0  # a rise below so many standard deviations of the smoothed loss may be noise
 
 ROUNDING = 1e-9  # of the first loss: less than this is how floats add up
@@ -37,12 +38,18 @@ class DivergenceWatch:
 
         s >= L0 - 0.1 * (L0 - best)      or      s > 4 * best > 0
 
-    (science: a dead ReLU network returns to ln C and not to infinity). Both also ask that the rise s - best be larger
+    (science: a dead ReLU network returns to ln C and not to infinity; a fresh model may begin far above that, so that
+    the loss of chance stands in for L0 where it is lower and known). Both also ask that the rise s - best be larger
     than the noise can make it, with the noise measured from successive differences; and a high learning rate may lift a
     small loss many times over and still anneal well, so the second asks that three quarters of the improvement be lost.
+
+    Args:
+        cycle_steps: of the whole cycle.
+        chance_loss: of a model that says the same of everything; infinity where it is not known.
     """
 
-    def __init__(self, cycle_steps: int) -> None:
+    def __init__(self, cycle_steps: int, chance_loss: float = math.inf) -> None:
+        self._chance = chance_loss
         half_life = max(MIN_HALF_LIFE, HALF_LIFE_SHARE * cycle_steps)
         self._decay = 0.5 ** (1.0 / half_life)
         self._grace = GRACE_SHARE * cycle_steps
@@ -91,13 +98,18 @@ class DivergenceWatch:
         return self._mean / (1.0 - math.pow(self._decay, self._steps))
 
     def _signs(self, smooth: float) -> dict[Rule, bool]:
-        improvement = self._first - self._best
+        improvement = self._reference() - self._best
         lost = smooth - self._best
         is_real = lost > NOISE_FACTOR * self._noise() + ROUNDING * abs(self._first)
         return {
             "give-back": is_real and lost >= GIVE_BACK * improvement,
             "exploded": is_real and 0.0 < EXPLODED * self._best < smooth and lost >= EXPLODED_GIVE_BACK * improvement,
         }
+
+    def _reference(self) -> float:
+        """The loss of a model that knows nothing."""
+        is_telling = self._chance - self._best >= CHANCE_SHARE * (self._first - self._best)
+        return min(self._first, self._chance) if is_telling else self._first
 
     def _noise(self) -> float:
         """Standard deviation of the smoothed loss, from that of one loss: factor sqrt((1 - b) / (1 + b))."""
@@ -115,5 +127,5 @@ class DivergenceWatch:
         meaning = "gave its improvement back" if rule == "give-back" else "rose beyond four times its best"
         return (
             f"The training loss {meaning}: smoothed {smooth:.4g} at step {self._steps - 1}, "
-            f"first {self._first:.4g}, best {self._best:.4g}."
+            f"at first {self._reference():.4g}, best {self._best:.4g}."
         )

@@ -99,7 +99,15 @@ def test_every_question_is_a_spec_that_our_search_takes(name: str) -> None:
 def run_of(competitor: str, repeat: int, test: float, after_s: float) -> dict[str, Any]:
     account = Account(competitor, test, test, 1, (Delivery(after_s, test, test),), 60.0, 3.0, 80.0, 10.0, 30.0, "n")
     trace = [vars(each) for each in account.trace]
-    return {"data": "mnist1d", "minutes": 1.0, "repeat": repeat, "place": 0, **vars(account), "trace": trace}
+    return {
+        "data": "mnist1d",
+        "minutes": 1.0,
+        "label": "",
+        "repeat": repeat,
+        "place": 0,
+        **vars(account),
+        "trace": trace,
+    }
 
 
 def test_the_tables_compare_repeat_by_repeat() -> None:

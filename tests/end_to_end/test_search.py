@@ -119,6 +119,11 @@ def test_a_study_is_rendered_again_and_refuses_to_be_begun_again(start: Start, s
     assert again.returncode == 0, err
     assert page.exists()
     assert out.startswith("DEMONSTRATED")
+    beside = start("report", "it", "it")
+    out, err = beside.communicate(timeout=60)
+    assert beside.returncode == 0, err
+    assert out.count("Demonstrated") == 2
+    assert (tmp_path / "runs" / "side-by-side.html").exists()
     twice = start("search", str(spec), "--name", "it")
     _, err = twice.communicate(timeout=60)
     assert twice.returncode == 2

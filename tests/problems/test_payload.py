@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import shutil
 from dataclasses import replace
@@ -94,6 +95,7 @@ def test_digits_travel_and_train(tmp_path: Path) -> None:
     assert (card.classes, card.input_shape, sum(card.class_counts)) == (10, (1, 8, 8), card.train_items)
     problem = realise(travelled(payload), CPU)
     assert 0.05 < problem.trivial_value < 0.2
+    assert problem.chance_loss == pytest.approx(math.log(10))
     assert learned(problem, cycle_epochs=8, batch_size=64) > 0.9
 
 
@@ -117,6 +119,7 @@ def test_a_users_arrays_for_regression(tmp_path: Path) -> None:
     problem = realise(travelled(payload), CPU)
     assert payload.arrays is not None
     assert problem.trivial_value == pytest.approx(np.std(payload.arrays.validation.targets), rel=1e-5)
+    assert problem.chance_loss == pytest.approx(np.mean(payload.arrays.validation.targets**2), rel=1e-5)
     assert learned(problem, cycle_epochs=20, batch_size=16) < 0.1
 
 
@@ -218,6 +221,13 @@ def test_a_metric_of_ones_own_steers_the_search(tmp_path: Path) -> None:
 def test_one_logit_and_bce(tmp_path: Path) -> None:
     payload, _ = prepare(own(tmp_path, HEAD + "Task((X, Y), lambda: net(1))", loss="bce"))
     assert learned(realise(payload, CPU), cycle_epochs=20, batch_size=20) > 0.9
+
+
+def test_what_a_loss_of_ones_own_makes_of_zeros_is_not_taken_for_chance(tmp_path: Path) -> None:
+    """Of log-probabilities, zeros are certainty, and their loss is none."""
+    own_loss = "lambda outputs, targets: nn.functional.nll_loss(outputs.log_softmax(1), targets)"
+    problem = realise(prepare(own(tmp_path, HEAD + f"Task((X, Y), net, loss={own_loss})"))[0], CPU)
+    assert problem.chance_loss == math.inf
 
 
 def test_a_constant_guess_of_five_names_the_five_most_frequent(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from superconv_tune.trial.divergence import DivergenceWatch, Stop
 CHANCE = math.log(10)  # loss of ten classes at random
 
 
-def judge(losses: NDArray[np.float64], steps: int | None = None) -> Stop | None:
-    watch = DivergenceWatch(steps or len(losses))
+def judge(losses: NDArray[np.float64], steps: int | None = None, chance_loss: float = math.inf) -> Stop | None:
+    watch = DivergenceWatch(steps or len(losses), chance_loss)
     for block in np.array_split(losses, max(1, len(losses) // 10)):
         stop = watch.judge(block)
         if stop is not None:
@@ -66,6 +66,33 @@ def test_a_dead_network_that_is_back_at_chance_is_stopped_soon(steps: int, death
     assert stop[0] == "diverged"
     watch = DivergenceWatch(steps)
     assert watch.judge(losses[: dead + max(40, steps // 5)]) is not None
+
+
+@given(st.floats(1.2, 1.45), st.integers(0, 1000))
+def test_a_dead_network_that_began_far_above_chance_is_stopped_where_chance_is_known(begin: float, seed: int) -> None:
+    """A fresh network may be confidently wrong; dead, it says the same of everything."""
+    losses = np.concatenate([descent(300, begin * CHANCE, 0.65), np.full(600, CHANCE)])
+    losses += 0.03 * np.random.default_rng(seed).standard_normal(900)
+    assert judge(losses) is None
+    stop = judge(losses, chance_loss=CHANCE)
+    assert stop is not None
+    assert "gave its improvement back" in stop[1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    begin=st.floats(1.0, 3.0),
+    end=st.floats(0.0, CHANCE),
+    noise=st.floats(0.0, 0.6),
+    chance_loss=st.floats(0.0, 4.0),
+)
+def test_noise_alone_never_stops_a_cycle_whatever_chance_would_lose(
+    seed: int, begin: float, end: float, noise: float, chance_loss: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    losses = descent(400, begin * CHANCE, end) + noise * rng.standard_normal(400)
+    assert judge(np.maximum(losses, 0.0), chance_loss=chance_loss) is None
 
 
 def test_a_loss_that_climbs_without_bound_is_stopped() -> None:
