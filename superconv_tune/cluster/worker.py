@@ -87,8 +87,9 @@ class TrialActor(tune.Trainable):
             time.sleep(self._config["nap_s"])
             return {"objective": 0.0, "done": True}
         request: TrialRequest = decode(TrialRequest, json.loads(self._config["request"]))
-        with _ended_if_it_hangs(request.deadline):
-            outcome = self._refusal(request) or run(request, self._problem, self._tracker, time.time)
+        outcome = self._refusal(request) or run(
+            request, self._problem, self._tracker, time.time, guard=_ended_if_it_hangs(request.deadline)
+        )
         return {"objective": outcome.objective, "outcome": json.dumps(encode(outcome)), "done": True}
 
     def _refusal(self, request: TrialRequest) -> TrialOutcome | None:
@@ -110,7 +111,10 @@ class TrialActor(tune.Trainable):
 
 @contextmanager
 def _ended_if_it_hangs(deadline: float) -> Iterator[None]:
-    """A trial keeps its deadline between two steps; one that hangs inside a step can only be ended with its process."""
+    """A trial keeps its deadline between two steps; one that hangs inside a step can only be ended with its process.
+
+    Recording is no part of it: a tracker waits for a server that is away, but not for ever, and keeps what it has.
+    """
     watch = threading.Timer(deadline - time.time() + HANGS_S, os._exit, (1,))
     watch.daemon = True
     watch.start()

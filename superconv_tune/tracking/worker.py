@@ -27,6 +27,9 @@ START_TIMEOUT_S = 10.0
 SEND_EVERY_S = 1.0
 RECOVERY_S = 20.0  # after that long no further attempt is begun to be sent
 MAX_PENDING = 1000  # points: one request's worth
+MOST_UNSAVED = 50  # trials that are kept in memory while the disk is full
+
+_Ended = tuple[Path, Attempt, Mapping[Phase, Curve]]  # what `save` takes
 
 
 class MlflowTracker:
@@ -34,7 +37,7 @@ class MlflowTracker:
 
     The curve is kept in memory. One background thread sends a sparse part of it while the trial runs; `finish` saves
     the whole on disk, sends it and removes it again. What MLflow does not take in time stays on disk and is tried again
-    at the end of the next trial, and by `recover`.
+    at the end of the next trial, and by `recover`; what the disk does not take stays in memory and is tried again too.
 
     Args:
         handle: the study.
@@ -56,6 +59,7 @@ class MlflowTracker:
         self._finish_timeout_s = finish_timeout_s
         self._clock = clock
         self._recording: _Recording | None = None
+        self._unsaved: list[_Ended] = []
         self._unsent: list[Path] = []
         # All of MLflow happens on this one thread, so that nothing is sent twice at once.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
@@ -90,18 +94,29 @@ class MlflowTracker:
         recording, self._recording = self._recording, None
         if recording is None:
             return
-        with _logged("saving a trial"):
-            folder = self._folder / f"{quote(outcome.trial_id, safe='')}-{outcome.attempt}"
-            save(folder, recording.ended(outcome), recording.curves())
-            self._unsent.insert(0, folder)
+        folder = self._folder / f"{quote(outcome.trial_id, safe='')}-{outcome.attempt}"
+        self._unsaved.append((folder, recording.ended(outcome), recording.curves()))
+        self._save()
         wait([self._executor.submit(self._deliver)], self._finish_timeout_s)
         if self._unsent:
             logger.warning("MLflow lacks %d trials, which are kept in %s.", len(self._unsent), self._folder)
+        if self._unsaved:
+            logger.warning("%s does not take %d trials, which are kept in memory.", self._folder, len(self._unsaved))
 
     def catch_up(self) -> None:
-        """Between two trials: begin to send what MLflow would not take before; returns at once."""
+        """Between two trials: save what the disk would not take before, and begin to send what MLflow would not."""
+        self._save()
         if self._unsent and (self._catching_up is None or self._catching_up.done()):
             self._catching_up = self._executor.submit(self._deliver)
+
+    def _save(self) -> None:
+        waiting, self._unsaved = self._unsaved[-MOST_UNSAVED:], []
+        for ended in waiting:
+            with _logged("saving a trial"):
+                save(*ended)
+                self._unsent.insert(0, ended[0])
+                continue
+            self._unsaved.append(ended)
 
     def _create(self, recording: _Recording) -> None:
         with _logged("creating a run"):

@@ -7,6 +7,7 @@ import logging
 import math
 import platform
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from torch import Tensor
@@ -26,7 +27,12 @@ _log = logging.getLogger(__name__)
 
 
 def run(
-    request: TrialRequest, problem: Problem, tracker: Tracker, clock: Callable[[], float], node: str | None = None
+    request: TrialRequest,
+    problem: Problem,
+    tracker: Tracker,
+    clock: Callable[[], float],
+    node: str | None = None,
+    guard: AbstractContextManager[None] | None = None,
 ) -> TrialOutcome:
     """Run one attempt of a trial from its first ramp to its last evaluation.
 
@@ -41,6 +47,7 @@ def run(
         tracker: who records it; its failures are logged and cost the record only.
         clock: Unix time in seconds.
         node: host name for the outcome; this machine's if None.
+        guard: entered while the trial computes, and not while the tracker waits for its server.
 
     Returns:
         The outcome. A failure of data, model, loss, metric or memory is an outcome too, with a finite objective; only
@@ -50,7 +57,7 @@ def run(
     run_id = sheltered.start(request)
     attempt = Attempt(request, problem, sheltered, clock, node or platform.node())
     attempt.note(mlflow_run_id=run_id)
-    with isolated(problem.device):
+    with isolated(problem.device), guard or nullcontext():
         _run_phases(attempt)
     outcome = attempt.outcome()
     if outcome.status == "oom":

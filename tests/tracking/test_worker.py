@@ -252,14 +252,26 @@ def test_without_a_trial_nothing_is_recorded_and_nothing_raised(handle: StudyHan
     assert not (tmp_path / "spill").exists()
 
 
-def test_a_disk_that_cannot_be_written_does_not_stop_a_trial(handle: StudyHandle, tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_a_trial", [True, False])
+def test_what_the_disk_did_not_take_is_kept_and_sent_once_it_does(
+    handle: StudyHandle, tmp_path: Path, *, with_a_trial: bool
+) -> None:
     (tmp_path / "spill").touch()
     tracker = MlflowTracker(handle, tmp_path / "spill")
     run_id = tracker.start(asked("s-1"))
-    tracker.finish(ended(asked("s-1")))
+    assert run_id is not None
+    record(tracker, "cycle", curve_of(300))
+    tracker.finish(ended(asked("s-1"), 300))
+    assert connect(handle.tracking_uri).get_run(run_id).info.status == "RUNNING"
     (tmp_path / "spill").unlink()
-    run_trial(tracker, asked("s-2"), curve_of(5), curve_of(5))
-    assert connect(handle.tracking_uri).get_run(run_id).info.status == "RUNNING"  # until the study is closed
+    if with_a_trial:
+        run_trial(tracker, asked("s-2"), curve_of(5), curve_of(5))
+    else:
+        tracker.catch_up()
+        wait_until(lambda: connect(handle.tracking_uri).get_run(run_id).info.status == "FINISHED")
+    assert connect(handle.tracking_uri).get_run(run_id).info.status == "FINISHED"
+    assert len(history(handle, run_id, "cycle/loss")) == 300
+    assert len(table_of(handle, run_id)["loss"]) == 300
 
 
 def run_some(handle: StudyHandle, spill: Path, name: str) -> None:

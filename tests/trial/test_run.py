@@ -5,6 +5,7 @@ import logging
 import math
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -109,6 +110,29 @@ def test_long_curves_travel_thinned_and_the_tracker_gets_them_whole() -> None:
     assert len(tracker.curve("cycle")) == 20 * EPOCH
     assert outcome.cycle_curve is not None
     assert len(outcome.cycle_curve) <= 200
+
+
+def test_the_guard_stands_while_the_trial_computes_and_not_while_it_is_recorded() -> None:
+    told: list[str] = []
+
+    class Telling(MemoryTracker):
+        def start(self, request: TrialRequest) -> str | None:
+            told.append("start")
+            return super().start(request)
+
+        def finish(self, outcome: TrialOutcome) -> None:
+            told.append("finish")
+            super().finish(outcome)
+
+    @contextmanager
+    def guard() -> Iterator[None]:
+        told.append("guarded")
+        yield
+        told.append("free")
+
+    outcome = run(ask(), toy_problem(), Telling(), lambda: 0.0, guard=guard())
+    assert outcome.status == "finished"
+    assert told == ["start", "guarded", "free", "finish"]
 
 
 def test_an_outcome_survives_the_journal() -> None:
