@@ -10,10 +10,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from superconv_tune.reporting.sentences import one_line
+from superconv_tune.reporting.sentences import number, one_line
 
 INK, MUTED, GRID = "#1f2933", "#52606d", "#e4e7eb"
 BLUE, ORANGE, GREEN, RED = "#0b63b0", "#c2570c", "#177245", "#b42318"
+PALE_GREEN = "#a9d5bd"
 # Okabe and Ito, "Color Universal Design" (2008), darkened for thin lines on white.
 RUNS = ("#0b63b0", "#c2570c", "#177245", "#9c3587", "#6b5b00", "#007c91", "#8a3b12", "#4b4b9f")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -65,3 +66,8 @@ def error_bars(triples: Sequence[tuple[float, float, float]], color: str) -> dic
 def _drawable(length: float) -> float:
     """An interval that is not known has no length on paper."""
     return length if math.isfinite(length) else 0.0
+
+
+def ticks(values: Sequence[float]) -> dict[str, Any]:
+    """Ticks at the lengths themselves where those are few, else plotly's own."""
+    return {"tickvals": values, "ticktext": [number(value) for value in values]} if 0 < len(values) <= 10 else {}

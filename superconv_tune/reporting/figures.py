@@ -6,7 +6,6 @@ Users' words (metric, schedule, trial names) pass through `label`, because plotl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,7 +15,18 @@ from plotly.subplots import make_subplots
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.study import Trial
 from superconv_tune.reporting.comparison import prose, searched_policy
-from superconv_tune.reporting.figure_style import BLUE, GREEN, MUTED, ORANGE, RED, RUNS, error_bars, label, layout
+from superconv_tune.reporting.figure_style import (
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    RED,
+    RUNS,
+    error_bars,
+    label,
+    layout,
+    ticks,
+)
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import number
 
@@ -42,7 +52,7 @@ def ladder(findings: Findings) -> go.Figure | None:
         {request.params.cycle_epochs for request, _ in searched + findings.confirmations}
         | ({reachable.epochs} if reachable else set())
     )
-    figure.update_xaxes(title_text="cycle length (epochs, log scale)", type="log", **_ticks(lengths))
+    figure.update_xaxes(title_text="cycle length (epochs, log scale)", type="log", **ticks(lengths))
     figure.update_yaxes(title_text=label(findings.target.metric), range=_metric_range(findings))
     return figure
 
@@ -308,11 +318,6 @@ def _add_cycle(figure: go.Figure, curve: Curve, name: str, color: str) -> None:
     figure.add_scatter(x=curve.step, y=_smooth(curve.loss), name=name, line=strong, row=1, col=1, **group)
     for row, column in ((2, curve.lr), (3, curve.momentum)):
         figure.add_scatter(x=curve.step, y=column, line=strong, showlegend=False, row=row, col=1, **group)
-
-
-def _ticks(values: Sequence[float]) -> dict[str, Any]:
-    """Ticks at the lengths themselves where those are few, else plotly's own."""
-    return {"tickvals": values, "ticktext": [number(value) for value in values]} if 0 < len(values) <= 10 else {}
 
 
 def _metric_range(findings: Findings) -> tuple[float, float] | None:

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from rich.table import Table
 from rich.text import Text
 
-from superconv_tune.reporting.figure_style import BLUE, GREEN, RED, RUNS, error_bars, label, layout
+from superconv_tune.reporting.comparison import searched_policy
+from superconv_tune.reporting.figure_style import BLUE, GREEN, PALE_GREEN, RED, RUNS, error_bars, label, layout, ticks
 from superconv_tune.reporting.findings import Findings, publishable
 from superconv_tune.reporting.page import Drawn, drawn, render
 from superconv_tune.reporting.sentences import DASH, LABELS, duration, goal, in_words, number, one_line
@@ -63,7 +64,7 @@ def _row(findings: Findings) -> _Row:
         "study": opened.name,
         "data": in_words(spec.get("data") or spec.get("task")),
         "model": in_words(spec.get("model")),
-        "policy": in_words(spec.get("schedule")),
+        "policy": searched_policy(findings),
         "question": goal(findings.target),
         "verdict": LABELS[verdict.word],
         "estimate": _with_interval(estimate.value, estimate.low, estimate.high) if estimate else DASH,
@@ -95,8 +96,8 @@ def _figures(place: int, studies: Sequence[Findings]) -> list[Drawn]:
         drawn(
             f"standings-{place}",
             f"What was reached: {metric}",
-            "Blue: the estimate of each study with its interval, from fresh models on the test part. Green: what "
-            "longer cycles are expected to reach. Red: the target.",
+            "Blue: the estimate of each study with its interval, from fresh models on the test part. Green, behind it: "
+            "what longer cycles are expected to reach. Red: the target.",
             "No study has confirmed a recipe.",
             _standings(metric, studies),
         ),
@@ -117,15 +118,15 @@ def _standings(metric: str, studies: Sequence[Findings]) -> go.Figure | None:
     figure = go.Figure(layout=layout(height=110 + 48 * len(told), top=16))
     for findings in told:
         name, verdict, target = label(findings.study.opened.name), findings.verdict, findings.target.value
-        marks = [(verdict.estimate, BLUE, "circle"), (verdict.reachable, GREEN, "line-ns-open")]
-        for found, color, symbol in marks:
+        broad = {"thickness": 8, "width": 0}  # so that the estimate, drawn over it, is seen where the two overlap
+        for found, color, size, bar in ((verdict.reachable, PALE_GREEN, 8, broad), (verdict.estimate, BLUE, 10, {})):
             if found is not None:
                 figure.add_scatter(
                     x=[found.value],
                     y=[name],
-                    error_x=error_bars([(found.value, found.low, found.high)], color),
+                    error_x=error_bars([(found.value, found.low, found.high)], color) | bar,
                     mode="markers",
-                    marker={"size": 10, "symbol": symbol, "color": color, "line": {"width": 3, "color": color}},
+                    marker={"size": size, "color": GREEN if bar else color},
                     showlegend=False,
                     hovertemplate="%{y}: %{x:.4g}<extra></extra>",
                 )
@@ -159,6 +160,7 @@ def _lengths(metric: str, studies: Sequence[Findings]) -> go.Figure | None:
             hovertemplate="%{x:g} epochs: %{y:.4g}<extra></extra>",
         )
     figure.update_layout(showlegend=True)
-    figure.update_xaxes(title_text="cycle length (epochs, log scale)", type="log", dtick="D2")
+    lengths = sorted({rung.epochs for findings in told for rung in findings.ladder})
+    figure.update_xaxes(title_text="cycle length (epochs, log scale)", type="log", **ticks(lengths))
     figure.update_yaxes(title_text=f"{label(metric)}, validation part")
     return figure
