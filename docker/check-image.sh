@@ -44,15 +44,17 @@ if inside "${check[@]:1}" >/dev/null 2>&1; then
     echo "The health check says yes where nothing runs, or something else listens on its port." >&2
     exit 1
 fi
+set -m # a group of its own, which ends as a whole: what runs in the container is no child of this shell
 inside ray start --head --block --port=6379 --node-ip-address=127.0.0.1 --num-cpus=1 --disable-usage-stats \
     --include-dashboard=false >"$work/node.log" 2>&1 &
 node=$!
+set +m
 healthy=no
 for _ in $(seq 30); do
     if inside "${check[@]:1}" >/dev/null 2>&1; then healthy=yes && break; fi
     sleep 2
 done
-kill "$node" && wait "$node" || true
+kill -- "-$node" && wait "$node" || true
 [ "$healthy" = yes ] || { cat "$work/node.log" >&2 && exit 1; }
 
 say "The image builds, is not root's, answers its health check, and searched to a verdict."
