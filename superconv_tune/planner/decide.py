@@ -289,7 +289,7 @@ class _Desk:
         asked, trials = len(self._asked("search", index)), self.policy.trials
         is_top = index == len(plan.rungs) - 1 and not plan.rungs[index].free
         is_allowed = asked < WIDEST and (trials is None or len(self._asked("search")) < trials)
-        return is_top and not plan.note and is_allowed and not self._looks_reached(self._contenders)
+        return is_top and not plan.note and is_allowed and not self._looks_reached()
 
     def _run_off(self, plan: Plan, limit: float) -> Ask | None:
         """A fresh seed of one of the best configurations, while more than one of them may be the best."""
@@ -297,7 +297,7 @@ class _Desk:
         if rung.free or plan.note or self._asked("confirm"):
             return None
         leading = self._contenders[: max(RUN_OFF, self.study.workers // 2)]
-        if len(leading) < 2 or self._looks_reached(leading):
+        if len(leading) < 2 or self._looks_reached():
             return None
         again = [(r.params, r.pick_lr) for r in self._asked("search", top) if r.proposal is None]
         next_one = min(leading, key=lambda contender: again.count(contender.key))
@@ -308,17 +308,18 @@ class _Desk:
         fresh = self._request("search", top, recipe.params, self._lenient(recipe.params, limit))
         return Ask(replace(fresh, pick_lr=recipe.pick_lr))
 
-    @property
+    @cached_property
     def _contenders(self) -> list[Contender]:
         return contenders(self.study, self.policy.target.direction, self._items)
 
-    def _looks_reached(self, leading: list[Contender]) -> bool:
+    def _looks_reached(self) -> bool:
         """Whether the safest contender is past the target by more than luck explains: then the confirmation is next."""
         target = self.policy.target.value
-        if target is None or not leading:
+        if target is None or not self._contenders:
             return False
-        ahead = leading[0].value - target if self._higher else target - leading[0].value
-        return ahead > SAFELY * leading[0].margin
+        safest = self._contenders[0]
+        ahead = safest.value - target if self._higher else target - safest.value
+        return ahead > SAFELY * safest.margin
 
     def _promotion(self, plan: Plan, index: int) -> dict[str, float] | None:
         """The next configuration of the rung below, with its learning rate carried over and jittered."""

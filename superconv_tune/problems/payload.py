@@ -159,7 +159,7 @@ def realise(payload: Payload, device: torch.device) -> Problem:
     task = _task(spec, payload.task) if payload.task else None
     train, validation, test = _parts(payload, task, device)
     metric = task.metric if task and task.metric else METRICS[spec.metric_name]
-    loss = _loss(payload, task)
+    loss, targets = _loss(payload, task), _targets(validation)
     return Problem(
         name=spec.name,
         device=device,
@@ -170,8 +170,8 @@ def realise(payload: Payload, device: torch.device) -> Problem:
         train=train,
         validation=validation,
         test=test,
-        trivial_value=_trivial(metric, validation, payload.classes),
-        chance_loss=_chance_loss(loss, validation, outputs_per_item(payload)),
+        trivial_value=_trivial(metric, targets, payload.classes),
+        chance_loss=_chance_loss(loss, targets, outputs_per_item(payload)),
     )
 
 
@@ -394,24 +394,31 @@ def _loss(payload: Payload, task: Task | None) -> Loss:
     return loss_of(loss_name(payload.spec, payload.kind), payload.classes, targets)
 
 
-def _chance_loss(loss: Loss, validation: EvaluationSet, outputs: int | None) -> float:
+def _chance_loss(loss: Loss, targets: Tensor, outputs: int | None) -> float:
     """The loss of equal logits, or of a prediction of 0; infinity for a loss whose outputs may mean anything."""
     if outputs is None:
         return math.inf
-    targets = torch.cat([targets for _, targets in validation.batches()])
     return float(loss(torch.zeros(len(targets), outputs, device=targets.device), targets, 0.0))
 
 
-def _trivial(metric: Metric, validation: EvaluationSet, classes: int | None) -> float:
+def _targets(validation: EvaluationSet) -> Tensor:
+    """All targets of the validation part, read once.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    try:
+        return torch.cat([targets for _, targets in validation.batches()])
+    except Exception as error:
+        raise UserError(f"task: the validation part cannot be read: {told(error)}.") from error
+
+
+def _trivial(metric: Metric, targets: Tensor, classes: int | None) -> float:
     """The metric of a constant guess that knows the validation part: its class frequencies, or its mean.
 
     Raises:
-        UserError: if the validation part cannot be read, or the metric has no value for it.
+        UserError: if the metric has no value for it.
     """
-    try:
-        targets = torch.cat([targets for _, targets in validation.batches()])
-    except Exception as error:
-        raise UserError(f"task: the validation part cannot be read: {told(error)}.") from error
     try:
         value = float(metric.compute(_constant_guess(targets, classes), targets))
     except Exception as error:
