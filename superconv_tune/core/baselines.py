@@ -17,7 +17,7 @@ from superconv_tune.core.ladder import is_whole
 from superconv_tune.core.recipe import fresh_models
 from superconv_tune.core.statistics import Spread, interval, with_known_noise
 from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.trial import INFORMATIVE
+from superconv_tune.core.trial import INFORMATIVE, WENT_WRONG
 
 LEVEL = 0.95
 RATES = 3  # learning rates that a policy is tried at, at least; fewer is no comparison
@@ -198,7 +198,7 @@ class _Judge:
         """(epochs, worth, models behind it) of the searched policy by bucket of length."""
         buckets: dict[int, list[Trial]] = {}
         for trial in self.study.trials("search"):
-            if is_whole(trial) or trial[1].status in INFORMATIVE - {"finished"}:
+            if is_whole(trial) or trial[1].status in WENT_WRONG:
                 buckets.setdefault(_bucket(trial[0].params.cycle_epochs), []).append(trial)
         curve = {
             bucket: (_mean_length(trials), expected_best([self.sign * o.objective for _, o in trials], tries), 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from superconv_tune.core.statistics import wilson
 from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.trial import INFORMATIVE, Hyperparameters
+from superconv_tune.core.trial import WENT_WRONG, Hyperparameters
 
 Better = Callable[..., Trial]
 Key = tuple[Hyperparameters, float | None]  # a configuration: all but the seed, with the peak as it was trained
@@ -122,7 +122,7 @@ def contenders(study: Study, direction: str, validation_items: int | None) -> li
         if trial[0].rung == top_rung:
             if is_whole(trial):
                 groups[_key(trial)].append(trial)
-            elif trial[1].status in INFORMATIVE - {"finished"}:
+            elif trial[1].status in WENT_WRONG:
                 unstable.add(_key(trial))
     steady = {key: trials for key, trials in groups.items() if key not in unstable} or groups
     sign = 1.0 if direction == "max" else -1.0

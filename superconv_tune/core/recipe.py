@@ -13,12 +13,18 @@ from dataclasses import replace
 
 from superconv_tune.core.ladder import is_whole
 from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.trial import INFORMATIVE, Kind, TrialRequest
+from superconv_tune.core.trial import WENT_WRONG, Kind, TrialRequest
 
 CALMER = 0.5  # of the peak learning rate
 MOST_RECIPES = 3  # that are tried; a model that three peaks leave unsteady is unsteady for another reason
 APART = 1.0  # in log odds of an error: seeds that differ by more than a factor of e in them do not hold together
 NOISE = 3.0  # standard errors of the items that have to be exceeded as well
+
+
+def frozen(trial: Trial) -> TrialRequest:
+    """The recipe as it was really trained: the peak after its own ramp, with nothing left to multiply."""
+    request, outcome = trial
+    return replace(request, params=replace(request.params, lr_multiplier=1.0), pick_lr=outcome.max_lr)
 
 
 def current(study: Study) -> TrialRequest | None:
@@ -61,7 +67,7 @@ def is_unsteady(study: Study, expected: float | None, validation_items: int | No
         validation_items: for a metric that is a share of items to be high; None leaves only what went wrong.
     """
     came = [outcome for _, outcome in trials_of(study, "confirm")]
-    if any(outcome.status in INFORMATIVE - {"finished"} for outcome in came):
+    if any(outcome.status in WENT_WRONG for outcome in came):
         return True
     values = [outcome.objective for outcome in came if outcome.status == "finished" and not outcome.shortened]
     if not values or validation_items is None:

@@ -25,6 +25,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 # Outcomes that tell something about the parameters; the others tell about the machine or the code.
 INFORMATIVE: frozenset[Status] = frozenset({"finished", "diverged", "nan", "no_lr"})
+WENT_WRONG: frozenset[Status] = INFORMATIVE - {"finished"}  # which speaks against the parameters
 LOST: frozenset[Status] = frozenset({"preempted", "interrupted"})  # through no fault of the trial
 
 
