@@ -21,8 +21,8 @@ from superconv_tune.core.space import Interval
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
 from superconv_tune.core.verdict import Target
-from superconv_tune.planner.decide import COARSE_STEPS, RAMP_STEPS
 from superconv_tune.planner.policy import Division, Policy
+from superconv_tune.planner.ramps import COARSE_STEPS, RAMP_STEPS
 from tests.simulated import PlanningConductor, SimulatedCluster
 
 HERE = Path(__file__).parent

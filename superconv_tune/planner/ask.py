@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from superconv_tune.core.horizon import HorizonRule
+from superconv_tune.core.plan import Plan
 from superconv_tune.core.trial import Hyperparameters, TrialRequest
 
 OWN_RAMP_STEPS = (40, 180)  # a trial's own ramp is long enough to be read, and never longer than a first one
@@ -39,10 +40,13 @@ class Ask:
     rule: HorizonRule | None = None
 
 
+Decision = Ask | Plan | Signal
+
+
 def fill(ask: Ask, drawn: Mapping[str, float], proposal: tuple[str, int]) -> TrialRequest:
     """The request with the sampler's parameters: with the pick, and a ramp, for their length and their batch size."""
     request = ask.request
-    params = with_drawn(request.params, drawn)
+    params = _with_drawn(request.params, drawn)
     pick_lr = request.pick_lr
     if ask.rule is not None:
         pick_lr = ask.rule.max_lr(params.cycle_epochs) * batch_scale(params, request.params.batch_size)
@@ -61,7 +65,7 @@ def _steps(params: Hyperparameters) -> float:
     return params.cycle_epochs / params.batch_size
 
 
-def with_drawn(params: Hyperparameters, drawn: Mapping[str, float]) -> Hyperparameters:
+def _with_drawn(params: Hyperparameters, drawn: Mapping[str, float]) -> Hyperparameters:
     """The parameters with those that were drawn; the batch size is a whole number."""
     values = {name: int(value) if name == "batch_size" else float(value) for name, value in drawn.items()}
     return replace(params, **values)  # type: ignore[arg-type]  # names are checked by the spec

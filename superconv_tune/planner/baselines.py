@@ -16,6 +16,7 @@ from superconv_tune.core.horizon import HorizonRule, prior
 from superconv_tune.core.ladder import is_whole
 from superconv_tune.core.plan import Plan
 from superconv_tune.core.probes import GRID_FACTOR, ProbeGrid
+from superconv_tune.core.recipe import current
 from superconv_tune.core.schedule import CYCLICAL
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import INFORMATIVE, LOST, Hyperparameters, TrialRequest
@@ -186,6 +187,14 @@ class Comparison:
 
     def _seconds(self, epochs: float) -> float:
         return self.cost.seconds(replace(self.recipe.params, cycle_epochs=epochs))
+
+
+def comparison_of(study: Study, policy: Policy, now: float) -> Comparison | None:
+    """The comparison with other policies as it stands; None before a recipe was frozen."""
+    recipe = current(study)
+    if study.plan is None or recipe is None:
+        return None
+    return Comparison(study, policy, CostModel.of(study), study.plan, recipe, now, study.deadline - policy.report_s)
 
 
 def below(plan: Plan, epochs: float) -> list[float]:

@@ -10,10 +10,10 @@ from superconv_tune.core.ladder import rungs, winner
 from superconv_tune.core.perspective import with_landmarks
 from superconv_tune.core.recipe import count, current, is_unsteady
 from superconv_tune.core.study import Study, Trial
-from superconv_tune.planner.baselines import remarks
-from superconv_tune.planner.decide import comparison_of, pooled_range_test
+from superconv_tune.planner.baselines import comparison_of, remarks
 from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.planner.policy import Policy
+from superconv_tune.planner.ramps import pooled_range_test
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.reporting.findings import Findings
 

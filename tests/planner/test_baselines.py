@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from superconv_tune.core.baselines import compare
 from superconv_tune.core.study import Study
-from superconv_tune.planner.baselines import remarks
-from superconv_tune.planner.decide import comparison_of
+from superconv_tune.planner.baselines import comparison_of, remarks
 from superconv_tune.planner.policy import Policy
 from tests.simulated import PlanningConductor, SimulatedCluster, World, opened, policy
 

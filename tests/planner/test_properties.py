@@ -16,9 +16,9 @@ from superconv_tune.core.recipe import calmer, current, requests_of
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import Status, TrialRequest
 from superconv_tune.planner.ask import Ask
-from superconv_tune.planner.baselines import SHARE
+from superconv_tune.planner.baselines import SHARE, comparison_of
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.decide import ATTEMPTS, comparison_of, decide
+from superconv_tune.planner.decide import ATTEMPTS, decide
 from superconv_tune.planner.divide import MAX_SEEDS
 from superconv_tune.planner.evidence import is_decided, verdict_of, word_of
 from superconv_tune.planner.policy import Policy

@@ -13,7 +13,7 @@ from superconv_tune.core.trial import Hyperparameters, TrialRequest
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.evidence import verdict_of, word_of
 from superconv_tune.planner.scaling import Variation, lengths, missing, wall_s
-from tests.planner.test_decide import hour
+from tests.planner.hours import hour
 from tests.simulated import SPACE, World, opened, policy
 
 COST = CostModel.of(Study(opened(600.0, 2)))

@@ -1,0 +1,75 @@
+"""The top rung's use of time that is over: more configurations than planned, and a run-off of the best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from superconv_tune.core.ladder import Contender, contenders
+from superconv_tune.core.plan import Plan
+from superconv_tune.core.recipe import frozen
+from superconv_tune.planner.ask import Ask
+from superconv_tune.planner.desk import Desk
+from superconv_tune.planner.divide import WIDEST
+
+RUN_OFF = 3  # contenders that are trained again before one is frozen
+RUN_OFF_SEEDS = 3  # of each of them
+SPARE_WAVES = 1  # kept free by both for what the plan leaves to chance: slow cycles, the recipe on less data
+SAFELY = 2.0  # standard errors of the validation part past the target, where the search for better ones ends
+
+
+@dataclass(frozen=True)
+class Finalists:
+    """The configurations of the longest cycles."""
+
+    desk: Desk
+    plan: Plan
+
+    @property
+    def run_off_s(self) -> float:
+        """Seconds that a run-off takes, with what is kept free."""
+        return (self.desk.waves(RUN_OFF) + SPARE_WAVES) * self.desk.cycle_s(self.plan.rungs[-1].epochs)
+
+    def are_worth_widening(self) -> bool:
+        """Whether the top rung takes more trials than planned: where there is time that no longer cycle can use."""
+        asked, trials = len(self.desk.asked("search", self._top)), self.desk.policy.trials
+        is_allowed = asked < WIDEST and (trials is None or len(self.desk.asked("search")) < trials)
+        return not self._is_fixed() and is_allowed and not self._looks_reached()
+
+    def run_off(self, limit: float) -> Ask | None:
+        """A fresh seed of one of the best configurations, while more than one of them may be the best."""
+        desk = self.desk
+        if self._is_fixed() or desk.asked("confirm"):
+            return None
+        leading = self._contenders[: max(RUN_OFF, desk.study.workers // 2)]
+        if len(leading) < 2 or self._looks_reached():
+            return None
+        again = [(r.params, r.pick_lr) for r in desk.asked("search", self._top) if r.proposal is None]
+        next_one = min(leading, key=lambda contender: again.count(contender.key))
+        recipe = frozen(next_one.trials[0])
+        limit -= SPARE_WAVES * desk.cycle_s(self.plan.rungs[-1].epochs)
+        if again.count(next_one.key) >= RUN_OFF_SEEDS - 1 or not desk.fits(recipe.params, limit):
+            return None
+        fresh = desk.request("search", self._top, recipe.params, desk.lenient(recipe.params, limit))
+        return Ask(replace(fresh, pick_lr=recipe.pick_lr))
+
+    @property
+    def _top(self) -> int:
+        return len(self.plan.rungs) - 1
+
+    def _is_fixed(self) -> bool:
+        """Whether the top rung stays as it was planned: the sampler chooses its lengths, or the budget is too small."""
+        return self.plan.rungs[-1].free or bool(self.plan.note)
+
+    @cached_property
+    def _contenders(self) -> list[Contender]:
+        return contenders(self.desk.study, self.desk.policy.target.direction, self.desk.items)
+
+    def _looks_reached(self) -> bool:
+        """Whether the safest contender is past the target by more than luck explains: then the confirmation is next."""
+        target = self.desk.policy.target.value
+        if target is None or not self._contenders:
+            return False
+        safest = self._contenders[0]
+        ahead = safest.value - target if self.desk.higher else target - safest.value
+        return ahead > SAFELY * safest.margin

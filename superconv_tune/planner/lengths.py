@@ -1,0 +1,43 @@
+"""The lengths of the rungs, fitted to the time that is really left."""
+
+from __future__ import annotations
+
+from superconv_tune.core.plan import Plan
+from superconv_tune.planner.desk import Desk
+from superconv_tune.planner.divide import LATE, REFIT_SHARE, refit, shorten
+from superconv_tune.planner.probes import Probes
+
+
+def fitted(desk: Desk, plan: Plan, index: int) -> Plan | None:
+    """Before its first sampled trial a rung, and all above it, is fitted to the time that is left."""
+    left_s = max(0.0, desk.limit - desk.now)
+    if index < len(plan.rungs) - 1:
+        return _shortened(desk, plan, index, left_s)
+    if plan.rungs[index].free or desk.asked("search", index):
+        return None
+    return refit(desk.policy, desk.cost, desk.study.workers, left_s, plan)
+
+
+def _shortened(desk: Desk, plan: Plan, index: int, left_s: float) -> Plan | None:
+    """Shorter cycles for all rungs that have not begun, if the machine is too slow for the plan and it helps.
+
+    What was shortened must let this rung ask for a trial, or the top rung would be stretched again at once.
+    """
+    asked = desk.asked("search", index)
+    missing = plan.rungs[index].width - len(asked)
+    if missing <= 0 or plan.rungs[-1].free or _is_settled(desk, index):
+        return None
+    needed_s = desk.waves(missing) * desk.cycle_s(plan.rungs[index].epochs) + desk.later_s(plan, index)
+    if left_s >= LATE * needed_s:
+        return None
+    first = index + 1 if asked else index
+    shorter = shorten(desk.policy, desk.cost, plan, first, REFIT_SHARE * left_s / needed_s)
+    helps = desk.cycle_s(shorter.rungs[index].epochs) + desk.later_s(shorter, index) <= left_s
+    return shorter if helps and shorter.rungs != plan.rungs else None
+
+
+def _is_settled(desk: Desk, index: int) -> bool:
+    """Whether a rung's length stands: a sampled trial has it, or the search is beyond it or cannot sample yet."""
+    sampled = any(request.proposal is not None for request in desk.asked("search", index))
+    beyond = bool(desk.asked("search", index + 1) or desk.asked("confirm"))
+    return sampled or beyond or (index > 0 and not Probes(desk).came_back())

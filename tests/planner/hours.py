@@ -1,0 +1,18 @@
+"""A whole hour in memory, for tests of what it is spent on."""
+
+from __future__ import annotations
+
+from superconv_tune.core.study import Study
+from superconv_tune.planner.policy import Policy
+from tests.simulated import PlanningConductor, SimulatedCluster, World, opened, policy
+
+
+def hour(
+    world: World, budget_s: float = 600.0, workers: int = 2, how: Policy | None = None
+) -> tuple[PlanningConductor, SimulatedCluster]:
+    """A search from half a minute after the command to its end."""
+    start = opened(budget_s, workers, world.step_s)
+    cluster = SimulatedCluster(world, workers, start.started_at + 30.0)
+    conductor = PlanningConductor(Study(start), how or policy(), cluster.clock)
+    cluster.run(conductor)
+    return conductor, cluster

@@ -1,0 +1,53 @@
+"""The confirmation: one frozen recipe of the longest cycles, or a calmer one."""
+
+from __future__ import annotations
+
+import pytest
+
+from superconv_tune.core.trial import Status, TrialRequest
+from superconv_tune.planner.evidence import confirmed
+from tests.planner.hours import hour
+from tests.simulated import World, policy
+
+CLIFF = 0.09
+
+
+@pytest.mark.parametrize("strategy", ["ladder", "free"])
+def test_the_top_rung_is_the_confirmations_length(strategy: str) -> None:
+    conductor, _ = hour(World(), how=policy(None, strategy=strategy))
+    plan = conductor.study.plan
+    assert plan is not None
+    searched = [request.params.cycle_epochs for request, _ in conductor.study.trials("search")]
+    (fresh,) = {request.params.cycle_epochs for request, _ in conductor.study.trials("confirm")}
+    assert len(set(searched)) >= 2
+    if strategy == "ladder":
+        assert fresh == max(searched) == plan.rungs[-1].epochs
+    else:
+        assert fresh in searched
+        assert len(set(searched)) > 4
+
+
+def test_confirmation_is_one_frozen_recipe_on_fresh_seeds() -> None:
+    conductor, _ = hour(World(), how=policy(None))
+    trials = confirmed(conductor.study)
+    assert len(trials) >= 3
+    assert len({(request.params, request.pick_lr) for request, _ in trials}) == 1
+    seeds = [request.seed for request in conductor.study.requests.values()]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_recipe_that_only_one_seed_bears_gives_way_to_a_calmer_one() -> None:
+    """Above a cliff every second seed fails; the best of the search stands there."""
+
+    def fate(request: TrialRequest) -> Status:
+        peak = (request.pick_lr or 0.0) * request.params.lr_multiplier
+        is_fresh = request.kind in ("confirm", "scaling")
+        return "diverged" if is_fresh and peak > CLIFF and request.seed % 2 else "finished"
+
+    world = World(fate=fate, exponent=0.0, best_lr=0.15)
+    conductor, cluster = hour(world, budget_s=900.0, how=policy(None))
+    peaks = [request.pick_lr or 0.0 for request in conductor.study.asked("confirm").values()]
+    assert peaks[0] > CLIFF > peaks[-1]
+    assert {outcome.status for _, outcome in confirmed(conductor.study)} == {"finished"}
+    assert len(confirmed(conductor.study)) >= 3
+    assert cluster.now <= conductor.study.deadline
