@@ -24,7 +24,8 @@ import torch
 from PIL import Image
 
 from superconv_tune.data import cache
-from superconv_tune.problems.payload import DataCard, prepare, realise
+from superconv_tune.problems.payload import DataCard, realise
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.spec.load import load_spec
 
 CLASSES, SIDE, BATCH = 10, 32, 256

@@ -33,7 +33,8 @@ from superconv_tune.core.trial import TrialOutcome, TrialRequest
 from superconv_tune.data.batches import ResidentSet, ResidentSource
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.policy import Policy
-from superconv_tune.problems.payload import prepare, realise
+from superconv_tune.problems.payload import realise
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.study.conclude import proposer_of
 from superconv_tune.study.conductor import StudyConductor

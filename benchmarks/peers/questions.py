@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from superconv_tune.data.batches import ResidentSet, as_tensor
 from superconv_tune.data.parts import Part
-from superconv_tune.problems.payload import Arrays, prepare, realise
+from superconv_tune.problems.payload import Arrays, realise
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.spec.spec import ExperimentSpec
 
 FASHION = "/usr/share/datasets/fashion-mnist"

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
-from superconv_tune.problems.payload import prepare, realise
+from superconv_tune.problems.payload import realise
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.trial.run import run

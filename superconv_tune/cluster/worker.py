@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
@@ -64,6 +65,7 @@ class TrialActor(tune.Trainable):
         self._tracker = MlflowTracker(setting.handle, Path(setting.spill_dir))
         self._config = config
         self._is_spent = False
+        gc.freeze()  # modules and data stay; without this the collection between trials would walk all of them again
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """The next trial on this actor, after the memory of the last one was given back.

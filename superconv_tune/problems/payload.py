@@ -1,4 +1,4 @@
-"""A question on its way to the workers: prepared once by the driver, made into a `Problem` on every worker."""
+"""A question on its way to the workers: what they are sent, and what they make a `Problem` of."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,26 +14,17 @@ from torch import Tensor, nn
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.trial import Hyperparameters
 from superconv_tune.data.batches import LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
-from superconv_tune.data.doubts import doubts
-from superconv_tune.data.formats import load
 from superconv_tune.data.normalise import Normaliser
-from superconv_tune.data.parts import Indices, Part, RawData, Rows, classified
-from superconv_tune.data.split import Split, fingerprint, split
-from superconv_tune.models.default import default_model
+from superconv_tune.data.parts import Part, Rows
 from superconv_tune.models.registry import make
-from superconv_tune.problems.fit import faults, loss_name
+from superconv_tune.problems.fit import loss_name
 from superconv_tune.problems.losses import Loss, loss_of
 from superconv_tune.problems.metrics import METRICS
 from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Metric, Problem
-from superconv_tune.problems.source import Source, call, locate, told
-from superconv_tune.problems.user import Loader, Task, arrays, first_batch, task_faults
-from superconv_tune.spec.spec import ExperimentSpec, ModelSpec
-
-READS_BYTES = "text_bytes"  # the model whose inputs are no pixels, and are not to be scaled
-
-
-DERIVES_SIZE = ("image_folder", "hf")  # formats whose images are scaled to one size
+from superconv_tune.problems.source import Source, call, told
+from superconv_tune.problems.user import Loader, Task, task_faults
+from superconv_tune.spec.spec import ExperimentSpec
 
 
 @dataclass(frozen=True)
@@ -106,34 +95,6 @@ class Payload:
     has_own_loss: bool = False
 
 
-def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
-    """Read and split the data, once per search; the payload's spec names what the user's left to the data.
-
-    Raises:
-        UserError: if data or a factory do not work.
-    """
-    task_source = _source(spec.task.factory) if spec.task else None
-    sources = {
-        "task": task_source,
-        "model": _source(spec.model.factory) if spec.model and spec.model.factory else None,
-        "optimizer": _source(spec.optimizer.factory) if spec.optimizer.factory else None,
-    }
-    if task_source is None:
-        assert spec.data is not None
-        raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
-        spec = _with_model(_with_size(spec, raw), raw)
-        _refuse(faults(spec, None, raw))
-        return _prepared(spec, raw, sources)
-    task = _task(spec, task_source)
-    if any(isinstance(part, Loader) for part in (task.train, task.validation, task.test)):
-        return _prepared_loaders(spec, task, task_source, sources)
-    raw = _raw(task)
-    spec = spec if task.model is not None else _with_model(spec, raw)
-    _refuse(faults(spec, task, raw))
-    payload, card = _prepared(spec, raw, sources)
-    return replace(payload, has_own_loss=task.loss is not None), card
-
-
 def portable(payload: Payload) -> Payload:
     """The same for a machine that has not this one's files: what lies in them travels as values."""
     if payload.arrays is None or not isinstance(payload.arrays.train.inputs, Rows):
@@ -156,7 +117,7 @@ def realise(payload: Payload, device: torch.device) -> Problem:
         UserError: if a factory, the model or the metric does not fit the data.
     """
     spec = payload.spec
-    task = _task(spec, payload.task) if payload.task else None
+    task = task_of(spec, payload.task) if payload.task else None
     train, validation, test = _parts(payload, task, device)
     metric = task.metric if task and task.metric else METRICS[spec.metric_name]
     loss, targets = _loss(payload, task), _targets(validation)
@@ -182,145 +143,24 @@ def outputs_per_item(payload: Payload) -> int | None:
     return _wanted_outputs(payload, payload.arrays)
 
 
-def _refuse(found: list[str]) -> None:
-    if found:
-        raise UserError(found)
+def task_of(spec: ExperimentSpec, source: Source) -> Task:
+    """What the user's factory gives.
 
-
-def _source(factory: str) -> Source:
-    return locate(factory, Path())
-
-
-def _task(spec: ExperimentSpec, source: Source) -> Task:
+    Raises:
+        UserError: if the factory fails, or gives no task, or one that does not fit the spec.
+    """
     assert spec.task is not None
     task = call(source, spec.task.args)
     if not isinstance(task, Task):
         raise UserError(f"task.factory: {spec.task.factory} returned {_shown(task)}. Return a Task.")
-    _refuse(task_faults(task, spec))
+    found = task_faults(task, spec)
+    if found:
+        raise UserError(found)
     return task
-
-
-def _with_size(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
-    """The spec with the side of images that was derived, for another machine would derive another."""
-    data = spec.data
-    if data is None or data.format not in DERIVES_SIZE or data.args.get("size") or len(raw.train.inputs.shape) != 4:
-        return spec
-    args = {**data.args, "size": int(raw.train.inputs.shape[-1])}
-    return spec.model_copy(update={"data": data.model_copy(update={"args": args})})
-
-
-def _with_model(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
-    """The spec with the model that suits the shape of the data, where it names none."""
-    if spec.model is not None:
-        return spec
-    is_text = any(column.kind == "text" for column in raw.columns)
-    name, width = default_model(raw.train.inputs.shape[1:], "text" if is_text else raw.kind)
-    return spec.model_copy(update={"model": ModelSpec(name=name, width=width)})
 
 
 def _shown(value: object) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
-
-
-def _raw(task: Task) -> RawData:
-    """The user's arrays as data that were read."""
-    train = Part(*arrays(task.train, "train"))
-    test = Part(*arrays(task.test, "test")) if task.test is not None else None
-    validation = Part(*arrays(task.validation, "validation")) if task.validation is not None else None
-    if not np.issubdtype(train.targets.dtype, np.integer):
-        return RawData(train, test, "regression", None, validation=validation)
-    raw = classified(train, test)
-    return replace(raw, validation=classified(train, validation).test) if validation is not None else raw
-
-
-def _prepared(spec: ExperimentSpec, raw: RawData, sources: dict[str, Any]) -> tuple[Payload, DataCard]:
-    rows = split(raw, spec.split.validation, spec.split.test, spec.split.seed)
-    parts = {
-        "training": raw.train.take(rows.train),
-        "validation": _given(raw.validation, raw.train, rows.validation),
-        "test": _given(raw.test, raw.train, rows.test),
-    }
-    train, validation, test = parts.values()
-    counts = np.bincount(train.targets).tolist() if raw.classes else []
-    card = DataCard(
-        kind=raw.kind,
-        classes=raw.classes,
-        class_names=raw.class_names or (),
-        class_counts=tuple(counts),
-        input_shape=train.inputs.shape[1:],
-        train_items=len(train),
-        validation_items=len(validation),
-        test_items=len(test),
-        fingerprint=fingerprint(raw),
-        split_digest=rows.digest,
-        notes=raw.notes,
-        warnings=(*raw.warnings, *doubts(parts, _names(raw, rows), _class_names(raw))),
-    )
-    normaliser = Normaliser.of(train.inputs, np.arange(len(train))) if _is_scaled(spec, raw) else None
-    return Payload(spec, Arrays(train, validation, test, normaliser), raw.kind, raw.classes, **sources), card
-
-
-def _given(part: Part | None, train: Part, rows: Indices | None) -> Part:
-    """The part that the data came with, or the rows that were held out for it."""
-    if part is not None:
-        return part
-    assert rows is not None
-    return train.take(rows)
-
-
-def _is_scaled(spec: ExperimentSpec, raw: RawData) -> bool:
-    """Pixels and tables are; the bytes of a text, and the numbers of a user's own file, are taken as they are."""
-    if spec.model is not None and spec.model.name == READS_BYTES:
-        return False
-    if spec.data is None:
-        return raw.train.inputs.dtype == np.uint8
-    return all(column.kind != "text" for column in raw.columns)
-
-
-def _names(raw: RawData, rows: Split) -> dict[str, list[str]]:
-    """What the examples of every part are called, after the split."""
-    if not raw.names:
-        return {}
-    given = {"training": rows.train, "validation": rows.validation, "test": rows.test}
-    return {
-        part: [raw.names["train"][row] for row in chosen] if chosen is not None else list(raw.names[part])
-        for part, chosen in given.items()
-    }
-
-
-def _class_names(raw: RawData) -> list[str] | None:
-    if raw.classes is None:
-        return None
-    return list(raw.class_names or map(str, range(raw.classes)))
-
-
-def _prepared_loaders(
-    spec: ExperimentSpec, task: Task, source: Source, sources: dict[str, Any]
-) -> tuple[Payload, DataCard]:
-    parts = {"train": task.train, "validation": task.validation, "test": task.test}
-    loaders = {name: part for name, part in parts.items() if isinstance(part, Loader)}
-    if len(loaders) < 3:
-        missing = ", ".join(sorted(set(parts) - set(loaders)))
-        raise UserError(f"task: one part is a Loader, but {missing} is none. Loaders cannot be split; give all three.")
-    if task.model is None and sources["model"] is None:
-        raise UserError(
-            "task: the shape of what loaders give is not known beforehand. Return the model in the Task too."
-        )
-    _refuse(faults(spec, task, None))
-    inputs, _ = [first_batch(loader, name) for name, loader in loaders.items()][1]
-    card = DataCard(
-        kind="loader",
-        classes=None,
-        class_names=(),
-        class_counts=(),
-        input_shape=tuple(inputs.shape[1:]),
-        train_items=loaders["train"].examples,
-        validation_items=loaders["validation"].examples,
-        test_items=loaders["test"].examples,
-        fingerprint=source.digest,
-        split_digest="",
-    )
-    return Payload(spec, None, "loader", None, **sources), card
 
 
 def _parts(

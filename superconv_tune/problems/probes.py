@@ -28,7 +28,8 @@ from threadpoolctl import threadpool_limits
 
 from superconv_tune.core.landmarks import Landmark
 from superconv_tune.data.parts import Part
-from superconv_tune.problems.payload import READS_BYTES, Payload
+from superconv_tune.problems.payload import Payload
+from superconv_tune.problems.prepare import READS_BYTES
 from superconv_tune.problems.problem import Metric
 
 SIZES = (300, 1000, 3000)  # items of the sample; a larger one is taken while the time allows

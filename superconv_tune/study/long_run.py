@@ -19,7 +19,8 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.horizon import HorizonRule, prior
 from superconv_tune.core.schedule import SchedulePlan, build
 from superconv_tune.core.trial import Hyperparameters
-from superconv_tune.problems.payload import prepare, realise
+from superconv_tune.problems.payload import realise
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import EvaluationSet, Problem
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.training import checkpoint

@@ -9,7 +9,8 @@ import torch
 from superconv_tune.core.events import Measured
 from superconv_tune.core.verdict import Target
 from superconv_tune.planner.policy import Policy, bounds
-from superconv_tune.problems.payload import DataCard, Payload, outputs_per_item, prepare, realise
+from superconv_tune.problems.payload import DataCard, Payload, outputs_per_item, realise
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.rehearse import ModelCard, rehearse
 from superconv_tune.problems.survey import survey
 from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space

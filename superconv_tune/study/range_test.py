@@ -20,7 +20,8 @@ from superconv_tune.finder.find import RULES, FinderPlan, Progress, find
 from superconv_tune.finder.finding import LENGTHS as LENGTHS
 from superconv_tune.finder.finding import Finding
 from superconv_tune.finder.words import told
-from superconv_tune.problems.payload import prepare, realise
+from superconv_tune.problems.payload import realise
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.spec.fields import did_you_mean
 from superconv_tune.spec.spec import ExperimentSpec, defaults

@@ -19,7 +19,8 @@ from superconv_tune.core.study import Trial
 from superconv_tune.core.trial import TrialRequest
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.evidence import confirmed
-from superconv_tune.problems.payload import prepare, realise
+from superconv_tune.problems.payload import realise
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.question import threads

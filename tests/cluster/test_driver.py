@@ -18,7 +18,7 @@ from superconv_tune.cluster.driver import Resources, cluster, run
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.errors import StorageError
 from superconv_tune.planner.ask import Signal
-from superconv_tune.problems.payload import prepare
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.spec.load import load_spec
 from superconv_tune.tracking.study_run import StudyHandle
 import ray  # last: our rooms set it up first

@@ -20,7 +20,8 @@ from PIL import Image
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.data import cache
-from superconv_tune.problems.payload import DataCard, prepare
+from superconv_tune.problems.payload import DataCard
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.spec.load import load_spec
 from tests.samples import csv_file, flowers, hf_folder, idx_folder, npy_folder, npz_file, photos, picture
 

@@ -13,7 +13,8 @@ import torch
 
 from superconv_tune.core.landmarks import Landmark
 from superconv_tune.problems.overfit import overfit
-from superconv_tune.problems.payload import Payload, prepare, realise
+from superconv_tune.problems.payload import Payload, realise
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.probes import doubtful, probe
 from superconv_tune.problems.survey import survey
 from superconv_tune.spec.load import load_spec
