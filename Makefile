@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help search ui test lint format wheel clean
+.PHONY: help search ui test with-ray without-ray lint format wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -20,7 +20,13 @@ ui: .venv/.installed  ## the MLflow UI on everything searched so far, at http://
 	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///runs/mlflow.db --host 127.0.0.1 --workers 1
 
 test: lint  ## what has to be green
-	$(BIN)/pytest -m "not gpu and not slow"
+	@$(MAKE) --no-print-directory --jobs 2 with-ray without-ray  # both wait more than they compute
+
+with-ray:
+	$(BIN)/pytest -m "ray and not gpu and not slow"
+
+without-ray:
+	$(BIN)/pytest -m "not ray and not gpu and not slow"
 
 lint: .venv/.installed
 	$(BIN)/ruff format --check .

@@ -6,10 +6,11 @@ import re
 
 MASK = "***"
 
-# scheme://user:PASSWORD@host; a password may hold a colon or, not percent-encoded, an @: the last one counts.
-_IN_FRONT = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@'\"]*:)(?P<secret>[^\s/?#'\"]+)(?=@)")
+# scheme://user:PASSWORD@host; a password may hold a colon or, not percent-encoded, an @: the last one counts. Spaces are
+# ASCII's alone: what Unicode counts as one, such as U+0085, may stand in a password.
+_IN_FRONT = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@'\"]*:)(?P<secret>[^\s/?#'\"]+)(?=@)", re.ASCII)
 # …?password=SECRET, as PostgreSQL's own addresses may have it
-_BEHIND = re.compile(r"(?P<before>[?&](?:ssl)?password=)(?P<secret>[^\s&#'\"]+)", re.IGNORECASE)
+_BEHIND = re.compile(r"(?P<before>[?&](?:ssl)?password=)(?P<secret>[^\s&#'\"]+)", re.IGNORECASE | re.ASCII)
 
 
 def masked(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from superconv_tune.core.secrets import has_password, masked
@@ -12,6 +12,7 @@ SECRET = st.text(st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_ch
 
 
 @given(SECRET)
+@example("a\x85b\xa0c")  # spaces to Unicode
 def test_the_password_of_an_address_is_gone_and_all_else_is_there(secret: str) -> None:
     address = f"postgresql+psycopg://anna:{secret}@db.example:5432/studies?sslmode=require"
     shown = "postgresql+psycopg://anna:***@db.example:5432/studies?sslmode=require"
