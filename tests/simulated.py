@@ -85,7 +85,7 @@ class World:
     The best learning rate of a cycle of T epochs is ``best_lr * T^exponent``, and its accuracy is
     ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, half of the data two, and four octaves above it
     nothing is learned. A cycle that the deadline cut short looks better than any: whoever trusts it is found out. Other
-    policies lose ``handicap``.
+    policies lose ``handicap``. Range tests pick ``misled`` times the best rate of one epoch, give or take.
     """
 
     ceiling: float = 0.97
@@ -96,12 +96,13 @@ class World:
     fate: Callable[[TrialRequest], Status] = lambda _: "finished"
     hangs: Callable[[TrialRequest], bool] = lambda _: False
     handicap: float = 0.0
+    misled: float = 1.0
 
     def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
         """The outcome of the trial and the seconds it takes on a machine this much slower."""
         rng = np.random.default_rng(request.seed)
         if request.kind == "range_test":
-            pick = self.best_lr * 2.0 ** rng.normal(0.0, 0.3)
+            pick = self.misled * self.best_lr * 2.0 ** rng.normal(0.0, 0.3)
             found = RangeTestResult(pick * 2, pick * 8, pick, pick / 5, "good", 0.0, 285)
             took = min(285 * self.step_s * slowness, max(0.0, request.deadline - now))
             took = math.inf if self.hangs(request) else took

@@ -6,8 +6,8 @@ import re
 
 MASK = "***"
 
-# scheme://user:PASSWORD@host; a password may hold a colon or, not percent-encoded, an @: the last one counts. Spaces are
-# ASCII's alone: what Unicode counts as one, such as U+0085, may stand in a password.
+# scheme://user:PASSWORD@host; a password may hold a colon or, not percent-encoded, an @: the last one counts. Only
+# ASCII's spaces end it: what Unicode counts as one, such as U+0085, may stand in it.
 _IN_FRONT = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@'\"]*:)(?P<secret>[^\s/?#'\"]+)(?=@)", re.ASCII)
 # …?password=SECRET, as PostgreSQL's own addresses may have it
 _BEHIND = re.compile(r"(?P<before>[?&](?:ssl)?password=)(?P<secret>[^\s&#'\"]+)", re.IGNORECASE | re.ASCII)
