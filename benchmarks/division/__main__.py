@@ -53,17 +53,19 @@ DIVISIONS: Mapping[str, Division] = {
     TODAY: Division(),
     "top share 0.35": _shared(0.35),
     "top share 0.45": _shared(0.45),
+    "top share 0.58": _shared(0.58),
     "top share 0.70": _shared(0.70),
-    "top share 0.80": _shared(0.80),
+    "top share 0.88": _shared(0.88),
     "at most 1 lower rung": replace(Division(), lower_rungs=1),
     "at most 2 lower rungs": replace(Division(), lower_rungs=2),
     "all at one length": replace(Division(), lower_rungs=0),
     "factor 2": replace(Division(), factor=2.0),
     "factor 4": replace(Division(), factor=4.0),
-    "1 finalist": replace(Division(), finalists=1),
+    "2 finalists": replace(Division(), finalists=2),
     "4 finalists": replace(Division(), finalists=4),
     "equal share per rung": _shared(SPENT / 4),
-    "1 finalist, top share 0.70": _shared(0.70, finalists=1),
+    "factor 2, top share 0.70": _shared(0.70, factor=2.0),
+    "2 finalists, top share 0.58": _shared(0.58, finalists=2),
 }
 
 Job = tuple[str, Question]  # division, question

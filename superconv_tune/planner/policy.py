@@ -23,8 +23,8 @@ class Division:
         finalists: configurations that are trained at the top length before one is chosen, at least.
     """
 
-    top_share: float = 0.70
-    lower_share: float = 0.24
+    top_share: float = 0.80
+    lower_share: float = 0.14
     factor: float = 3.0
     lower_rungs: int = 3
     finalists: int = 1

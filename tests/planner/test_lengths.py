@@ -8,7 +8,7 @@ from tests.simulated import World, policy
 
 
 def test_a_machine_slower_than_measured_shortens_every_rung_and_skips_none() -> None:
-    conductor, _ = hour(World(step_s=0.03, slow=lambda _: 2.5), budget_s=1800.0, how=policy(None))
+    conductor, _ = hour(World(step_s=0.03, slow=lambda _: 2.5), budget_s=900.0, how=policy(None))
     plans = [event.plan for event in conductor.events if isinstance(event, Planned)]
     assert len(plans[0].rungs) >= 3
     for index in range(len(plans[0].rungs)):
