@@ -1,6 +1,7 @@
 # Everything below runs in .venv, which is made when it is missing or when what is installed in it has changed.
 PYTHON ?= python3
 BIN := .venv/bin
+QUICK := not gpu and not slow
 
 .DEFAULT_GOAL := help
 .PHONY: help search ui test with-ray without-ray lint format wheel clean
@@ -22,11 +23,11 @@ ui: .venv/.installed  ## the MLflow UI on everything searched so far, at http://
 test: lint  ## what has to be green
 	@$(MAKE) --no-print-directory --jobs 2 with-ray without-ray  # both wait more than they compute
 
-with-ray:
-	$(BIN)/pytest -m "ray and not gpu and not slow"
+with-ray: .venv/.installed
+	$(BIN)/pytest -m "ray and $(QUICK)"
 
-without-ray:
-	$(BIN)/pytest -m "not ray and not gpu and not slow"
+without-ray: .venv/.installed
+	$(BIN)/pytest -m "not ray and $(QUICK)"
 
 lint: .venv/.installed
 	$(BIN)/ruff format --check .

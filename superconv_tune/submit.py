@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from superconv_tune.cluster.access import refuse_open
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import raise_any
 from superconv_tune.spec.load import load_spec
 from superconv_tune.study.refusal import refusing
 
@@ -96,8 +96,7 @@ def refuse_contradiction(things: list[object], data: list[str | None], resume: b
         messages.append("--data and --data-on-nodes name the data in two places. Leave one of them out.")
     if resume and not name:
         messages.append("--resume: which study? Write --name NAME, and the SPEC whose files it runs on.")
-    if messages:
-        raise UserError(messages)
+    raise_any(messages)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.core.secrets import has_password
 from superconv_tune.spec.files import FACTORIES
 from superconv_tune.spec.spec import ExperimentSpec
@@ -43,7 +43,7 @@ def pack(
         path = Path(content["data"]["path"])
         files |= {Path(DATA, path.name, inside): file for inside, file in _tree(path)}
         content["data"]["path"] = f"{DATA}/{path.name}"
-    _refuse([*strangers, *_secrets(content), *_links(files.values()), *_too_large(files.values(), content)])
+    raise_any([*strangers, *_secrets(content), *_links(files.values()), *_too_large(files.values(), content)])
     for place, file in files.items():
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -117,8 +117,3 @@ def _secrets(content: dict[str, Any]) -> list[str]:
         for key in ("storage", "tracking_uri")
         if has_password(content[key] or "")
     ]
-
-
-def _refuse(messages: list[str]) -> None:
-    if messages:
-        raise UserError(messages)

@@ -18,3 +18,13 @@ class UserError(Exception):
 
 class StorageError(UserError):
     """The database is away or full; it may take more later."""
+
+
+def raise_any(messages: Sequence[str]) -> None:
+    """Nothing, where nothing is wrong.
+
+    Raises:
+        UserError: with all messages, if there are any.
+    """
+    if messages:
+        raise UserError(messages)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 
 # Third byte of the magic number, as on the MNIST page of LeCun, Cortes and Burges; numbers are big-endian.
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -31,8 +31,7 @@ def read_pair(folder: Path, prefix: str) -> tuple[NDArray[Any], NDArray[Any]]:
             found.append(read(_find(folder, f"{prefix}-{what}")))
         except UserError as error:
             faults += error.messages
-    if faults:
-        raise UserError(faults)
+    raise_any(faults)
     images, labels = found
     if len(images) != len(labels):
         raise UserError(f"data.path: {folder} has {len(images)} {prefix} images, but {len(labels)} labels.")

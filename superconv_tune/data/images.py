@@ -17,7 +17,7 @@ import PIL
 import torch
 from numpy.typing import NDArray
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data import cache
 from superconv_tune.data.decode import Header, Shape, Source, each, header, pixels, processes, progress
 from superconv_tune.data.options import Args, options
@@ -118,8 +118,7 @@ def raw_images(listed: Sequence[Listed], decoded: Decoded, what: str, warnings: 
     kept = [listed[index] for index in decoded.kept]
     classes = sorted({image.label for image in listed if image.part == "train"})
     faults = _class_faults(listed, kept, classes)
-    if faults:
-        raise UserError(faults)
+    raise_any(faults)
     targets = np.searchsorted(np.array(classes), np.array([image.label for image in kept])).astype(np.int64)
     rows = {part: np.array([i for i, image in enumerate(kept) if image.part == part], np.intp) for part in PARTS}
     parts = {part: Part(Rows(decoded.images, chosen), targets[chosen]) for part, chosen in rows.items() if len(chosen)}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 
 Kind = Literal["classification", "regression"]
 Indices = NDArray[np.intp]
@@ -164,8 +164,7 @@ def numeric(inputs: NDArray[Any], targets: NDArray[Any], what: str, kind: Kind) 
     ]
     if not faults and kind == "classification":
         faults = _label_faults(targets, what)
-    if faults:
-        raise UserError(faults)
+    raise_any(faults)
     flat = targets.reshape(len(targets)) if targets.ndim == 2 and targets.shape[1] == 1 else targets
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is found with the others
         return Part(

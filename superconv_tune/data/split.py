@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.parts import Indices, RawData, Rows
 
 CHUNK = 4096  # rows at a time: what lies in a file need not come into memory as a whole
@@ -50,7 +50,7 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
     asked = {"validation": (validation, raw.validation), "test": (test, raw.test)}
     shares = {part: share for part, (share, given) in asked.items() if given is None}
     sizes = {part: round(share * len(raw.train)) for part, share in shares.items()}
-    _refuse(_size_faults(sizes, len(raw.train)))
+    raise_any(_size_faults(sizes, len(raw.train)))
     labels = raw.train.targets if raw.kind == "classification" else None
     rows, parts = np.arange(len(raw.train)), dict[str, Indices]()
     try:
@@ -59,7 +59,7 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
     except ValueError as error:  # in scikit-learn's words: a class of one, or more classes than the part has items
         raise UserError(f"split: these {len(raw.train)} examples cannot be split by class. {error} {MEND}") from error
     parts["train"] = rows
-    _refuse(_class_faults(raw, parts))
+    raise_any(_class_faults(raw, parts))
     digest = _sha256(*(parts[part] for part in ("train", *shares)))
     return Split(rows, parts.get("validation"), parts.get("test"), digest)
 
@@ -67,11 +67,6 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
 def fingerprint(raw: RawData) -> str:
     """SHA-256 of all values, shapes and types."""
     return _sha256(*(array for part in raw.parts.values() for array in (part.inputs, part.targets)))
-
-
-def _refuse(faults: Sequence[str]) -> None:
-    if faults:
-        raise UserError(faults)
 
 
 def _size_faults(sizes: Mapping[str, int], count: int) -> list[str]:

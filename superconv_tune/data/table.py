@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Column, Kind, Part, RawData
 from superconv_tune.spec.names import SPLIT_FOLDERS, TABLE_SUFFIXES
@@ -178,8 +178,7 @@ def _refuse_other_columns(frames: Mapping[str, pd.DataFrame], where: str) -> Non
         for part, frame in frames.items()
         if set(frame.columns) != names
     ]
-    if faults:
-        raise UserError(faults)
+    raise_any(faults)
 
 
 def _label(names: Sequence[str], asked: str, where: str) -> str:
@@ -251,8 +250,7 @@ def _encoded(inputs: pd.DataFrame, is_train: NDArray[np.bool_], where: str) -> t
             found.append(each)
     if not faults and not found:
         faults = [f"data: {where} has no column to learn from beside the label. {' '.join(left_out)}"]
-    if faults:
-        raise UserError(faults)
+    raise_any(faults)
     return found, left_out
 
 

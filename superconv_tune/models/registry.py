@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.models.cnn1d import cnn1d
 from superconv_tune.models.layers import Shape
 from superconv_tune.models.lenet5 import lenet5
@@ -45,8 +45,7 @@ def make(name: str, input_shape: Shape, outputs: int, width: float = 1.0, **opti
     if name not in MODELS:
         raise UserError(f"model {name!r} is unknown. Known: {', '.join(MODELS)}.")
     faults = [*_option_faults(name, options), *_size_faults(name, input_shape, outputs, width)]
-    if faults:
-        raise UserError(faults)
+    raise_any(faults)
     return MODELS[name](input_shape, outputs, width, **options)
 
 

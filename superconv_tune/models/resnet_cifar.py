@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import raise_any
 from superconv_tune.models.layers import Shape, image_shape, initialise, scaled
 
 DEPTHS = (20, 32, 44, 56, 110)
@@ -49,8 +49,7 @@ def _check_options(depth: int, shortcut: str) -> None:
         faults.append(f"option depth of model resnet_cifar is one of {', '.join(map(str, DEPTHS))}, but got {depth!r}.")
     if shortcut not in ("A", "B"):
         faults.append(f"option shortcut of model resnet_cifar is A (zero channels) or B (1x1), but got {shortcut!r}.")
-    if faults:
-        raise UserError(faults)
+    raise_any(faults)
 
 
 def _convolution(channels: int, units: int, stride: int) -> tuple[nn.Conv2d, nn.BatchNorm2d]:

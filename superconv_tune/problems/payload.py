@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.core.trial import Hyperparameters
 from superconv_tune.data.batches import LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
 from superconv_tune.data.normalise import Normaliser
@@ -153,9 +153,7 @@ def task_of(spec: ExperimentSpec, source: Source) -> Task:
     task = call(source, spec.task.args)
     if not isinstance(task, Task):
         raise UserError(f"task.factory: {spec.task.factory} returned {_shown(task)}. Return a Task.")
-    found = task_faults(task, spec)
-    if found:
-        raise UserError(found)
+    raise_any(task_faults(task, spec))
     return task
 
 

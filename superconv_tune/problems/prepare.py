@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.doubts import doubts
 from superconv_tune.data.formats import load
 from superconv_tune.data.normalise import Normaliser
@@ -41,21 +41,16 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
         assert spec.data is not None
         raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
         spec = _with_model(_with_size(spec, raw), raw)
-        _refuse(faults(spec, None, raw))
+        raise_any(faults(spec, None, raw))
         return _prepared(spec, raw, sources)
     task = task_of(spec, task_source)
     if any(isinstance(part, Loader) for part in (task.train, task.validation, task.test)):
         return _prepared_loaders(spec, task, task_source, sources)
     raw = _raw(task)
     spec = spec if task.model is not None else _with_model(spec, raw)
-    _refuse(faults(spec, task, raw))
+    raise_any(faults(spec, task, raw))
     payload, card = _prepared(spec, raw, sources)
     return replace(payload, has_own_loss=task.loss is not None), card
-
-
-def _refuse(found: list[str]) -> None:
-    if found:
-        raise UserError(found)
 
 
 def _source(factory: str) -> Source:
@@ -164,7 +159,7 @@ def _prepared_loaders(
         raise UserError(
             "task: the shape of what loaders give is not known beforehand. Return the model in the Task too."
         )
-    _refuse(faults(spec, task, None))
+    raise_any(faults(spec, task, None))
     inputs, _ = [first_batch(loader, name) for name, loader in loaders.items()][1]
     card = DataCard(
         kind="loader",

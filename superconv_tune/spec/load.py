@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.spec.fields import did_you_mean
 from superconv_tune.spec.files import data_at, make_absolute, missing, name_format, near
 from superconv_tune.spec.space import ELSEWHERE, SHAPES
@@ -53,8 +53,7 @@ def load_spec(path: Path | None, overrides: Mapping[str, object], *, data_elsewh
         details = [each for each in error.errors() if "data.path" not in absent or each["loc"] != ("data", "format")]
         messages += [_told(place, detail, overrides) for detail in details]
         raise UserError(messages) from error
-    if messages:
-        raise UserError(messages)
+    raise_any(messages)
     return spec
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 
 HERE = Path(__file__).parent
 STEM = "own_problem"  # of both files as they are shipped
@@ -28,8 +28,7 @@ def write_task(path: Path) -> tuple[Path, Path]:
         for file in (path, spec)
         if file.exists()
     ]
-    if faults:
-        raise UserError(faults)
+    raise_any(faults)
     texts = {
         file: template.read_text(encoding="utf-8").replace(STEM, path.stem)
         for file, template in ((path, CODE), (spec, SPEC))

@@ -14,7 +14,7 @@ import torch
 
 from superconv_tune.core.codec import encode
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.core.lr_range import MIN_POINTS, Ramp
 from superconv_tune.finder.find import RULES, FinderPlan, Progress, find
 from superconv_tune.finder.finding import LENGTHS as LENGTHS
@@ -102,8 +102,7 @@ def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
             faults.append("--low 0: an exponential ramp starts above 0. Raise it, or take --ramp linear.")
     if 0 < options.steps < MIN_POINTS:
         faults.append(f"--steps {options.steps}: a ramp of fewer than {MIN_POINTS} steps cannot be read. Raise it.")
-    if faults:
-        raise UserError(faults)
+    raise_any(faults)
     return FinderPlan(
         optimizer=spec.optimizer.name,
         params=defaults(spec),
