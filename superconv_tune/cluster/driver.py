@@ -29,6 +29,7 @@ SETTINGS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # the journal is the one truth; Tune's own snapshots are not read
     "RAY_AIR_NEW_OUTPUT": "0",  # the live view is ours
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_prestart_worker_first_driver": "0",  # Tune's actors have an environment of their own and would take none
 }
 
 

@@ -77,10 +77,13 @@ def _divide(means: _Means) -> Plan:
     if waves * means.trial_s(top) > left_s:
         return _too_small(means, top)
     lengths = [*_lower_lengths(means, top), top]
-    # Where the longest allowed cycle leaves time over, more finalists are compared; the rung itself takes what is left.
-    spare_waves = int(shares.top_share * left_s / means.trial_s(top)) - confirm_waves
+    # Time that the longest allowed cycle leaves over goes to all lengths alike: to more finalists, and to more breadth.
+    spare_s = max(0.0, shares.top_share * left_s - (waves + SCALING_WAVES / workers) * means.trial_s(top))
+    part_s, lower = spare_s / len(lengths), len(lengths) - 1
+    spare_waves = int((shares.top_share * left_s - lower * part_s) / means.trial_s(top)) - confirm_waves
     finalists = max(shares.finalists, workers, min(MOST_FINALISTS, spare_waves * workers))
-    widths = _cap(_widths(means, lengths, finalists), policy.trials, workers)
+    lower_s = shares.lower_share * left_s / lower + part_s
+    widths = _cap(_widths(means, lengths, finalists, lower_s), policy.trials, workers)
     rungs = tuple(RungPlan(epochs, width) for epochs, width in zip(lengths, widths, strict=True))
     if policy.strategy == "free":
         rungs = _free(rungs, policy.trials)
@@ -152,9 +155,8 @@ def _lower_lengths(means: _Means, top: float) -> list[float]:
     return [_round(epochs) for epochs in reversed(lengths) if epochs >= shortest] or [top]
 
 
-def _widths(means: _Means, lengths: Sequence[float], finalists: int) -> list[int]:
-    """Each lower rung gets the same share of the worker-seconds; a rung is at most half as wide as the one below."""
-    share_s = means.policy.division.lower_share * means.left_s / (len(lengths) - 1)
+def _widths(means: _Means, lengths: Sequence[float], finalists: int, share_s: float) -> list[int]:
+    """Each lower rung gets the same seconds of all workers; a rung is at most half as wide as the one below."""
     widths: list[int] = []
     for epochs in lengths[:-1]:
         most = max(means.workers, widths[-1] // 2) if widths else WIDEST
