@@ -29,6 +29,7 @@ from benchmarks.calibration.evaluate import (
     reliability,
 )
 from benchmarks.calibration.library import Judged, library
+from benchmarks.calibration.record import LONGER
 from benchmarks.report import machine, table
 from superconv_tune.core.outlook import calibrate
 from superconv_tune.core.statistics import wilson
@@ -36,6 +37,7 @@ from superconv_tune.core.verdict import Word
 
 FOLDER = Path(__file__).parent
 CALIBRATION = Path(str(files("superconv_tune.core") / "calibration.csv"))
+HORIZONS = (1.0, *LONGER)
 WORDS: tuple[Word, ...] = ("demonstrated", "likely", "undecided", "infeasible")
 
 
@@ -68,6 +70,8 @@ def report(tasks: Sequence[Judged]) -> str:
             f"{len(asked)} questions: every task, asked for its truth and {len(OFFSETS)} points above and below it.",
             _rates(asked),
             _by_offset(asked),
+            "## Nearer horizons",
+            _by_horizon(tasks),
             "## Reliability",
             f"Brier score {brier(asked):.3f} (0.25 is what a coin would get); `reliability.svg`.",
             table(
@@ -125,6 +129,32 @@ def _by_offset(asked: Sequence[Pair]) -> str:
         here = [pair.word for pair in asked if pair.offset == offset]
         rows.append((f"{100 * offset:+g}", *(here.count(word) for word in WORDS)))
     return table(("target - truth, points", *WORDS), rows)
+
+
+def _by_horizon(tasks: Sequence[Judged]) -> str:
+    """The same rates where less training is asked about; the truth is that of the same lengths."""
+    rows = []
+    for stretch in HORIZONS:
+        asked, spans = pairs(tasks, stretch), conformal(tasks, stretch)
+        shares = [
+            _share([pair.word == "infeasible" for pair in asked if pair.offset <= 0.0]),
+            _share([pair.hopeless for pair in asked if pair.offset <= 0.0]),
+            _share([pair.word == "undecided" for pair in asked if pair.offset <= -FAR]),
+            _share([pair.word == "undecided" for pair in asked if pair.offset >= FAR]),
+            _share([pair.hopeless for pair in asked if pair.offset >= FAR]),
+        ]
+        rows.append((f"{stretch:.2g}", float(np.mean([span.covers for span in spans])), *shares))
+    told = (
+        f"How many times the length of the recipe the question allows, `--horizon`. An `undecided` names the length up "
+        f"to which the target is out of reach: *called out of reach*. Far is {100 * FAR:g} points or more."
+    )
+    columns = ("horizon", "90 % interval covers", "false infeasible", "falsely called out of reach")
+    far = ("undecided, far below", "undecided, far above", "called out of reach, far above")
+    return told + "\n\n" + table((*columns, *far), rows)
+
+
+def _share(found: Sequence[bool]) -> str:
+    return f"{np.mean(found):.1%}"
 
 
 def _more_data(tasks: Sequence[Judged]) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.calibration.library import Judged
 from benchmarks.calibration.record import SMALL_TEST
+from superconv_tune.core.judge import ALL
 from superconv_tune.core.outlook import REACH, Calibration, calibrate, inside
 from superconv_tune.core.statistics import Spread, interval
-from superconv_tune.core.verdict import REACHABLE_LEVEL, Case, Target, Word, by_length
+from superconv_tune.core.verdict import REACHABLE_LEVEL, Case, Evidence, Target, Word, by_length
 
 OFFSETS = (-0.08, -0.04, -0.02, -0.01, -0.005, 0.005, 0.01, 0.02, 0.04, 0.08)  # of the target from the truth
 FAR = 0.04  # points from which a target counts as far from the truth
@@ -31,12 +32,14 @@ class Pair:
         offset: of the target from the truth; positive where it is out of reach.
         word: the verdict.
         probability: that went with it.
+        hopeless: whether the target was called out of reach up to the whole horizon, whatever the word.
     """
 
     task: str
     offset: float
     word: Word
     probability: float
+    hopeless: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,30 +63,36 @@ def left_out(tasks: Sequence[Judged]) -> dict[str, Calibration]:
     return {family: calibrate([k for other, k in known if other != family]) for family in {f for f, _ in known}}
 
 
-def pairs(tasks: Sequence[Judged]) -> list[Pair]:
-    """Every task asked for every target that an accuracy can have."""
+def pairs(tasks: Sequence[Judged], stretch: float = REACH) -> list[Pair]:
+    """Every task asked, up to a horizon, for every target that an accuracy can have."""
     calibrations = left_out(tasks)
     found = []
     for judged in tasks:
         for offset in OFFSETS:
-            target = 1.0 - judged.truth + offset
+            target = 1.0 - judged.truth_within(stretch) + offset
             if 0.0 < target < 1.0:
-                case = Case.of(Target("accuracy", "max", target), judged.evidence, calibrations[judged.family])
+                case = Case.of(Target("accuracy", "max", target), _up_to(judged, stretch), calibrations[judged.family])
                 assert case is not None
-                found.append(Pair(judged.task, offset, case.word, case.probability))
+                hopeless = case.hopeless_epochs is not None and case.hopeless_epochs > ALL * case.epochs
+                found.append(Pair(judged.task, offset, case.word, case.probability, hopeless))
     return found
 
 
-def conformal(tasks: Sequence[Judged]) -> list[Interval]:
+def conformal(tasks: Sequence[Judged], stretch: float = REACH) -> list[Interval]:
     """What the program tells: of every task whose recipe was repeated at a shorter length."""
     calibrations = left_out(tasks)
     found = []
     for judged in tasks:
-        case = Case.of(Target("accuracy", "max", None), judged.evidence, calibrations[judged.family])
+        case = Case.of(Target("accuracy", "max", None), _up_to(judged, stretch), calibrations[judged.family])
         reachable = case.reachable if case is not None else None
         if reachable is not None:
-            found.append(Interval(judged.task, reachable.low, reachable.high, 1.0 - judged.truth))
+            found.append(Interval(judged.task, reachable.low, reachable.high, 1.0 - judged.truth_within(stretch)))
     return found
+
+
+def _up_to(judged: Judged, stretch: float) -> Evidence:
+    """What the search knew, asked for cycles of so many times its recipe's length."""
+    return replace(judged.evidence, horizon=stretch * judged.evidence.epochs)
 
 
 def naive(tasks: Sequence[Judged]) -> list[Interval]:

@@ -13,7 +13,7 @@ from benchmarks.calibration.questions import validation_items
 from benchmarks.calibration.record import read
 from benchmarks.calibration.tasks import TASKS
 from superconv_tune.core.ladder import Rung
-from superconv_tune.core.outlook import Known, inside, log_odds
+from superconv_tune.core.outlook import REACH, Known, inside, log_odds
 from superconv_tune.core.statistics import unpack
 from superconv_tune.core.verdict import Evidence, Repeat, data_slope, last_slope
 
@@ -30,7 +30,7 @@ class Judged:
         evidence: as a search had it, with a small test part.
         steps: of the recipe's cycle.
         error: of the recipe, on all fresh examples.
-        truth: least error of cycles up to eight times as long, the recipe's own included.
+        errors: least error at the lengths that were tried for the truth, by their multiple of the recipe's, 1 included.
         more_data: error of the recipe on twice the data; None where there were not enough examples.
     """
 
@@ -39,8 +39,17 @@ class Judged:
     evidence: Evidence
     steps: int
     error: float
-    truth: float
+    errors: Mapping[float, float]
     more_data: float | None
+
+    def truth_within(self, stretch: float) -> float:
+        """Least error of cycles up to so many times as long as the recipe's."""
+        return min(error for longer, error in self.errors.items() if longer <= 1.01 * stretch)
+
+    @property
+    def truth(self) -> float:
+        """Least error of cycles up to eight times as long, the recipe's own included."""
+        return self.truth_within(REACH)
 
     @property
     def known(self) -> Known | None:
@@ -90,7 +99,7 @@ def _judged(name: str, runs: Sequence[Run]) -> Judged | None:
         evidence=evidence,
         steps=int(confirmed[0]["steps"]),
         error=error,
-        truth=min(error, *(_error(runs) for runs in _by_length(by_role["truth"]).values())),
+        errors={1.0: error, **_errors(by_role["truth"], float(confirmed[0]["epochs"]))},
         more_data=_error(by_role["data"]) if by_role["data"] else None,
     )
 
@@ -106,11 +115,12 @@ def _error(runs: Sequence[Run]) -> float:
     return inside(1.0 - mean, 20_000.0)
 
 
-def _by_length(runs: Sequence[Run]) -> dict[str, list[Run]]:
+def _errors(runs: Sequence[Run], epochs: float) -> dict[float, float]:
+    """Of every length, by how many times ``epochs`` it is."""
     lengths: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:
         lengths[run["epochs"]].append(run)
-    return lengths
+    return {float(length) / epochs: _error(found) for length, found in lengths.items()}
 
 
 def _repeats(runs: Sequence[Run]) -> tuple[Repeat, ...]:

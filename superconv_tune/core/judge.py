@@ -6,6 +6,7 @@ import math
 
 from superconv_tune.core.outlook import Calibration, inside, log_odds
 from superconv_tune.core.verdict import (
+    IMPOSSIBLE,
     LEVEL,
     MIN_SEEDS,
     REACHABLE_LEVEL,
@@ -18,6 +19,7 @@ from superconv_tune.core.verdict import (
     is_overtrained,
 )
 
+ALL = 0.999  # of the horizon, that counts as all of it
 MOST_DATA = 100.0  # times as much, beyond which no figure is given
 
 
@@ -82,7 +84,20 @@ def _answer(case: Case) -> str:
         )
     if case.word == "infeasible":
         return f"The fresh models miss {question}, and {hope}; longer cycles hardly helped any more."
-    return f"The fresh models do not show {question} (confidence {sure}), nor that it is out of reach: {hope}."
+    return (
+        f"The fresh models do not show {question} (confidence {sure}), nor that it is out of reach: {hope}"
+        f"{_hopeless(case)}."
+    )
+
+
+def _hopeless(case: Case) -> str:
+    """What can be said although the verdict is open: how long a cycle is too short in any case."""
+    epochs = case.hopeless_epochs
+    if epochs is None:
+        return ""
+    if epochs > ALL * case.epochs:  # and yet not infeasible
+        return ", though the last step in length helped much"
+    return f", but with no more than {epochs:.2g} it is out of reach (below {IMPOSSIBLE:.0%})"
 
 
 def _measured(case: Case) -> str:

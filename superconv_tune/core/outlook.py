@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -124,6 +124,10 @@ class Outlook:
         if not 0.0 < error < 1.0:
             return (1.0 + len(self.gains) * (error >= 1.0)) / (len(self.gains) + 2.0)
         return self._reached(log_odds(error))
+
+    def within(self, share: float) -> Outlook:
+        """The same for a nearer horizon, by its share of the way in log(length)."""
+        return replace(self, gains=tuple(share * gain for gain in self.gains))
 
     def error_at(self, probability: float) -> float:
         """The error that is reached with this probability: inverse of `probability`, by bisection."""

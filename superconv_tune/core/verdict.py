@@ -248,6 +248,25 @@ class Case:
         return max(self.confidence, hope)
 
     @property
+    def hopeless_epochs(self) -> float | None:
+        """The longest cycle, up to the horizon, with which the target is out of reach as surely as `IMPOSSIBLE` says.
+
+        None where the recipe as it was trained may reach it, or too little is known. Found by bisection, for the
+        probability rises with the length.
+        """
+        assert self.target.value is not None
+        if self.outlook is None or len(self.evidence.values) < MIN_SEEDS or self.confidence > IMPOSSIBLE:
+            return None
+        error, outlook = 1.0 - self.target.value, self.outlook
+        if outlook.within(0.0).probability(error) > IMPOSSIBLE:
+            return None
+        low, high = 0.0, 1.0
+        for _ in range(30):
+            middle = (low + high) / 2.0
+            low, high = (middle, high) if outlook.within(middle).probability(error) <= IMPOSSIBLE else (low, middle)
+        return self.evidence.epochs * math.pow(self.evidence.stretch, low)
+
+    @property
     def bar(self) -> float:
         """Confidence that a demonstration needs at this look."""
         return 1.0 - ALPHA / (self.evidence.looks * (self.evidence.looks + 1))

@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.calibration import evaluate
 from benchmarks.calibration.__main__ import CALIBRATION
-from benchmarks.calibration.evaluate import Pair, brier, conformal, naive, pairs, rate, reliability
+from benchmarks.calibration.evaluate import FAR, Pair, brier, conformal, naive, pairs, rate, reliability
 from benchmarks.calibration.library import library
-from benchmarks.calibration.record import searched
+from benchmarks.calibration.record import LONGER, searched
 from benchmarks.calibration.tasks import TASKS
 from superconv_tune.core.calibration import known
 from superconv_tune.core.recipe import fresh_models
@@ -79,6 +79,24 @@ def test_verdicts_are_as_right_as_the_record_says() -> None:
     }
     assert all(share <= 0.05 for share, _, _ in wrong.values())
     assert brier(asked) < 0.25
+
+
+def test_a_nearer_horizon_has_a_truth_of_its_own() -> None:
+    for judged in library():
+        truths = [judged.truth_within(stretch) for stretch in (1.0, *LONGER)]
+        assert truths[0] == judged.error
+        assert truths[-1] == judged.truth
+        assert truths == sorted(truths, reverse=True)
+
+
+@pytest.mark.parametrize(("stretch", "called"), [(1.0, 0.85), (LONGER[0], 0.6), (LONGER[1], 0.3)])
+def test_what_is_called_out_of_reach_is(stretch: float, called: float) -> None:
+    """Whatever the word: an open verdict names the length up to which the target is out of reach."""
+    asked = pairs(library(), stretch)
+    within = [pair.hopeless for pair in asked if pair.offset <= 0.0]
+    beyond = [pair.hopeless for pair in asked if pair.offset >= FAR]
+    assert np.mean(within) <= 0.05
+    assert np.mean(beyond) >= called
 
 
 def test_a_family_has_no_part_in_the_calibration_that_judges_it() -> None:

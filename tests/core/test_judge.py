@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from superconv_tune.core.judge import judge as judged
 from superconv_tune.core.ladder import Rung
 from superconv_tune.core.outlook import Calibration
-from superconv_tune.core.verdict import Evidence, Repeat, Target, Verdict
+from superconv_tune.core.verdict import IMPOSSIBLE, Case, Evidence, Repeat, Target, Verdict
 
 LIBRARY = Calibration(0.05, 2.0, tuple(np.linspace(-0.45, 0.45, 41)))
 ORDER = {"infeasible": 0, "undecided": 1, "likely": 2, "demonstrated": 3}
@@ -91,6 +91,37 @@ def test_a_steep_step_makes_a_target_that_was_not_reached_likely() -> None:
     assert verdict.word == "likely"
     assert "27 epochs" not in verdict.reasons[0]
     assert "72 epochs" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("value", "repeats"), [(0.925, RISING), (0.93, RISING), (0.905, FLAT), (0.91, FLAT)])
+def test_an_open_verdict_says_with_which_cycles_the_target_is_out_of_reach(
+    value: float, repeats: tuple[Repeat, ...]
+) -> None:
+    data = evidence(0.90, items=20_000, repeats=repeats)
+    case = Case.of(ask(value), data, LIBRARY)
+    assert case is not None
+    assert case.word == "undecided"
+    epochs = case.hopeless_epochs
+    assert epochs is not None
+    assert 9.0 < epochs < 72.0
+    for horizon, is_hopeless in ((0.99 * epochs, True), (1.01 * epochs, False)):
+        near = Case.of(ask(value), replace(data, horizon=horizon), LIBRARY)
+        assert near is not None
+        assert (near.probability <= IMPOSSIBLE) is is_hopeless
+    assert f"with no more than {epochs:.2g} it is out of reach (below 5%)" in judge(ask(value), data).reasons[0]
+
+
+def test_a_target_beyond_all_lengths_stays_open_where_longer_cycles_still_helped() -> None:
+    told = judge(ask(0.97), evidence(0.90, items=20_000, repeats=RISING)).reasons[0]
+    assert "with probability 2.33%, though the last step in length helped much" in told
+
+
+def test_nothing_is_called_out_of_reach_that_the_fresh_models_may_have_reached() -> None:
+    for value, models in ((0.905, 3), (0.95, 2)):  # too near, too few
+        case = Case.of(ask(value), evidence(0.90, repeats=RISING, models=models), LIBRARY)
+        assert case is not None
+        assert case.hopeless_epochs is None
+    assert "out of reach:" in judge(ask(0.905), evidence(0.90, repeats=FLAT)).reasons[0]
 
 
 def test_without_a_shorter_length_nothing_is_infeasible_and_the_reader_is_told() -> None:
