@@ -10,10 +10,8 @@ from superconv_tune.core.plan import Plan
 from superconv_tune.core.recipe import frozen
 from superconv_tune.planner.ask import Ask
 from superconv_tune.planner.desk import Desk
-from superconv_tune.planner.divide import WIDEST
+from superconv_tune.planner.divide import RUN_OFF, RUN_OFF_SEEDS, WIDEST
 
-RUN_OFF = 3  # contenders that are trained again before one is frozen
-RUN_OFF_SEEDS = 3  # of each of them
 SAFELY = 2.0  # standard errors of the validation part past the target, where the search for better ones ends
 
 

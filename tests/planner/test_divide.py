@@ -29,6 +29,7 @@ def test_a_top_length_that_fills_its_share_leaves_the_shorter_ones_theirs() -> N
     shortest, *lower, _ = seconds(found)
     assert found.rungs[-1].epochs < 1000.0
     assert shortest == pytest.approx(share * WORKERS * LEFT_S / (1 + len(lower)), rel=0.1)
+    assert found.run_off_s < 0.02 * LEFT_S
 
 
 @pytest.mark.parametrize("longest", [30.0, 60.0])
@@ -38,10 +39,12 @@ def test_time_that_the_longest_allowed_cycle_leaves_over_goes_to_every_length(lo
     shortest, *lower, _ = seconds(capped)
     waves = 1 + capped.confirm_seeds // WORKERS + SCALING_WAVES / WORKERS
     spare_s = WORKERS * (shares.top_share * LEFT_S - waves * capped.trial_s[-1])
-    part_s = shares.lower_share * WORKERS * LEFT_S / (1 + len(lower)) + spare_s / len(capped.rungs)
-    assert shortest == pytest.approx(part_s, rel=0.1)
-    assert lower[0] == pytest.approx(part_s, rel=0.15)
-    whole = sum(seconds(capped)) + capped.confirm_seeds * capped.trial_s[-1] + WORKERS * capped.scaling_s
+    run_off_s = WORKERS * capped.run_off_s
+    assert 0.0 < run_off_s <= spare_s / 2.0
+    part_s = shares.lower_share * WORKERS * LEFT_S / (1 + len(lower)) + (spare_s - run_off_s) / len(capped.rungs)
+    for rung_s, trial_s in zip((shortest, lower[0]), capped.trial_s, strict=False):
+        assert part_s - WORKERS * trial_s < rung_s <= part_s  # whole waves
+    whole = run_off_s + sum(seconds(capped)) + capped.confirm_seeds * capped.trial_s[-1] + WORKERS * capped.scaling_s
     assert whole <= WORKERS * LEFT_S
 
 
@@ -51,3 +54,8 @@ def test_a_capped_plan_grows_wider_with_the_time_and_not_longer() -> None:
     widths = [sum(rung.width for rung in found.rungs[:-1]) for found in plans]
     assert widths == sorted(widths)
     assert widths[0] < widths[-1]
+
+
+def test_where_the_sampler_chooses_the_lengths_nothing_is_kept_for_a_run_off() -> None:
+    how = policy(None, strategy="free", baselines=())
+    assert divide(how, CostModel.of(Study(opened(LEFT_S, WORKERS))), WORKERS, LEFT_S).run_off_s == 0.0

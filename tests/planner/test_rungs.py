@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from superconv_tune.core.space import Choice
+from superconv_tune.core.trial import Hyperparameters
 from superconv_tune.planner.rungs import JITTER
 from tests.planner.hours import hour
 from tests.simulated import SPACE, World, policy
@@ -30,6 +33,11 @@ def test_every_batch_size_is_tried_before_anything_is_left_to_the_draw(sizes: tu
     assert len({request.params.weight_decay for request in drawn}) == len(drawn) > 0
 
 
+def same(parent: Hyperparameters, child: Hyperparameters) -> bool:
+    """Whether only length and learning rate may differ."""
+    return parent == replace(child, cycle_epochs=parent.cycle_epochs, lr_multiplier=parent.lr_multiplier)
+
+
 def test_a_promoted_configuration_keeps_its_multiplier_whatever_its_batch_size() -> None:
     """The pick of its rung knows the batch size already; the jitter alone may move the rate."""
     conductor, _ = hour(World(step_s=0.03), budget_s=1800.0, how=policy(None))
@@ -38,7 +46,7 @@ def test_a_promoted_configuration_keeps_its_multiplier_whatever_its_batch_size()
     for trial_id in conductor.promoted:
         child = conductor.study.requests[trial_id].params
         parents = [r.params for r in searched if r.rung == conductor.study.requests[trial_id].rung - 1]
-        parent = next((p for p in parents if p.weight_decay == child.weight_decay), None)
+        parent = next((p for p in parents if same(p, child)), None)
         if parent is not None and child.batch_size != 128 and 0.36 < child.lr_multiplier < 1.95:  # not cut by its range
             moves.append(child.lr_multiplier / parent.lr_multiplier)
     assert len(moves) >= 3
