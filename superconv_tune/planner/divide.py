@@ -72,8 +72,8 @@ def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan
 def _divide(means: _Means) -> Plan:
     """The plan for all of the time.
 
-    Time that the longest allowed cycle cannot use: up to a half of it is for the run-off, the rest goes to all lengths
-    alike, to more finalists and to more breadth below them.
+    Time that the longest allowed cycle cannot use: up to a half of it is for the run-off; the rest goes to all lengths
+    alike, until it has doubled the share of the shorter ones, and what is left then to the longest.
     """
     policy, workers, left_s = means.policy, means.workers, means.left_s
     shares = policy.division
@@ -86,10 +86,11 @@ def _divide(means: _Means) -> Plan:
     lengths = [*_lower_lengths(means, top), top]
     spare_s = max(0.0, shares.top_share * left_s - (waves + SCALING_WAVES / workers) * means.trial_s(top))
     run_off_s = min(spare_s / 2.0, math.ceil(RUN_OFF * (RUN_OFF_SEEDS - 1) / workers) * means.trial_s(top))
-    part_s, lower = (spare_s - run_off_s) / len(lengths), len(lengths) - 1
+    lower, lower_s = len(lengths) - 1, shares.lower_share * left_s / (len(lengths) - 1)
+    part_s = min(lower_s, (spare_s - run_off_s) / len(lengths))
     spare_waves = int((shares.top_share * left_s - run_off_s - lower * part_s) / means.trial_s(top)) - confirm_waves
     finalists = max(shares.finalists, workers, min(MOST_FINALISTS, spare_waves * workers))
-    widths = _widths(means, lengths, finalists, shares.lower_share * left_s / lower + part_s)
+    widths = _widths(means, lengths, finalists, lower_s + part_s)
     rungs = tuple(map(RungPlan, lengths, _cap(widths, policy.trials, workers)))
     trial_s = tuple(map(means.trial_s, lengths))
     if policy.strategy == "free":
