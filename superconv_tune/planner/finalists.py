@@ -25,7 +25,7 @@ class Finalists:
     @property
     def run_off_s(self) -> float:
         """Seconds that a run-off takes, before which no more configurations are tried."""
-        return self.desk.waves(RUN_OFF) * self.desk.cycle_s(self.plan.rungs[-1].epochs)
+        return self.desk.waves(RUN_OFF * (RUN_OFF_SEEDS - 1)) * self.desk.cycle_s(self.plan.rungs[-1].epochs)
 
     def are_worth_widening(self) -> bool:
         """Whether the top rung takes more trials than planned: where there is time that no longer cycle can use."""

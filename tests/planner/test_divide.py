@@ -41,7 +41,8 @@ def test_time_that_the_longest_allowed_cycle_leaves_over_goes_to_every_length(lo
     spare_s = WORKERS * (shares.top_share * LEFT_S - waves * capped.trial_s[-1])
     run_off_s = WORKERS * capped.run_off_s
     assert 0.0 < run_off_s <= spare_s / 2.0
-    part_s = shares.lower_share * WORKERS * LEFT_S / (1 + len(lower)) + (spare_s - run_off_s) / len(capped.rungs)
+    share_s = shares.lower_share * WORKERS * LEFT_S / (1 + len(lower))
+    part_s = share_s + min(share_s, (spare_s - run_off_s) / len(capped.rungs))
     for rung_s, trial_s in zip((shortest, lower[0]), capped.trial_s, strict=False):
         assert part_s - WORKERS * trial_s < rung_s <= part_s  # whole waves
     whole = run_off_s + sum(seconds(capped)) + capped.confirm_seeds * capped.trial_s[-1] + WORKERS * capped.scaling_s
