@@ -161,7 +161,7 @@ class PlanningConductor:
         self.events: list[Event] = [study.opened]
         self._clock = clock
         self._rng = np.random.default_rng(policy.seed)
-        self.promoted: dict[str, Ask] = {}  # search trials whose parameters the planner chose itself
+        self.promoted: dict[str, Ask] = {}  # search trials whose parameters the planner took from the rung below
         self.idle: list[tuple[int, float]] = []  # how many events there were, and when, each time a worker got nothing
 
     def record(self, event: Event) -> None:
@@ -178,7 +178,7 @@ class PlanningConductor:
                 self.record(Planned(self._clock(), decision))
                 continue
             request = self._complete(decision)
-            if "lr_multiplier" in (decision.fixed or {}) and request.attempt == 1:
+            if "lr_multiplier" in (decision.fixed or {}) and request.attempt == 1 and request.rung > 0:
                 self.promoted[request.trial_id] = decision
             self.record(Requested(self._clock(), request))
             return request

@@ -31,6 +31,7 @@ class Plan:
         note: what had to be given up, for the report; empty if nothing.
         baseline_s: wall seconds of every worker that are kept free for the comparison with other policies.
         scaling_s: the same for the recipe at other lengths.
+        run_off_s: the same for fresh seeds of the best configurations, which shorter rungs leave to the top one.
     """
 
     rungs: tuple[RungPlan, ...]
@@ -39,3 +40,4 @@ class Plan:
     note: str = ""
     baseline_s: float = 0.0
     scaling_s: float = 0.0
+    run_off_s: float = 0.0

@@ -22,6 +22,7 @@ class Study:
         plan: how the hour is divided; None until the speed is known.
         requests: the latest attempt of every trial, in the order of first asking.
         outcomes: the outcome of every trial that came back, by trial id; only of its latest attempt.
+        turnaround_s: seconds from asking for a trial until its outcome was here, by trial id, for each in `outcomes`.
         closed: why the driver stopped asking; None while it asks.
     """
 
@@ -32,12 +33,14 @@ class Study:
         self.plan: Plan | None = None
         self.requests: dict[str, TrialRequest] = {}
         self.outcomes: dict[str, TrialOutcome] = {}
+        self.turnaround_s: dict[str, float] = {}
         self.closed: Closed | None = None
         # What a decision needs of thousands of trials without a look at each, see `asked`, `running` and `lost`.
         self._asked: dict[Kind, Requests] = {}
         self._asked_in_rung: dict[tuple[Kind, int], Requests] = {}
         self._running: Requests = {}
         self._lost: dict[str, None] = {}
+        self._asked_at: dict[str, float] = {}
 
     @staticmethod
     def replay(events: Iterable[Event]) -> Study:
@@ -58,10 +61,10 @@ class Study:
     def apply(self, event: Event) -> None:
         """Take one more event in."""
         match event:
-            case Requested(request=request):
-                self._request(request)
-            case Observed(outcome=outcome):
-                self._observe(outcome)
+            case Requested(at=at, request=request):
+                self._request(request, at)
+            case Observed(at=at, outcome=outcome):
+                self._observe(outcome, at)
             case Planned(plan=plan):
                 self.plan = plan
             case Resumed(deadline=deadline, workers=workers):
@@ -98,18 +101,20 @@ class Study:
         """Trials whose latest attempt was lost through no fault of its own."""
         return [(self.requests[trial_id], self.outcomes[trial_id]) for trial_id in self._lost]
 
-    def _request(self, request: TrialRequest) -> None:
+    def _request(self, request: TrialRequest, at: float) -> None:
         trial_id = request.trial_id
+        self._asked_at[trial_id] = at
         self.outcomes.pop(trial_id, None)
         self._lost.pop(trial_id, None)
         self.requests[trial_id] = self._running[trial_id] = request
         self._asked.setdefault(request.kind, {})[trial_id] = request
         self._asked_in_rung.setdefault((request.kind, request.rung), {})[trial_id] = request
 
-    def _observe(self, outcome: TrialOutcome) -> None:
+    def _observe(self, outcome: TrialOutcome, at: float) -> None:
         if self.requests[outcome.trial_id].attempt != outcome.attempt:
             return  # a late answer of an attempt that was already given up is not the trial's outcome
         self.outcomes[outcome.trial_id] = outcome
+        self.turnaround_s[outcome.trial_id] = at - self._asked_at[outcome.trial_id]
         self._running.pop(outcome.trial_id, None)
         if outcome.status in LOST:
             self._lost[outcome.trial_id] = None

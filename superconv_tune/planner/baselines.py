@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from superconv_tune.core.baselines import RATES, compare
@@ -27,6 +28,7 @@ SHARE = 0.1  # of the worker-seconds of the whole hour (design 6)
 FIRST_POWERS = (0, 1, -1)  # of the grid of each policy, in the order of asking
 MOST_RATES = 5  # of one policy: the grid widens while its best lies at its border, but not for ever
 PATIENCE = 1.5  # times its predicted seconds that a run may take before its anneal is cut, and it counts no more
+HAND_OVER_S = 1.0  # and so much more: the way to a busy worker takes its time, however short the run
 ADAPTIVE_SHARE = 0.5  # of the recipe's peak, where a step does not grow with the momentum (AdamW)
 
 
@@ -76,9 +78,8 @@ class Comparison:
         if not wanted or not self._fits(epochs):
             return None
         schedule, rate = wanted[0]
-        return Run(
-            schedule, epochs, rate, min(self.limit, self.now + min(PATIENCE * self._seconds(epochs), self.left_s))
-        )
+        most_s = _patient(self._seconds(epochs))
+        return Run(schedule, epochs, rate, min(self.limit, self.now + min(most_s, self.left_s)))
 
     @property
     def epochs(self) -> float | None:
@@ -107,12 +108,12 @@ class Comparison:
     @property
     def left_s(self) -> float:
         """What is left of that even when everything that runs takes as long as it may."""
-        return self.allowance_s - self._spent_s(PATIENCE)
+        return self.allowance_s - self._spent_s(_patient)
 
     @property
     def expected_left_s(self) -> float:
         """What is left of that when everything that runs takes as long as predicted."""
-        return self.allowance_s - self._spent_s(1.0)
+        return self.allowance_s - self._spent_s(lambda seconds: seconds)
 
     def needed_s(self, epochs: float) -> float:
         """Worker-seconds of one policy at its first rates."""
@@ -175,18 +176,23 @@ class Comparison:
         centre = rule.max_lr(epochs) * _calmer(schedule, self.policy.optimizer, params)
         return [centre * GRID_FACTOR**power for power in FIRST_POWERS]
 
-    def _spent_s(self, patience: float) -> float:
-        """Worker-seconds of all runs; so many times the predicted ones of a run that has not told its own."""
+    def _spent_s(self, taken: Callable[[float], float]) -> float:
+        """Worker-seconds of all runs; of one that has not told its own what follows from the predicted ones."""
         outcomes = self.study.outcomes
         return sum(
             outcomes[trial_id].wall_s
             if trial_id in outcomes and outcomes[trial_id].status not in LOST
-            else patience * self.cost.seconds(request.params)
+            else taken(self.cost.seconds(request.params))
             for trial_id, request in self.study.asked("baseline").items()
         )
 
     def _seconds(self, epochs: float) -> float:
         return self.cost.seconds(replace(self.recipe.params, cycle_epochs=epochs))
+
+
+def _patient(seconds: float) -> float:
+    """What a run may take that is predicted to take so many seconds."""
+    return PATIENCE * seconds + HAND_OVER_S
 
 
 def comparison_of(study: Study, policy: Policy, now: float) -> Comparison | None:

@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.trial import Hyperparameters, TrialOutcome
 
 SLACK = 1.1  # a trial is expected to take this much longer than the median one of its size
 RECENT = 12  # outcomes that the correction looks at
@@ -26,7 +26,7 @@ class CostModel:
         train_items: examples of the training part.
         step_s: measured seconds of one optimizer step, by batch size.
         eval_s: seconds of one evaluation.
-        overhead_s: seconds around the training of one trial.
+        overhead_s: seconds around the training of one trial: the median of those that came back, a guess before.
         correction: measured over predicted, the median of the trials that came back; also where machines differ in
             speed: the slowest one's, or a mean over nodes, left simulated clusters with fewer whole trials and fewer
             fresh seeds, and a trial that lands on a slow node keeps its deadline by its own pace.
@@ -50,8 +50,14 @@ class CostModel:
         )
         latest = islice(reversed(study.requests), LOOK_BACK)
         trials = ((study.requests[key], study.outcomes[key]) for key in latest if key in study.outcomes)
-        ratios = list(islice((ratio for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
-        return replace(prior, correction=median(ratios) if ratios else prior._first_correction(study))
+        seen = list(islice(((trial, ratio) for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
+        if not seen:
+            return replace(prior, correction=prior._first_correction(study))
+        return replace(
+            prior,
+            correction=median(ratio for _, ratio in seen),
+            overhead_s=median(_around_s(study, outcome) for (_, outcome), _ in seen),
+        )
 
     def steps(self, params: Hyperparameters) -> int:
         """Optimizer steps of the cycle."""
@@ -103,3 +109,9 @@ class CostModel:
         nearest = float(np.clip(batch_size, sizes[0], sizes[-1]))
         between = float(np.interp(nearest, sizes, [self.step_s[size] for size in sizes]))
         return between * max(1.0, batch_size / nearest)
+
+
+def _around_s(study: Study, outcome: TrialOutcome) -> float:
+    """Seconds that a trial took around its training and evaluation, as its driver saw them."""
+    within = outcome.train_s + outcome.eval_s + outcome.range_test_s
+    return max(0.0, study.turnaround_s[outcome.trial_id] - within)

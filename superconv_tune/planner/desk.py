@@ -91,9 +91,8 @@ class Desk:
         """Seconds that the rungs above, the confirmation and the baselines need; a free rung takes what is left."""
         parts = [(rung.width, rung.epochs) for rung in plan.rungs[index + 1 :] if not rung.free]
         parts.append((plan.confirm_seeds, plan.rungs[-1].epochs))
-        return (
-            plan.baseline_s + plan.scaling_s + sum(self.waves(count) * self.cycle_s(epochs) for count, epochs in parts)
-        )
+        kept_s = plan.baseline_s + plan.scaling_s + (plan.run_off_s if index < len(plan.rungs) - 1 else 0.0)
+        return kept_s + sum(self.waves(count) * self.cycle_s(epochs) for count, epochs in parts)
 
     def cycle_s(self, epochs: float) -> float:
         """Seconds of a cycle of the default parameters."""

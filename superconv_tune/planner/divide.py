@@ -22,6 +22,8 @@ MOST_STRETCH = 1.5  # of the top length by a refit; the learning rate was found 
 LATE = 0.9  # of the time that the plan still needs: with less the lengths of all rungs to come are shortened
 WORTH_REFITTING = 0.04  # a smaller change of the length is noise in the measured speed
 MIN_SEEDS, MAX_SEEDS = 3, 8  # of the confirmation; past eight, another seed moves the interval little
+RUN_OFF = 3  # contenders that are trained again before one is frozen
+RUN_OFF_SEEDS = 3  # of each of them
 MOST_FINALISTS = 6  # configurations that are trained at the top length before one is chosen
 FIRST_GRID = len(FIRST_POWERS)  # learning rates that the lowest rung probes before it searches
 WIDEST = 96  # trials of one rung; past that the sampler's returns are small
@@ -68,6 +70,11 @@ def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan
 
 
 def _divide(means: _Means) -> Plan:
+    """The plan for all of the time.
+
+    Time that the longest allowed cycle cannot use: up to a half of it is for the run-off; the rest goes to all lengths
+    alike, until it has doubled the share of the shorter ones, and what is left then to the longest.
+    """
     policy, workers, left_s = means.policy, means.workers, means.left_s
     shares = policy.division
     seeds = min(MAX_SEEDS, max(MIN_SEEDS, workers * math.ceil(MIN_SEEDS / workers)))
@@ -77,14 +84,18 @@ def _divide(means: _Means) -> Plan:
     if waves * means.trial_s(top) > left_s:
         return _too_small(means, top)
     lengths = [*_lower_lengths(means, top), top]
-    # Where the longest allowed cycle leaves time over, more finalists are compared; the rung itself takes what is left.
-    spare_waves = int(shares.top_share * left_s / means.trial_s(top)) - confirm_waves
+    spare_s = max(0.0, shares.top_share * left_s - (waves + SCALING_WAVES / workers) * means.trial_s(top))
+    run_off_s = min(spare_s / 2.0, math.ceil(RUN_OFF * (RUN_OFF_SEEDS - 1) / workers) * means.trial_s(top))
+    lower, lower_s = len(lengths) - 1, shares.lower_share * left_s / (len(lengths) - 1)
+    part_s = min(lower_s, (spare_s - run_off_s) / len(lengths))
+    spare_waves = int((shares.top_share * left_s - run_off_s - lower * part_s) / means.trial_s(top)) - confirm_waves
     finalists = max(shares.finalists, workers, min(MOST_FINALISTS, spare_waves * workers))
-    widths = _cap(_widths(means, lengths, finalists), policy.trials, workers)
-    rungs = tuple(RungPlan(epochs, width) for epochs, width in zip(lengths, widths, strict=True))
+    widths = _widths(means, lengths, finalists, lower_s + part_s)
+    rungs = tuple(map(RungPlan, lengths, _cap(widths, policy.trials, workers)))
+    trial_s = tuple(map(means.trial_s, lengths))
     if policy.strategy == "free":
-        rungs = _free(rungs, policy.trials)
-    return Plan(rungs, seeds, tuple(means.trial_s(rung.epochs) for rung in rungs))
+        return Plan(_free(rungs, policy.trials), seeds, (trial_s[0], trial_s[-1]))
+    return Plan(rungs, seeds, trial_s, run_off_s=run_off_s)
 
 
 def refit(policy: Policy, cost: CostModel, workers: int, left_s: float, plan: Plan) -> Plan | None:
@@ -152,9 +163,8 @@ def _lower_lengths(means: _Means, top: float) -> list[float]:
     return [_round(epochs) for epochs in reversed(lengths) if epochs >= shortest] or [top]
 
 
-def _widths(means: _Means, lengths: Sequence[float], finalists: int) -> list[int]:
-    """Each lower rung gets the same share of the worker-seconds; a rung is at most half as wide as the one below."""
-    share_s = means.policy.division.lower_share * means.left_s / (len(lengths) - 1)
+def _widths(means: _Means, lengths: Sequence[float], finalists: int, share_s: float) -> list[int]:
+    """Each lower rung gets the same seconds of all workers; a rung is at most half as wide as the one below."""
     widths: list[int] = []
     for epochs in lengths[:-1]:
         most = max(means.workers, widths[-1] // 2) if widths else WIDEST

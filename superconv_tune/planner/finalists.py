@@ -10,11 +10,8 @@ from superconv_tune.core.plan import Plan
 from superconv_tune.core.recipe import frozen
 from superconv_tune.planner.ask import Ask
 from superconv_tune.planner.desk import Desk
-from superconv_tune.planner.divide import WIDEST
+from superconv_tune.planner.divide import RUN_OFF, RUN_OFF_SEEDS, WIDEST
 
-RUN_OFF = 3  # contenders that are trained again before one is frozen
-RUN_OFF_SEEDS = 3  # of each of them
-SPARE_WAVES = 1  # kept free by both for what the plan leaves to chance: slow cycles, the recipe on less data
 SAFELY = 2.0  # standard errors of the validation part past the target, where the search for better ones ends
 
 
@@ -27,8 +24,8 @@ class Finalists:
 
     @property
     def run_off_s(self) -> float:
-        """Seconds that a run-off takes, with what is kept free."""
-        return (self.desk.waves(RUN_OFF) + SPARE_WAVES) * self.desk.cycle_s(self.plan.rungs[-1].epochs)
+        """Seconds that a run-off takes, before which no more configurations are tried."""
+        return self.desk.waves(RUN_OFF * (RUN_OFF_SEEDS - 1)) * self.desk.cycle_s(self.plan.rungs[-1].epochs)
 
     def are_worth_widening(self) -> bool:
         """Whether the top rung takes more trials than planned: where there is time that no longer cycle can use."""
@@ -47,7 +44,6 @@ class Finalists:
         again = [(r.params, r.pick_lr) for r in desk.asked("search", self._top) if r.proposal is None]
         next_one = min(leading, key=lambda contender: again.count(contender.key))
         recipe = frozen(next_one.trials[0])
-        limit -= SPARE_WAVES * desk.cycle_s(self.plan.rungs[-1].epochs)
         if again.count(next_one.key) >= RUN_OFF_SEEDS - 1 or not desk.fits(recipe.params, limit):
             return None
         fresh = desk.request("search", self._top, recipe.params, desk.lenient(recipe.params, limit))

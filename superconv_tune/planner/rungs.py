@@ -9,6 +9,7 @@ from functools import cached_property
 from superconv_tune.core.horizon import HorizonRule, fit_exponent, prior
 from superconv_tune.core.ladder import best
 from superconv_tune.core.plan import Plan, RungPlan
+from superconv_tune.core.space import Choice
 from superconv_tune.planner.ask import Ask, Decision, Signal
 from superconv_tune.planner.desk import Desk, Step, first
 from superconv_tune.planner.finalists import Finalists
@@ -86,15 +87,25 @@ class RungSteps:
         if not desk.fits(params, limit):
             return None
         request = with_own_ramp(desk, desk.request("search", index, params, desk.lenient(params, limit)))
-        promoted = self._promotion()
-        fixed = promoted if promoted is not None else {} if rung.free else {"cycle_epochs": rung.epochs}
+        chosen = self._another_size() if index == 0 else self._promotion()
+        fixed = chosen if chosen is not None else {} if rung.free else {"cycle_epochs": rung.epochs}
         below = f"rung{index - 1}" if index > 0 and not asked else None
         return Ask(request, study=f"rung{index}", fixed=fixed, warm_start=below, rule=rule)
+
+    def _another_size(self) -> dict[str, float] | None:
+        """The default parameters with a batch size that was not tried: a choice of few is not left to the draw."""
+        desk, sizes = self.desk, self.desk.policy.space.get("batch_size")
+        tried = {request.params.batch_size for request in desk.asked("search", self.index)}
+        untried = [int(size) for size in sizes.values if size not in tried] if isinstance(sizes, Choice) else []
+        if not untried:
+            return None
+        params = replace(desk.policy.defaults, cycle_epochs=self._rung.epochs, batch_size=untried[0], lr_multiplier=1.0)
+        return desk.searched(params)
 
     def _promotion(self) -> dict[str, float] | None:
         """The next configuration of the rung below, with its learning rate carried over and jittered."""
         desk, rung = self.desk, self._rung
-        if self.index == 0 or rung.free:
+        if rung.free:
             return None
         taken = len(desk.asked("search", self.index))
         ranked = sorted(desk.finished(self.index - 1), key=lambda trial: trial[1].objective, reverse=desk.higher)

@@ -13,7 +13,7 @@ from superconv_tune.problems.problem import Problem
 from superconv_tune.training.loop import supports_bf16
 from superconv_tune.trial.smoke import SMOKE_STEPS, smoke
 
-OVERHEAD_S = 1.0  # around one trial, before any was seen: hand-over, parameters and figures to MLflow
+OVERHEAD_S = 0.5  # around one trial, before any was seen: hand-over, parameters and figures to MLflow
 BF16_GAIN = 1.1  # bf16 is taken where a step is at least this much faster
 
 

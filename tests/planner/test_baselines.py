@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from superconv_tune.core.baselines import compare
+from superconv_tune.core.events import Requested
 from superconv_tune.core.study import Study
 from superconv_tune.planner.baselines import comparison_of, remarks
 from superconv_tune.planner.policy import Policy
@@ -43,3 +44,16 @@ def test_none_is_none_and_without_a_recipe_there_is_nothing_to_compare() -> None
     assert said == ("No other policy was asked for.",)
     _, said = hour(policy(None), 45.0, 2)
     assert "no recipe was frozen" in said[0]
+
+
+def test_a_run_shorter_than_the_way_to_its_worker_is_not_cut_by_its_own_deadline() -> None:
+    """Runs of a tenth of a second, on a machine where handing one over takes half a second now and then."""
+    start = opened(120.0, 2, step_s=1e-5)
+    cluster = SimulatedCluster(World(step_s=1e-5), 2, start.started_at + 30.0)
+    conductor = PlanningConductor(Study(start), policy(None), cluster.clock)
+    cluster.run(conductor)
+    asked = [e for e in conductor.events if isinstance(e, Requested) and e.request.kind == "baseline"]
+    assert len(asked) >= 3
+    for event in asked:
+        took_s = conductor.study.outcomes[event.request.trial_id].train_s
+        assert event.request.deadline - event.at >= took_s + 1.0

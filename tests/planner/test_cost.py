@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from superconv_tune.core.events import Opened
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import TrialOutcome
 from superconv_tune.planner.cost import CostModel
@@ -64,3 +65,15 @@ def test_a_ramp_tells_of_another_machine_and_not_of_the_time_it_spends_on_itself
     study.outcomes[request.trial_id] = replace(outcome, range_curve=None)
     assert CostModel.of(study).correction == 1.0
     assert CostModel.of(after_the_first_ramp(0.7)).correction == 1.0
+
+
+def test_what_a_trial_takes_around_its_training_is_learned_from_those_that_came_back() -> None:
+    """Short trials of a small model cost mostly that, and a guess would plan too few of them, or too many."""
+    conductor = search(1.0, (1.0, 1.0))
+    guess = CostModel.of(Study.replay(conductor.events[:1])).overhead_s
+    for wrong in (10.0 * guess, 0.0):
+        opening = conductor.events[0]
+        assert isinstance(opening, Opened)
+        misled = replace(opening, measured=replace(opening.measured, overhead_s=wrong))
+        assert CostModel.of(Study.replay([misled])).overhead_s == wrong
+        assert CostModel.of(Study.replay([misled, *conductor.events[1:]])).overhead_s == pytest.approx(guess, rel=0.01)

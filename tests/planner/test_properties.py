@@ -202,6 +202,7 @@ def useful(study: Study, how: Policy, now: float) -> str | None:
         if is_open and fits(rung.epochs, limit - later_s):
             return f"a trial of rung {index}"
         later_s += 0.0 if rung.free else waves_s(study, cost, how, rung.width, rung.epochs)
+        later_s += plan.run_off_s if index == len(plan.rungs) - 1 else 0.0
     return of_the_finish(study, how, now)
 
 

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import pytest
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.events import Observed
+from superconv_tune.core.events import Observed, Requested
 from superconv_tune.core.study import Study
 from superconv_tune.reporting import figures
 from superconv_tune.reporting.figure_style import LABEL_CHARACTERS, label
@@ -89,7 +89,7 @@ def test_steps_without_a_finite_loss_are_survived(findings: Findings) -> None:
     request = findings.study.trials("search")[0][0]
     outcome = replace(findings.study.outcomes[request.trial_id], range_curve=broken, cycle_curve=broken)
     study = Study(findings.study.opened)
-    study.requests[request.trial_id] = request
+    study.apply(Requested(0.0, request))
     study.apply(Observed(0.0, outcome))
     asked = replace(findings, study=study, winner=(request, outcome))
 
