@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from benchmarks.calibration.library import Judged
 from benchmarks.calibration.record import SMALL_TEST
-from superconv_tune.core.judge import ALL
 from superconv_tune.core.outlook import REACH, Calibration, calibrate, inside
 from superconv_tune.core.statistics import Spread, interval
-from superconv_tune.core.verdict import REACHABLE_LEVEL, Case, Evidence, Target, Word, by_length
+from superconv_tune.core.verdict import IMPOSSIBLE, REACHABLE_LEVEL, Case, Evidence, Target, Word, by_length
 
 OFFSETS = (-0.08, -0.04, -0.02, -0.01, -0.005, 0.005, 0.01, 0.02, 0.04, 0.08)  # of the target from the truth
 FAR = 0.04  # points from which a target counts as far from the truth
@@ -73,7 +72,7 @@ def pairs(tasks: Sequence[Judged], stretch: float = REACH) -> list[Pair]:
             if 0.0 < target < 1.0:
                 case = Case.of(Target("accuracy", "max", target), _up_to(judged, stretch), calibrations[judged.family])
                 assert case is not None
-                hopeless = case.hopeless_epochs is not None and case.hopeless_epochs > ALL * case.epochs
+                hopeless = case.hopeless_epochs is not None and case.probability <= IMPOSSIBLE
                 found.append(Pair(judged.task, offset, case.word, case.probability, hopeless))
     return found
 

@@ -19,7 +19,6 @@ from superconv_tune.core.verdict import (
     is_overtrained,
 )
 
-ALL = 0.999  # of the horizon, that counts as all of it
 MOST_DATA = 100.0  # times as much, beyond which no figure is given
 
 
@@ -95,7 +94,7 @@ def _hopeless(case: Case) -> str:
     epochs = case.hopeless_epochs
     if epochs is None:
         return ""
-    if epochs > ALL * case.epochs:  # and yet not infeasible
+    if case.probability <= IMPOSSIBLE:  # up to the horizon, and yet not infeasible
         return ", though the last step in length helped much"
     return f", but with no more than {epochs:.2g} it is out of reach (below {IMPOSSIBLE:.0%})"
 
