@@ -24,6 +24,7 @@ WORTH_REFITTING = 0.04  # a smaller change of the length is noise in the measure
 MIN_SEEDS, MAX_SEEDS = 3, 8  # of the confirmation; past eight, another seed moves the interval little
 RUN_OFF = 3  # contenders that are trained again before one is frozen
 RUN_OFF_SEEDS = 3  # of each of them
+RUN_OFF_TRIALS = RUN_OFF * (RUN_OFF_SEEDS - 1)  # each was trained once already
 MOST_FINALISTS = 6  # configurations that are trained at the top length before one is chosen
 FIRST_GRID = len(FIRST_POWERS)  # learning rates that the lowest rung probes before it searches
 WIDEST = 96  # trials of one rung; past that the sampler's returns are small
@@ -85,7 +86,7 @@ def _divide(means: _Means) -> Plan:
         return _too_small(means, top)
     lengths = [*_lower_lengths(means, top), top]
     spare_s = max(0.0, shares.top_share * left_s - (waves + SCALING_WAVES / workers) * means.trial_s(top))
-    run_off_s = min(spare_s / 2.0, math.ceil(RUN_OFF * (RUN_OFF_SEEDS - 1) / workers) * means.trial_s(top))
+    run_off_s = min(spare_s / 2.0, math.ceil(RUN_OFF_TRIALS / workers) * means.trial_s(top))
     lower, lower_s = len(lengths) - 1, shares.lower_share * left_s / (len(lengths) - 1)
     part_s = min(lower_s, (spare_s - run_off_s) / len(lengths))
     spare_waves = int((shares.top_share * left_s - run_off_s - lower * part_s) / means.trial_s(top)) - confirm_waves

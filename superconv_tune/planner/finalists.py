@@ -10,7 +10,7 @@ from superconv_tune.core.plan import Plan
 from superconv_tune.core.recipe import frozen
 from superconv_tune.planner.ask import Ask
 from superconv_tune.planner.desk import Desk
-from superconv_tune.planner.divide import RUN_OFF, RUN_OFF_SEEDS, WIDEST
+from superconv_tune.planner.divide import RUN_OFF, RUN_OFF_SEEDS, RUN_OFF_TRIALS, WIDEST
 
 SAFELY = 2.0  # standard errors of the validation part past the target, where the search for better ones ends
 
@@ -25,7 +25,7 @@ class Finalists:
     @property
     def run_off_s(self) -> float:
         """Seconds that a run-off takes, before which no more configurations are tried."""
-        return self.desk.waves(RUN_OFF * (RUN_OFF_SEEDS - 1)) * self.desk.cycle_s(self.plan.rungs[-1].epochs)
+        return self.desk.waves(RUN_OFF_TRIALS) * self.desk.cycle_s(self.plan.rungs[-1].epochs)
 
     def are_worth_widening(self) -> bool:
         """Whether the top rung takes more trials than planned: where there is time that no longer cycle can use."""
