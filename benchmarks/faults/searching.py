@@ -88,8 +88,8 @@ class Search:
 
     def kill_worker(self) -> None:
         """SIGKILL to one worker process that trains now."""
-        actors = [pid for pid in descendants(self._process.pid) if command_line(pid).startswith(ACTORS)]
-        os.kill(max(actors, key=processor_time), signal.SIGKILL)
+        self._until(lambda: bool(self._actors()), "a worker")  # a loaded machine may take a while to name its processes
+        os.kill(max(self._actors(), key=processor_time), signal.SIGKILL)
 
     def kill_a_trial(self) -> list[Event]:
         """SIGKILL to a worker in the middle of a trial; returns the journal as it was just before."""
@@ -129,6 +129,9 @@ class Search:
             assert self._process.poll() is None, f"the search ended before {what} came: {self.said()}"
             assert time.monotonic() < end, f"{what} did not come within {PATIENCE_S:g} s"
             time.sleep(0.2)
+
+    def _actors(self) -> list[int]:
+        return [pid for pid in descendants(self._process.pid) if command_line(pid).startswith(ACTORS)]
 
     def _where(self) -> Places:
         return places(self.folder / "runs", NAME, self.storage, self.tracking_uri)
