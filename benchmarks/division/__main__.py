@@ -19,7 +19,7 @@ from itertools import product
 from pathlib import Path
 from statistics import fmean, stdev
 
-from benchmarks.division.replay import PHASES, Question, families, replay, surfaces
+from benchmarks.division.replay import BATCH_SIZE, PHASES, Question, families, replay, tasks
 from benchmarks.report import machine, table
 from superconv_tune.planner.policy import Division
 
@@ -77,8 +77,8 @@ def questions() -> list[Question]:
     """Every task, budget and number of workers that the table can answer."""
     return [
         Question(pair, epochs, workers)
-        for ((epochs, workers), needed), (pair, surface) in product(PLACES.items(), surfaces().items())
-        if surface.longest >= needed and pair[0] not in NOT_REPEATED
+        for ((epochs, workers), needed), (pair, sizes) in product(PLACES.items(), tasks().items())
+        if sizes[BATCH_SIZE].surface.longest >= needed and pair[0] not in NOT_REPEATED
     ]
 
 
@@ -191,6 +191,13 @@ def _idle(results: Mapping[Question, Results]) -> list[list[object]]:
     return rows
 
 
+def _slower() -> str:
+    """How many times as long an epoch takes with half the batch size: the range over the tasks."""
+    times = [size.epoch_s / sizes[BATCH_SIZE].epoch_s for sizes in tasks().values() for size in sizes.values()]
+    longer = [ratio for ratio in times if ratio != 1.0]
+    return f"{min(longer):.1f} to {max(longer):.1f}"
+
+
 def text(results: Mapping[str, Mapping[Question, Results]]) -> str:
     """The page."""
     losses: dict[str, Losses] = {
@@ -213,7 +220,9 @@ def text(results: Mapping[str, Mapping[Question, Results]]) -> str:
 
 `python -m benchmarks.division` on {machine()}.
 {searches} searches replayed over recorded cycles: {asked}.
-{left} of {len(questions())} questions are not replayed yet; the command goes on with them.
+{left} of {len(questions())} questions are not replayed yet; the command goes on with them. Of the pairs
+{len([sizes for sizes in tasks().values() if len(sizes) > 1])} were recorded with half the batch size too, with which an
+epoch took {_slower()} times as long; the search may choose.
 
 The loss is in points of expected accuracy of the confirmed recipe below the best recorded recipe of the longest cycle
 of which three seeds fit the budget: what somebody would have who knew the recipe beforehand. *By length*: the part of

@@ -1,10 +1,11 @@
-"""Cycles that the range test's table lacks: long ones, and other weight decays: ``cycles.csv``.
+"""Cycles that the range test's table lacks: half the batch size, other weight decays, long ones: ``cycles.csv``.
 
     python -m benchmarks.division.record [TASK ...]
 
-Lengths of 100 and 300 epochs, and weight decays a fiftieth and ten times the default, around the best learning rate of
-each task; all with SGD. Validation and test accuracy are of disjoint items. Rows that the file already has are not
-trained again, so the command goes on where it was stopped.
+Half the batch size at the lengths of that table; lengths of 100 and 300 epochs, and weight decays a fiftieth and ten
+times the default, around the best learning rate of each task; all with SGD. Validation and test accuracy are of
+disjoint items. Rows that the file already has are not trained again, so the command goes on where it was stopped. At
+first it times a step of either batch size, by turns: ``sizes.csv``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
+from statistics import median
 
 import torch
 
@@ -27,10 +30,12 @@ from superconv_tune.problems.problem import Problem
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 
-TABLE = Path(__file__).with_name("cycles.csv")
+TABLE, SIZES = (Path(__file__).with_name(name) for name in ("cycles.csv", "sizes.csv"))
 COLUMNS = (
-    "task", "family", "optimizer", "epochs", "max_lr", "weight_decay", "seed", "status", "validation", "test", "steps",
+    "task", "family", "optimizer", "epochs", "max_lr", "weight_decay", "batch_size", "seed",
+    "status", "validation", "test", "steps",
 )  # fmt: skip
+KEY = [name for name in COLUMNS[:8] if name != "family"]
 OPTIMIZER = "sgd"
 DEFAULT_DECAY = Hyperparameters().weight_decay
 LOW_DECAY, HIGH_DECAY = 1e-5, 5e-3
@@ -60,6 +65,9 @@ WANTED: tuple[tuple[float, float, tuple[int, ...]], ...] = (
     (300.0, DEFAULT_DECAY, (1, -1)),
     (300.0, HIGH_DECAY, (-1, 1)),
 )
+# With half the batch size and the default weight decay; the best rate of it may lie lower.
+HALVED_EPOCHS, HALVED_STEPS, HALVED_SEEDS = (3.0, 10.0, 30.0), (-3, -2, -1, 0, 1, 2), (0, 1)
+TIMED = 7  # cycles of three epochs, for the time of a step
 
 
 @dataclass(frozen=True)
@@ -70,22 +78,34 @@ class Job:
     epochs: float
     max_lr: str
     weight_decay: float
+    batch_size: int
     seed: int = 0
 
     @property
     def key(self) -> tuple[str, ...]:
         """As the table writes it."""
-        return (self.task, OPTIMIZER, str(self.epochs), self.max_lr, f"{self.weight_decay:g}", str(self.seed))
+        plain = (self.task, OPTIMIZER, str(self.epochs), self.max_lr, f"{self.weight_decay:g}")
+        return (*plain, str(self.batch_size), str(self.seed))
 
 
 def jobs(names: Sequence[str]) -> list[Job]:
     """Everything that the table has to hold."""
-    return [
-        Job(name, epochs, f"{GRIDS[OPTIMIZER][BEST[name] + step]:.6g}", decay)
+    halved = [
+        Job(name, epochs, _rate(name, step), DEFAULT_DECAY, TASKS[name].batch_size // 2, seed)
+        for epochs, name, step, seed in product(HALVED_EPOCHS, names, HALVED_STEPS, HALVED_SEEDS)
+    ]
+    longer = [
+        Job(name, epochs, _rate(name, step), decay, TASKS[name].batch_size)
         for epochs, decay, steps in WANTED
         for name in names
         for step in steps
     ]
+    return [*halved, *longer]
+
+
+def _rate(name: str, step: int) -> str:
+    """So many steps of the grid above a task's best rate."""
+    return f"{GRIDS[OPTIMIZER][BEST[name] + step]:.6g}"
 
 
 @lru_cache(maxsize=1)
@@ -99,7 +119,7 @@ def train(job: Job) -> TrialOutcome:
     params = replace(
         Hyperparameters(),
         cycle_epochs=job.epochs,
-        batch_size=TASKS[job.task].batch_size,
+        batch_size=job.batch_size,
         weight_decay=job.weight_decay,
     )
     request = TrialRequest(
@@ -121,9 +141,24 @@ def read() -> list[dict[str, str]]:
     return rows_of(TABLE)
 
 
+def time_steps(names: Sequence[str]) -> None:
+    """Seconds of a step of either batch size, by turns, one process at a time; the median of `TIMED`."""
+    sizes = {name: (TASKS[name].batch_size, TASKS[name].batch_size // 2) for name in names}
+    rows: list[list[object]] = []
+    for name, both in sizes.items():
+        found: dict[int, list[float]] = {size: [] for size in both}
+        for seed, size in product(range(TIMED), both):
+            outcome = train(Job(name, 3.0, _rate(name, -2), DEFAULT_DECAY, size, seed))
+            found[size].append(outcome.train_s / outcome.steps)
+        rows += [[name, size, f"{median(seconds):.3e}"] for size, seconds in found.items()]
+    append(SIZES, ("task", "batch_size", "step_s"), rows)
+
+
 def main(names: Sequence[str]) -> None:
-    """Train what is missing."""
-    done = {tuple(row[name] for name in ("task", "optimizer", *COLUMNS[3:7])) for row in read()}
+    """Time a step, and train what is missing."""
+    if not SIZES.exists():
+        time_steps(tuple(BEST))
+    done = {tuple(row[name] for name in KEY) for row in read()}
     missing = [job for job in jobs(names or tuple(BEST)) if job.key not in done]
     with ProcessPoolExecutor(WORKERS) as pool:
         for job, o in zip(missing, pool.map(train, missing), strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections import defaultdict
@@ -14,10 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.division.surface import Cycle, Surface
+from benchmarks.range_test.tasks import TASKS
+from benchmarks.rows import read as rows_of
 from superconv_tune.core.codec import decode
 from superconv_tune.core.events import Event, Measured, Observed, Opened, Requested
 from superconv_tune.core.lr_range import RangeTestResult
-from superconv_tune.core.space import Interval
+from superconv_tune.core.space import Choice, Interval
 from superconv_tune.core.study import Study
 from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
 from superconv_tune.core.verdict import Target
@@ -27,7 +28,7 @@ from tests.simulated import PlanningConductor, SimulatedCluster
 
 HERE = Path(__file__).parent
 RANGE_TEST = HERE.parent / "range_test"
-BATCH_SIZE = 128
+BATCH_SIZE, HALF_SIZE = 128, 64  # what the size that a task was recorded with, and half of it, are called here
 STARTED_AT = 1_000_000.0  # Unix time of every replay
 ITEMS = 2_000  # of the validation part and of the test part that a search is given
 EPOCH_S = 0.1  # virtual seconds; so short that what ends next comes before the driver's next look at the clock
@@ -58,7 +59,7 @@ class Result:
     Attributes:
         loss: points of expected accuracy of the confirmed recipe below the best in hindsight.
         length: of the confirmed cycle, in epochs; 0 where nothing was confirmed.
-        length_loss: points that the best recipe of no more than that length is below the best in hindsight.
+        length_loss: points that the best recipe which takes no longer than that is below the best in hindsight.
         trials: that were asked for.
         idle: worker-seconds without a trial, as a share of all until the deadline, by phase.
     """
@@ -73,19 +74,36 @@ class Result:
 @lru_cache(maxsize=1)
 def families() -> dict[str, str]:
     """Family of every task."""
-    with (RANGE_TEST / "cycles.csv").open(encoding="utf-8", newline="") as file:
-        return {row["task"]: row["family"] for row in csv.DictReader(file)}
+    return {row["task"]: row["family"] for row in rows_of(RANGE_TEST / "cycles.csv")}
+
+
+@dataclass(frozen=True)
+class Size:
+    """A task with one batch size: what its cycles reach, and the virtual seconds of an epoch."""
+
+    surface: Surface
+    epoch_s: float
+
+    @property
+    def step_s(self) -> float:
+        """Virtual seconds of a step."""
+        return self.epoch_s / self.surface.steps_per_epoch
 
 
 @lru_cache(maxsize=1)
-def surfaces() -> dict[Pair, Surface]:
-    """Everything that was recorded, here and for the range test."""
-    cycles: dict[Pair, list[Cycle]] = defaultdict(list)
+def tasks() -> dict[Pair, dict[int, Size]]:
+    """Everything that was recorded, here and for the range test, by batch size."""
+    cycles: dict[tuple[Pair, int], list[Cycle]] = defaultdict(list)
     for table in (RANGE_TEST / "cycles.csv", HERE / "cycles.csv"):
-        with table.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                cycles[row["task"], row["optimizer"]].append(_cycle(row))
-    return {pair: Surface.of(found) for pair, found in cycles.items()}
+        for row in rows_of(table):
+            plain = TASKS[row["task"]].batch_size
+            size = BATCH_SIZE if int(row.get("batch_size") or plain) == plain else HALF_SIZE
+            cycles[(row["task"], row["optimizer"]), size].append(_cycle(row))
+    slower = _slower()
+    found: dict[Pair, dict[int, Size]] = defaultdict(dict)
+    for (pair, size), recorded in cycles.items():
+        found[pair][size] = Size(Surface.of(recorded), EPOCH_S * (slower[pair[0]] if size == HALF_SIZE else 1.0))
+    return found
 
 
 def _cycle(row: Mapping[str, str]) -> Cycle:
@@ -97,6 +115,13 @@ def _cycle(row: Mapping[str, str]) -> Cycle:
         accuracy=float(row["validation"]),
         steps=int(row["steps"]),
     )
+
+
+def _slower() -> dict[str, float]:
+    """How many times as long an epoch takes with half the batch size, by task."""
+    step_s = {(row["task"], int(row["batch_size"])): float(row["step_s"]) for row in rows_of(HERE / "sizes.csv")}
+    sizes = {name: TASKS[name].batch_size for name, _ in step_s}
+    return {name: 2.0 * step_s[name, size // 2] / step_s[name, size] for name, size in sizes.items()}
 
 
 @lru_cache(maxsize=1)
@@ -111,12 +136,12 @@ def range_tests() -> dict[Pair, list[RangeTestResult]]:
 
 @dataclass(frozen=True)
 class TabledWorld:
-    """Trials of one task, answered from its surface, with the noise of seeds and of a part of `ITEMS` items.
+    """Trials of one task, answered from its surfaces, with the noise of seeds and of a part of `ITEMS` items.
 
     Every step takes ``slow`` times as long as was measured beforehand.
     """
 
-    surface: Surface
+    sizes: Mapping[int, Size]
     found: Sequence[RangeTestResult]
     slow: float = 1.0
 
@@ -126,29 +151,31 @@ class TabledWorld:
         rng = np.random.default_rng(request.seed)
         seen = self.found[int(rng.integers(len(self.found)))]
         if request.kind == "range_test":
-            took = min(self._seconds(COARSE_STEPS + RAMP_STEPS), max(0.0, request.deadline - now))
+            ramp_s = self.slow * self.sizes[BATCH_SIZE].step_s * (COARSE_STEPS + RAMP_STEPS)
+            took = min(ramp_s, max(0.0, request.deadline - now))
             return TrialOutcome(request.trial_id, request.attempt, "finished", 0.0, range_test=seen, wall_s=took), took
         return self._cycle(request, now, rng, seen)
 
     def _cycle(
         self, request: TrialRequest, now: float, rng: np.random.Generator, seen: RangeTestResult
     ) -> tuple[TrialOutcome, float]:
-        params, surface = request.params, self.surface
+        params = request.params
+        surface, step_s = self.sizes[params.batch_size].surface, self.slow * self.sizes[params.batch_size].step_s
         assert request.pick_lr is not None
         max_lr = request.pick_lr * params.lr_multiplier
         if request.ramp is not None and request.kind != "confirm":
             max_lr = min(max_lr, CAP_FACTOR * seen.edge)
         diverged = bool(rng.random() < surface.lost(params.cycle_epochs, max_lr))
         steps = max(1, round(params.cycle_epochs * surface.steps_per_epoch * (DIVERGED_SHARE if diverged else 1.0)))
-        ramp_s = self._seconds(request.ramp_steps if request.ramp is not None else 0)
+        ramp_s = step_s * (request.ramp_steps if request.ramp is not None else 0)
         room_s = max(0.0, request.deadline - now - ramp_s - EVAL_S - AROUND_S)
-        train_s = min(self._seconds(steps), room_s)
-        shortened = train_s < self._seconds(steps)
+        train_s = min(steps * step_s, room_s)
+        shortened = train_s < steps * step_s
         wall_s = ramp_s + train_s + EVAL_S + AROUND_S
         truth = float(surface.accuracy(params.cycle_epochs, max_lr, params.weight_decay))
         truth -= BASELINE_HANDICAP * (request.kind == "baseline")
         skill = truth + rng.normal(0.0, surface.spread(params.cycle_epochs))
-        share = train_s / self._seconds(steps)
+        share = train_s / (steps * step_s)
         skill = surface.trivial + (min(max(skill, 0.0), 1.0) - surface.trivial) * (share if shortened else 1.0)
         validation, test = (float(rng.binomial(ITEMS, min(max(skill, 0.0), 1.0)) / ITEMS) for _ in range(2))
         outcome = TrialOutcome(
@@ -168,41 +195,40 @@ class TabledWorld:
         )
         return outcome, wall_s
 
-    def _seconds(self, steps: int) -> float:
-        return self.slow * EPOCH_S * steps / self.surface.steps_per_epoch
-
 
 def replay(question: Question, division: Division, seed: int, slow: float = 1.0) -> Result:
     """One search."""
-    surface = surfaces()[question.pair]
-    per_worker = question.epochs / question.workers
-    start = _opened(surface, EPOCH_S * per_worker, question.workers)
+    sizes = tasks()[question.pair]
+    budget_s = EPOCH_S * question.epochs / question.workers
+    start = _opened(sizes, budget_s, question.workers)
     cluster = SimulatedCluster(
-        TabledWorld(surface, range_tests()[question.pair], slow), question.workers, start.started_at
+        TabledWorld(sizes, range_tests()[question.pair], slow), question.workers, start.started_at
     )
     conductor = PlanningConductor(Study(start), _policy(question, division, seed), cluster.clock)
     cluster.run(conductor)
-    best = _best(question.pair, per_worker / math.ceil(CONFIRMED_SEEDS / question.workers))
+    best = _best(question.pair, budget_s / math.ceil(CONFIRMED_SEEDS / question.workers))
     recipe = next(iter(conductor.study.asked("confirm").values()), None)
-    reached, length = surface.trivial, 0.0
+    reached, length, took_s = sizes[BATCH_SIZE].surface.trivial, 0.0, 0.0
     if recipe is not None and recipe.pick_lr is not None:
-        length = recipe.params.cycle_epochs
-        reached = float(surface.expected(length, recipe.pick_lr, recipe.params.weight_decay))
+        size, length = sizes[recipe.params.batch_size], recipe.params.cycle_epochs
+        reached = float(size.surface.expected(length, recipe.pick_lr, recipe.params.weight_decay))
+        took_s = length * size.epoch_s
     return Result(
         loss=100.0 * (best - reached),
         length=length,
-        length_loss=100.0 * (best - _best(question.pair, length)),
+        length_loss=100.0 * (best - _best(question.pair, took_s)),
         trials=len(conductor.study.requests),
         idle=idle_shares(conductor.events, question.workers, start.started_at, start.deadline),
     )
 
 
-def _opened(surface: Surface, budget_s: float, workers: int) -> Opened:
+def _opened(sizes: Mapping[int, Size], budget_s: float, workers: int) -> Opened:
+    surface = sizes[BATCH_SIZE].surface
     measured = Measured(
         train_items=surface.steps_per_epoch * BATCH_SIZE,
         validation_items=ITEMS,
         test_items=ITEMS,
-        step_s={str(BATCH_SIZE): EPOCH_S / surface.steps_per_epoch},
+        step_s={str(name): size.step_s for name, size in sizes.items()},
         eval_s=EVAL_S,
         overhead_s=AROUND_S,
         trivial_value=surface.trivial,
@@ -211,13 +237,15 @@ def _opened(surface: Surface, budget_s: float, workers: int) -> Opened:
 
 
 def _policy(question: Question, division: Division, seed: int) -> Policy:
-    surface = surfaces()[question.pair]
+    sizes = tasks()[question.pair]
+    surface = sizes[BATCH_SIZE].surface
     return Policy(
         target=Target("accuracy", "max", None),
         space={
             "cycle_epochs": Interval(min(surface.curves), surface.longest, log=True),
             "lr_multiplier": Interval(0.35, 2.0, log=True),
             "weight_decay": Interval(*DECAY_RANGE, log=True),
+            "batch_size": Choice(tuple(sorted(map(float, sizes)))),
         },
         defaults=replace(Hyperparameters(), batch_size=BATCH_SIZE),
         optimizer=question.pair[1],
@@ -233,8 +261,9 @@ def _policy(question: Question, division: Division, seed: int) -> Policy:
 
 
 @cache
-def _best(pair: Pair, longest: float) -> float:
-    return surfaces()[pair].best(longest)
+def _best(pair: Pair, longest_s: float) -> float:
+    """The highest expected accuracy of any cycle, with any batch size, that takes no longer than that."""
+    return max(size.surface.best(longest_s / size.epoch_s) for size in tasks()[pair].values())
 
 
 def idle_shares(events: Sequence[Event], workers: int, begin: float, deadline: float) -> dict[str, float]:
