@@ -63,11 +63,16 @@ def policy(target: float | None = 0.9, **changes: object) -> Policy:
     return Policy(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_000_000.0) -> Opened:
-    """A study on 10,000 examples, half a minute after the command."""
-    sizes = {str(size): step_s * size / 128 for size in (64, 128, 256)}
+def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_000_000.0, alike: bool = False) -> Opened:
+    """A study on 10,000 examples, half a minute after the command; ``alike`` as in `World`."""
+    sizes = {str(size): step_s * _times(size, alike) for size in (64, 128, 256)}
     measured = Measured(10_000, 2_000, 2_000, sizes, eval_s=0.5, overhead_s=0.3, trivial_value=0.1)
     return Opened("simulated", at, at + budget_s, workers, spec={}, measured=measured)
+
+
+def _times(batch_size: int, alike: bool) -> float:
+    """A step of this many examples takes so many times as long as one of 128."""
+    return 1.0 if alike else batch_size / 128
 
 
 class Outcomes(Protocol):
@@ -85,7 +90,8 @@ class World:
     The best learning rate of a cycle of T epochs is ``best_lr * T^exponent``, and its accuracy is
     ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, half of the data two, and four octaves above it
     nothing is learned. A cycle that the deadline cut short looks better than any: whoever trusts it is found out. Other
-    policies lose ``handicap``. Range tests pick ``misled`` times the best rate of one epoch, give or take.
+    policies lose ``handicap``, other batch sizes than ``best_size`` a tenth. Range tests pick ``misled`` times the best
+    rate of one epoch, give or take. Where steps are ``alike`` they take as long with any batch size, else epochs do.
     """
 
     ceiling: float = 0.97
@@ -97,6 +103,8 @@ class World:
     hangs: Callable[[TrialRequest], bool] = lambda _: False
     handicap: float = 0.0
     misled: float = 1.0
+    best_size: int | None = None
+    alike: bool = False
 
     def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
         """The outcome of the trial and the seconds it takes on a machine this much slower."""
@@ -120,7 +128,7 @@ class World:
         max_lr = request.pick_lr * params.lr_multiplier
         octaves = math.log2(max_lr / (self.best_lr * params.cycle_epochs**self.exponent))
         steps = max(1, round(params.cycle_epochs * (10_000 // params.batch_size)))
-        train_s = steps * self.step_s * params.batch_size / 128 * self.slow(request) * slowness
+        train_s = steps * self.step_s * _times(params.batch_size, self.alike) * self.slow(request) * slowness
         room_s = max(0.0, request.deadline - now - AROUND_S)  # as a trial's pacer keeps time for the evaluation
         shortened = train_s > room_s
         train_s = min(train_s, room_s)
@@ -129,6 +137,7 @@ class World:
             status = "diverged"
         skill = self.ceiling - 0.3 / math.sqrt(params.cycle_epochs) - 0.015 * octaves**2 + rng.normal(0.0, 0.003)
         skill += 0.02 * math.log2(request.data_share)
+        skill -= 0.1 * (self.best_size not in (None, params.batch_size))
         skill = 1.0 if shortened else skill - self.handicap * (request.kind == "baseline")
         skill = float(np.clip(skill, 0.1, 1.0)) if status == "finished" else 0.1
         test = rng.random(2_000) < skill

@@ -1,8 +1,8 @@
 """The frozen recipe: which one is confirmed, and whether fresh seeds of it hold together.
 
 The best of many trials may have been lucky: close to the edge of stability one seed trains and the next does not. Such
-a recipe cannot be the answer. It gives way to a calmer one, with half the peak learning rate, for which everything that
-was learned of the first (its seeds, its repetitions) no longer counts.
+a recipe cannot be the answer. It gives way to another one, if need be to itself with half the peak learning rate, for
+which everything that was learned of the first (its seeds, its repetitions) no longer counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from superconv_tune.core.ladder import is_whole
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.core.trial import WENT_WRONG, Kind, TrialRequest
 
-CALMER = 0.5  # of the peak learning rate
+CALMER = 0.5  # of the peak learning rate; 0.7 is still unsteady half as often again (benchmarks/range_test/cycles.csv)
 MOST_RECIPES = 3  # that are tried; a model that three peaks leave unsteady is unsteady for another reason
 APART = 1.0  # in log odds of an error: seeds that differ by more than a factor of e in them do not hold together
 NOISE = 3.0  # standard errors of the items that have to be exceeded as well

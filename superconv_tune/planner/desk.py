@@ -22,6 +22,8 @@ Step = Callable[[], Decision | None]
 PATIENCE = 4.0  # times its predicted seconds, after which a trial has to be over
 START_S = 30.0  # that a worker may take to start before its first trial
 LENIENCE = 0.25  # of its predicted seconds, that a search trial may end late before its anneal is cut
+LUCK = 2.0  # standard errors between two values of the validation part, within which either may be the better one
+LENIENCE_S = 1.0  # that it may at least: a short one loses as much to the margin that every trial keeps before the end
 
 
 def first(steps: Iterable[Step]) -> Decision | None:
@@ -77,7 +79,7 @@ class Desk:
 
     def lenient(self, params: Hyperparameters, limit: float) -> float:
         """The deadline of a trial that should end by ``limit``: a little late does less harm than a cut anneal."""
-        return min(self.patient(params), limit + LENIENCE * self.cost.seconds(params))
+        return min(self.patient(params), limit + max(LENIENCE_S, LENIENCE * self.cost.seconds(params)))
 
     def patient(self, params: Hyperparameters) -> float:
         """The latest deadline of a trial: what hangs, or crawls, must not hold its worker until the hour is over."""
@@ -88,15 +90,31 @@ class Desk:
         return min(self.limit, self.now + START_S + PATIENCE * seconds)
 
     def later_s(self, plan: Plan, index: int) -> float:
-        """Seconds that the rungs above, the confirmation and the baselines need; a free rung takes what is left."""
+        """Seconds that the rungs above, the confirmation and the baselines need; a free rung takes what is left.
+
+        Not those of the run-off, which is for time that is over.
+        """
         parts = [(rung.width, rung.epochs) for rung in plan.rungs[index + 1 :] if not rung.free]
         parts.append((plan.confirm_seeds, plan.rungs[-1].epochs))
-        kept_s = plan.baseline_s + plan.scaling_s + (plan.run_off_s if index < len(plan.rungs) - 1 else 0.0)
-        return kept_s + sum(self.waves(count) * self.cycle_s(epochs) for count, epochs in parts)
+        waves_s = sum(self.waves(count) * self.cycle_s(epochs) for count, epochs in parts)
+        return waves_s + plan.baseline_s + plan.scaling_s
 
     def cycle_s(self, epochs: float) -> float:
-        """Seconds of a cycle of the default parameters."""
-        return self.cost.seconds(replace(self.policy.defaults, cycle_epochs=epochs))
+        """Seconds of a cycle of the usual parameters."""
+        return self.cost.seconds(replace(self.usual, cycle_epochs=epochs))
+
+    @cached_property
+    def usual(self) -> Hyperparameters:
+        """The default parameters, with a batch size that trials to come may well have.
+
+        That is one of those that may be the best of the last rung that is over, or of the lowest one while that is
+        searched; of several the dearest, for an epoch may take far longer with one than with another.
+        """
+        rungs = range(len(self.study.plan.rungs) if self.study.plan else 0)
+        latest = max((rung for rung in rungs if self.asked("search", rung)), default=0)
+        sizes = {request.params.batch_size for request, _ in self.likely_best(max(0, latest - 1))}
+        candidates = [replace(self.policy.defaults, batch_size=size) for size in sorted(sizes)]
+        return max(candidates, key=self.cost.seconds, default=self.policy.defaults)
 
     def waves(self, count: int) -> int:
         """Times that all workers begin a trial, for so many trials."""
@@ -115,6 +133,15 @@ class Desk:
     def finished(self, rung: int) -> list[Trial]:
         """Search trials of a rung that trained the whole cycle."""
         return [trial for trial in self.came_back(self.asked("search", rung)) if is_whole(trial)]
+
+    def likely_best(self, rung: int) -> list[Trial]:
+        """Trials of a rung that may be its best one, as far as the validation items tell; the best first."""
+        ranked = sorted(self.finished(rung), key=lambda trial: trial[1].objective, reverse=self.higher)
+        if not ranked or self.items is None:
+            return ranked
+        value = ranked[0][1].objective
+        luck = LUCK * math.sqrt(max(0.0, 2.0 * value * (1.0 - value)) / self.items)
+        return [trial for trial in ranked if abs(trial[1].objective - value) <= luck]
 
     def came_back(self, requests: Iterable[TrialRequest]) -> list[Trial]:
         """Those that have an outcome, with it."""

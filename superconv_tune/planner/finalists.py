@@ -22,9 +22,10 @@ class Finalists:
     desk: Desk
     plan: Plan
 
-    @property
     def run_off_s(self) -> float:
-        """Seconds that a run-off takes, before which no more configurations are tried."""
+        """Seconds that a run-off takes, before which no more configurations are tried; 0 while there is none to be."""
+        if len(self._leading()) < 2:
+            return 0.0
         return self.desk.waves(RUN_OFF_TRIALS) * self.desk.cycle_s(self.plan.rungs[-1].epochs)
 
     def are_worth_widening(self) -> bool:
@@ -38,7 +39,7 @@ class Finalists:
         desk = self.desk
         if self._is_fixed() or desk.asked("confirm"):
             return None
-        leading = self._contenders[: max(RUN_OFF, desk.study.workers // 2)]
+        leading = self._leading()
         if len(leading) < 2 or self._looks_reached():
             return None
         again = [(r.params, r.pick_lr) for r in desk.asked("search", self._top) if r.proposal is None]
@@ -48,6 +49,11 @@ class Finalists:
             return None
         fresh = desk.request("search", self._top, recipe.params, desk.lenient(recipe.params, limit))
         return Ask(replace(fresh, pick_lr=recipe.pick_lr))
+
+    def _leading(self) -> list[Contender]:
+        """Those of this rung that may be the best, as many as are trained again."""
+        leading = self._contenders[: max(RUN_OFF, self.desk.study.workers // 2)]
+        return leading if leading and leading[0].trials[0][0].rung == self._top else []
 
     @property
     def _top(self) -> int:

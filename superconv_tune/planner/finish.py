@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass, replace
 
 from superconv_tune.core.horizon import HorizonRule, prior
-from superconv_tune.core.ladder import winner
+from superconv_tune.core.ladder import contenders, winner
 from superconv_tune.core.plan import Plan
 from superconv_tune.core.recipe import MOST_RECIPES, calmer, count, current, frozen, is_unsteady, requests_of
 from superconv_tune.core.trial import TrialRequest
 from superconv_tune.planner.ask import Ask, Decision, Signal
 from superconv_tune.planner.baselines import comparison_of
 from superconv_tune.planner.desk import Desk, first
-from superconv_tune.planner.divide import MAX_SEEDS, MIN_SEEDS
+from superconv_tune.planner.divide import MAX_SEEDS, MIN_SEEDS, RUN_OFF_SEEDS
 from superconv_tune.planner.evidence import is_decided, word_of
 from superconv_tune.planner.scaling import missing
 
@@ -31,21 +31,41 @@ def finish(desk: Desk, plan: Plan) -> Decision:
 
 
 def recipe_of(desk: Desk) -> TrialRequest | None:
-    """What is confirmed: as it was frozen, or a calmer one where its seeds do not hold together and time allows."""
+    """What is confirmed: as it was frozen, or another one where its seeds do not hold together and time allows.
+
+    That is the best other configuration that the run-off trained as often, or a calmer form of the same.
+    """
     study, items = desk.study, desk.items
     recipe, recipes = current(study), count(study)
     chosen = winner(study, desk.policy.target.direction, items) if recipes < 2 else None
     if recipe is None:
-        return None if chosen is None else frozen(chosen)
+        return None if chosen is None else _shortened(desk, frozen(chosen))
     expected = chosen[1].objective if chosen is not None else None
     if recipes == MOST_RECIPES or not is_unsteady(study, expected, items):
         return recipe
-    epochs = _length_of_another(desk, recipe)
+    other = _runner_up(desk)
+    if other is not None and _fitting_length(desk, other) == other.params.cycle_epochs:
+        return other
+    epochs = _fitting_length(desk, recipe)
     return recipe if epochs is None else calmer(recipe, epochs)
 
 
-def _length_of_another(desk: Desk, recipe: TrialRequest) -> float | None:
-    """Of a recipe of which enough fresh seeds fit into what is left: this one's, or less, but no less than half."""
+def _shortened(desk: Desk, recipe: TrialRequest) -> TrialRequest:
+    """The recipe, in a shorter cycle where too few fresh seeds of it would fit: its batch size may be a dear one."""
+    epochs = _fitting_length(desk, recipe)
+    return recipe if epochs is None else replace(recipe, params=replace(recipe.params, cycle_epochs=epochs))
+
+
+def _runner_up(desk: Desk) -> TrialRequest | None:
+    """The best configuration whose seeds held together in the run-off, of those that were not confirmed yet."""
+    tried = {request.pick_lr for request in desk.asked("confirm")}
+    others = contenders(desk.study, desk.policy.target.direction, desk.items)
+    steady = (frozen(each.trials[0]) for each in others if len(each.trials) >= RUN_OFF_SEEDS)
+    return next((recipe for recipe in steady if recipe.pick_lr not in tried), None)
+
+
+def _fitting_length(desk: Desk, recipe: TrialRequest) -> float | None:
+    """Length with which enough fresh seeds of a recipe fit into what is left: its own, or less, but at least half."""
     epochs = recipe.params.cycle_epochs
     each_s = (desk.limit - desk.now) / math.ceil(MIN_SEEDS / desk.study.workers)
     lengths = (epochs * share for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5))

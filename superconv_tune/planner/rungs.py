@@ -10,6 +10,8 @@ from superconv_tune.core.horizon import HorizonRule, fit_exponent, prior
 from superconv_tune.core.ladder import best
 from superconv_tune.core.plan import Plan, RungPlan
 from superconv_tune.core.space import Choice
+from superconv_tune.core.study import Trial
+from superconv_tune.core.trial import Hyperparameters
 from superconv_tune.planner.ask import Ask, Decision, Signal
 from superconv_tune.planner.desk import Desk, Step, first
 from superconv_tune.planner.finalists import Finalists
@@ -19,6 +21,7 @@ from superconv_tune.planner.ramps import pooled_range_test, with_own_ramp
 
 PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
 JITTER = (1.0, math.sqrt(2.0), 1.0 / math.sqrt(2.0))  # of a promoted learning rate, for the best one moves with length
+SAME_LR = 0.1  # in its logarithm: less than that apart, two learning rates are not worth a trial each
 ENOUGH_OF_A_RUNG = 2 / 3  # done, so that an idle worker may start on the next one
 
 
@@ -68,7 +71,17 @@ class RungSteps:
     def _is_waited_for(self) -> bool:
         """Whether what runs in this rung has to end before the next one begins."""
         asked, running = self.desk.asked("search", self.index), self.desk.running("search", self.index)
-        return bool(running) and (self._is_top or len(asked) - len(running) < ENOUGH_OF_A_RUNG * len(asked))
+        if not running or self._is_top:
+            return bool(running)
+        return self._awaits_a_size() or len(asked) - len(running) < ENOUGH_OF_A_RUNG * len(asked)
+
+    def _awaits_a_size(self) -> bool:
+        """Whether the lowest rung trains with a batch size of which it knows nothing yet, and which may be the best."""
+        if self.index > 0:
+            return False
+        desk = self.desk
+        known = {request.params.batch_size for request, _ in desk.came_back(desk.asked("search", 0))}
+        return any(request.params.batch_size not in known for request in desk.running("search", 0))
 
     def _search(self, limit: float) -> Decision | None:
         """A promoted configuration of the rung below, or one from the sampler.
@@ -79,18 +92,27 @@ class RungSteps:
         asked = desk.asked("search", index)
         if rule is None or desk.asked("search", index + 1) or desk.asked("confirm"):
             return None
-        if len(asked) >= rung.width:
+        is_full = len(asked) >= rung.width
+        another = self._another_size() if index == 0 and (not is_full or self._has_longest()) else None
+        if is_full and another is None:
             if not self._is_top or not self._finalists.are_worth_widening():
                 return None
-            limit -= self._finalists.run_off_s
-        params = replace(desk.policy.defaults, cycle_epochs=rung.epochs)
-        if not desk.fits(params, limit):
-            return None
-        request = with_own_ramp(desk, desk.request("search", index, params, desk.lenient(params, limit)))
-        chosen = self._another_size() if index == 0 else self._promotion()
+            limit -= self._finalists.run_off_s()
+        if not self._is_top and len(asked) >= desk.study.workers:
+            limit -= self.plan.run_off_s
+        chosen = another if index == 0 else self._promotion()
         fixed = chosen if chosen is not None else {} if rung.free else {"cycle_epochs": rung.epochs}
+        params = replace(desk.policy.defaults, cycle_epochs=rung.epochs)
+        likely = replace(params, batch_size=int(fixed.get("batch_size", desk.usual.batch_size)))
+        if not desk.fits(likely, limit):
+            return None
+        request = with_own_ramp(desk, desk.request("search", index, params, desk.lenient(likely, limit)))
         below = f"rung{index - 1}" if index > 0 and not asked else None
         return Ask(request, study=f"rung{index}", fixed=fixed, warm_start=below, rule=rule)
+
+    def _has_longest(self) -> bool:
+        """Whether the plan has the longest cycles that are allowed: then a dearer epoch need not make them shorter."""
+        return self.plan.rungs[-1].epochs >= self.desk.policy.epochs_bounds[1]
 
     def _another_size(self) -> dict[str, float] | None:
         """The default parameters with a batch size that was not tried: a choice of few is not left to the draw."""
@@ -103,22 +125,25 @@ class RungSteps:
         return desk.searched(params)
 
     def _promotion(self) -> dict[str, float] | None:
-        """The next configuration of the rung below, with its learning rate carried over and jittered."""
+        """The next configuration of the rung below; None where the sampler's turn has come."""
         desk, rung = self.desk, self._rung
-        if rung.free:
+        asked = desk.asked("search", self.index)
+        if rung.free or len(asked) >= math.ceil(PROMOTED_SHARE * rung.width):
             return None
-        taken = len(desk.asked("search", self.index))
-        ranked = sorted(desk.finished(self.index - 1), key=lambda trial: trial[1].objective, reverse=desk.higher)
-        if taken >= min(len(ranked), math.ceil(PROMOTED_SHARE * rung.width)):
+        below, likely = replace(self, index=self.index - 1)._rule(), desk.likely_best(self.index - 1)
+        if below is None:
             return None
-        request, outcome = ranked[taken]
-        below = replace(self, index=self.index - 1)._rule()
-        assert below is not None
+        have = [desk.searched(request.params) for request in asked]
+        moved = (desk.searched(self._moved(trial, below, jitter)) for jitter in JITTER for trial in likely)
+        return next((params for params in moved if not any(_are_alike(params, other) for other in have)), None)
+
+    def _moved(self, trial: Trial, below: HorizonRule, jitter: float) -> Hyperparameters:
+        """Its configuration at this rung's length, with its learning rate carried over."""
+        request, outcome = trial
         assert outcome.max_lr is not None
-        picked = below.max_lr(request.params.cycle_epochs) * desk.batch_scale(request)
-        multiplier = outcome.max_lr / picked * JITTER[taken % len(JITTER)]
-        moved = replace(request.params, cycle_epochs=rung.epochs, lr_multiplier=multiplier)
-        return desk.searched(moved)
+        picked = below.max_lr(request.params.cycle_epochs) * self.desk.batch_scale(request)
+        multiplier = jitter * outcome.max_lr / picked
+        return replace(request.params, cycle_epochs=self._rung.epochs, lr_multiplier=multiplier)
 
     def _rule(self) -> HorizonRule | None:
         """The pick for cycles of this rung: the probes' at the lowest one, moved by what the rungs showed.
@@ -146,3 +171,10 @@ class RungSteps:
             exponent=fit_exponent(found, prior(desk.policy.optimizer)),
             edge=grid.edge(),
         )
+
+
+def _are_alike(one: dict[str, float], other: dict[str, float]) -> bool:
+    """Whether two configurations differ in next to nothing; learning rates by less than the jitter."""
+    lr = math.log(one.get("lr_multiplier", 1.0) / other.get("lr_multiplier", 1.0))
+    rest = one.keys() - {"lr_multiplier"}
+    return abs(lr) < SAME_LR and all(math.isclose(one[name], other[name]) for name in rest)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from superconv_tune.core.baselines import compare
-from superconv_tune.core.ladder import rungs, winner
+from superconv_tune.core.ladder import complete_cycles, rungs, winner
 from superconv_tune.core.perspective import with_landmarks
-from superconv_tune.core.recipe import count, current, is_unsteady
+from superconv_tune.core.recipe import count, current, frozen, is_unsteady
 from superconv_tune.core.study import Study, Trial
 from superconv_tune.planner.baselines import comparison_of, remarks
 from superconv_tune.planner.evidence import verdict_of
@@ -53,11 +53,15 @@ def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) ->
 
 
 def _as_frozen(study: Study, best: Trial | None) -> Trial | None:
-    """The winner, with a calmer peak where that is what was confirmed."""
+    """The search trial of the recipe that was confirmed; of a calmer one the winner, with its peak and length."""
     recipe = current(study)
-    if best is None or recipe is None or count(study) == 1:
+    if best is None or recipe is None:
         return best
-    return best[0], replace(best[1], max_lr=recipe.pick_lr)
+    confirmed = (recipe.params, recipe.pick_lr)
+    trials = ((trial, frozen(trial)) for trial in complete_cycles(study))
+    request, outcome = next((trial for trial, same in trials if (same.params, same.pick_lr) == confirmed), best)
+    params = replace(request.params, cycle_epochs=recipe.params.cycle_epochs)
+    return replace(request, params=params), replace(outcome, max_lr=recipe.pick_lr)
 
 
 def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
@@ -74,8 +78,8 @@ def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
     if recipes == 1:
         return ()
     return (
-        f"The learning rate that looked best, {first.pick_lr:.3g}, did not hold up over fresh seeds; the recipe has "
-        f"{recipe.pick_lr:.3g}.",
+        f"What looked best, with a peak learning rate of {first.pick_lr:.3g}, did not hold up over fresh seeds; this "
+        f"recipe has one of {recipe.pick_lr:.3g}.",
     )
 
 

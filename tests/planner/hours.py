@@ -11,7 +11,7 @@ def hour(
     world: World, budget_s: float = 600.0, workers: int = 2, how: Policy | None = None
 ) -> tuple[PlanningConductor, SimulatedCluster]:
     """A search from half a minute after the command to its end."""
-    start = opened(budget_s, workers, world.step_s)
+    start = opened(budget_s, workers, world.step_s, alike=world.alike)
     cluster = SimulatedCluster(world, workers, start.started_at + 30.0)
     conductor = PlanningConductor(Study(start), how or policy(), cluster.clock)
     cluster.run(conductor)

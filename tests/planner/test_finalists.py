@@ -17,6 +17,7 @@ def test_time_that_no_longer_cycle_can_use_goes_to_more_configurations_and_a_run
     again = [r for r in study.asked("search", top).values() if r.proposal is None]
     assert len(searched) > 3 * study.plan.rungs[top].width
     assert 2 <= len(again) <= 30
+    assert {r.params.cycle_epochs for r in again} == {study.plan.rungs[top].epochs}
     assert cluster.busy_s >= 0.75 * 2 * (study.deadline - study.opened.started_at - 30.0)
     assert len(confirmed(study)) >= 3
 

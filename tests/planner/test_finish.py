@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
+from superconv_tune.core.ladder import complete_cycles
 from superconv_tune.core.trial import Status, TrialRequest
+from superconv_tune.planner.divide import RUN_OFF_SEEDS
 from superconv_tune.planner.evidence import confirmed
 from tests.planner.hours import hour
 from tests.simulated import World, policy
@@ -51,3 +55,21 @@ def test_a_recipe_that_only_one_seed_bears_gives_way_to_a_calmer_one() -> None:
     assert {outcome.status for _, outcome in confirmed(conductor.study)} == {"finished"}
     assert len(confirmed(conductor.study)) >= 3
     assert cluster.now <= conductor.study.deadline
+
+
+def test_a_recipe_that_fails_gives_way_to_the_next_one_that_held_together_in_the_run_off() -> None:
+    """The best of a long run-off fails in its confirmation alone, whatever its peak."""
+    first: list[float | None] = []
+
+    def fate(request: TrialRequest) -> Status:
+        if request.kind == "confirm" and not first:
+            first.append(request.pick_lr)
+        return "diverged" if request.kind == "confirm" and request.pick_lr == first[0] else "finished"
+
+    conductor, _ = hour(World(fate=fate), budget_s=2100.0, how=policy(None))
+    trained = Counter(outcome.max_lr for _, outcome in complete_cycles(conductor.study))
+    fresh = confirmed(conductor.study)
+    assert len(fresh) >= 3
+    assert {request.pick_lr for request, _ in fresh} != set(first)
+    assert all(trained[request.pick_lr] >= RUN_OFF_SEEDS for request, _ in fresh)
+    assert len({request.params.cycle_epochs for request in conductor.study.asked("confirm").values()}) == 1

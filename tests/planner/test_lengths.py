@@ -16,3 +16,16 @@ def test_a_machine_slower_than_measured_shortens_every_rung_and_skips_none() -> 
     lengths = [rung.epochs for rung in plans[-1].rungs]
     assert lengths == sorted(lengths)
     assert lengths[-1] < plans[0].rungs[-1].epochs
+
+
+def test_a_batch_size_that_wins_and_makes_epochs_dear_shortens_what_is_planned_for_another() -> None:
+    """With 64 examples an epoch takes twice as long as with 128, for which the plan was made."""
+    conductor, _ = hour(World(step_s=0.01, best_size=64, alike=True), budget_s=200.0, how=policy(None))
+    study = conductor.study
+    plans = [event.plan for event in conductor.events if isinstance(event, Planned)]
+    assert plans[-1].rungs[-1].epochs < 0.8 * plans[0].rungs[-1].epochs
+    for index in range(len(plans[0].rungs)):
+        assert len(study.asked("search", index)) >= 2
+    fresh = study.trials("confirm")
+    assert len(fresh) >= 3
+    assert all(request.params.batch_size == 64 and not outcome.shortened for request, outcome in fresh)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from superconv_tune.planner.ask import Ask
 from superconv_tune.planner.baselines import SHARE, comparison_of
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.decide import ATTEMPTS, decide
-from superconv_tune.planner.divide import MAX_SEEDS
+from superconv_tune.planner.divide import MAX_SEEDS, RUN_OFF_SEEDS
 from superconv_tune.planner.evidence import is_decided, verdict_of, word_of
 from superconv_tune.planner.policy import Policy
 from tests.simulated import AROUND_S, PlanningConductor, SimulatedCluster, World, opened, policy
@@ -148,7 +149,9 @@ def check_promotions(conductor: PlanningConductor) -> None:
             assert recipe.pick_lr in peaks
             frozen = current(known)
             if frozen is not None and event.request.kind == "confirm":
-                assert event.request.pick_lr in (frozen.pick_lr, calmer(frozen, 1.0).pick_lr)
+                often = Counter(o.max_lr for _, o in filter(was_whole, known.trials("search")))
+                others = {peak for peak, times in often.items() if times >= RUN_OFF_SEEDS}
+                assert event.request.pick_lr in {frozen.pick_lr, calmer(frozen, 1.0).pick_lr, *others}
         known.apply(event)
 
 
@@ -207,9 +210,16 @@ def useful(study: Study, how: Policy, now: float) -> str | None:
 
 
 def is_ready(study: Study, index: int) -> bool:
-    """Whether two thirds of every rung below have come back, and the probes said where the learning rate is."""
+    """Whether two thirds of every rung below have come back, and what all rungs above the lowest stand on is known.
+
+    That is where the learning rate is, and what each batch size that the lowest rung was given reaches there.
+    """
     probes = [r.trial_id for r in study.asked("search", 0).values() if r.proposal is None]
     if not any(p in study.outcomes for p in probes) or not all(p in study.outcomes for p in probes):
+        return False
+    lowest = study.asked("search", 0)
+    known = {request.params.batch_size for trial_id, request in lowest.items() if trial_id in study.outcomes}
+    if index > 0 and any(request.params.batch_size not in known for request in lowest.values()):
         return False
     below = [study.asked("search", rung) for rung in range(index)]
     return all(3 * sum(trial_id not in study.outcomes for trial_id in asked) <= len(asked) for asked in below)

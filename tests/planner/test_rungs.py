@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from superconv_tune.core.space import Choice
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.events import Requested
+from superconv_tune.core.space import Choice, Interval
+from superconv_tune.core.study import Study
+from superconv_tune.core.trial import Hyperparameters, TrialRequest
 from superconv_tune.planner.rungs import JITTER
 from tests.planner.hours import hour
 from tests.simulated import SPACE, World, policy
@@ -33,6 +35,21 @@ def test_every_batch_size_is_tried_before_anything_is_left_to_the_draw(sizes: tu
     assert len({request.params.weight_decay for request in drawn}) == len(drawn) > 0
 
 
+@pytest.mark.parametrize(("longest", "is_capped"), [(13.0, True), (30.0, False)])
+def test_every_batch_size_is_tried_though_the_probes_fill_the_lowest_rung_where_cycles_cannot_be_longer(
+    longest: float, is_capped: bool
+) -> None:
+    """Else the time of these trials, and of a dearer epoch, would be length that is lost."""
+    space = {**SPACE, "cycle_epochs": Interval(1.0, longest, log=True)}
+    conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=110.0, how=policy(None, space=space))
+    study = conductor.study
+    assert study.plan is not None
+    assert (study.plan.rungs[-1].epochs == longest) == is_capped
+    lowest = list(study.asked("search", 0).values())
+    assert sum(request.proposal is None for request in lowest) >= study.plan.rungs[0].width
+    assert {request.params.batch_size for request in lowest} == ({64, 128, 256} if is_capped else {128})
+
+
 def same(parent: Hyperparameters, child: Hyperparameters) -> bool:
     """Whether only length and learning rate may differ."""
     return parent == replace(child, cycle_epochs=parent.cycle_epochs, lr_multiplier=parent.lr_multiplier)
@@ -51,3 +68,30 @@ def test_a_promoted_configuration_keeps_its_multiplier_whatever_its_batch_size()
             moves.append(child.lr_multiplier / parent.lr_multiplier)
     assert len(moves) >= 3
     assert all(any(move == pytest.approx(jitter) for jitter in JITTER) for move in moves)
+
+
+@pytest.mark.parametrize("budget_s", [200.0, 900.0, 1800.0])
+def test_only_what_may_be_the_best_is_taken_over_and_nothing_twice(budget_s: float) -> None:
+    conductor, _ = hour(World(step_s=0.02, best_size=64), budget_s=budget_s, how=policy(None))
+    known = Study(conductor.study.opened)
+    taken: list[TrialRequest] = []
+    for event in conductor.events[1:]:
+        if isinstance(event, Requested) and event.request.trial_id in conductor.promoted:
+            child, below = event.request, [t for t in known.trials("search") if t[0].rung == event.request.rung - 1]
+            best = max(outcome.objective for _, outcome in below)
+            parent = max(outcome.objective for request, outcome in below if same(request.params, child.params))
+            assert best - parent <= 2.0 * (2.0 * best * (1.0 - best) / 2_000) ** 0.5
+            twins = [t for t in taken if t.rung == child.rung and same(t.params, child.params)]
+            apart = [t.params.lr_multiplier / child.params.lr_multiplier for t in twins]
+            assert all(ratio > 1.1 or ratio < 0.91 for ratio in apart)
+            taken.append(child)
+        known.apply(event)
+    assert len(taken) >= 3
+
+
+def test_a_configuration_that_nothing_comes_near_is_taken_over_with_other_learning_rates() -> None:
+    conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=200.0, how=policy(None))
+    middle = [request for request in conductor.study.asked("search", 1).values() if request.proposal is not None]
+    assert {request.params.batch_size for request in middle[:2]} == {64}
+    first, second = (request.params.lr_multiplier for request in middle[:2])
+    assert second == pytest.approx(first * JITTER[1])

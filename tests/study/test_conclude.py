@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from superconv_tune.core.recipe import current
 from superconv_tune.core.study import Study
+from superconv_tune.core.trial import Status, TrialRequest
 from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.reporting.verdict_json import verdict_json
 from superconv_tune.study.conclude import findings_of, proposer_of
-from tests.simulated import opened, policy
+from tests.planner.hours import hour
+from tests.simulated import World, opened, policy
 
 DOUBT = "2 of 9 examples of the test part are equal to ones of the training part."
 
@@ -23,3 +26,26 @@ def test_warnings_about_the_data_follow_those_of_the_verdict(tmp_path: Path) -> 
         found = findings_of(study, how, proposer_of(study, how, storage), begun.started_at)
         assert found.verdict.warnings == (*verdict_of(study, how).warnings, *added)
         assert verdict_json(found)["warnings"] == list(found.verdict.warnings)
+
+
+def test_the_recipe_that_is_told_is_the_one_that_was_confirmed(tmp_path: Path) -> None:
+    """What looked best fails in its confirmation, and another one of the run-off is confirmed in its place."""
+    first: list[float | None] = []
+
+    def fate(request: TrialRequest) -> Status:
+        if request.kind == "confirm" and not first:
+            first.append(request.pick_lr)
+        return "diverged" if request.kind == "confirm" and request.pick_lr == first[0] else "finished"
+
+    how, storage = policy(None), f"sqlite:///{tmp_path / 'studies.db'}"
+    conductor, cluster = hour(World(fate=fate), budget_s=2100.0, how=how)
+    study = conductor.study
+    sampled = Study(replace(study.opened, spec={"sampler": "random"}))
+    found = findings_of(study, how, proposer_of(sampled, how, storage), cluster.now)
+    recipe = current(study)
+    assert recipe is not None
+    assert found.winner is not None
+    request, outcome = found.winner
+    assert outcome.max_lr == recipe.pick_lr != first[0]
+    assert replace(request.params, lr_multiplier=1.0) == recipe.params
+    assert any("did not hold up" in warning for warning in found.verdict.warnings)
