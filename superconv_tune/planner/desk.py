@@ -23,6 +23,7 @@ PATIENCE = 4.0  # times its predicted seconds, after which a trial has to be ove
 START_S = 30.0  # that a worker may take to start before its first trial
 LENIENCE = 0.25  # of its predicted seconds, that a search trial may end late before its anneal is cut
 LUCK = 2.0  # standard errors between two values of the validation part, within which either may be the better one
+BETTER = 1 / 3  # of a rung, where nothing tells how far luck reaches
 LENIENCE_S = 1.0  # that it may at least: a short one loses as much to the margin that every trial keeps before the end
 
 
@@ -135,10 +136,13 @@ class Desk:
         return [trial for trial in self.came_back(self.asked("search", rung)) if is_whole(trial)]
 
     def likely_best(self, rung: int) -> list[Trial]:
-        """Trials of a rung that may be its best one, as far as the validation items tell; the best first."""
+        """Trials of a rung that may be its best one, the best first.
+
+        By the items of the validation part; where these are not counted, the better third.
+        """
         ranked = sorted(self.finished(rung), key=lambda trial: trial[1].objective, reverse=self.higher)
         if not ranked or self.items is None:
-            return ranked
+            return ranked[: math.ceil(BETTER * len(ranked))]
         value = ranked[0][1].objective
         luck = LUCK * math.sqrt(max(0.0, 2.0 * value * (1.0 - value)) / self.items)
         return [trial for trial in ranked if abs(trial[1].objective - value) <= luck]

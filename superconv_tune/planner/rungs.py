@@ -89,35 +89,48 @@ class RungSteps:
         A rung that the next one has overtaken, or that it is too late for, asks for nothing more.
         """
         desk, rung, index, rule = self.desk, self._rung, self.index, self._rule()
-        asked = desk.asked("search", index)
         if rule is None or desk.asked("search", index + 1) or desk.asked("confirm"):
             return None
-        is_full = len(asked) >= rung.width
-        another = self._another_size() if index == 0 and (not is_full or self._has_longest()) else None
-        if is_full and another is None:
-            if not self._is_top or not self._finalists.are_worth_widening():
-                return None
-            limit -= self._finalists.run_off_s()
-        if not self._is_top and len(asked) >= desk.study.workers:
-            limit -= self.plan.run_off_s
-        chosen = another if index == 0 else self._promotion()
+        another = self._another_size()
+        room = self._room(limit, is_wanted=another is not None)
+        if room is None:
+            return None
+        chosen = another or self._promotion()
         fixed = chosen if chosen is not None else {} if rung.free else {"cycle_epochs": rung.epochs}
         params = replace(desk.policy.defaults, cycle_epochs=rung.epochs)
         likely = replace(params, batch_size=int(fixed.get("batch_size", desk.usual.batch_size)))
-        if not desk.fits(likely, limit):
+        if not desk.fits(likely, room):
             return None
-        request = with_own_ramp(desk, desk.request("search", index, params, desk.lenient(likely, limit)))
-        below = f"rung{index - 1}" if index > 0 and not asked else None
+        request = with_own_ramp(desk, desk.request("search", index, params, desk.lenient(likely, room)))
+        below = f"rung{index - 1}" if index > 0 and not desk.asked("search", index) else None
         return Ask(request, study=f"rung{index}", fixed=fixed, warm_start=below, rule=rule)
 
+    def _room(self, limit: float, *, is_wanted: bool) -> float | None:
+        """By when one more trial of this rung has to end; None where the rung is full and it is not wanted in any case.
+
+        Time that is kept for the run-off is left to it once every worker had a trial.
+        """
+        asked = len(self.desk.asked("search", self.index))
+        if self._is_top and asked >= self._rung.width:
+            return limit - self._finalists.run_off_s() if self._finalists.are_worth_widening() else None
+        if asked >= self._rung.width and not is_wanted:
+            return None
+        return limit if self._is_top or asked < self.desk.study.workers else limit - self.plan.run_off_s
+
     def _has_longest(self) -> bool:
-        """Whether the plan has the longest cycles that are allowed: then a dearer epoch need not make them shorter."""
+        """Whether the plan has the longest cycles that are allowed: a dearer epoch need not make them shorter."""
         return self.plan.rungs[-1].epochs >= self.desk.policy.epochs_bounds[1]
 
     def _another_size(self) -> dict[str, float] | None:
-        """The default parameters with a batch size that was not tried: a choice of few is not left to the draw."""
+        """On the lowest rung, the default parameters with a size that was not tried: few choices are not left to luck.
+
+        Where the probes fill the rung only if cycles have their longest length all the same.
+        """
         desk, sizes = self.desk, self.desk.policy.space.get("batch_size")
-        tried = {request.params.batch_size for request in desk.asked("search", self.index)}
+        asked = desk.asked("search", self.index)
+        if self.index > 0 or (len(asked) >= self._rung.width and not self._has_longest()):
+            return None
+        tried = {request.params.batch_size for request in asked}
         untried = [int(size) for size in sizes.values if size not in tried] if isinstance(sizes, Choice) else []
         if not untried:
             return None
@@ -128,7 +141,7 @@ class RungSteps:
         """The next configuration of the rung below; None where the sampler's turn has come."""
         desk, rung = self.desk, self._rung
         asked = desk.asked("search", self.index)
-        if rung.free or len(asked) >= math.ceil(PROMOTED_SHARE * rung.width):
+        if self.index == 0 or rung.free or len(asked) >= math.ceil(PROMOTED_SHARE * rung.width):
             return None
         below, likely = replace(self, index=self.index - 1)._rule(), desk.likely_best(self.index - 1)
         if below is None:
