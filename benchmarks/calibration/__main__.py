@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 
 import matplotlib as mpl
@@ -33,11 +34,12 @@ from benchmarks.calibration.record import LONGER
 from benchmarks.report import machine, table
 from superconv_tune.core.outlook import calibrate
 from superconv_tune.core.statistics import wilson
-from superconv_tune.core.verdict import Word
+from superconv_tune.core.verdict import IMPOSSIBLE, Word
 
 FOLDER = Path(__file__).parent
 CALIBRATION = Path(str(files("superconv_tune.core") / "calibration.csv"))
 HORIZONS = (1.0, *LONGER)
+THRESHOLDS = (0.05, 0.1, 0.15, 0.2)
 WORDS: tuple[Word, ...] = ("demonstrated", "likely", "undecided", "infeasible")
 
 
@@ -72,6 +74,8 @@ def report(tasks: Sequence[Judged]) -> str:
             _by_offset(asked),
             "## Nearer horizons",
             _by_horizon(tasks),
+            "## From which probability on to say no",
+            _by_threshold(tasks),
             "## Reliability",
             f"Brier score {brier(asked):.3f} (0.25 is what a coin would get); `reliability.svg`.",
             table(
@@ -84,6 +88,25 @@ def report(tasks: Sequence[Judged]) -> str:
             _lines(tasks),
         ]
     )
+
+
+def _by_threshold(tasks: Sequence[Judged]) -> str:
+    rows = []
+    for impossible, horizon in product(THRESHOLDS, HORIZONS):
+        asked = pairs(tasks, horizon)
+        words = [(pair.offset, pair.word_at(impossible)) for pair in asked]
+        said = [offset <= 0 for offset, word in words if word == "infeasible"]
+        reachable = sum(offset <= 0 for offset, _ in words)
+        far = [word == "undecided" for offset, word in words if abs(offset) >= FAR]
+        wrong = f"{sum(said)} of {len(said)}"
+        rows.append((f"{impossible:g}", f"{horizon:.2g}", wrong, f"{sum(said) / reachable:.1%}", f"{np.mean(far):.1%}"))
+    told = (
+        f"`infeasible` is said up to a probability of {IMPOSSIBLE:g}: the largest of these with which less than 5 % of "
+        f"the targets within reach are called so, whatever the horizon. Far is {100 * FAR:g} points or more, above or "
+        f"below."
+    )
+    header = ("up to", "horizon", "wrong, of those said", "of targets within reach", "undecided, far")
+    return told + "\n\n" + table(header, rows)
 
 
 def _intervals(tasks: Sequence[Judged]) -> str:

@@ -13,7 +13,7 @@ from benchmarks.calibration.library import Judged
 from benchmarks.calibration.record import SMALL_TEST
 from superconv_tune.core.outlook import REACH, Calibration, calibrate, inside
 from superconv_tune.core.statistics import Spread, interval
-from superconv_tune.core.verdict import IMPOSSIBLE, REACHABLE_LEVEL, Case, Evidence, Target, Word, by_length
+from superconv_tune.core.verdict import HOPELESS, MIN_SEEDS, REACHABLE_LEVEL, Case, Evidence, Target, Word, by_length
 
 OFFSETS = (-0.08, -0.04, -0.02, -0.01, -0.005, 0.005, 0.01, 0.02, 0.04, 0.08)  # of the target from the truth
 FAR = 0.04  # points from which a target counts as far from the truth
@@ -32,6 +32,7 @@ class Pair:
         word: the verdict.
         probability: that went with it.
         hopeless: whether the target was called out of reach up to the whole horizon, whatever the word.
+        may_be_denied: whether a low enough probability would have been called infeasible.
     """
 
     task: str
@@ -39,6 +40,13 @@ class Pair:
     word: Word
     probability: float
     hopeless: bool = False
+    may_be_denied: bool = False
+
+    def word_at(self, impossible: float) -> Word:
+        """The verdict, had ``infeasible`` been said up to this probability."""
+        if self.word in ("demonstrated", "likely"):
+            return self.word
+        return "infeasible" if self.may_be_denied and self.probability <= impossible else "undecided"
 
 
 @dataclass(frozen=True)
@@ -72,8 +80,9 @@ def pairs(tasks: Sequence[Judged], stretch: float = REACH) -> list[Pair]:
             if 0.0 < target < 1.0:
                 case = Case.of(Target("accuracy", "max", target), _up_to(judged, stretch), calibrations[judged.family])
                 assert case is not None
-                hopeless = case.hopeless_epochs is not None and case.probability <= IMPOSSIBLE
-                found.append(Pair(judged.task, offset, case.word, case.probability, hopeless))
+                hopeless = case.hopeless_epochs is not None and case.probability <= HOPELESS
+                denied = case.outlook is not None and case.is_flat and len(case.evidence.values) >= MIN_SEEDS
+                found.append(Pair(judged.task, offset, case.word, case.probability, hopeless, denied))
     return found
 
 

@@ -6,7 +6,7 @@ import math
 
 from superconv_tune.core.outlook import Calibration, inside, log_odds
 from superconv_tune.core.verdict import (
-    IMPOSSIBLE,
+    HOPELESS,
     LEVEL,
     MIN_SEEDS,
     REACHABLE_LEVEL,
@@ -94,9 +94,9 @@ def _hopeless(case: Case) -> str:
     epochs = case.hopeless_epochs
     if epochs is None:
         return ""
-    if case.probability <= IMPOSSIBLE:  # up to the horizon, and yet not infeasible
+    if case.probability <= HOPELESS:  # up to the horizon, and yet not infeasible
         return ", though the last step in length helped much"
-    return f", but with no more than {epochs:.2g} it is out of reach (below {IMPOSSIBLE:.0%})"
+    return f", but with no more than {epochs:.2g} it is out of reach (below {HOPELESS:.0%})"
 
 
 def _measured(case: Case) -> str:

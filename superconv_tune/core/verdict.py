@@ -25,7 +25,10 @@ ALPHA = 0.05  # chance of a wrong `demonstrated` over all looks together
 LEVEL = 0.95  # of the two-sided interval of the recipe as it was trained
 REACHABLE_LEVEL = 0.9  # of the interval of what longer cycles reach: the library has too few tasks for more
 LIKELY = 0.8  # probability from which "likely" is said
-IMPOSSIBLE = 0.05  # probability up to which "infeasible" is said
+# Probability up to which "infeasible" is said: the largest round one with which, whatever the horizon, less than 5 % of
+# the targets within reach are called so (benchmarks/calibration/calibration.md, which tells of others too).
+IMPOSSIBLE = 0.15
+HOPELESS = 0.05  # probability up to which a length is named as too short in any case
 MIN_SEEDS = 3  # fewer fresh models demonstrate nothing: the spread over seeds would be a guess
 FLAT = 0.25  # share of the errors' odds that three times the length may have removed, for "infeasible" to be said
 LONGER = 1.5  # times the recipe's length from which a rung is a longer one
@@ -249,21 +252,21 @@ class Case:
 
     @property
     def hopeless_epochs(self) -> float | None:
-        """The longest cycle, up to the horizon, with which the target is out of reach as surely as `IMPOSSIBLE` says.
+        """The longest cycle, up to the horizon, with which the target is out of reach as surely as `HOPELESS` says.
 
         None where the recipe as it was trained may reach it, or too little is known. Found by bisection, for the
         probability rises with the length.
         """
         assert self.target.value is not None
-        if self.outlook is None or len(self.evidence.values) < MIN_SEEDS or self.confidence > IMPOSSIBLE:
+        if self.outlook is None or len(self.evidence.values) < MIN_SEEDS or self.confidence > HOPELESS:
             return None
         error, outlook = 1.0 - self.target.value, self.outlook
-        if outlook.within(0.0).probability(error) > IMPOSSIBLE:
+        if outlook.within(0.0).probability(error) > HOPELESS:
             return None
         low, high = 0.0, 1.0
         for _ in range(30):
             middle = (low + high) / 2.0
-            low, high = (middle, high) if outlook.within(middle).probability(error) <= IMPOSSIBLE else (low, middle)
+            low, high = (middle, high) if outlook.within(middle).probability(error) <= HOPELESS else (low, middle)
         return self.evidence.epochs * math.pow(self.evidence.stretch, low)
 
     @property

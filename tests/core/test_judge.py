@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from superconv_tune.core.judge import judge as judged
 from superconv_tune.core.ladder import Rung
 from superconv_tune.core.outlook import Calibration
-from superconv_tune.core.verdict import IMPOSSIBLE, Case, Evidence, Repeat, Target, Verdict
+from superconv_tune.core.verdict import HOPELESS, Case, Evidence, Repeat, Target, Verdict
 
 LIBRARY = Calibration(0.05, 2.0, tuple(np.linspace(-0.45, 0.45, 41)))
 ORDER = {"infeasible": 0, "undecided": 1, "likely": 2, "demonstrated": 3}
@@ -107,7 +107,7 @@ def test_an_open_verdict_says_with_which_cycles_the_target_is_out_of_reach(
     for horizon, is_hopeless in ((0.99 * epochs, True), (1.01 * epochs, False)):
         near = Case.of(ask(value), replace(data, horizon=horizon), LIBRARY)
         assert near is not None
-        assert (near.probability <= IMPOSSIBLE) is is_hopeless
+        assert (near.probability <= HOPELESS) is is_hopeless
     assert f"with no more than {epochs:.2g} it is out of reach (below 5%)" in judge(ask(value), data).reasons[0]
 
 
