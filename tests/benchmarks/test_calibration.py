@@ -15,6 +15,7 @@ from benchmarks.calibration.record import LONGER, searched
 from benchmarks.calibration.tasks import TASKS
 from superconv_tune.core.calibration import known
 from superconv_tune.core.recipe import fresh_models
+from superconv_tune.core.verdict import IMPOSSIBLE
 
 QUICK = (
     "mnist1d-mlp-00",
@@ -97,6 +98,17 @@ def test_what_is_called_out_of_reach_is(stretch: float, called: float) -> None:
     beyond = [pair.hopeless for pair in asked if pair.offset >= FAR]
     assert np.mean(within) <= 0.05
     assert np.mean(beyond) >= called
+    assert np.mean([pair.word == "infeasible" for pair in asked if pair.offset <= 0.0]) <= 0.05
+    assert all(pair.word_at(IMPOSSIBLE) == pair.word for pair in asked)
+
+
+def test_a_later_no_would_be_wrong_too_often_and_an_earlier_one_rarer() -> None:
+    def denied(impossible: float, stretch: float) -> float:
+        asked = [pair for pair in pairs(library(), stretch) if pair.offset <= 0.0]
+        return float(np.mean([pair.word_at(impossible) == "infeasible" for pair in asked]))
+
+    assert max(denied(IMPOSSIBLE + 0.05, stretch) for stretch in (1.0, *LONGER)) > 0.05
+    assert max(denied(IMPOSSIBLE - 0.05, stretch) for stretch in (1.0, *LONGER)) < 0.05
 
 
 def test_a_family_has_no_part_in_the_calibration_that_judges_it() -> None:
