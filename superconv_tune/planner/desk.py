@@ -22,9 +22,9 @@ Step = Callable[[], Decision | None]
 PATIENCE = 4.0  # times its predicted seconds, after which a trial has to be over
 START_S = 30.0  # that a worker may take to start before its first trial
 LENIENCE = 0.25  # of its predicted seconds, that a search trial may end late before its anneal is cut
+LENIENCE_S = 1.0  # that it may at least: a short one loses as much to the margin that every trial keeps before the end
 LUCK = 2.0  # standard errors between two values of the validation part, within which either may be the better one
 BETTER = 1 / 3  # of a rung, where nothing tells how far luck reaches
-LENIENCE_S = 1.0  # that it may at least: a short one loses as much to the margin that every trial keeps before the end
 
 
 def first(steps: Iterable[Step]) -> Decision | None:

@@ -53,14 +53,14 @@ def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) ->
 
 
 def _as_frozen(study: Study, best: Trial | None) -> Trial | None:
-    """The search trial of the recipe that was confirmed; of a calmer one the winner, with its peak and length."""
+    """The search trial of the recipe that was confirmed; where that is a calmer one the winner, with its parameters."""
     recipe = current(study)
     if best is None or recipe is None:
         return best
     confirmed = (recipe.params, recipe.pick_lr)
     trials = ((trial, frozen(trial)) for trial in complete_cycles(study))
     request, outcome = next((trial for trial, same in trials if (same.params, same.pick_lr) == confirmed), best)
-    params = replace(request.params, cycle_epochs=recipe.params.cycle_epochs)
+    params = replace(recipe.params, lr_multiplier=request.params.lr_multiplier)
     return replace(request, params=params), replace(outcome, max_lr=recipe.pick_lr)
 
 
