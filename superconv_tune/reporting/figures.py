@@ -64,9 +64,10 @@ def range_tests(findings: Findings) -> go.Figure | None:
         return None
     figure = go.Figure(layout=layout(height=400, top=16))
     for trial_id, curve in ramps:
+        again = np.flatnonzero(np.diff(curve.lr) < 0.0) + 1  # a fine ramp begins below the end of the coarse one
         figure.add_scatter(
-            x=curve.lr,
-            y=curve.loss,
+            x=np.insert(curve.lr, again, np.nan),
+            y=np.insert(curve.loss, again, np.nan),
             mode="lines",
             line={"width": 1.2, "color": BLUE},
             opacity=max(0.3, 1 / len(ramps)),

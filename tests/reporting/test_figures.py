@@ -76,6 +76,19 @@ def test_a_refused_range_test_marks_nothing(findings: Findings) -> None:
     assert drawn(figures.range_tests(replace(findings, range_test=refused))).layout.annotations == ()
 
 
+def test_no_line_leads_from_one_ramp_back_to_the_next(findings: Findings) -> None:
+    lr = np.concatenate([np.geomspace(1e-6, 1.0, 30), np.geomspace(1e-3, 0.5, 30)])
+    twice = Curve(np.arange(60, dtype=np.float64), lr, lr, np.ones(60), lr)
+    request = findings.study.trials("search")[0][0]
+    study = Study(findings.study.opened)
+    study.apply(Requested(0.0, request))
+    study.apply(Observed(0.0, replace(findings.study.outcomes[request.trial_id], range_curve=twice)))
+    (line,) = drawn(figures.range_tests(replace(findings, study=study))).data
+
+    assert np.flatnonzero(np.isnan(np.asarray(line.x, dtype=float))).tolist() == [30]
+    assert np.isnan(line.y[30])
+
+
 def test_an_exploding_ramp_does_not_flatten_the_rest(findings: Findings) -> None:
     low, high = drawn(figures.range_tests(findings)).layout.yaxis.range
 
