@@ -92,9 +92,9 @@ def report(tasks: Sequence[Judged]) -> str:
 
 def _by_threshold(tasks: Sequence[Judged]) -> str:
     rows = []
+    asked = {horizon: pairs(tasks, horizon) for horizon in HORIZONS}
     for impossible, horizon in product(THRESHOLDS, HORIZONS):
-        asked = pairs(tasks, horizon)
-        words = [(pair.offset, pair.word_at(impossible)) for pair in asked]
+        words = [(pair.offset, pair.word_at(impossible)) for pair in asked[horizon]]
         said = [offset <= 0 for offset, word in words if word == "infeasible"]
         reachable = sum(offset <= 0 for offset, _ in words)
         far = [word == "undecided" for offset, word in words if abs(offset) >= FAR]

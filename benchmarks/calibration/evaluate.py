@@ -13,7 +13,7 @@ from benchmarks.calibration.library import Judged
 from benchmarks.calibration.record import SMALL_TEST
 from superconv_tune.core.outlook import REACH, Calibration, calibrate, inside
 from superconv_tune.core.statistics import Spread, interval
-from superconv_tune.core.verdict import HOPELESS, MIN_SEEDS, REACHABLE_LEVEL, Case, Evidence, Target, Word, by_length
+from superconv_tune.core.verdict import HOPELESS, REACHABLE_LEVEL, Case, Evidence, Target, Word, by_length
 
 OFFSETS = (-0.08, -0.04, -0.02, -0.01, -0.005, 0.005, 0.01, 0.02, 0.04, 0.08)  # of the target from the truth
 FAR = 0.04  # points from which a target counts as far from the truth
@@ -81,8 +81,7 @@ def pairs(tasks: Sequence[Judged], stretch: float = REACH) -> list[Pair]:
                 case = Case.of(Target("accuracy", "max", target), _up_to(judged, stretch), calibrations[judged.family])
                 assert case is not None
                 hopeless = case.hopeless_epochs is not None and case.probability <= HOPELESS
-                denied = case.outlook is not None and case.is_flat and len(case.evidence.values) >= MIN_SEEDS
-                found.append(Pair(judged.task, offset, case.word, case.probability, hopeless, denied))
+                found.append(Pair(judged.task, offset, case.word, case.probability, hopeless, case.may_be_denied))
     return found
 
 

@@ -281,8 +281,12 @@ class Case:
             return "demonstrated"
         if self.probability >= LIKELY:
             return "likely"
-        is_hopeless = self.outlook is not None and self.probability <= IMPOSSIBLE and self.is_flat
-        return "infeasible" if is_hopeless and len(self.evidence.values) >= MIN_SEEDS else "undecided"
+        return "infeasible" if self.probability <= IMPOSSIBLE and self.may_be_denied else "undecided"
+
+    @property
+    def may_be_denied(self) -> bool:
+        """Whether enough is known to call the target infeasible, were its probability low enough."""
+        return self.outlook is not None and self.is_flat and len(self.evidence.values) >= MIN_SEEDS
 
     @property
     def is_flat(self) -> bool:
