@@ -1,0 +1,108 @@
+"""Simulated searches whose every request was recorded before the types of trials and recipes were made anew.
+
+``python -m tests.decisions`` records them again into ``tests/golden/decisions.json.xz``; that is right only where a
+change of behaviour is meant, and then its note says which searches changed and why.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from superconv_tune.core.events import Planned, Requested
+from superconv_tune.core.trial import TrialRequest
+from superconv_tune.planner.evidence import verdict_of
+from tests.planner.test_properties import faulty, search
+from tests.simulated import PlanningConductor, policy
+
+RECORDING = Path(__file__).parent / "golden" / "decisions.json.xz"
+SEARCHES = 24
+DIGITS = 9  # significant ones: more would be the order in which floats are multiplied
+
+
+def recorded() -> Iterator[dict[str, Any]]:
+    """Each search with its question, all that it asked for, and its verdict."""
+    for number in range(SEARCHES):
+        question = _question(number)
+        yield {"question": question, **asked(_searched(question))}
+
+
+def asked(conductor: PlanningConductor) -> dict[str, Any]:
+    """All that a search asked for, in plain values that no type of ours appears in."""
+    verdict = verdict_of(conductor.study, conductor.policy)
+    return {
+        "plans": [_plan(event) for event in conductor.events if isinstance(event, Planned)],
+        "requests": [_request(event.request) for event in conductor.events if isinstance(event, Requested)],
+        "word": verdict.word,
+        "probability": verdict.probability,
+    }
+
+
+def _question(number: int) -> dict[str, Any]:
+    """A search like those that the properties draw, from its number alone."""
+    rng = np.random.default_rng(number)
+    return {
+        "seed": number,
+        "budget_s": round(float(np.exp(rng.uniform(np.log(60.0), np.log(3600.0)))), 1),
+        "workers": int(rng.integers(1, 9)),
+        "step_s": round(float(np.exp(rng.uniform(np.log(0.005), np.log(0.2)))), 4),
+        "slow": round(float(rng.uniform(0.5, 3.0)), 2),
+        "share": float(rng.choice([0.0, 0.0, 0.1, 0.4])),
+        "hanging": float(rng.choice([0.0, 0.0, 0.02])),
+        "strategy": str(rng.choice(["ladder", "ladder", "free"])),
+        "target": [None, 0.7, 0.9, 0.95, 0.99][int(rng.integers(5))],
+        "comes_and_goes": bool(rng.random() < 0.3),
+    }
+
+
+def _searched(q: dict[str, Any]) -> PlanningConductor:
+    world = faulty(q["seed"], q["share"], q["slow"], q["step_s"], q["hanging"])
+    how = policy(q["target"], seed=q["seed"], strategy=q["strategy"])
+    commuter = q["seed"] if q["comes_and_goes"] else None
+    return search(world, how, q["budget_s"], q["workers"], commuter)[0]
+
+
+def _plan(event: Planned) -> list[Any]:
+    plan = event.plan
+    rungs = [[rung.epochs, rung.width, rung.free] for rung in plan.rungs]
+    return [rungs, plan.confirm_seeds, *map(_short, (plan.baseline_s, plan.scaling_s, plan.run_off_s))]
+
+
+def _request(request: TrialRequest) -> list[Any]:
+    """Id, attempt, kind, schedule, rung, seed, deadline, peak, share of the data, own ramp, hyperparameters."""
+    params = [getattr(request.params, field.name) for field in fields(request.params)]
+    peak = None if request.pick_lr is None else _short(request.pick_lr * request.params.lr_multiplier)
+    ramp = None if request.ramp is None else [*map(_short, request.ramp), request.ramp_steps]
+    return [
+        request.trial_id,
+        request.attempt,
+        request.kind,
+        request.schedule,
+        request.rung,
+        request.seed,
+        _short(request.deadline),
+        peak,
+        request.data_share,
+        ramp,
+        [_short(value) for value in params],
+    ]
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def read() -> list[dict[str, Any]]:
+    """The recording."""
+    content: list[dict[str, Any]] = json.loads(lzma.decompress(RECORDING.read_bytes()))
+    return content
+
+
+if __name__ == "__main__":
+    RECORDING.write_bytes(lzma.compress(json.dumps(list(recorded()), separators=(",", ":")).encode(), preset=9))
