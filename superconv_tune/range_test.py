@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from superconv_tune.core.lr_range import HALF_LIFE_SHARE
+from superconv_tune.lr.lr_range import HALF_LIFE_SHARE
 from superconv_tune.spec.load import load_spec
-from superconv_tune.study.refusal import refusing
+from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
 Examples:
@@ -70,7 +70,7 @@ def range_test(  # noqa: PLR0913 - a command line
         "tracking_uri": tracking_uri, "output": output,
     }  # fmt: skip
     try:
-        with refusing():
+        with exit_on_user_error():
             checked = load_spec(spec, {key: value for key, value in given.items() if value is not None})
             # --help and a typing error must answer at once, and torch and MLflow take seconds to import.
             from superconv_tune.study import range_test as study  # noqa: PLC0415

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from superconv_tune.study.refusal import refusing
+from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
 Examples:
@@ -35,7 +35,7 @@ def report(
     # --help must answer at once, and the imports take seconds.
     from superconv_tune.study import service  # noqa: PLC0415
 
-    with refusing():
+    with exit_on_user_error():
         if len(names) == 1:
             service.render(names[0], output, storage)
         else:

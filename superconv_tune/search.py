@@ -12,7 +12,7 @@ from superconv_tune.cluster.access import refuse_open
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.load import load_spec, option_of
 from superconv_tune.spec.template import write_task
-from superconv_tune.study.refusal import refusing
+from superconv_tune.study.refusal import exit_on_user_error
 
 STARTED_AT = time.time()  # the budget counts from the command, the slow imports below included
 
@@ -80,7 +80,7 @@ def search(  # noqa: PLR0913 - a command line
         "output": output,
     }  # fmt: skip
     overrides = {key: value for key, value in given.items() if value is not None}
-    with refusing():
+    with exit_on_user_error():
         refuse_open(address)
         if new_task is not None:
             code, written = write_task(new_task)

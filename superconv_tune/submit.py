@@ -10,7 +10,7 @@ import typer
 from superconv_tune.cluster.access import refuse_open
 from superconv_tune.core.errors import raise_any
 from superconv_tune.spec.load import load_spec
-from superconv_tune.study.refusal import refusing
+from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
 Examples:
@@ -62,7 +62,7 @@ def submit(  # noqa: PLR0913 - a command line
     options = {"--require": require, "--budget": budget if resume else None, "--resume": name if resume else None}
     views = {"list": show, "logs": logs, "stop": stop, "fetch": fetch}
     try:
-        with refusing():
+        with exit_on_user_error():
             refuse_open(address)
             refuse_contradiction([spec, *views.values()], [data, data_on_nodes], resume, name)
             overrides = {key: value for key, value in given.items() if value is not None}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from superconv_tune.study.refusal import refusing
+from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
 Examples:
@@ -33,7 +33,7 @@ def train(
     # --help must answer at once, and the imports take seconds.
     from superconv_tune.study import long_run  # noqa: PLC0415
 
-    with refusing():
+    with exit_on_user_error():
         run = long_run.open_run(recipe, epochs, max_lr, output)
         typer.echo(f"{run.plan.steps} steps, max_lr {run.plan.max_lr:.3g}")
         for done in long_run.follow(run):

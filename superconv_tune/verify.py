@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from superconv_tune.study.refusal import refusing
+from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
 Examples:
@@ -36,7 +36,7 @@ def verify(
     from superconv_tune.study.verification import Verification  # noqa: PLC0415
 
     done = []
-    with refusing():
+    with exit_on_user_error():
         verification = Verification(name, output, storage)
         for repetition in verification.repetitions(seeds):
             done.append(repetition)

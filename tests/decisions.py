@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from superconv_tune.core.events import Planned, Requested
-from superconv_tune.core.trial import TrialRequest
 from superconv_tune.planner.evidence import verdict_of
+from superconv_tune.record.events import Planned, Requested
+from superconv_tune.record.trial import TrialRequest
 from tests.planner.test_properties import faulty, search
-from tests.simulated import PlanningConductor, policy
+from tests.simulated import PlanningConductor, brief
 
 RECORDING = Path(__file__).parent / "golden" / "decisions.json.xz"
 SEARCHES = 24
@@ -35,7 +35,7 @@ def recorded() -> Iterator[dict[str, Any]]:
 
 def asked(conductor: PlanningConductor) -> dict[str, Any]:
     """All that a search asked for, in plain values that no type of ours appears in."""
-    verdict = verdict_of(conductor.study, conductor.policy)
+    verdict = verdict_of(conductor.study, conductor.brief)
     return {
         "plans": [_plan(event) for event in conductor.events if isinstance(event, Planned)],
         "requests": [_request(event.request) for event in conductor.events if isinstance(event, Requested)],
@@ -63,7 +63,7 @@ def _question(number: int) -> dict[str, Any]:
 
 def _searched(q: dict[str, Any]) -> PlanningConductor:
     world = faulty(q["seed"], q["share"], q["slow"], q["step_s"], q["hanging"])
-    how = policy(q["target"], seed=q["seed"], strategy=q["strategy"])
+    how = brief(q["target"], seed=q["seed"], strategy=q["strategy"])
     commuter = q["seed"] if q["comes_and_goes"] else None
     return search(world, how, q["budget_s"], q["workers"], commuter)[0]
 

@@ -17,17 +17,18 @@ import numpy as np
 
 from superconv_tune.cluster.conductor import Conductor
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.events import Event, Measured, Observed, Opened, Planned, Requested, Resized
-from superconv_tune.core.lr_range import RangeTestResult
-from superconv_tune.core.plan import Plan
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
-from superconv_tune.core.statistics import pack
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Hyperparameters, Status, TrialOutcome, TrialRequest
-from superconv_tune.core.verdict import Target
+from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.planner.ask import Ask, Signal, fill
+from superconv_tune.planner.brief import Brief, bounds
 from superconv_tune.planner.decide import decide
-from superconv_tune.planner.policy import Policy, bounds
+from superconv_tune.record.events import Event, Measured, Observed, Opened, Planned, Requested, Resized
+from superconv_tune.record.plan import Plan
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
+from superconv_tune.verdict.statistics import pack
+from superconv_tune.verdict.verdict import Target
 
 SPACE: SearchSpace = {
     "cycle_epochs": Interval(1.0, 30.0, log=True),
@@ -45,7 +46,7 @@ AROUND_S = 0.8  # of evaluation and set-up in a trial
 LOOK_S = 1.0  # the driver looks at the clock this often when nothing happens
 
 
-def policy(target: float | None = 0.9, **changes: object) -> Policy:
+def brief(target: float | None = 0.9, **changes: object) -> Brief:
     """A policy over `SPACE`."""
     values: dict[str, object] = {
         "target": Target("accuracy", "max", target),
@@ -60,7 +61,7 @@ def policy(target: float | None = 0.9, **changes: object) -> Policy:
         "report_s": 8.0,
         "baselines": ("step", "linear", "constant"),
     }
-    return Policy(**{**values, **changes})  # type: ignore[arg-type]
+    return Brief(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_000_000.0, alike: bool = False) -> Opened:
@@ -164,12 +165,12 @@ class World:
 class PlanningConductor:
     """The planner with a random sampler and a journal in memory; a full `Conductor`."""
 
-    def __init__(self, study: Study, policy: Policy, clock: Callable[[], float]) -> None:
+    def __init__(self, study: Study, brief: Brief, clock: Callable[[], float]) -> None:
         self.study = study
-        self.policy = policy
+        self.brief = brief
         self.events: list[Event] = [study.opened]
         self._clock = clock
-        self._rng = np.random.default_rng(policy.seed)
+        self._rng = np.random.default_rng(brief.seed)
         self.promoted: dict[str, Ask] = {}  # search trials whose parameters the planner took from the rung below
         self.idle: list[tuple[int, float]] = []  # how many events there were, and when, each time a worker got nothing
 
@@ -179,7 +180,7 @@ class PlanningConductor:
 
     def next(self) -> TrialRequest | Signal:
         while True:
-            decision = decide(self.study, self.policy, self._clock())
+            decision = decide(self.study, self.brief, self._clock())
             if isinstance(decision, Signal):
                 self.idle.append((len(self.events), self._clock()))
                 return decision
@@ -205,7 +206,7 @@ class PlanningConductor:
             self.record(Resized(self._clock(), workers))
 
     def should_stop(self) -> bool:
-        return self._clock() > self.study.deadline - self.policy.report_s / 2
+        return self._clock() > self.study.deadline - self.brief.report_s / 2
 
     def _complete(self, ask: Ask) -> TrialRequest:
         if ask.study is None:
@@ -214,7 +215,7 @@ class PlanningConductor:
 
     def _draw(self) -> dict[str, float]:
         drawn: dict[str, float] = {}
-        for name, dimension in self.policy.space.items():
+        for name, dimension in self.brief.space.items():
             low, high = bounds(dimension, 0.0)
             if isinstance(dimension, Choice):
                 drawn[name] = float(self._rng.choice(dimension.values))

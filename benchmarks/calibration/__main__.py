@@ -1,7 +1,7 @@
 """Make the library that verdicts rest on, and tell how often they would have been right.
 
 python -m benchmarks.calibration.record      # searches every task and finds its truth: runs.csv; goes on where it was
-python -m benchmarks.calibration             # superconv_tune/core/calibration.csv, calibration.md, reliability.svg
+python -m benchmarks.calibration             # superconv_tune/verdict/calibration.csv, calibration.md, reliability.svg
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from benchmarks.calibration.evaluate import (
 from benchmarks.calibration.library import Judged, library
 from benchmarks.calibration.record import LONGER
 from benchmarks.report import machine, table
-from superconv_tune.core.outlook import calibrate
-from superconv_tune.core.statistics import wilson
-from superconv_tune.core.verdict import IMPOSSIBLE, Word
+from superconv_tune.verdict.outlook import calibrate
+from superconv_tune.verdict.statistics import wilson
+from superconv_tune.verdict.verdict import IMPOSSIBLE, Word
 
 FOLDER = Path(__file__).parent
-CALIBRATION = Path(str(files("superconv_tune.core") / "calibration.csv"))
+CALIBRATION = Path(str(files("superconv_tune.verdict") / "calibration.csv"))
 HORIZONS = (1.0, *LONGER)
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2)
 WORDS: tuple[Word, ...] = ("demonstrated", "likely", "undecided", "infeasible")

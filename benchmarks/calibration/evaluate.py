@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from benchmarks.calibration.library import Judged
 from benchmarks.calibration.record import SMALL_TEST
-from superconv_tune.core.outlook import REACH, Calibration, calibrate, inside
-from superconv_tune.core.statistics import Spread, interval
-from superconv_tune.core.verdict import HOPELESS, REACHABLE_LEVEL, Case, Evidence, Target, Word, by_length
+from superconv_tune.verdict.outlook import REACH, Calibration, calibrate, inside
+from superconv_tune.verdict.statistics import Spread, interval
+from superconv_tune.verdict.verdict import HOPELESS, REACHABLE_LEVEL, Case, Evidence, Target, Word, by_length
 
 OFFSETS = (-0.08, -0.04, -0.02, -0.01, -0.005, 0.005, 0.01, 0.02, 0.04, 0.08)  # of the target from the truth
 FAR = 0.04  # points from which a target counts as far from the truth

@@ -12,10 +12,10 @@ import numpy as np
 from benchmarks.calibration.questions import validation_items
 from benchmarks.calibration.record import read
 from benchmarks.calibration.tasks import TASKS
-from superconv_tune.core.ladder import Rung
-from superconv_tune.core.outlook import REACH, Known, inside, log_odds
-from superconv_tune.core.statistics import unpack
-from superconv_tune.core.verdict import Evidence, Repeat, data_slope, last_slope
+from superconv_tune.verdict.ladder import Rung
+from superconv_tune.verdict.outlook import REACH, Known, inside, log_odds
+from superconv_tune.verdict.statistics import unpack
+from superconv_tune.verdict.verdict import Evidence, Repeat, data_slope, last_slope
 
 Run = Mapping[str, str]
 

@@ -24,23 +24,23 @@ import torch
 from benchmarks.calibration.tasks import TASKS, LibraryTask
 from benchmarks.rows import append
 from benchmarks.rows import read as rows_of
-from superconv_tune.core.events import Measured, Opened
-from superconv_tune.core.ladder import best, complete_cycles
-from superconv_tune.core.recipe import current, requests_of
-from superconv_tune.core.statistics import pack, unpack
-from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.trial import TrialOutcome, TrialRequest
 from superconv_tune.data.batches import ResidentSet, ResidentSource
 from superconv_tune.journal.journal import Journal
-from superconv_tune.planner.policy import Policy
+from superconv_tune.planner.brief import Brief
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.events import Measured, Opened
+from superconv_tune.record.recipe import current, requests_of
+from superconv_tune.record.study import Study, Trial
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.study.conclude import proposer_of
 from superconv_tune.study.conductor import StudyConductor
-from superconv_tune.study.question import policy_of
+from superconv_tune.study.question import brief_of
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
+from superconv_tune.verdict.ladder import best, complete_cycles
+from superconv_tune.verdict.statistics import pack, unpack
 from tests.simulated import SimulatedCluster
 
 RUNS = Path(__file__).with_name("runs.csv")
@@ -114,7 +114,7 @@ def searched(name: str) -> tuple[Problem, Study]:
     spec = TASKS[name].spec(seed=sum(name.encode()))
     payload, _ = prepare(spec)
     problem = realise(payload, torch.device("cpu"))
-    return problem, _search(problem, replace(policy_of(spec), report_s=0.0), TASKS[name])
+    return problem, _search(problem, replace(brief_of(spec), report_s=0.0), TASKS[name])
 
 
 def _best_of_rungs(study: Study) -> list[Trial]:
@@ -124,7 +124,7 @@ def _best_of_rungs(study: Study) -> list[Trial]:
     return [trial for trial in found if trial is not None]
 
 
-def _search(problem: Problem, policy: Policy, task: LibraryTask) -> Study:
+def _search(problem: Problem, brief: Brief, task: LibraryTask) -> Study:
     size = task.batch_size
     measured = Measured(
         train_items=task.items,
@@ -139,11 +139,11 @@ def _search(problem: Problem, policy: Policy, task: LibraryTask) -> Study:
     study = Study(Opened("library", 0.0, budget_s, WORKERS, spec={"sampler": "auto"}, measured=measured))
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{folder}/library.db"
-        proposer = proposer_of(study, policy, storage)
+        proposer = proposer_of(study, brief, storage)
         cluster = SimulatedCluster(TrainingWorld(problem), WORKERS, now=0.0)
         with Journal(storage) as journal:
             journal.append("library", study.opened)
-            conductor = StudyConductor(study, policy, journal, proposer, cluster.clock, on_event=lambda: None)
+            conductor = StudyConductor(study, brief, journal, proposer, cluster.clock, on_event=lambda: None)
             cluster.run(conductor)
         proposer.close()
     return study

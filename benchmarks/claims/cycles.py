@@ -21,8 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.range_test.tasks import TASKS, BenchTask
-from superconv_tune.core.schedule import Knobs, SchedulePlan, build
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Knobs, SchedulePlan, build
 from superconv_tune.problems.problem import Problem
 from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime, train

@@ -21,7 +21,7 @@ from benchmarks.claims.cycles import NAMES, Cycle, Search, resolve, seeded
 from benchmarks.claims.searches import LADDER, TRIALS, TRUTH, Candidate, Parts, draws, narrowed, pick, seeds
 from benchmarks.report import machine
 from benchmarks.report import table as markdown
-from superconv_tune.core.statistics import interval, over_seeds
+from superconv_tune.verdict.statistics import interval, over_seeds
 
 RESULT = Path(__file__).with_name("ladder.md")
 EPOCHS = 18.0  # of the cycle that is delivered

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.claims.cycles import Cycle, Search, resolve
 from benchmarks.report import machine
 from benchmarks.report import table as markdown
-from superconv_tune.core.statistics import interval, over_seeds
+from superconv_tune.verdict.statistics import interval, over_seeds
 
 RESULT = Path(__file__).with_name("mid_cycle.md")
 CASES = (("mnist1d-mlp", 30.0), ("mnist1d-bn", 30.0), ("mnist1d-cnn", 30.0))

@@ -30,7 +30,7 @@ from benchmarks.claims.searches import (
 )
 from benchmarks.report import machine
 from benchmarks.report import table as markdown
-from superconv_tune.core.statistics import interval, over_seeds
+from superconv_tune.verdict.statistics import interval, over_seeds
 
 RESULT = Path(__file__).with_name("narrowing.md")
 EPOCHS = 10.0

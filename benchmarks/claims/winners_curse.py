@@ -17,7 +17,7 @@ from benchmarks.claims.cycles import NAMES
 from benchmarks.claims.narrowing import EPOCHS, FRESH, KINDS, Delivered, Found, all_searches
 from benchmarks.report import machine
 from benchmarks.report import table as markdown
-from superconv_tune.core.statistics import interval, over_seeds
+from superconv_tune.verdict.statistics import interval, over_seeds
 
 RESULT = Path(__file__).with_name("winners_curse.md")
 LEAST_BEFORE, MOST_AFTER = 1.5, 0.5  # points: the claim and its bound

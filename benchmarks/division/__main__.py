@@ -21,7 +21,7 @@ from statistics import fmean, stdev
 
 from benchmarks.division.replay import BATCH_SIZE, PHASES, Question, families, replay, tasks
 from benchmarks.report import machine, table
-from superconv_tune.planner.policy import Division
+from superconv_tune.planner.brief import Division
 
 HERE = Path(__file__).parent
 RESULT, REPLAYS = HERE / "division.md", HERE / "replays.csv"

@@ -25,8 +25,9 @@ import torch
 from benchmarks.range_test.tasks import GRIDS, PATIENCE_S, TASKS
 from benchmarks.rows import append
 from benchmarks.rows import read as rows_of
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 

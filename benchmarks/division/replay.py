@@ -16,14 +16,15 @@ from benchmarks.division.surface import Cycle, Surface
 from benchmarks.range_test.tasks import TASKS
 from benchmarks.rows import read as rows_of
 from superconv_tune.core.codec import decode
-from superconv_tune.core.events import Event, Measured, Observed, Opened, Requested
-from superconv_tune.core.lr_range import RangeTestResult
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
-from superconv_tune.core.verdict import Target
-from superconv_tune.planner.policy import Division, Policy
-from superconv_tune.planner.ramps import COARSE_STEPS, RAMP_STEPS
+from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.planner.brief import Brief, Division
+from superconv_tune.planner.first_ramps import COARSE_STEPS, RAMP_STEPS
+from superconv_tune.record.events import Event, Measured, Observed, Opened, Requested
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.verdict.verdict import Target
 from tests.simulated import PlanningConductor, SimulatedCluster
 
 HERE = Path(__file__).parent
@@ -204,7 +205,7 @@ def replay(question: Question, division: Division, seed: int, slow: float = 1.0)
     cluster = SimulatedCluster(
         TabledWorld(sizes, range_tests()[question.pair], slow), question.workers, start.started_at
     )
-    conductor = PlanningConductor(Study(start), _policy(question, division, seed), cluster.clock)
+    conductor = PlanningConductor(Study(start), _brief(question, division, seed), cluster.clock)
     cluster.run(conductor)
     best = _best(question.pair, budget_s / math.ceil(CONFIRMED_SEEDS / question.workers))
     recipe = next(iter(conductor.study.asked("confirm").values()), None)
@@ -236,10 +237,10 @@ def _opened(sizes: Mapping[int, Size], budget_s: float, workers: int) -> Opened:
     return Opened("replay", STARTED_AT, STARTED_AT + budget_s, workers, spec={}, measured=measured)
 
 
-def _policy(question: Question, division: Division, seed: int) -> Policy:
+def _brief(question: Question, division: Division, seed: int) -> Brief:
     sizes = tasks()[question.pair]
     surface = sizes[BATCH_SIZE].surface
-    return Policy(
+    return Brief(
         target=Target("accuracy", "max", None),
         space={
             "cycle_epochs": Interval(min(surface.curves), surface.longest, log=True),

@@ -12,8 +12,8 @@ from mlflow.tracking import MlflowClient
 from optuna.trial import TrialState
 
 from benchmarks.faults.searching import NAME, Search, completed, lost
-from superconv_tune.core.events import Event, Observed, Opened, Requested, Resumed
-from superconv_tune.core.trial import LOST, TrialOutcome
+from superconv_tune.record.events import Event, Observed, Opened, Requested, Resumed
+from superconv_tune.record.trial import LOST, TrialOutcome
 from superconv_tune.study.places import places
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.series import MAX_POINTS

@@ -18,7 +18,7 @@ import yaml
 from benchmarks.faults.facts import Facts, examine
 from benchmarks.faults.searching import Search
 from superconv_tune.core.codec import encode
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 from tests import nodes, postgresql
 from tests.nodes import ROOT
 from tests.tracking_server import tracking_server

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from superconv_tune.core.events import Event, Observed, Requested
-from superconv_tune.core.trial import LOST
 from superconv_tune.journal.journal import Journal
+from superconv_tune.record.events import Event, Observed, Requested
+from superconv_tune.record.trial import LOST
 from superconv_tune.study.places import Places, places
 from tests.nodes import ROOT, SETTINGS, command_line, descendants
 

@@ -18,9 +18,9 @@ import yaml
 
 from benchmarks.peers.questions import SPECS, Question
 from benchmarks.peers.training import Entry, Task, accuracy, read_diaries
-from superconv_tune.core.events import Observed
-from superconv_tune.core.trial import TrialOutcome
 from superconv_tune.journal.journal import Journal
+from superconv_tune.record.events import Observed
+from superconv_tune.record.trial import TrialOutcome
 
 CORES = 2
 GRACE_S = 60.0  # that a process gets beyond its deadline before it is killed; what it trains there does not count

@@ -14,7 +14,7 @@ import torch
 from benchmarks.peers.questions import Question, question
 from benchmarks.peers.training import Diary, Recipe, Task, Trainer
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.pick_rules import valley
+from superconv_tune.lr.pick_rules import valley
 
 THREADS = 2
 STEPS, LOWEST, HIGHEST = 100, 1e-7, 10.0

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.range_test.tasks import OPTIMIZERS, TASKS
 from superconv_tune.core.codec import encode
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.finder.find import FinderPlan, find
 from superconv_tune.trial.trackers import NullTracker
 

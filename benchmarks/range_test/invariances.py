@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from benchmarks.range_test.quadratics import least_squares
 from benchmarks.range_test.tasks import TASKS
-from superconv_tune.core.lr_range import RAMP_INTERVALS
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.data.batches import ResidentSet, ResidentSource
 from superconv_tune.finder.find import FinderPlan, find
 from superconv_tune.finder.finding import Finding
+from superconv_tune.lr.lr_range import RAMP_INTERVALS
 from superconv_tune.problems.problem import Problem
 from superconv_tune.trial.trackers import NullTracker
 

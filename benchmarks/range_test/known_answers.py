@@ -22,9 +22,9 @@ from benchmarks.range_test import degenerate, invariances, restoration
 from benchmarks.range_test.planted import NOISES, planted
 from benchmarks.range_test.quadratics import KnownEdge, least_squares, logistic_regression, true_edge
 from benchmarks.report import machine
-from superconv_tune.core.lr_range import RAMP_INTERVALS
-from superconv_tune.core.pick_rules import PICK_RULES
-from superconv_tune.core.trial import Kind, TrialOutcome, TrialRequest
+from superconv_tune.lr.lr_range import RAMP_INTERVALS
+from superconv_tune.lr.pick_rules import PICK_RULES
+from superconv_tune.record.trial import Kind, TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.lr_range import RAMPS
+from superconv_tune.lr.lr_range import RAMPS
 
 STEPS = 300
 NOISES = (0.0, 0.03, 0.06, 0.12)

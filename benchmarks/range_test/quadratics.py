@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.data.batches import ResidentSet, ResidentSource
 from superconv_tune.problems.problem import Metric, Problem
 

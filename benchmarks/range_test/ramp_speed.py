@@ -23,10 +23,11 @@ import torch
 from benchmarks.range_test.tasks import OPTIMIZERS, TASKS
 from benchmarks.report import machine
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.lr_range import HALF_LIFE_SHARE, MIN_HALF_LIFE, running_mean, split_ramps
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.finder.find import FinderPlan, find
+from superconv_tune.lr.lr_range import HALF_LIFE_SHARE, MIN_HALF_LIFE, running_mean, split_ramps
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Phase
 from superconv_tune.trial.trackers import NullTracker

@@ -28,8 +28,8 @@ from benchmarks.range_test import findings, table
 from benchmarks.range_test.tasks import EPOCHS, GRIDS, OPTIMIZERS, TASKS, cycle
 from benchmarks.report import machine
 from benchmarks.report import table as markdown
-from superconv_tune.core.horizon import HorizonRule, prior
-from superconv_tune.core.probes import ProbeGrid
+from superconv_tune.lr.horizon import HorizonRule, prior
+from superconv_tune.lr.rate_grid import ProbeGrid
 from superconv_tune.problems.problem import Problem
 
 HERE = Path(__file__).parent

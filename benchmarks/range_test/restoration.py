@@ -21,9 +21,10 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.range_test.tasks import TASKS
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.finder.find import FinderPlan
 from superconv_tune.finder.notebook import find_lr
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.training.randomness import seed_all
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker

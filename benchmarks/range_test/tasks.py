@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from superconv_tune.core.trial import TrialOutcome, TrialRequest
 from superconv_tune.planner.ask import Signal
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 
 
 class Conductor(Protocol):

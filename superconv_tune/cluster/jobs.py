@@ -15,8 +15,8 @@ from typing import Any
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from superconv_tune.cluster.aboard import unpack
 from superconv_tune.cluster.access import refuse_open
+from superconv_tune.cluster.job_entry import unpack
 from superconv_tune.core.errors import UserError
 
 STUDY = "superconv_tune_study"  # metadata of our jobs: which study
@@ -78,7 +78,7 @@ class Jobs:
         refuse_name(study)
         job_id = study if "--resume" not in options else f"{study}-resumed-{int(time.time())}"
         flags = [f"{option}={value}" for option, value in options.items()]
-        command = ["python", "-m", "superconv_tune.cluster.aboard", "begin", study, *flags]
+        command = ["python", "-m", "superconv_tune.cluster.job_entry", "begin", study, *flags]
         with self._told(f"--name: the cluster had a search {study!r} before. Choose another name."):
             self._client.submit_job(
                 entrypoint=shlex.join(command),
@@ -153,7 +153,7 @@ class Jobs:
             UserError: if they cannot be brought.
         """
         refuse_name(study)
-        command = ["python", "-m", "superconv_tune.cluster.aboard", "send", study]
+        command = ["python", "-m", "superconv_tune.cluster.job_entry", "send", study]
         with self._told():
             parcel = self._client.submit_job(entrypoint=shlex.join(command))
             end = time.monotonic() + FETCH_S

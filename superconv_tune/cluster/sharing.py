@@ -13,9 +13,10 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from superconv_tune.cluster.worker import prepared
-from superconv_tune.core.sharing import AT_ONCE, Load, Memory, chosen, most_that_fit
-from superconv_tune.core.trial import Hyperparameters, Precision
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.problems.payload import Payload
+from superconv_tune.record.trial import Precision
+from superconv_tune.training.gpu_share import AT_ONCE, Load, Memory, chosen, most_that_fit
 from superconv_tune.training.memory import in_use
 from superconv_tune.trial.smoke import smoke
 

@@ -19,12 +19,12 @@ import torch
 from ray import tune
 
 from superconv_tune.core.codec import decode, encode
-from superconv_tune.core.sharing import shortage
-from superconv_tune.core.trial import TrialOutcome, TrialRequest
 from superconv_tune.problems.payload import Payload, realise
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.study_run import StudyHandle
 from superconv_tune.tracking.worker import MlflowTracker
+from superconv_tune.training.gpu_share import shortage
 from superconv_tune.training.memory import device_for, free_and_missing, release
 from superconv_tune.trial.run import run
 

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.lr_range import smoothed
-from superconv_tune.core.probes import ProbeGrid
 from superconv_tune.figures.trial import limit_loss
+from superconv_tune.lr.lr_range import smoothed
+from superconv_tune.lr.rate_grid import ProbeGrid
 
 SIZE_INCHES = (12.0, 5.0)
 DPI = 110

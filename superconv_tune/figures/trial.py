@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.lr_range import smoothed, split_ramps
-from superconv_tune.core.trial import TrialOutcome
+from superconv_tune.lr.lr_range import smoothed, split_ramps
+from superconv_tune.record.trial import TrialOutcome
 
 # Drawing holds the next trial back, so it is kept under half of its usual time: few pixels, no minor ticks, tick labels
 # without mathtext, a title that is not placed by measuring, fast compression.

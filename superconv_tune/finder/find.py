@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.horizon import HorizonRule, prior
-from superconv_tune.core.lr_range import (
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.finder.finding import Finding, Probe, grid_of
+from superconv_tune.lr.horizon import HorizonRule, prior
+from superconv_tune.lr.lr_range import (
     HALF_LIFE_SHARE,
     RAMP_INTERVAL_ELSE,
     RAMP_INTERVALS,
@@ -23,11 +25,10 @@ from superconv_tune.core.lr_range import (
     pool,
     split_ramps,
 )
-from superconv_tune.core.pick_rules import PICK_RULES
-from superconv_tune.core.probes import FALLBACK_LR, FALLBACK_LR_ELSE, MOST_WIDENINGS, ProbeGrid, first_grid
-from superconv_tune.core.trial import Hyperparameters, Kind, Precision, Status, TrialOutcome, TrialRequest
-from superconv_tune.finder.finding import Finding, Probe, grid_of
+from superconv_tune.lr.pick_rules import PICK_RULES
+from superconv_tune.lr.rate_grid import FALLBACK_LR, FALLBACK_LR_ELSE, MOST_WIDENINGS, ProbeGrid, first_grid
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.trial import Kind, Precision, Status, TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Phase, Tracker
 

@@ -9,12 +9,12 @@ from statistics import geometric_mean
 from matplotlib.figure import Figure
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.horizon import HorizonRule
-from superconv_tune.core.lr_range import BAND_DIVISOR, Quality, RangeTestResult
-from superconv_tune.core.pick_rules import PICK_RULES
-from superconv_tune.core.probes import ProbeGrid
-from superconv_tune.core.trial import Status
 from superconv_tune.figures.range_test import draw_finding
+from superconv_tune.lr.horizon import HorizonRule
+from superconv_tune.lr.lr_range import BAND_DIVISOR, Quality, RangeTestResult
+from superconv_tune.lr.pick_rules import PICK_RULES
+from superconv_tune.lr.rate_grid import ProbeGrid
+from superconv_tune.record.trial import Status
 
 LENGTHS = (1.0, 3.0, 10.0, 30.0)  # epochs that a band is shown for
 

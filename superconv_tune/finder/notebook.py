@@ -25,11 +25,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from superconv_tune.core.trial import Hyperparameters, Precision
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.data.batches import ResidentSource
 from superconv_tune.finder.find import FinderPlan, Progress, find
 from superconv_tune.finder.finding import Finding
 from superconv_tune.problems.problem import Metric, Problem
+from superconv_tune.record.trial import Precision
 from superconv_tune.training.randomness import isolated
 from superconv_tune.trial.trackers import NullTracker
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from superconv_tune.core.lr_range import Quality
 from superconv_tune.finder.finding import Finding
+from superconv_tune.lr.lr_range import Quality
 
 MEANING: dict[Quality, str] = {
     "good": "ramps and probes agree with themselves",

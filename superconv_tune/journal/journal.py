@@ -31,8 +31,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import StorageError, UserError
-from superconv_tune.core.events import Event, Opened
 from superconv_tune.core.secrets import masked
+from superconv_tune.record.events import Event, Opened
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 BACKENDS = ("sqlite", "postgresql")

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from superconv_tune.core.horizon import HorizonRule
-from superconv_tune.core.plan import Plan
-from superconv_tune.core.trial import Hyperparameters, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.horizon import HorizonRule
+from superconv_tune.record.plan import Plan
+from superconv_tune.record.trial import TrialRequest
 
 OWN_RAMP_STEPS = (40, 180)  # a trial's own ramp is long enough to be read, and never longer than a first one
 

@@ -12,17 +12,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from superconv_tune.core.baselines import RATES, compare
-from superconv_tune.core.horizon import HorizonRule, prior
-from superconv_tune.core.ladder import is_whole
-from superconv_tune.core.plan import Plan
-from superconv_tune.core.probes import GRID_FACTOR, ProbeGrid
-from superconv_tune.core.recipe import current
-from superconv_tune.core.schedule import CYCLICAL
-from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.trial import INFORMATIVE, LOST, Hyperparameters, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.horizon import HorizonRule, prior
+from superconv_tune.lr.rate_grid import GRID_FACTOR, ProbeGrid
+from superconv_tune.lr.schedule import CYCLICAL
+from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.policy import Policy
+from superconv_tune.record.plan import Plan
+from superconv_tune.record.recipe import current
+from superconv_tune.record.study import Study, Trial, is_whole
+from superconv_tune.record.trial import INFORMATIVE, LOST, TrialRequest
+from superconv_tune.verdict.comparison import RATES, compare
 
 SHARE = 0.1  # of the worker-seconds of the whole hour (design 6)
 FIRST_POWERS = (0, 1, -1)  # of the grid of each policy, in the order of asking
@@ -57,7 +57,7 @@ class Comparison:
     """
 
     study: Study
-    policy: Policy
+    brief: Brief
     cost: CostModel
     plan: Plan
     recipe: TrialRequest
@@ -69,8 +69,8 @@ class Comparison:
         epochs = self.epochs
         if epochs is None:
             return None
-        begun = [schedule for schedule in self.policy.baselines if self._requests(schedule)]
-        fresh = [schedule for schedule in self.policy.baselines if schedule not in begun]
+        begun = [schedule for schedule in self.brief.baselines if self._requests(schedule)]
+        fresh = [schedule for schedule in self.brief.baselines if schedule not in begun]
         wanted = [(schedule, rate) for schedule in begun for rate in self._missing(schedule, epochs)]
         if fresh and not wanted and self._affordable(epochs, 1):
             wanted = [(fresh[0], self._grid(fresh[0], epochs)[0])]
@@ -131,7 +131,7 @@ class Comparison:
 
     def _count(self, epochs: float) -> int:
         """Policies that fit."""
-        counts = range(len(self.policy.baselines), 0, -1)
+        counts = range(len(self.brief.baselines), 0, -1)
         return next((count for count in counts if self._affordable(epochs, count)), 0)
 
     def _affordable(self, epochs: float, policies: int) -> bool:
@@ -154,7 +154,7 @@ class Comparison:
         if len(trials) < len(requests) or not RATES <= len(trials) < MOST_RATES or not _can_judge(trials):
             return []
         scores = [(r.pick_lr or 0.0, o.objective if o.status == "finished" else math.nan) for r, o in trials]
-        rate = ProbeGrid.of(scores, higher_is_better=self.policy.target.direction == "max").beyond()
+        rate = ProbeGrid.of(scores, higher_is_better=self.brief.target.direction == "max").beyond()
         return [] if rate is None else [rate]
 
     def _requests(self, schedule: str) -> list[TrialRequest]:
@@ -172,8 +172,8 @@ class Comparison:
         With SGD a step is worth lr / (1 - momentum), and a policy without a cycle stays at the highest momentum.
         """
         params = self.recipe.params
-        rule = HorizonRule(self.recipe.pick_lr or 0.0, params.cycle_epochs, prior(self.policy.optimizer)[0])
-        centre = rule.max_lr(epochs) * _calmer(schedule, self.policy.optimizer, params)
+        rule = HorizonRule(self.recipe.pick_lr or 0.0, params.cycle_epochs, prior(self.brief.optimizer)[0])
+        centre = rule.max_lr(epochs) * _calmer(schedule, self.brief.optimizer, params)
         return [centre * GRID_FACTOR**power for power in FIRST_POWERS]
 
     def _spent_s(self, taken: Callable[[float], float]) -> float:
@@ -195,12 +195,12 @@ def _patient(seconds: float) -> float:
     return PATIENCE * seconds + HAND_OVER_S
 
 
-def comparison_of(study: Study, policy: Policy, now: float) -> Comparison | None:
+def comparison_of(study: Study, brief: Brief, now: float) -> Comparison | None:
     """The comparison with other policies as it stands; None before a recipe was frozen."""
     recipe = current(study)
     if study.plan is None or recipe is None:
         return None
-    return Comparison(study, policy, CostModel.of(study), study.plan, recipe, now, study.deadline - policy.report_s)
+    return Comparison(study, brief, CostModel.of(study), study.plan, recipe, now, study.deadline - brief.report_s)
 
 
 def below(plan: Plan, epochs: float) -> list[float]:
@@ -209,18 +209,18 @@ def below(plan: Plan, epochs: float) -> list[float]:
     return [max(shorter)] if shorter else []
 
 
-def remarks(comparison: Comparison | None, policy: Policy) -> tuple[str, ...]:
+def remarks(comparison: Comparison | None, brief: Brief) -> tuple[str, ...]:
     """What was not compared, or not at the length of the recipe, and why; for the report."""
-    if not policy.baselines:
+    if not brief.baselines:
         return ("No other policy was asked for.",)
     if comparison is None:
-        return (f"{', '.join(policy.baselines)}: not tested, for no recipe was frozen to compare them with.",)
+        return (f"{', '.join(brief.baselines)}: not tested, for no recipe was frozen to compare them with.",)
     study, recipe = comparison.study, comparison.recipe
-    items = study.opened.measured.validation_items if policy.item_level else None
-    found = {baseline.schedule: baseline for baseline in compare(study, policy.target.direction, items)}
+    items = study.opened.measured.validation_items if brief.item_level else None
+    found = {baseline.schedule: baseline for baseline in compare(study, brief.target.direction, items)}
     begun = {request.schedule for request in study.asked("baseline").values()}
-    failed = [schedule for schedule in policy.baselines if schedule in begun and schedule not in found]
-    absent = [schedule for schedule in policy.baselines if schedule not in begun]
+    failed = [schedule for schedule in brief.baselines if schedule in begun and schedule not in found]
+    absent = [schedule for schedule in brief.baselines if schedule not in begun]
     said = [f"{', '.join(failed)}: not tested. {_ended(study, failed)}"] if failed else []
     said += [f"{', '.join(absent)}: not tested. {_why(comparison)}"] if absent else []
     shorter = [b.epochs for b in found.values() if b.epochs < recipe.params.cycle_epochs]

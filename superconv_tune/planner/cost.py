@@ -9,8 +9,9 @@ from statistics import median
 
 import numpy as np
 
-from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.record.study import Study, Trial
+from superconv_tune.record.trial import TrialOutcome
 
 SLACK = 1.1  # a trial is expected to take this much longer than the median one of its size
 RECENT = 12  # outcomes that the correction looks at

@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from superconv_tune.core.baselines import RATES
-from superconv_tune.core.plan import Plan, RungPlan
-from superconv_tune.core.probes import FIRST_POWERS
+from superconv_tune.lr.rate_grid import FIRST_POWERS
 from superconv_tune.planner.baselines import SHARE as BASELINE_SHARE
 from superconv_tune.planner.baselines import below
+from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.policy import Policy
 from superconv_tune.planner.scaling import MIN_STEPS
 from superconv_tune.planner.scaling import wall_s as scaling_wall_s
+from superconv_tune.record.plan import Plan, RungPlan
+from superconv_tune.verdict.comparison import RATES
 
 SCALING_WAVES = 0.9  # of top cycles that the recipe's other lengths take, on one worker
 REFIT_SHARE = 0.96  # of what is left when the top rung begins: it and the confirmation, the rest is slack
@@ -33,36 +33,36 @@ WIDEST = 96  # trials of one rung; past that the sampler's returns are small
 @dataclass(frozen=True)
 class _Means:
     cost: CostModel
-    policy: Policy
+    brief: Brief
     workers: int
     left_s: float
 
     def trial_s(self, epochs: float) -> float:
         """Seconds of a cycle of the default parameters; its ramp of a tenth of the steps included."""
-        params = replace(self.policy.defaults, cycle_epochs=epochs)
+        params = replace(self.brief.defaults, cycle_epochs=epochs)
         return self.cost.seconds(params, ramp_steps=self.cost.steps(params) // 10)
 
     def scaling_s(self, epochs: float) -> float:
         """Seconds of every worker for a recipe of so many epochs at its other lengths."""
-        return scaling_wall_s(self.policy, self.cost, replace(self.policy.defaults, cycle_epochs=epochs), self.workers)
+        return scaling_wall_s(self.brief, self.cost, replace(self.brief.defaults, cycle_epochs=epochs), self.workers)
 
     def epochs_in(self, seconds: float) -> float:
         """The longest allowed cycle that ends within ``seconds`` (the shortest allowed one if none does)."""
-        low, high = self.policy.epochs_bounds
+        low, high = self.brief.epochs_bounds
         per_epoch = self.trial_s(2.0) - self.trial_s(1.0)
         fits = (seconds - (self.trial_s(1.0) - per_epoch)) / max(per_epoch, 1e-9)
         return _round(min(max(fits, low), high))
 
 
-def divide(policy: Policy, cost: CostModel, workers: int, left_s: float) -> Plan:
+def divide(brief: Brief, cost: CostModel, workers: int, left_s: float) -> Plan:
     """Lengths and widths of the rungs for ``left_s`` seconds on ``workers`` workers.
 
     Length beats breadth when the hour is small (design 6), so the top rung is made as long as its share of the time
     allows and the shorter rungs take what is left. Up to a tenth is kept free for other policies, where the plan is
     whole without it and it is enough for one.
     """
-    reserved_s = BASELINE_SHARE * left_s if policy.baselines else 0.0
-    means = _Means(cost, policy, workers, left_s)
+    reserved_s = BASELINE_SHARE * left_s if brief.baselines else 0.0
+    means = _Means(cost, brief, workers, left_s)
     plan = _divide(replace(means, left_s=left_s - reserved_s))
     needed_s = _baselines_s(means, plan, reserved_s)
     if reserved_s > 0.0 and needed_s == 0.0:
@@ -76,8 +76,8 @@ def _divide(means: _Means) -> Plan:
     Time that the longest allowed cycle cannot use: up to a half of it is for the run-off; the rest goes to all lengths
     alike, until it has doubled the share of the shorter ones, and what is left then to the longest.
     """
-    policy, workers, left_s = means.policy, means.workers, means.left_s
-    shares = policy.division
+    brief, workers, left_s = means.brief, means.workers, means.left_s
+    shares = brief.division
     seeds = min(MAX_SEEDS, max(MIN_SEEDS, workers * math.ceil(MIN_SEEDS / workers)))
     confirm_waves = math.ceil(seeds / workers)
     waves = math.ceil(shares.finalists / workers) + confirm_waves
@@ -92,19 +92,19 @@ def _divide(means: _Means) -> Plan:
     spare_waves = int((shares.top_share * left_s - run_off_s - lower * part_s) / means.trial_s(top)) - confirm_waves
     finalists = max(shares.finalists, workers, min(MOST_FINALISTS, spare_waves * workers))
     widths = _widths(means, lengths, finalists, lower_s + part_s)
-    rungs = tuple(map(RungPlan, lengths, _cap(widths, policy.trials, workers)))
+    rungs = tuple(map(RungPlan, lengths, _cap(widths, brief.trials, workers)))
     trial_s = tuple(map(means.trial_s, lengths))
-    if policy.strategy == "free":
-        return Plan(_free(rungs, policy.trials), seeds, (trial_s[0], trial_s[-1]))
+    if brief.strategy == "free":
+        return Plan(_free(rungs, brief.trials), seeds, (trial_s[0], trial_s[-1]))
     return Plan(rungs, seeds, trial_s, run_off_s=run_off_s)
 
 
-def refit(policy: Policy, cost: CostModel, workers: int, left_s: float, plan: Plan) -> Plan | None:
+def refit(brief: Brief, cost: CostModel, workers: int, left_s: float, plan: Plan) -> Plan | None:
     """The plan with its top rung fitted to the time that is left when it begins; None where it fits as it is.
 
     Late lower rungs must not leave finalists whose anneal is cut, nor early ones time that nobody uses.
     """
-    means = _Means(cost, policy, workers, max(0.0, left_s - plan.baseline_s - plan.scaling_s))
+    means = _Means(cost, brief, workers, max(0.0, left_s - plan.baseline_s - plan.scaling_s))
     left_s = means.left_s
     *lower, top = plan.rungs
     waves = math.ceil(top.width / workers) + math.ceil(plan.confirm_seeds / workers)
@@ -116,13 +116,13 @@ def refit(policy: Policy, cost: CostModel, workers: int, left_s: float, plan: Pl
     return replace(plan, rungs=rungs, trial_s=(*plan.trial_s[:-1], means.trial_s(epochs)))
 
 
-def shorten(policy: Policy, cost: CostModel, plan: Plan, first: int, factor: float) -> Plan:
+def shorten(brief: Brief, cost: CostModel, plan: Plan, first: int, factor: float) -> Plan:
     """The plan with the rungs from ``first`` on shorter by one factor, though none of them shorter than the one below.
 
     A machine slower than it was measured must cost every length its part, and no length its place in the ladder.
     """
-    means = _Means(cost, policy, workers=1, left_s=0.0)
-    floor = plan.rungs[first - 1].epochs if first > 0 else policy.epochs_bounds[0]
+    means = _Means(cost, brief, workers=1, left_s=0.0)
+    floor = plan.rungs[first - 1].epochs if first > 0 else brief.epochs_bounds[0]
     begun, later = plan.rungs[:first], plan.rungs[first:]
     shorter = [_round(max(min(floor, rung.epochs), factor * rung.epochs)) for rung in later]
     rungs = (*begun, *(replace(rung, epochs=epochs) for rung, epochs in zip(later, shorter, strict=True)))
@@ -134,9 +134,9 @@ def _baselines_s(means: _Means, plan: Plan, reserved_s: float) -> float:
     top = plan.rungs[-1].epochs
     if plan.note:
         return 0.0
-    for policies in range(len(means.policy.baselines), 0, -1):
+    for policies in range(len(means.brief.baselines), 0, -1):
         for epochs in (top, *below(plan, top)):
-            seconds = means.cost.seconds(replace(means.policy.defaults, cycle_epochs=epochs))
+            seconds = means.cost.seconds(replace(means.brief.defaults, cycle_epochs=epochs))
             wall_s = math.ceil(policies * RATES / means.workers) * seconds
             if wall_s <= reserved_s:
                 return wall_s
@@ -156,10 +156,10 @@ def _lower_lengths(means: _Means, top: float) -> list[float]:
 
     The finalists must not be chosen on the runs that made them look good, so that there are always two rungs.
     """
-    low = means.policy.epochs_bounds[0]
-    steps_per_epoch = means.cost.steps_per_epoch(means.policy.defaults.batch_size)
+    low = means.brief.epochs_bounds[0]
+    steps_per_epoch = means.cost.steps_per_epoch(means.brief.defaults.batch_size)
     shortest = max(low, MIN_STEPS / steps_per_epoch)
-    shares = means.policy.division
+    shares = means.brief.division
     lengths = [top / shares.factor**rung for rung in range(1, shares.lower_rungs + 1)]
     return [_round(epochs) for epochs in reversed(lengths) if epochs >= shortest] or [top]
 

@@ -7,14 +7,14 @@ from collections import defaultdict
 
 import numpy as np
 
-from superconv_tune.core.calibration import library
-from superconv_tune.core.judge import judge
-from superconv_tune.core.ladder import is_whole, rungs
-from superconv_tune.core.recipe import count, fresh_models, trials_of
-from superconv_tune.core.statistics import unpack
-from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.verdict import Case, Evidence, Repeat, Verdict, Word
-from superconv_tune.planner.policy import Policy
+from superconv_tune.planner.brief import Brief
+from superconv_tune.record.recipe import count, fresh_models, trials_of
+from superconv_tune.record.study import Study, Trial, is_whole
+from superconv_tune.verdict.calibration import library
+from superconv_tune.verdict.judge import judge
+from superconv_tune.verdict.ladder import rungs
+from superconv_tune.verdict.statistics import unpack
+from superconv_tune.verdict.verdict import Case, Evidence, Repeat, Verdict, Word
 
 
 def confirmed(study: Study) -> list[Trial]:
@@ -22,7 +22,7 @@ def confirmed(study: Study) -> list[Trial]:
     return [trial for trial in fresh_models(study) if trial[1].test is not None]
 
 
-def gather(study: Study, policy: Policy) -> Evidence:
+def gather(study: Study, brief: Brief) -> Evidence:
     """All that is known now.
 
     The evidence is looked at once when the planned seeds of a recipe are in, and once more for every later seed; the
@@ -33,16 +33,16 @@ def gather(study: Study, policy: Policy) -> Evidence:
     packed = [outcome.test_correct for outcome in outcomes if outcome.test_correct is not None]
     correct = np.stack([unpack(text, outcomes[0].test_items) for text in packed]) if packed else None
     planned = study.plan.confirm_seeds if study.plan else len(outcomes)
-    validation_items = study.opened.measured.validation_items if policy.item_level else None
+    validation_items = study.opened.measured.validation_items if brief.item_level else None
     return Evidence(
         values=tuple(outcome.test for outcome in outcomes if outcome.test is not None),
         correct=correct,
         looks=max(1, count(study)) + max(0, len(outcomes) - planned),
-        rungs=rungs(study, policy.target.direction, validation_items),
+        rungs=rungs(study, brief.target.direction, validation_items),
         validation_items=validation_items,
         epochs=trials[0][0].params.cycle_epochs if trials else 0.0,
         repeats=_repeats(study),
-        horizon=policy.horizon,
+        horizon=brief.horizon,
     )
 
 
@@ -54,20 +54,20 @@ def _repeats(study: Study) -> tuple[Repeat, ...]:
     return tuple(Repeat(*key, math.fsum(found) / len(found), len(found)) for key, found in values.items())
 
 
-def verdict_of(study: Study, policy: Policy) -> Verdict:
+def verdict_of(study: Study, brief: Brief) -> Verdict:
     """The verdict on the study as it stands."""
-    return judge(policy.target, gather(study, policy), library())
+    return judge(brief.target, gather(study, brief), library())
 
 
-def word_of(study: Study, policy: Policy) -> Word | None:
+def word_of(study: Study, brief: Brief) -> Word | None:
     """The verdict in a word, without the figures around it; None where no target was given or nothing is confirmed."""
-    case = None if policy.target.value is None else Case.of(policy.target, gather(study, policy), library())
+    case = None if brief.target.value is None else Case.of(brief.target, gather(study, brief), library())
     return None if case is None else case.word
 
 
-def is_decided(study: Study, policy: Policy) -> bool:
+def is_decided(study: Study, brief: Brief) -> bool:
     """Whether another seed cannot change what is asked: a verdict that stands at its level, or no target at all."""
     enough = study.plan is not None and len(confirmed(study)) >= study.plan.confirm_seeds
-    if policy.target.value is None:
+    if brief.target.value is None:
         return enough
-    return enough and word_of(study, policy) in ("demonstrated", "infeasible")
+    return enough and word_of(study, brief) in ("demonstrated", "infeasible")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from superconv_tune.core.ladder import Contender, contenders
-from superconv_tune.core.plan import Plan
-from superconv_tune.core.recipe import frozen
 from superconv_tune.planner.ask import Ask
-from superconv_tune.planner.desk import Desk
 from superconv_tune.planner.divide import RUN_OFF, RUN_OFF_SEEDS, RUN_OFF_TRIALS, WIDEST
+from superconv_tune.planner.situation import Situation
+from superconv_tune.record.plan import Plan
+from superconv_tune.record.recipe import frozen
+from superconv_tune.verdict.ladder import Contender, contenders
 
 SAFELY = 2.0  # standard errors of the validation part past the target, where the search for better ones ends
 
@@ -19,40 +19,40 @@ SAFELY = 2.0  # standard errors of the validation part past the target, where th
 class Finalists:
     """The configurations of the longest cycles."""
 
-    desk: Desk
+    situation: Situation
     plan: Plan
 
     def run_off_s(self) -> float:
         """Seconds that a run-off takes, before which no more configurations are tried; 0 while there is none to be."""
         if len(self._leading()) < 2:
             return 0.0
-        return self.desk.waves(RUN_OFF_TRIALS) * self.desk.cycle_s(self.plan.rungs[-1].epochs)
+        return self.situation.waves(RUN_OFF_TRIALS) * self.situation.cycle_s(self.plan.rungs[-1].epochs)
 
     def are_worth_widening(self) -> bool:
         """Whether the top rung takes more trials than planned: where there is time that no longer cycle can use."""
-        asked, trials = len(self.desk.asked("search", self._top)), self.desk.policy.trials
-        is_allowed = asked < WIDEST and (trials is None or len(self.desk.asked("search")) < trials)
+        asked, trials = len(self.situation.asked("search", self._top)), self.situation.brief.trials
+        is_allowed = asked < WIDEST and (trials is None or len(self.situation.asked("search")) < trials)
         return not self._is_fixed() and is_allowed and not self._looks_reached()
 
     def run_off(self, limit: float) -> Ask | None:
         """A fresh seed of one of the best configurations, while more than one of them may be the best."""
-        desk = self.desk
-        if self._is_fixed() or desk.asked("confirm"):
+        situation = self.situation
+        if self._is_fixed() or situation.asked("confirm"):
             return None
         leading = self._leading()
         if len(leading) < 2 or self._looks_reached():
             return None
-        again = [(r.params, r.pick_lr) for r in desk.asked("search", self._top) if r.proposal is None]
+        again = [(r.params, r.pick_lr) for r in situation.asked("search", self._top) if r.proposal is None]
         next_one = min(leading, key=lambda contender: again.count(contender.key))
         recipe = frozen(next_one.trials[0])
-        if again.count(next_one.key) >= RUN_OFF_SEEDS - 1 or not desk.fits(recipe.params, limit):
+        if again.count(next_one.key) >= RUN_OFF_SEEDS - 1 or not situation.fits(recipe.params, limit):
             return None
-        fresh = desk.request("search", self._top, recipe.params, desk.lenient(recipe.params, limit))
+        fresh = situation.request("search", self._top, recipe.params, situation.lenient(recipe.params, limit))
         return Ask(replace(fresh, pick_lr=recipe.pick_lr))
 
     def _leading(self) -> list[Contender]:
         """Those of this rung that may be the best, as many as are trained again."""
-        leading = self._contenders[: max(RUN_OFF, self.desk.study.workers // 2)]
+        leading = self._contenders[: max(RUN_OFF, self.situation.study.workers // 2)]
         return leading if leading and leading[0].trials[0][0].rung == self._top else []
 
     @property
@@ -65,13 +65,13 @@ class Finalists:
 
     @cached_property
     def _contenders(self) -> list[Contender]:
-        return contenders(self.desk.study, self.desk.policy.target.direction, self.desk.items)
+        return contenders(self.situation.study, self.situation.brief.target.direction, self.situation.items)
 
     def _looks_reached(self) -> bool:
         """Whether the safest contender is past the target by more than luck explains: then the confirmation is next."""
-        target = self.desk.policy.target.value
+        target = self.situation.brief.target.value
         if target is None or not self._contenders:
             return False
         safest = self._contenders[0]
-        ahead = safest.value - target if self.desk.higher else target - safest.value
+        ahead = safest.value - target if self.situation.higher else target - safest.value
         return ahead > SAFELY * safest.margin

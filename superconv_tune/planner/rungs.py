@@ -6,18 +6,18 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from superconv_tune.core.horizon import HorizonRule, fit_exponent, prior
-from superconv_tune.core.ladder import best
-from superconv_tune.core.plan import Plan, RungPlan
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice
-from superconv_tune.core.study import Trial
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.lr.horizon import HorizonRule, fit_exponent, prior
 from superconv_tune.planner.ask import Ask, Decision, Signal
-from superconv_tune.planner.desk import Desk, Step, first
 from superconv_tune.planner.finalists import Finalists
+from superconv_tune.planner.first_ramps import pooled_range_test, with_own_ramp
 from superconv_tune.planner.lengths import fitted
 from superconv_tune.planner.probes import Probes
-from superconv_tune.planner.ramps import pooled_range_test, with_own_ramp
+from superconv_tune.planner.situation import Situation, Step, first
+from superconv_tune.record.plan import Plan, RungPlan
+from superconv_tune.record.study import Trial
+from superconv_tune.verdict.ladder import best
 
 PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
 JITTER = (1.0, math.sqrt(2.0), 1.0 / math.sqrt(2.0))  # of a promoted learning rate, for the best one moves with length
@@ -35,14 +35,14 @@ class RungSteps:
         index: of the rung, 0 the shortest.
     """
 
-    desk: Desk
+    situation: Situation
     plan: Plan
     index: int
 
     def next(self) -> Decision | None:
         """A plan whose lengths fit, a trial, or to wait; None where the rung has nothing more to ask for."""
-        limit = self.desk.limit - self.desk.later_s(self.plan, self.index)
-        steps: list[Step] = [lambda: fitted(self.desk, self.plan, self.index), lambda: self._search(limit)]
+        limit = self.situation.limit - self.situation.later_s(self.plan, self.index)
+        steps: list[Step] = [lambda: fitted(self.situation, self.plan, self.index), lambda: self._search(limit)]
         if self.index == 0:
             steps.insert(1, lambda: self._probes.ask(self._rung, limit))
         if self._is_top:
@@ -62,15 +62,15 @@ class RungSteps:
 
     @property
     def _probes(self) -> Probes:
-        return Probes(self.desk)
+        return Probes(self.situation)
 
     @cached_property
     def _finalists(self) -> Finalists:
-        return Finalists(self.desk, self.plan)
+        return Finalists(self.situation, self.plan)
 
     def _is_waited_for(self) -> bool:
         """Whether what runs in this rung has to end before the next one begins."""
-        asked, running = self.desk.asked("search", self.index), self.desk.running("search", self.index)
+        asked, running = self.situation.asked("search", self.index), self.situation.running("search", self.index)
         if not running or self._is_top:
             return bool(running)
         return self._awaits_a_size() or len(asked) - len(running) < ENOUGH_OF_A_RUNG * len(asked)
@@ -79,17 +79,17 @@ class RungSteps:
         """Whether the lowest rung trains with a batch size of which it knows nothing yet, and which may be the best."""
         if self.index > 0:
             return False
-        desk = self.desk
-        known = {request.params.batch_size for request, _ in desk.came_back(desk.asked("search", 0))}
-        return any(request.params.batch_size not in known for request in desk.running("search", 0))
+        situation = self.situation
+        known = {request.params.batch_size for request, _ in situation.came_back(situation.asked("search", 0))}
+        return any(request.params.batch_size not in known for request in situation.running("search", 0))
 
     def _search(self, limit: float) -> Decision | None:
         """A promoted configuration of the rung below, or one from the sampler.
 
         A rung that the next one has overtaken, or that it is too late for, asks for nothing more.
         """
-        desk, rung, index, rule = self.desk, self._rung, self.index, self._rule()
-        if rule is None or desk.asked("search", index + 1) or desk.asked("confirm"):
+        situation, rung, index, rule = self.situation, self._rung, self.index, self._rule()
+        if rule is None or situation.asked("search", index + 1) or situation.asked("confirm"):
             return None
         another = self._another_size()
         room = self._room(limit, is_wanted=another is not None)
@@ -97,12 +97,12 @@ class RungSteps:
             return None
         chosen = another or self._promotion()
         fixed = chosen if chosen is not None else {} if rung.free else {"cycle_epochs": rung.epochs}
-        params = replace(desk.policy.defaults, cycle_epochs=rung.epochs)
-        likely = replace(params, batch_size=int(fixed.get("batch_size", desk.usual.batch_size)))
-        if not desk.fits(likely, room):
+        params = replace(situation.brief.defaults, cycle_epochs=rung.epochs)
+        likely = replace(params, batch_size=int(fixed.get("batch_size", situation.usual.batch_size)))
+        if not situation.fits(likely, room):
             return None
-        request = with_own_ramp(desk, desk.request("search", index, params, desk.lenient(likely, room)))
-        below = f"rung{index - 1}" if index > 0 and not desk.asked("search", index) else None
+        request = with_own_ramp(situation, situation.request("search", index, params, situation.lenient(likely, room)))
+        below = f"rung{index - 1}" if index > 0 and not situation.asked("search", index) else None
         return Ask(request, study=f"rung{index}", fixed=fixed, warm_start=below, rule=rule)
 
     def _room(self, limit: float, *, is_wanted: bool) -> float | None:
@@ -110,51 +110,53 @@ class RungSteps:
 
         Time that is kept for the run-off is left to it once every worker had a trial.
         """
-        asked = len(self.desk.asked("search", self.index))
+        asked = len(self.situation.asked("search", self.index))
         if self._is_top and asked >= self._rung.width:
             return limit - self._finalists.run_off_s() if self._finalists.are_worth_widening() else None
         if asked >= self._rung.width and not is_wanted:
             return None
-        return limit if self._is_top or asked < self.desk.study.workers else limit - self.plan.run_off_s
+        return limit if self._is_top or asked < self.situation.study.workers else limit - self.plan.run_off_s
 
     def _has_longest(self) -> bool:
         """Whether the plan has the longest cycles that are allowed: a dearer epoch need not make them shorter."""
-        return self.plan.rungs[-1].epochs >= self.desk.policy.epochs_bounds[1]
+        return self.plan.rungs[-1].epochs >= self.situation.brief.epochs_bounds[1]
 
     def _another_size(self) -> dict[str, float] | None:
         """On the lowest rung, the default parameters with a size that was not tried: few choices are not left to luck.
 
         Where the probes fill the rung only if cycles have their longest length all the same.
         """
-        desk, sizes = self.desk, self.desk.policy.space.get("batch_size")
-        asked = desk.asked("search", self.index)
+        situation, sizes = self.situation, self.situation.brief.space.get("batch_size")
+        asked = situation.asked("search", self.index)
         if self.index > 0 or (len(asked) >= self._rung.width and not self._has_longest()):
             return None
         tried = {request.params.batch_size for request in asked}
         untried = [int(size) for size in sizes.values if size not in tried] if isinstance(sizes, Choice) else []
         if not untried:
             return None
-        params = replace(desk.policy.defaults, cycle_epochs=self._rung.epochs, batch_size=untried[0], lr_multiplier=1.0)
-        return desk.searched(params)
+        params = replace(
+            situation.brief.defaults, cycle_epochs=self._rung.epochs, batch_size=untried[0], lr_multiplier=1.0
+        )
+        return situation.searched(params)
 
     def _promotion(self) -> dict[str, float] | None:
         """The next configuration of the rung below; None where the sampler's turn has come."""
-        desk, rung = self.desk, self._rung
-        asked = desk.asked("search", self.index)
+        situation, rung = self.situation, self._rung
+        asked = situation.asked("search", self.index)
         if self.index == 0 or rung.free or len(asked) >= math.ceil(PROMOTED_SHARE * rung.width):
             return None
-        below, likely = replace(self, index=self.index - 1)._rule(), desk.likely_best(self.index - 1)
+        below, likely = replace(self, index=self.index - 1)._rule(), situation.likely_best(self.index - 1)
         if below is None:
             return None
-        have = [desk.searched(request.params) for request in asked]
-        moved = (desk.searched(self._moved(trial, below, jitter)) for jitter in JITTER for trial in likely)
+        have = [situation.searched(request.params) for request in asked]
+        moved = (situation.searched(self._moved(trial, below, jitter)) for jitter in JITTER for trial in likely)
         return next((params for params in moved if not any(_are_alike(params, other) for other in have)), None)
 
     def _moved(self, trial: Trial, below: HorizonRule, jitter: float) -> Hyperparameters:
         """Its configuration at this rung's length, with its learning rate carried over."""
         request, outcome = trial
         assert outcome.max_lr is not None
-        picked = below.max_lr(request.params.cycle_epochs) * self.desk.batch_scale(request)
+        picked = below.max_lr(request.params.cycle_epochs) * self.situation.batch_scale(request)
         multiplier = jitter * outcome.max_lr / picked
         return replace(request.params, cycle_epochs=self._rung.epochs, lr_multiplier=multiplier)
 
@@ -163,25 +165,25 @@ class RungSteps:
 
         The first trial of a rung freezes it: multipliers of one rung must all multiply the same number.
         """
-        desk, rung = self.desk, self._rung
-        sampled = next((r for r in desk.asked("search", self.index) if r.proposal is not None), None)
+        situation, rung = self.situation, self._rung
+        sampled = next((r for r in situation.asked("search", self.index) if r.proposal is not None), None)
         if sampled is not None and sampled.pick_lr is not None and not rung.free:
-            return HorizonRule(sampled.pick_lr / desk.batch_scale(sampled), rung.epochs, exponent=0.0)
+            return HorizonRule(sampled.pick_lr / situation.batch_scale(sampled), rung.epochs, exponent=0.0)
         if not self._probes.came_back():
             return None
         grid = self._probes.grid()
-        leaders = [best(desk.finished(below), desk.policy.target.direction) for below in range(self.index)]
+        leaders = [best(situation.finished(below), situation.brief.target.direction) for below in range(self.index)]
         found = [
-            (request.params.cycle_epochs, outcome.max_lr / desk.batch_scale(request))
+            (request.params.cycle_epochs, outcome.max_lr / situation.batch_scale(request))
             for request, outcome in filter(None, leaders)
             if outcome.max_lr is not None
         ]
-        pooled = pooled_range_test(desk.study)
+        pooled = pooled_range_test(situation.study)
         minimum = pooled.lr_at_minimum if pooled is not None and pooled.refusal is None else None
         return HorizonRule(
             reference_lr=grid.pick(minimum),
             reference_epochs=self.plan.rungs[0].epochs,
-            exponent=fit_exponent(found, prior(desk.policy.optimizer)),
+            exponent=fit_exponent(found, prior(situation.brief.optimizer)),
             edge=grid.edge(),
         )
 

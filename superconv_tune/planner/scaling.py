@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from superconv_tune.core.trial import Hyperparameters, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.policy import Policy
+from superconv_tune.record.trial import TrialRequest
 
 STRETCH = 3.0  # between two lengths
 MIN_STEPS = 150  # a cycle with fewer optimizer steps than this is no cycle (science 3.3)
@@ -34,18 +35,18 @@ class Variation:
     data_share: float = 1.0
 
 
-def lengths(policy: Policy, cost: CostModel, recipe: Hyperparameters) -> list[float]:
+def lengths(brief: Brief, cost: CostModel, recipe: Hyperparameters) -> list[float]:
     """A third and a ninth of the recipe's length, the longer one first; none that is too short to be a cycle."""
     thirds = (recipe.cycle_epochs / STRETCH, recipe.cycle_epochs / STRETCH**2)
-    low = min(policy.epochs_bounds[0], recipe.cycle_epochs)
+    low = min(brief.epochs_bounds[0], recipe.cycle_epochs)
     return [
         epochs for epochs in thirds if epochs >= low and cost.steps(replace(recipe, cycle_epochs=epochs)) >= MIN_STEPS
     ]
 
 
-def missing(policy: Policy, cost: CostModel, recipe: Hyperparameters, asked: list[TrialRequest]) -> Iterator[Variation]:
+def missing(brief: Brief, cost: CostModel, recipe: Hyperparameters, asked: list[TrialRequest]) -> Iterator[Variation]:
     """What was not asked for yet, the most telling first."""
-    found = lengths(policy, cost, recipe)
+    found = lengths(brief, cost, recipe)
     wanted = [Variation(epochs) for epochs in reversed(found)] * REPEATS
     if found:
         wanted += [Variation(found[0], share) for share in DATA_SHARES]
@@ -57,7 +58,7 @@ def missing(policy: Policy, cost: CostModel, recipe: Hyperparameters, asked: lis
             yield variation
 
 
-def wall_s(policy: Policy, cost: CostModel, recipe: Hyperparameters, workers: int) -> float:
+def wall_s(brief: Brief, cost: CostModel, recipe: Hyperparameters, workers: int) -> float:
     """Seconds of every worker that all lengths take, the shares of the data not counted: they take what is over."""
-    seconds = [cost.seconds(replace(recipe, cycle_epochs=epochs)) for epochs in lengths(policy, cost, recipe)]
+    seconds = [cost.seconds(replace(recipe, cycle_epochs=epochs)) for epochs in lengths(brief, cost, recipe)]
     return max(REPEATS * sum(seconds) / workers, max(seconds, default=0.0))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 
 FUSED = {"cpu", "cuda", "mps"}  # devices for which torch has fused steps; measured 1.6 times the plain loop's speed
 START_LR = 1e-3  # of an optimizer that was just made; the schedule sets the real one before the first step

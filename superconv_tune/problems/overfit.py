@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from superconv_tune.core.landmarks import Landmark
 from superconv_tune.problems.problem import Metric, Problem
+from superconv_tune.record.landmarks import Landmark
 from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime
 from superconv_tune.training.randomness import isolated, seed_all

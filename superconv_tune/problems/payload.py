@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from superconv_tune.core.errors import UserError, raise_any
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.data.batches import LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
 from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.parts import Part, Rows

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 
 Batch = tuple[Tensor, Tensor]
 Direction = Literal["max", "min"]

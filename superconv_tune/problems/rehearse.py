@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.problems.problem import Problem
 from superconv_tune.problems.source import first_line, told
 from superconv_tune.training.randomness import isolated, seed_all

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from superconv_tune.core.landmarks import Landmark
 from superconv_tune.problems.overfit import NAME, overfit
 from superconv_tune.problems.payload import Payload
-from superconv_tune.problems.probes import probe
 from superconv_tune.problems.problem import Problem
+from superconv_tune.problems.simple_models import probe
+from superconv_tune.record.landmarks import Landmark
 
 PROBES_SHARE = 0.5  # of the time; the model's own check has the rest
 

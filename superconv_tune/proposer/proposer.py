@@ -19,10 +19,10 @@ from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.secrets import masked
 from superconv_tune.core.space import SearchSpace
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import INFORMATIVE, TrialOutcome
 from superconv_tune.proposer.history import CONSTRAINT, importance, inherit, trained
 from superconv_tune.proposer.samplers import SAMPLERS, Conditioned, Moment, contains, distribution
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import INFORMATIVE, TrialOutcome
 
 BUSY_S = 30.0  # how long a write waits for the journal's: both may live in one sqlite file
 WARM_START = "warm_start"

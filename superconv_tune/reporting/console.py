@@ -14,10 +14,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.trial import Status
-from superconv_tune.core.verdict import Target
+from superconv_tune.record.study import Study, Trial
+from superconv_tune.record.trial import Status
 from superconv_tune.reporting.sentences import number, one_line
+from superconv_tune.verdict.verdict import Target
 
 EVENTS_SHOWN = 4
 REFRESHES_PER_S = 4.0

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.study import Trial
-from superconv_tune.reporting.comparison import prose, searched_policy
+from superconv_tune.record.study import Trial
+from superconv_tune.reporting.baseline_words import prose, searched_policy
 from superconv_tune.reporting.figure_style import (
     BLUE,
     GREEN,

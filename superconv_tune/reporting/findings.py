@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from superconv_tune.core.baselines import Baseline
 from superconv_tune.core.codec import encode
-from superconv_tune.core.ladder import Rung
-from superconv_tune.core.lr_range import RangeTestResult
-from superconv_tune.core.recipe import fresh_models
-from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.trial import Status, TrialOutcome, TrialRequest
-from superconv_tune.core.verdict import Target, Verdict
+from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.record.recipe import fresh_models
+from superconv_tune.record.study import Study, Trial
+from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
+from superconv_tune.verdict.comparison import Baseline
+from superconv_tune.verdict.ladder import Rung
+from superconv_tune.verdict.verdict import Target, Verdict
 
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings
-from superconv_tune.reporting.recipe import write_recipe
+from superconv_tune.reporting.recipe_yaml import write_recipe
 from superconv_tune.reporting.report import render_report
 from superconv_tune.reporting.tables import curves_table, trials_table
 from superconv_tune.reporting.verdict_json import verdict_json

@@ -10,10 +10,9 @@ from typing import Any
 import plotly.graph_objects as go
 import yaml
 
-from superconv_tune.core.baselines import Baseline
-from superconv_tune.core.study import Trial
+from superconv_tune.record.study import Trial
 from superconv_tune.reporting import figures
-from superconv_tune.reporting.comparison import (
+from superconv_tune.reporting.baseline_words import (
     caveat,
     comparison_sentence,
     gain_words,
@@ -36,6 +35,7 @@ from superconv_tune.reporting.sentences import (
     recipe_words,
     verdict_sentence,
 )
+from superconv_tune.verdict.comparison import Baseline
 
 
 @dataclass(frozen=True)

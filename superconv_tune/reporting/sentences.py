@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from superconv_tune.core.study import Trial
-from superconv_tune.core.verdict import Estimate, Reachable, Target
+from superconv_tune.record.study import Trial
 from superconv_tune.reporting.findings import Findings
+from superconv_tune.verdict.verdict import Estimate, Reachable, Target
 
 LABELS: Mapping[str | None, str] = {
     "demonstrated": "Demonstrated",

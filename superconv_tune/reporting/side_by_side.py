@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from rich.table import Table
 from rich.text import Text
 
-from superconv_tune.reporting.comparison import searched_policy
+from superconv_tune.reporting.baseline_words import searched_policy
 from superconv_tune.reporting.figure_style import BLUE, GREEN, PALE_GREEN, RED, RUNS, error_bars, label, layout, ticks
 from superconv_tune.reporting.findings import Findings, publishable
 from superconv_tune.reporting.page import Drawn, drawn, render

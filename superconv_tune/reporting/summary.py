@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from superconv_tune.reporting.comparison import comparison_sentence
+from superconv_tune.reporting.baseline_words import comparison_sentence
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import (
     LABELS,

@@ -9,9 +9,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pyarrow as pa
 
 from superconv_tune.core.curve import COLUMNS, Curve
-from superconv_tune.core.lr_range import RangeTestResult
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 
 Columns = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from superconv_tune.core.codec import decode, encode
-from superconv_tune.core.schedule import SCHEDULES
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.core.space import Dimension as CoreDimension
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.lr.schedule import SCHEDULES
 from superconv_tune.spec.fields import (
     Count,
     Number,

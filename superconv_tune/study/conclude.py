@@ -5,42 +5,42 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from superconv_tune.core.baselines import compare
-from superconv_tune.core.ladder import complete_cycles, rungs, winner
-from superconv_tune.core.perspective import with_landmarks
-from superconv_tune.core.recipe import count, current, frozen, is_unsteady
-from superconv_tune.core.study import Study, Trial
 from superconv_tune.planner.baselines import comparison_of, remarks
+from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.evidence import verdict_of
-from superconv_tune.planner.policy import Policy
-from superconv_tune.planner.ramps import pooled_range_test
+from superconv_tune.planner.first_ramps import pooled_range_test
 from superconv_tune.proposer.proposer import Proposer
+from superconv_tune.record.recipe import count, current, frozen, is_unsteady
+from superconv_tune.record.study import Study, Trial
 from superconv_tune.reporting.findings import Findings
+from superconv_tune.verdict.comparison import compare
+from superconv_tune.verdict.ladder import complete_cycles, rungs, winner
+from superconv_tune.verdict.perspective import with_landmarks
 
 EXPECTED_TRIALS = 100  # for the choice of the sampler, where the user named no number
 
 
-def proposer_of(study: Study, policy: Policy, storage: str) -> Proposer:
+def proposer_of(study: Study, brief: Brief, storage: str) -> Proposer:
     """The sampler of a study, with all that it has been told."""
     return Proposer(
         storage,
         study.opened.name,
-        policy.space,
-        policy.target.direction,
+        brief.space,
+        brief.target.direction,
         str(study.opened.spec["sampler"]),
-        policy.seed,
-        policy.trials or EXPECTED_TRIALS,
+        brief.seed,
+        brief.trials or EXPECTED_TRIALS,
     )
 
 
-def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) -> Findings:
+def findings_of(study: Study, brief: Brief, proposer: Proposer, now: float) -> Findings:
     """All that the study found, up to now."""
-    items = study.opened.measured.validation_items if policy.item_level else None
-    direction = policy.target.direction
-    verdict = with_landmarks(verdict_of(study, policy), policy.target, study.opened.measured.landmarks)
+    items = study.opened.measured.validation_items if brief.item_level else None
+    direction = brief.target.direction
+    verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
     return Findings(
         study=study,
-        target=policy.target,
+        target=brief.target,
         verdict=replace(verdict, warnings=(*verdict.warnings, *_unsteady(study, items), *_data_warnings(study))),
         ladder=rungs(study, direction, items),
         winner=_as_frozen(study, winner(study, direction, items)),
@@ -48,7 +48,7 @@ def findings_of(study: Study, policy: Policy, proposer: Proposer, now: float) ->
         importance=_importance(study, proposer),
         now=now,
         baselines=compare(study, direction, items),
-        baseline_remarks=remarks(comparison_of(study, policy, now), policy),
+        baseline_remarks=remarks(comparison_of(study, brief, now), brief),
     )
 
 

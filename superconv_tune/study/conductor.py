@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import TypeVar
 
 from superconv_tune.core.errors import StorageError
-from superconv_tune.core.events import Closed, Event, Observed, Planned, Requested, Resized
-from superconv_tune.core.plan import Plan
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Status, TrialOutcome, TrialRequest
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.ask import Ask, Signal, fill
+from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import is_decided
-from superconv_tune.planner.policy import Policy
 from superconv_tune.proposer.proposer import Proposal, Proposer
+from superconv_tune.record.events import Closed, Event, Observed, Planned, Requested, Resized
+from superconv_tune.record.plan import Plan
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +52,10 @@ class StudyConductor:
     """
 
     def __init__(
-        self, study: Study, policy: Policy, journal: Journal, proposer: Proposer, clock: Clock, on_event: OnEvent
+        self, study: Study, brief: Brief, journal: Journal, proposer: Proposer, clock: Clock, on_event: OnEvent
     ) -> None:
         self.study = study
-        self._policy = policy
+        self._brief = brief
         self._journal = journal
         self._proposer = proposer
         self._clock = clock
@@ -87,7 +87,7 @@ class StudyConductor:
         """A trial for a free worker, or a signal."""
         while not self._interrupted.is_set():
             now = self._clock()
-            match decide(self.study, self._policy, now):
+            match decide(self.study, self._brief, now):
                 case Plan() as plan:
                     self.record(Planned(now, plan))
                 case Ask() as ask:
@@ -128,7 +128,7 @@ class StudyConductor:
 
     def should_stop(self) -> bool:
         """Whether what still runs is to be ended: the user said so, or a trial outlived the deadline given to it."""
-        return self._interrupted.is_set() or self._clock() > self.study.deadline - self._policy.report_s / 2
+        return self._interrupted.is_set() or self._clock() > self.study.deadline - self._brief.report_s / 2
 
     def _give_up(self, request: TrialRequest, status: Status, reason: str) -> None:
         objective = self.study.opened.measured.trivial_value
@@ -139,7 +139,7 @@ class StudyConductor:
             return "interrupted"
         if self.should_stop():
             return "deadline"
-        return "decided" if is_decided(self.study, self._policy) else "exhausted"
+        return "decided" if is_decided(self.study, self._brief) else "exhausted"
 
     def _complete(self, ask: Ask) -> TrialRequest:
         if ask.study is None:

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from superconv_tune.core.codec import decode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.horizon import HorizonRule, prior
-from superconv_tune.core.schedule import SchedulePlan, build
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.horizon import HorizonRule, prior
+from superconv_tune.lr.schedule import SchedulePlan, build
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import EvaluationSet, Problem
@@ -77,7 +77,7 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
             {"name": "train", **{k: v for k, v in content.items() if k in FIELDS - {"schedule"}}}
         )
         params: Hyperparameters = decode(Hyperparameters, content["params"])
-        found_lr, policy = float(content["params"]["max_lr"]), str(content["schedule"])
+        found_lr, brief = float(content["params"]["max_lr"]), str(content["schedule"])
     except (ValidationError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{recipe} is no recipe of this version ({error}). Search again, or render its study again."
@@ -88,7 +88,7 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     problem = realise(payload, device)
     params = replace(params, cycle_epochs=epochs)
     steps = max(1, round(epochs * problem.train.steps_per_epoch(params.batch_size)))
-    plan = SchedulePlan.of(params, steps, max_lr or rule.max_lr(epochs), policy)
+    plan = SchedulePlan.of(params, steps, max_lr or rule.max_lr(epochs), brief)
     folder.mkdir(parents=True, exist_ok=True)
     return LongRun(problem, params, plan, Runtime(device, content["precision"]), int(content["seed"]), folder)
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from superconv_tune.core.events import Measured
-from superconv_tune.core.verdict import Target
-from superconv_tune.planner.policy import Policy, bounds
+from superconv_tune.planner.brief import Brief, bounds
 from superconv_tune.problems.payload import DataCard, Payload, outputs_per_item, realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.rehearse import ModelCard, rehearse
 from superconv_tune.problems.survey import survey
+from superconv_tune.record.events import Measured
 from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
-from superconv_tune.study.preflight import measure
+from superconv_tune.study.speed import measure
 from superconv_tune.training.memory import device_for
+from superconv_tune.verdict.verdict import Target
 
 REPORT_S = 8.0  # verdict, report, MLflow's parent run and Ray's end, on two cores
 REPORT_SHARE = 0.01  # of a long budget: larger studies have larger reports
@@ -35,7 +35,7 @@ class Question:
     """
 
     spec: ExperimentSpec
-    policy: Policy
+    brief: Brief
     payload: Payload
     card: DataCard
     model: ModelCard
@@ -61,12 +61,12 @@ def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:
     measured = measure(problem, card, defaults(spec), map(int, sizes))
     if survey_s is not None:
         measured = replace(measured, landmarks=survey(payload, problem, card.train_items, survey_s))
-    return Question(spec, policy_of(spec), payload, card, model, measured)
+    return Question(spec, brief_of(spec), payload, card, model, measured)
 
 
-def policy_of(spec: ExperimentSpec) -> Policy:
+def brief_of(spec: ExperimentSpec) -> Brief:
     """What the spec decides about the search."""
-    return Policy(
+    return Brief(
         target=Target(spec.metric_name, spec.direction, spec.target),
         space=search_space(spec),
         defaults=defaults(spec),

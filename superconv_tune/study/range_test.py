@@ -15,11 +15,11 @@ import torch
 from superconv_tune.core.codec import encode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError, raise_any
-from superconv_tune.core.lr_range import MIN_POINTS, Ramp
 from superconv_tune.finder.find import RULES, FinderPlan, Progress, find
 from superconv_tune.finder.finding import LENGTHS as LENGTHS
 from superconv_tune.finder.finding import Finding
 from superconv_tune.finder.words import told
+from superconv_tune.lr.lr_range import MIN_POINTS, Ramp
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem

@@ -11,7 +11,7 @@ from superconv_tune.core.errors import UserError
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def exit_on_user_error() -> Iterator[None]:
     """Print the messages of a `UserError` and exit with 2, without a traceback."""
     try:
         yield

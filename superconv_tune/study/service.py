@@ -18,39 +18,39 @@ from rich.console import Console
 from superconv_tune.cluster.driver import Resources, cluster, run, slots
 from superconv_tune.cluster.slots import Share
 from superconv_tune.cluster.worker import Setting
-from superconv_tune.core.checks import Check
+from superconv_tune.core.check import Check
 from superconv_tune.core.codec import decode
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.events import Opened, Resumed
 from superconv_tune.core.secrets import masked
-from superconv_tune.core.study import Study
-from superconv_tune.core.verdict import Target
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import divide
 from superconv_tune.problems.payload import DataCard, portable
-from superconv_tune.reporting.checks import check_lines, show_checks
+from superconv_tune.record.events import Opened, Resumed
+from superconv_tune.record.study import Study
 from superconv_tune.reporting.console import LiveView
+from superconv_tune.reporting.dry_run import plan_words
 from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.outputs import write_outputs
-from superconv_tune.reporting.plan import plan_words
+from superconv_tune.reporting.preflight_table import check_lines, show_checks
 from superconv_tune.reporting.sentences import one_line
 from superconv_tune.reporting.side_by_side import render_side_by_side, side_by_side_table
 from superconv_tune.reporting.summary import summary
 from superconv_tune.spec.fields import to_seconds
 from superconv_tune.spec.spec import ExperimentSpec
-from superconv_tune.study.checks import checks_of, disk_checks, refuse
 from superconv_tune.study.conclude import findings_of, proposer_of
 from superconv_tune.study.conductor import StudyConductor, phase
 from superconv_tune.study.environment import describe
+from superconv_tune.study.gpu_share import shared
 from superconv_tune.study.logs import no_log, search_log
 from superconv_tune.study.places import Places, places
-from superconv_tune.study.question import Question, policy_of, ready, threads
-from superconv_tune.study.shared import shared
+from superconv_tune.study.preflight_checks import checks_of, disk_checks, refuse
+from superconv_tune.study.question import Question, brief_of, ready, threads
 from superconv_tune.tracking.client import TrackingError
 from superconv_tune.tracking.study_run import StudyHandle, check, close_study, is_open, open_study, reopen_study
 from superconv_tune.tracking.worker import recover, unsent
+from superconv_tune.verdict.verdict import Target
 
 logger = logging.getLogger(__name__)
 
@@ -164,9 +164,9 @@ def planned(spec: ExperimentSpec) -> str:
         question = ready(spec)
     workers = _expected_workers(spec)
     opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
-    left_s = max(0.0, spec.budget_s - START_S - question.policy.report_s)
-    plan = divide(question.policy, CostModel.of(Study(opened)), workers, left_s)
-    return "\n".join([data_words(question.card), plan_words(plan, question.policy.space, workers, spec.budget_s)])
+    left_s = max(0.0, spec.budget_s - START_S - question.brief.report_s)
+    plan = divide(question.brief, CostModel.of(Study(opened)), workers, left_s)
+    return "\n".join([data_words(question.card), plan_words(plan, question.brief.space, workers, spec.budget_s)])
 
 
 def data_words(card: DataCard) -> str:
@@ -213,8 +213,8 @@ def _told(name: str, output: str, storage: str | None) -> tuple[Findings, Places
     with Journal(where.storage) as journal:
         study = replayed(journal, name)
         last = journal.events(name)[-1].at
-    policy = policy_of(ExperimentSpec.model_validate(study.opened.spec))
-    return findings_of(study, policy, proposer_of(study, policy, where.storage), now=last), where
+    brief = brief_of(ExperimentSpec.model_validate(study.opened.spec))
+    return findings_of(study, brief, proposer_of(study, brief, where.storage), now=last), where
 
 
 def _expected_workers(spec: ExperimentSpec) -> int:
@@ -266,12 +266,10 @@ def replayed(journal: Journal, name: str) -> Study:
 
 def _conduct(study: Study, question: Question, where: Places, journal: Journal, share: Share, call: Call) -> Ended:
     """Run what is left of a study, then write its files; an interruption ends the first part, never the second."""
-    policy, handle = question.policy, _handle(study, where)
-    proposer = proposer_of(study, policy, where.storage)
-    with LiveView(call.console, time.time, _asked(study, policy.target), policy.target) as view:
-        conductor = StudyConductor(
-            study, policy, journal, proposer, time.time, lambda: view.update(study, phase(study))
-        )
+    brief, handle = question.brief, _handle(study, where)
+    proposer = proposer_of(study, brief, where.storage)
+    with LiveView(call.console, time.time, _asked(study, brief.target), brief.target) as view:
+        conductor = StudyConductor(study, brief, journal, proposer, time.time, lambda: view.update(study, phase(study)))
         proposer.reconcile(study)
         conductor.take_over()
         with _signals(conductor):
@@ -280,7 +278,7 @@ def _conduct(study: Study, question: Question, where: Places, journal: Journal, 
             run(conductor, setting, _resources(question.spec), share)
         conductor.close()
         view.update(study, "report")
-        findings = findings_of(study, policy, proposer, time.time())
+        findings = findings_of(study, brief, proposer, time.time())
         files = _written(findings, where)
         sent = _sent(findings, where, files)
     _print_summary(call.console, findings, where, sent=sent)

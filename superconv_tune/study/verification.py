@@ -14,20 +14,20 @@ import torch
 
 from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.statistics import difference, interval
-from superconv_tune.core.study import Trial
-from superconv_tune.core.trial import TrialRequest
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.evidence import confirmed
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.study import Trial
+from superconv_tune.record.trial import TrialRequest
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.question import threads
 from superconv_tune.study.service import data_change, existing, replayed
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
+from superconv_tune.verdict.statistics import difference, interval
 
 LEVEL = 0.99  # of the interval of the difference: one honest repetition in a hundred disagrees by chance
 STREAM = 7  # keeps the seeds of a verification apart from those of the search

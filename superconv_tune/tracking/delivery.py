@@ -22,8 +22,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import COLUMNS, Curve
-from superconv_tune.core.trial import INFORMATIVE, TrialOutcome, TrialRequest
 from superconv_tune.figures.trial import draw_cycle, draw_range_test
+from superconv_tune.record.trial import INFORMATIVE, TrialOutcome, TrialRequest
 from superconv_tune.tracking.series import Phase, Point
 from superconv_tune.tracking.study_run import StudyHandle, children_of
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from superconv_tune.core.curve import Column, Curve
-from superconv_tune.core.trial import TrialOutcome
+from superconv_tune.record.trial import TrialOutcome
 
 Phase = Literal["range_test", "cycle"]
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from mlflow.tracking import MlflowClient
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import RECORD, Attempt, create_run, deliver, describe, save, send
 from superconv_tune.tracking.series import SERIES, Phase, Point, curve_points, follow, live_rows, result_points, shown

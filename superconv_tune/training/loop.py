@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.schedule import Knobs
-from superconv_tune.core.trial import Precision
+from superconv_tune.lr.schedule import Knobs
+from superconv_tune.record.trial import Precision
 
 Batch = tuple[Tensor, Tensor]
 Row = tuple[float, float, float, float]

@@ -6,7 +6,7 @@ import gc
 
 import torch
 
-from superconv_tune.core.sharing import Memory
+from superconv_tune.training.gpu_share import Memory
 
 CONTEXT_BYTES = 600 * 2**20  # of CUDA in one process, kernels and libraries included, which torch does not count
 

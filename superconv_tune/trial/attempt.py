@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.schedule import Knobs
-from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.lr.schedule import Knobs
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Problem
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime, train
 from superconv_tune.training.randomness import seed_all

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from superconv_tune.core.schedule import Knobs, SchedulePlan, build
+from superconv_tune.lr.schedule import Knobs, SchedulePlan, build
 from superconv_tune.trial.attempt import Attempt, Learner
 from superconv_tune.trial.divergence import DivergenceWatch
 from superconv_tune.trial.failures import Stopped

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from superconv_tune.core.trial import Status
+from superconv_tune.record.trial import Status
 
 HALF_LIFE_SHARE = 0.02  # of the cycle, as for the range test
 MIN_HALF_LIFE = 5.0  # steps

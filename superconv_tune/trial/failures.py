@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from superconv_tune.core.trial import Status
+from superconv_tune.record.trial import Status
 from superconv_tune.training.loop import Batch
 
 _LIBRARIES = ("site-packages", "dist-packages")

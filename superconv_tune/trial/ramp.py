@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from superconv_tune.core.curve import Column, Curve
-from superconv_tune.core.edge import OPENING, PROBE_STEPS, Bracket, bisect, is_stable
-from superconv_tune.core.lr_range import MIN_POINTS, RAMPS, RangeTestResult, analyse, compared, stop_reason
-from superconv_tune.core.schedule import Knobs
+from superconv_tune.lr.edge import OPENING, PROBE_STEPS, Bracket, bisect, is_stable
+from superconv_tune.lr.lr_range import MIN_POINTS, RAMPS, RangeTestResult, analyse, compared, stop_reason
+from superconv_tune.lr.schedule import Knobs
 from superconv_tune.trial.attempt import Attempt
 from superconv_tune.trial.failures import Stopped
 

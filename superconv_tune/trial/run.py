@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 from torch import Tensor
 
-from superconv_tune.core.trial import TrialOutcome, TrialRequest
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.training.memory import release
 from superconv_tune.training.randomness import isolated
 from superconv_tune.trial.attempt import Attempt, Learner

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from superconv_tune.core.trial import Hyperparameters, Precision, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.trial import Precision, TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 
 Phase = Literal["range_test", "cycle"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.trial.tracker import Phase, Tracker
 
 _log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from benchmarks.calibration.evaluate import FAR, Pair, brier, conformal, naive, 
 from benchmarks.calibration.library import library
 from benchmarks.calibration.record import LONGER, searched
 from benchmarks.calibration.tasks import TASKS
-from superconv_tune.core.calibration import known
-from superconv_tune.core.recipe import fresh_models
-from superconv_tune.core.verdict import IMPOSSIBLE
+from superconv_tune.record.recipe import fresh_models
+from superconv_tune.verdict.calibration import known
+from superconv_tune.verdict.verdict import IMPOSSIBLE
 
 QUICK = (
     "mnist1d-mlp-00",

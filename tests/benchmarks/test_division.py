@@ -9,9 +9,10 @@ import pytest
 
 from benchmarks.division.replay import PHASES, Question, idle_shares, replay
 from benchmarks.division.surface import DEFAULT_DECAY, Cycle, Surface
-from superconv_tune.core.events import Event, Observed, Requested
-from superconv_tune.core.trial import Hyperparameters, Kind, TrialOutcome, TrialRequest
-from superconv_tune.planner.policy import Division
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.planner.brief import Division
+from superconv_tune.record.events import Event, Observed, Requested
+from superconv_tune.record.trial import Kind, TrialOutcome, TrialRequest
 
 
 def cycle(epochs: float, max_lr: float, accuracy: float, decay: float = DEFAULT_DECAY, finished: bool = True) -> Cycle:

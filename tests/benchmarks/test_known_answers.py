@@ -17,7 +17,7 @@ from benchmarks.range_test.known_answers import (
 )
 from benchmarks.range_test.planted import planted
 from benchmarks.range_test.quadratics import least_squares, logistic_regression, true_edge
-from superconv_tune.core.pick_rules import PICK_RULES
+from superconv_tune.lr.pick_rules import PICK_RULES
 
 SMALL = {"features": 20, "items": 400}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from superconv_tune.cluster import bundle
-from superconv_tune.cluster.aboard import FILES, MARK, send, unpack
+from superconv_tune.cluster.job_entry import FILES, MARK, send, unpack
 from superconv_tune.cluster.jobs import refuse_name
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.load import load_spec

@@ -11,8 +11,9 @@ from superconv_tune.cluster.driver import Resources, concurrency
 from superconv_tune.cluster.searcher import LONGEST_NAP_S, ConductedSearcher, EndNow
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import StorageError, UserError
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.planner.ask import Signal
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 
 REQUEST = TrialRequest("0001-search", 1, "search", Hyperparameters(), 3, "one_cycle", 0, 10.0, 0.1)
 OUTCOME = TrialOutcome("0001-search", 1, "finished", 0.9)

@@ -24,7 +24,7 @@ from superconv_tune.cluster.worker import prepared
 from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.spec import defaults
 from superconv_tune.study.question import ready
-from superconv_tune.study.shared import shared
+from superconv_tune.study.gpu_share import shared
 
 question = ready(load_spec(Path("spec.yaml"), {"budget": "10m"}))
 with cluster(None):

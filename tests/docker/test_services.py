@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from superconv_tune.core.events import Observed
 from superconv_tune.journal.journal import Journal
+from superconv_tune.record.events import Observed
 from superconv_tune.tracking.client import connect
 from tests.docker.stage import DOCKER, Stage, new_token
 from tests.end_to_end.conftest import SPEC

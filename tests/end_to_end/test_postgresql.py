@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from superconv_tune.core.events import Event, Observed, Requested
 from superconv_tune.journal.journal import Journal
+from superconv_tune.record.events import Event, Observed, Requested
 from superconv_tune.study.places import places
 from tests.end_to_end.conftest import Start
 from tests.postgresql import Server

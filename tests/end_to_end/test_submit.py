@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from superconv_tune.core.events import Event, Observed, Opened, Resized
 from superconv_tune.journal.journal import Journal
+from superconv_tune.record.events import Event, Observed, Opened, Resized
 from tests import nodes
 from tests.end_to_end.conftest import Start
 from tests.nodes import Cluster

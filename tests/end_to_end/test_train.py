@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from superconv_tune.core.codec import encode
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 from tests.end_to_end.conftest import Start
 
 

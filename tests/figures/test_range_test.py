@@ -12,8 +12,8 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.probes import ProbeGrid
 from superconv_tune.figures.range_test import draw_finding
+from superconv_tune.lr.rate_grid import ProbeGrid
 
 MARKS = {"valley": 1e-3, "lowest": 0.1, "max_lr (10 epochs)": 0.2}
 PROBES = ProbeGrid((0.1, 0.2, 0.4, 0.8), (-0.9, -0.5, -0.7, -math.inf), -2.3)

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.lr_range import RangeTestResult
-from superconv_tune.core.trial import TrialOutcome
 from superconv_tune.figures.trial import draw_cycle, draw_range_test, limit_loss, marks
+from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.record.trial import TrialOutcome
 
 FOUND = RangeTestResult(0.1, 0.4, 0.05, 0.01, "good", 0.0, 300)
 

@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.lr_range import RAMPS, Ramp, Refusal, analyse, compared, split_ramps
-from superconv_tune.core.pick_rules import PICK_RULES
-from superconv_tune.core.probes import FALLBACK_LR, GRID_FACTOR, MOST_WIDENINGS
-from superconv_tune.core.trial import Hyperparameters, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.finder.find import RULE_OF_PROBES, FinderPlan, find
 from superconv_tune.finder.finding import LENGTHS, Finding
+from superconv_tune.lr.lr_range import RAMPS, Ramp, Refusal, analyse, compared, split_ramps
+from superconv_tune.lr.pick_rules import PICK_RULES
+from superconv_tune.lr.rate_grid import FALLBACK_LR, GRID_FACTOR, MOST_WIDENINGS
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.trial import TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 from tests.fakes import FakeClock, HookedSource, MemoryTracker, TensorPart, TensorSource, toy_problem

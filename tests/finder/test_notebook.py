@@ -13,11 +13,11 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.range_test import degenerate, restoration
-from superconv_tune.core.lr_range import Refusal
-from superconv_tune.core.trial import Precision
 from superconv_tune.finder.find import FinderPlan
 from superconv_tune.finder.finding import Finding
 from superconv_tune.finder.notebook import MOST_BATCHES, OptimizerFactory, find_lr
+from superconv_tune.lr.lr_range import Refusal
+from superconv_tune.record.trial import Precision
 from superconv_tune.training.loop import supports_bf16
 
 SHORT = FinderPlan(replicates=1, probe_seeds=1, probe_epochs=1.0)

@@ -10,11 +10,12 @@ from statistics import fmean
 import pytest
 import torch
 
-from superconv_tune.core.trial import Hyperparameters, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.finder.find import FinderPlan, find
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.trial import TrialRequest
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker

@@ -16,12 +16,13 @@ import pytest
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.events import Closed, Event, Measured, Observed, Opened, Planned, Requested, Resized, Resumed
-from superconv_tune.core.lr_range import RangeTestResult
-from superconv_tune.core.plan import Plan, RungPlan
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.journal.journal import KINDS, Journal
+from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.record.events import Closed, Event, Measured, Observed, Opened, Planned, Requested, Resized, Resumed
+from superconv_tune.record.plan import Plan, RungPlan
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 
 LOSS = np.array([2.3, 1.0, math.nan, math.inf])
 CURVE = Curve(np.arange(4.0), np.full(4, 0.1), np.full(4, 0.9), LOSS, np.linspace(0.0, 1.0, 4))
@@ -50,7 +51,7 @@ EVENTS: list[Event] = [
 # Appends to a study until it is killed; prints each number once the journal has it.
 WRITER = """
 import itertools, sys
-from superconv_tune.core.events import Closed
+from superconv_tune.record.events import Closed
 from superconv_tune.journal.journal import Journal
 with Journal(sys.argv[1]) as journal:
     for number in itertools.count():

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.events import Closed, Observed, Requested
 from superconv_tune.core.space import Choice, Interval, SearchSpace
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import TrialRequest
 from superconv_tune.journal.journal import Journal
 from superconv_tune.proposer.proposer import Proposer
+from superconv_tune.record.events import Closed, Observed, Requested
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialRequest
 from superconv_tune.study.places import places
 from tests.journal.test_journal import EVENTS, OPENED, OUTCOME, REQUEST, kill_after, writer
 from tests.postgresql import Server

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from superconv_tune.core.events import Opened
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import TrialOutcome
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import MIN_SEEDS
-from tests.simulated import PlanningConductor, SimulatedCluster, World, opened, policy
+from superconv_tune.record.events import Opened
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialOutcome
+from tests.simulated import PlanningConductor, SimulatedCluster, World, brief, opened
 
 BUDGET_S, STEP_S = 600.0, 0.05
 
@@ -20,7 +20,7 @@ def search(measured_over_true: float, nodes: tuple[float, ...], step_s: float = 
     """A whole search whose preflight ran on a machine this much slower than the workers."""
     start = opened(BUDGET_S, len(nodes), step_s * measured_over_true)
     cluster = SimulatedCluster(World(step_s=step_s), len(nodes), start.started_at + 30.0, nodes=nodes)
-    conductor = PlanningConductor(Study(start), policy(), cluster.clock)
+    conductor = PlanningConductor(Study(start), brief(), cluster.clock)
     cluster.run(conductor)
     assert cluster.now <= start.deadline
     return conductor

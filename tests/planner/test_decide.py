@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from superconv_tune.core.events import Closed, Requested
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Status, TrialRequest
 from superconv_tune.planner.ask import Ask, Signal
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import verdict_of
+from superconv_tune.record.events import Closed, Requested
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Status, TrialRequest
 from tests.planner.hours import hour
-from tests.simulated import World, policy
+from tests.simulated import World, brief
 
 
 def test_a_reachable_target_is_demonstrated() -> None:
-    conductor, _ = hour(World(), how=policy(0.85))
-    assert verdict_of(conductor.study, conductor.policy).word == "demonstrated"
+    conductor, _ = hour(World(), how=brief(0.85))
+    assert verdict_of(conductor.study, conductor.brief).word == "demonstrated"
 
 
 def test_an_unreachable_target_is_not_called_feasible() -> None:
-    conductor, _ = hour(World(), how=policy(0.995))
-    assert verdict_of(conductor.study, conductor.policy).word in ("undecided", "infeasible")
+    conductor, _ = hour(World(), how=brief(0.995))
+    assert verdict_of(conductor.study, conductor.brief).word in ("undecided", "infeasible")
 
 
 def test_a_decided_search_stops_early() -> None:
-    conductor, cluster = hour(World(), budget_s=3600.0, how=policy(0.7))
-    assert verdict_of(conductor.study, conductor.policy).word == "demonstrated"
+    conductor, cluster = hour(World(), budget_s=3600.0, how=brief(0.7))
+    assert verdict_of(conductor.study, conductor.brief).word == "demonstrated"
     assert cluster.now < conductor.study.deadline - 60.0
 
 
 def test_at_least_half_of_the_worker_seconds_go_to_the_longest_cycles() -> None:
-    conductor, cluster = hour(World(step_s=0.03), budget_s=600.0, how=policy(None))
+    conductor, cluster = hour(World(step_s=0.03), budget_s=600.0, how=brief(None))
     plan = conductor.study.plan
     assert plan is not None
     top = [
@@ -43,33 +43,33 @@ def test_at_least_half_of_the_worker_seconds_go_to_the_longest_cycles() -> None:
 
 
 def test_workers_are_busy() -> None:
-    conductor, cluster = hour(World(step_s=0.03), budget_s=600.0, how=policy(None))
+    conductor, cluster = hour(World(step_s=0.03), budget_s=600.0, how=brief(None))
     assert cluster.busy_s >= 0.8 * 2 * (cluster.now - conductor.study.opened.started_at - 30.0)
 
 
 def test_a_replayed_prefix_decides_the_same() -> None:
-    conductor, _ = hour(World(), how=policy(None))
+    conductor, _ = hour(World(), how=brief(None))
     requested = [index for index, event in enumerate(conductor.events) if isinstance(event, Requested)]
     for index in requested[::5]:
         event = conductor.events[index]
         assert isinstance(event, Requested)
-        decision = decide(Study.replay(conductor.events[:index]), conductor.policy, event.at)
+        decision = decide(Study.replay(conductor.events[:index]), conductor.brief, event.at)
         assert isinstance(decision, Ask)
         assert decision.request.trial_id == event.request.trial_id
         assert decision.request.seed == event.request.seed
 
 
 def test_a_closed_study_asks_for_nothing() -> None:
-    conductor, cluster = hour(World(), how=policy(None))
+    conductor, cluster = hour(World(), how=brief(None))
     conductor.record(Closed(cluster.now, "interrupted"))
-    assert decide(conductor.study, conductor.policy, cluster.now) is Signal.DONE
+    assert decide(conductor.study, conductor.brief, cluster.now) is Signal.DONE
 
 
 def test_a_lost_trial_is_asked_for_again_and_no_more_than_three_times() -> None:
     def fate(request: TrialRequest) -> Status:
         return "preempted" if request.trial_id.startswith("0004") else "finished"
 
-    conductor, _ = hour(World(fate=fate), how=policy(None))
+    conductor, _ = hour(World(fate=fate), how=brief(None))
     attempts = [
         e.request.attempt for e in conductor.events if isinstance(e, Requested) and e.request.trial_id[:4] == "0004"
     ]
@@ -77,12 +77,12 @@ def test_a_lost_trial_is_asked_for_again_and_no_more_than_three_times() -> None:
 
 
 def test_nothing_that_finishes_is_undecided_and_ends() -> None:
-    conductor, _ = hour(World(fate=lambda _: "code_error"), how=policy(0.8))
-    assert verdict_of(conductor.study, conductor.policy).word == "undecided"
+    conductor, _ = hour(World(fate=lambda _: "code_error"), how=brief(0.8))
+    assert verdict_of(conductor.study, conductor.brief).word == "undecided"
 
 
 @pytest.mark.timeout(20)
 def test_an_hour_on_64_workers_takes_seconds() -> None:
-    conductor, _ = hour(World(step_s=0.02), budget_s=3600.0, workers=64, how=policy(0.99))
+    conductor, _ = hour(World(step_s=0.02), budget_s=3600.0, workers=64, how=brief(0.99))
     assert len(conductor.study.requests) > 100
-    assert verdict_of(conductor.study, conductor.policy).word is not None
+    assert verdict_of(conductor.study, conductor.brief).word is not None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from superconv_tune.core.plan import Plan
 from superconv_tune.core.space import Interval
-from superconv_tune.core.study import Study
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import SCALING_WAVES, divide
-from tests.simulated import SPACE, opened, policy
+from superconv_tune.record.plan import Plan
+from superconv_tune.record.study import Study
+from tests.simulated import SPACE, brief, opened
 
 LEFT_S, WORKERS = 300.0, 2
 
 
 def plan(longest: float, left_s: float = LEFT_S) -> Plan:
-    how = policy(None, baselines=(), space={**SPACE, "cycle_epochs": Interval(1.0, longest, log=True)})
+    how = brief(None, baselines=(), space={**SPACE, "cycle_epochs": Interval(1.0, longest, log=True)})
     return divide(how, CostModel.of(Study(opened(left_s, WORKERS))), WORKERS, left_s)
 
 
@@ -25,7 +25,7 @@ def seconds(found: Plan) -> list[float]:
 
 
 def test_a_top_length_that_fills_its_share_leaves_the_shorter_ones_theirs() -> None:
-    found, share = plan(1000.0), policy().division.lower_share
+    found, share = plan(1000.0), brief().division.lower_share
     shortest, *lower, _ = seconds(found)
     assert found.rungs[-1].epochs < 1000.0
     assert shortest == pytest.approx(share * WORKERS * LEFT_S / (1 + len(lower)), rel=0.1)
@@ -34,7 +34,7 @@ def test_a_top_length_that_fills_its_share_leaves_the_shorter_ones_theirs() -> N
 
 @pytest.mark.parametrize("longest", [30.0, 60.0])
 def test_time_that_the_longest_allowed_cycle_leaves_over_goes_to_every_length(longest: float) -> None:
-    capped, shares = plan(longest), policy().division
+    capped, shares = plan(longest), brief().division
     assert capped.rungs[-1].epochs == longest
     shortest, *lower, _ = seconds(capped)
     waves = 1 + capped.confirm_seeds // WORKERS + SCALING_WAVES / WORKERS
@@ -58,5 +58,5 @@ def test_a_capped_plan_grows_wider_with_the_time_and_not_longer() -> None:
 
 
 def test_where_the_sampler_chooses_the_lengths_nothing_is_kept_for_a_run_off() -> None:
-    how = policy(None, strategy="free", baselines=())
+    how = brief(None, strategy="free", baselines=())
     assert divide(how, CostModel.of(Study(opened(LEFT_S, WORKERS))), WORKERS, LEFT_S).run_off_s == 0.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from superconv_tune.planner.evidence import confirmed
 from tests.planner.hours import hour
-from tests.simulated import World, policy
+from tests.simulated import World, brief
 
 
 def test_time_that_no_longer_cycle_can_use_goes_to_more_configurations_and_a_run_off() -> None:
     """Cycles of 30 epochs, the longest allowed, are short against this budget."""
-    conductor, cluster = hour(World(step_s=0.01), budget_s=2100.0, how=policy(None))
+    conductor, cluster = hour(World(step_s=0.01), budget_s=2100.0, how=brief(None))
     study, top = conductor.study, 2
     assert study.plan is not None
     assert len(study.plan.rungs) == top + 1
@@ -23,13 +23,13 @@ def test_time_that_no_longer_cycle_can_use_goes_to_more_configurations_and_a_run
 
 
 def test_no_more_configurations_are_tried_once_the_target_looks_reached() -> None:
-    conductor, _ = hour(World(step_s=0.01), budget_s=2400.0, how=policy(0.85))
+    conductor, _ = hour(World(step_s=0.01), budget_s=2400.0, how=brief(0.85))
     plan = conductor.study.plan
     assert plan is not None
     assert len(conductor.study.asked("search", len(plan.rungs) - 1)) == plan.rungs[-1].width
 
 
 def test_the_number_of_trials_that_a_user_allows_is_kept() -> None:
-    conductor, _ = hour(World(step_s=0.01), budget_s=2400.0, how=policy(None, trials=25))
+    conductor, _ = hour(World(step_s=0.01), budget_s=2400.0, how=brief(None, trials=25))
     searched = [r for r in conductor.study.asked("search").values() if r.proposal is not None]
     assert len(searched) <= 25

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from superconv_tune.core.events import Planned
+from superconv_tune.record.events import Planned
 from tests.planner.hours import hour
-from tests.simulated import World, policy
+from tests.simulated import World, brief
 
 
 def test_a_machine_slower_than_measured_shortens_every_rung_and_skips_none() -> None:
-    conductor, _ = hour(World(step_s=0.03, slow=lambda _: 2.5), budget_s=900.0, how=policy(None))
+    conductor, _ = hour(World(step_s=0.03, slow=lambda _: 2.5), budget_s=900.0, how=brief(None))
     plans = [event.plan for event in conductor.events if isinstance(event, Planned)]
     assert len(plans[0].rungs) >= 3
     for index in range(len(plans[0].rungs)):
@@ -20,7 +20,7 @@ def test_a_machine_slower_than_measured_shortens_every_rung_and_skips_none() -> 
 
 def test_a_batch_size_that_wins_and_makes_epochs_dear_shortens_what_is_planned_for_another() -> None:
     """With 64 examples an epoch takes twice as long as with 128, for which the plan was made."""
-    conductor, _ = hour(World(step_s=0.01, best_size=64, alike=True), budget_s=200.0, how=policy(None))
+    conductor, _ = hour(World(step_s=0.01, best_size=64, alike=True), budget_s=200.0, how=brief(None))
     study = conductor.study
     plans = [event.plan for event in conductor.events if isinstance(event, Planned)]
     assert plans[-1].rungs[-1].epochs < 0.8 * plans[0].rungs[-1].epochs

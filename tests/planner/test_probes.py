@@ -7,7 +7,7 @@ import pytest
 
 from superconv_tune.planner.evidence import confirmed
 from tests.planner.hours import hour
-from tests.simulated import World, policy
+from tests.simulated import World, brief
 
 
 @pytest.mark.parametrize("best_lr", [0.002, 0.1, 5.0])
@@ -15,7 +15,7 @@ from tests.simulated import World, policy
 def test_probes_widen_until_the_best_learning_rate_is_inside(best_lr: float, misled: float) -> None:
     """Where the range tests are four octaves too low, or three too high, the probes have to climb out."""
     world = World(best_lr=best_lr, misled=misled)
-    conductor, _ = hour(world, how=policy(None))
+    conductor, _ = hour(world, how=brief(None))
     recipe = confirmed(conductor.study)[0][0]
     assert recipe.pick_lr is not None
     wanted = best_lr * recipe.params.cycle_epochs**world.exponent

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superconv_tune.core.events import Event, Planned, Requested
-from superconv_tune.core.recipe import calmer, current, requests_of
-from superconv_tune.core.study import Study, Trial
-from superconv_tune.core.trial import Status, TrialRequest
 from superconv_tune.planner.ask import Ask
 from superconv_tune.planner.baselines import SHARE, comparison_of
+from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.decide import ATTEMPTS, decide
 from superconv_tune.planner.divide import MAX_SEEDS, RUN_OFF_SEEDS
 from superconv_tune.planner.evidence import is_decided, verdict_of, word_of
-from superconv_tune.planner.policy import Policy
-from tests.simulated import AROUND_S, PlanningConductor, SimulatedCluster, World, opened, policy
+from superconv_tune.record.events import Event, Planned, Requested
+from superconv_tune.record.recipe import calmer, current, requests_of
+from superconv_tune.record.study import Study, Trial
+from superconv_tune.record.trial import Status, TrialRequest
+from tests.simulated import AROUND_S, PlanningConductor, SimulatedCluster, World, brief, opened
 
 START_S = 30.0  # from the command to the first question
 FAULTS: tuple[Status, ...] = ("preempted", "code_error", "nan", "oom", "data_error")
@@ -58,7 +58,7 @@ def commute(seed: int, workers: int, budget_s: float, start: float) -> list[tupl
 
 
 def search(
-    world: World, how: Policy, budget_s: float, workers: int, commuter: int | None = None
+    world: World, how: Brief, budget_s: float, workers: int, commuter: int | None = None
 ) -> tuple[PlanningConductor, SimulatedCluster]:
     """A search from half a minute after the command to its end."""
     start = opened(budget_s, workers)
@@ -89,7 +89,7 @@ SEARCHES = st.fixed_dictionaries(
 def drawn(given_search: dict[str, object]) -> tuple[PlanningConductor, SimulatedCluster]:
     s = dict(given_search)
     world = faulty(s["seed"], s["share"], s["slow"], s["step_s"], s["hanging"])  # type: ignore[arg-type]  # drawn
-    how = policy(s["target"], seed=s["seed"], strategy=s["strategy"])  # type: ignore[arg-type]
+    how = brief(s["target"], seed=s["seed"], strategy=s["strategy"])  # type: ignore[arg-type]
     commuter = s["seed"] if s["comes_and_goes"] else None
     return search(world, how, s["budget_s"], s["workers"], commuter)  # type: ignore[arg-type]
 
@@ -101,7 +101,7 @@ def test_whatever_fails_the_deadline_is_kept_and_there_is_a_verdict(of: dict[str
     assert cluster.now <= conductor.study.deadline
     if not of["hanging"]:
         assert not conductor.study.running()
-    verdict = verdict_of(conductor.study, conductor.policy)
+    verdict = verdict_of(conductor.study, conductor.brief)
     assert (verdict.word is None) == (of["target"] is None)
 
 
@@ -129,7 +129,7 @@ def test_cut_cycles_that_look_best_are_neither_promoted_nor_confirmed() -> None:
     def slow(request: TrialRequest) -> float:
         return 30.0 if request.kind == "search" and request.seed % 3 == 0 else 1.0
 
-    conductor, _ = search(World(step_s=0.03, slow=slow), policy(None), 900.0, 4)
+    conductor, _ = search(World(step_s=0.03, slow=slow), brief(None), 900.0, 4)
     assert sum(outcome.shortened for _, outcome in conductor.study.trials("search")) >= 3
     assert conductor.promoted
     check_promotions(conductor)
@@ -142,7 +142,7 @@ def check_promotions(conductor: PlanningConductor) -> None:
             ask, whole = conductor.promoted[event.request.trial_id], known.trials("search")
             assert ask.fixed is not None
             parents = [r for r, o in filter(was_whole, whole) if r.rung == event.request.rung - 1]
-            assert any(is_child(ask, parent, conductor.policy) for parent in parents)
+            assert any(is_child(ask, parent, conductor.brief) for parent in parents)
         if isinstance(event, Requested) and event.request.kind in ("confirm", "baseline"):
             peaks = [o.max_lr for _, o in filter(was_whole, known.trials("search"))]
             recipe = next(iter(known.asked("confirm").values()), event.request)
@@ -159,7 +159,7 @@ def was_whole(trial: Trial) -> bool:
     return trial[1].status == "finished" and not trial[1].shortened
 
 
-def is_child(ask: Ask, parent: TrialRequest, how: Policy) -> bool:
+def is_child(ask: Ask, parent: TrialRequest, how: Brief) -> bool:
     """Whether all but length and rate were taken over, as far as the ranges allow."""
     assert ask.fixed is not None
     for name in SAMPLED:
@@ -179,10 +179,10 @@ def test_no_worker_waits_while_something_useful_fits(of: dict[str, object]) -> N
         for event in conductor.events[place:events]:
             known.apply(event)
         place = events
-        assert useful(known, conductor.policy, now) is None
+        assert useful(known, conductor.brief, now) is None
 
 
-def useful(study: Study, how: Policy, now: float) -> str | None:
+def useful(study: Study, how: Brief, now: float) -> str | None:
     """What a waiting worker could have done; found without the planner's own order of steps."""
     limit, cost = study.deadline - how.report_s, CostModel.of(study)
 
@@ -225,11 +225,11 @@ def is_ready(study: Study, index: int) -> bool:
     return all(3 * sum(trial_id not in study.outcomes for trial_id in asked) <= len(asked) for asked in below)
 
 
-def waves_s(study: Study, cost: CostModel, how: Policy, count: int, epochs: float) -> float:
+def waves_s(study: Study, cost: CostModel, how: Brief, count: int, epochs: float) -> float:
     return -(-count // study.workers) * cost.seconds(replace(how.defaults, cycle_epochs=epochs))
 
 
-def of_the_finish(study: Study, how: Policy, now: float) -> str | None:
+def of_the_finish(study: Study, how: Brief, now: float) -> str | None:
     """A fresh seed, or a run of another policy."""
     recipe = current(study)
     if recipe is None or study.plan is None:
@@ -252,7 +252,7 @@ def of_the_finish(study: Study, how: Policy, now: float) -> str | None:
     return "a run of another policy" if leaves_a_seed else None
 
 
-def unscaled(study: Study, how: Policy, recipe: TrialRequest, left_s: float) -> bool:
+def unscaled(study: Study, how: Brief, recipe: TrialRequest, left_s: float) -> bool:
     """Whether a repetition of the recipe at a third or a ninth of its length is missing and fits."""
     cost, asked = CostModel.of(study), [(r.params.cycle_epochs, r.data_share) for r in requests_of(study, "scaling")]
     thirds = [recipe.params.cycle_epochs / 3.0**power for power in (1, 2)]
@@ -271,7 +271,7 @@ def test_a_replayed_prefix_decides_the_same(of: dict[str, object]) -> None:
     places = [i for i, event in enumerate(conductor.events) if isinstance(event, Requested | Planned)]
     for place in places[:: max(1, len(places) // 25)]:
         event = conductor.events[place]
-        decision = decide(Study.replay(conductor.events[:place]), conductor.policy, event.at)
+        decision = decide(Study.replay(conductor.events[:place]), conductor.brief, event.at)
         if isinstance(event, Planned):
             assert decision == event.plan
             continue
@@ -286,7 +286,7 @@ def test_a_replayed_prefix_decides_the_same(of: dict[str, object]) -> None:
 
 @pytest.mark.timeout(120)
 def test_ten_thousand_trials_take_less_than_a_minute_and_the_last_cost_as_much_as_the_first() -> None:
-    how = policy(0.999, strategy="free", trials=10_000)
+    how = brief(0.999, strategy="free", trials=10_000)
     start = opened(400_000.0, 8)
     cluster = SimulatedCluster(World(), 8, start.started_at + START_S)
     conductor = Stopwatch(Study(start), how, cluster.clock)
@@ -305,8 +305,8 @@ def is_search(event: Event) -> bool:
 class Stopwatch(PlanningConductor):
     """Notes the processor's seconds at every event."""
 
-    def __init__(self, study: Study, policy: Policy, clock: Callable[[], float]) -> None:
-        super().__init__(study, policy, clock)
+    def __init__(self, study: Study, brief: Brief, clock: Callable[[], float]) -> None:
+        super().__init__(study, brief, clock)
         self.at_s = [time.process_time()]
 
     def record(self, event: Event) -> None:

@@ -6,18 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from superconv_tune.core.events import Requested
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Hyperparameters, TrialRequest
 from superconv_tune.planner.rungs import JITTER
+from superconv_tune.record.events import Requested
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialRequest
 from tests.planner.hours import hour
-from tests.simulated import SPACE, World, policy
+from tests.simulated import SPACE, World, brief
 
 
 @pytest.mark.parametrize("sizes", [(64.0, 128.0, 256.0), (32.0, 64.0), (128.0,)])
 def test_every_batch_size_is_tried_before_anything_is_left_to_the_draw(sizes: tuple[float, ...]) -> None:
-    how = policy(None, space={**SPACE, "batch_size": Choice(sizes)})
+    how = brief(None, space={**SPACE, "batch_size": Choice(sizes)})
     conductor, _ = hour(World(step_s=0.01), budget_s=1200.0, how=how)
     lowest = list(conductor.study.asked("search", 0).values())
     probes = [request for request in lowest if request.proposal is None]
@@ -41,7 +42,7 @@ def test_every_batch_size_is_tried_though_the_probes_fill_the_lowest_rung_where_
 ) -> None:
     """Else the time of these trials, and of a dearer epoch, would be length that is lost."""
     space = {**SPACE, "cycle_epochs": Interval(1.0, longest, log=True)}
-    conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=110.0, how=policy(None, space=space))
+    conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=110.0, how=brief(None, space=space))
     study = conductor.study
     assert study.plan is not None
     assert (study.plan.rungs[-1].epochs == longest) == is_capped
@@ -57,7 +58,7 @@ def same(parent: Hyperparameters, child: Hyperparameters) -> bool:
 
 def test_a_promoted_configuration_keeps_its_multiplier_whatever_its_batch_size() -> None:
     """The pick of its rung knows the batch size already; the jitter alone may move the rate."""
-    conductor, _ = hour(World(step_s=0.03), budget_s=1800.0, how=policy(None))
+    conductor, _ = hour(World(step_s=0.03), budget_s=1800.0, how=brief(None))
     searched = [request for request, _ in conductor.study.trials("search") if request.proposal is not None]
     moves = []
     for trial_id in conductor.promoted:
@@ -72,7 +73,7 @@ def test_a_promoted_configuration_keeps_its_multiplier_whatever_its_batch_size()
 
 @pytest.mark.parametrize("budget_s", [200.0, 900.0, 1800.0])
 def test_only_what_may_be_the_best_is_taken_over_and_nothing_twice(budget_s: float) -> None:
-    conductor, _ = hour(World(step_s=0.02, best_size=64), budget_s=budget_s, how=policy(None))
+    conductor, _ = hour(World(step_s=0.02, best_size=64), budget_s=budget_s, how=brief(None))
     known = Study(conductor.study.opened)
     taken: list[TrialRequest] = []
     for event in conductor.events[1:]:
@@ -90,7 +91,7 @@ def test_only_what_may_be_the_best_is_taken_over_and_nothing_twice(budget_s: flo
 
 
 def test_a_configuration_that_nothing_comes_near_is_taken_over_with_other_learning_rates() -> None:
-    conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=200.0, how=policy(None))
+    conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=200.0, how=brief(None))
     middle = [request for request in conductor.study.asked("search", 1).values() if request.proposal is not None]
     assert {request.params.batch_size for request in middle[:2]} == {64}
     first, second = (request.params.lr_multiplier for request in middle[:2])

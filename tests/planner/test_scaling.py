@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import pytest
 
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Hyperparameters, TrialRequest
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.evidence import verdict_of, word_of
 from superconv_tune.planner.scaling import Variation, lengths, missing, wall_s
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialRequest
 from tests.planner.hours import hour
-from tests.simulated import SPACE, World, opened, policy
+from tests.simulated import SPACE, World, brief, opened
 
 COST = CostModel.of(Study(opened(600.0, 2)))
 RECIPE = Hyperparameters(cycle_epochs=27.0)  # 78 steps an epoch
@@ -28,7 +29,7 @@ def asked(variation: Variation, number: int) -> TrialRequest:
 def test_every_length_twice_and_then_the_shares_of_the_data() -> None:
     order: list[Variation] = []
     while True:
-        following = next(missing(policy(), COST, RECIPE, [asked(v, n) for n, v in enumerate(order)]), None)
+        following = next(missing(brief(), COST, RECIPE, [asked(v, n) for n, v in enumerate(order)]), None)
         if following is None:
             break
         order.append(following)
@@ -39,19 +40,19 @@ def test_every_length_twice_and_then_the_shares_of_the_data() -> None:
 @pytest.mark.parametrize(("epochs", "found"), [(27.0, [9.0, 3.0]), (9.0, [3.0]), (3.0, []), (1.5, [])])
 def test_no_length_is_too_short_to_be_a_cycle(epochs: float, found: list[float]) -> None:
     """150 steps are two epochs here, and the user's shortest cycle is one."""
-    assert lengths(policy(), COST, replace(RECIPE, cycle_epochs=epochs)) == found
+    assert lengths(brief(), COST, replace(RECIPE, cycle_epochs=epochs)) == found
 
 
 def test_the_time_that_is_kept_free_is_what_the_lengths_take() -> None:
     long, short = (COST.seconds(replace(RECIPE, cycle_epochs=epochs)) for epochs in (9.0, 3.0))
-    assert wall_s(policy(), COST, RECIPE, 1) == pytest.approx(2.0 * (long + short))
-    assert wall_s(policy(), COST, RECIPE, 64) == pytest.approx(long)
-    assert wall_s(policy(), COST, replace(RECIPE, cycle_epochs=1.5), 2) == 0.0
+    assert wall_s(brief(), COST, RECIPE, 1) == pytest.approx(2.0 * (long + short))
+    assert wall_s(brief(), COST, RECIPE, 64) == pytest.approx(long)
+    assert wall_s(brief(), COST, replace(RECIPE, cycle_epochs=1.5), 2) == 0.0
 
 
 def test_a_search_without_a_target_repeats_its_recipe_and_tells_what_longer_cycles_reach() -> None:
     of_one_size = {**SPACE, "batch_size": Choice((128,))}  # larger batches take too few steps in a ninth of the length
-    conductor, _ = hour(World(), budget_s=900.0, how=policy(None, space=of_one_size))
+    conductor, _ = hour(World(), budget_s=900.0, how=brief(None, space=of_one_size))
     recipe = next(iter(conductor.study.asked("confirm").values()))
     runs = conductor.study.asked("scaling").values()
     counts = Counter(
@@ -60,14 +61,14 @@ def test_a_search_without_a_target_repeats_its_recipe_and_tells_what_longer_cycl
     assert counts == {3: 2, 9: 2}
     assert {run.params.weight_decay for run in runs} == {recipe.params.weight_decay}
     assert len({run.seed for run in runs}) == len(runs)
-    found = verdict_of(conductor.study, conductor.policy).reachable
+    found = verdict_of(conductor.study, conductor.brief).reachable
     assert found is not None
     assert found.low < found.value < found.high
     assert found.epochs == pytest.approx(8.0 * recipe.params.cycle_epochs, rel=0.01)
 
 
 def test_a_target_that_the_first_fresh_models_demonstrate_is_not_scaled_further() -> None:
-    conductor, _ = hour(World(), how=policy(0.7))
-    assert word_of(conductor.study, conductor.policy) == "demonstrated"
+    conductor, _ = hour(World(), how=brief(0.7))
+    assert word_of(conductor.study, conductor.brief) == "demonstrated"
     last = max(place for place, key in enumerate(conductor.study.requests) if key.endswith("confirm"))
     assert not any(key.endswith("scaling") for key in list(conductor.study.requests)[last + 3 :])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from superconv_tune.core.schedule import Knobs
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Knobs
 from superconv_tune.problems.optimizers import OPTIMIZERS
 from superconv_tune.training.loop import apply
 

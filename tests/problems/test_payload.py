@@ -17,13 +17,14 @@ import torch
 
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.trial import Hyperparameters, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.data import cache
 from superconv_tune.data.batches import ResidentSet, ResidentSource
 from superconv_tune.data.parts import Part, Rows
 from superconv_tune.problems.payload import Arrays, DataCard, Payload, portable, realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
+from superconv_tune.record.trial import TrialRequest
 from superconv_tune.spec.load import load_spec
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker

@@ -15,12 +15,13 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.events import Event, Observed, Opened, Requested
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Hyperparameters, Status, TrialOutcome, TrialRequest
 from superconv_tune.journal.journal import Journal
 from superconv_tune.proposer.proposer import Proposal, Proposer
+from superconv_tune.record.events import Event, Observed, Opened, Requested
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
 from tests.proposer.blank import blank_storage
 
 SPACE: SearchSpace = {

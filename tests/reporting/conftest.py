@@ -8,16 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from superconv_tune.core.baselines import Baseline
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.events import Closed, Event, Measured, Observed, Opened, Requested
-from superconv_tune.core.ladder import Rung
-from superconv_tune.core.landmarks import Landmark
-from superconv_tune.core.lr_range import RangeTestResult
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Hyperparameters, Kind, Status, TrialOutcome, TrialRequest
-from superconv_tune.core.verdict import Estimate, Target, Verdict
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.record.events import Closed, Event, Measured, Observed, Opened, Requested
+from superconv_tune.record.landmarks import Landmark
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Kind, Status, TrialOutcome, TrialRequest
 from superconv_tune.reporting.findings import Findings
+from superconv_tune.verdict.comparison import Baseline
+from superconv_tune.verdict.ladder import Rung
+from superconv_tune.verdict.verdict import Estimate, Target, Verdict
 
 # The fixtures below, by name: what every output is made from.
 EVERY = [

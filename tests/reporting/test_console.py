@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from superconv_tune.core.events import Closed, Observed, Requested
-from superconv_tune.core.study import Study
-from superconv_tune.core.verdict import Target
+from superconv_tune.record.events import Closed, Observed, Requested
+from superconv_tune.record.study import Study
 from superconv_tune.reporting.console import LiveView
 from superconv_tune.reporting.findings import Findings
+from superconv_tune.verdict.verdict import Target
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 

@@ -6,8 +6,8 @@ import plotly.graph_objects as go
 import pytest
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.events import Observed, Requested
-from superconv_tune.core.study import Study
+from superconv_tune.record.events import Observed, Requested
+from superconv_tune.record.study import Study
 from superconv_tune.reporting import figures
 from superconv_tune.reporting.figure_style import LABEL_CHARACTERS, label
 from superconv_tune.reporting.findings import Findings

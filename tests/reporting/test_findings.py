@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from superconv_tune.core.events import Observed, Requested
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import TrialOutcome
+from superconv_tune.record.events import Observed, Requested
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialOutcome
 from superconv_tune.reporting.findings import Findings, publishable
 
 

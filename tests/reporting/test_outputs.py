@@ -11,7 +11,7 @@ import yaml
 
 from superconv_tune.core.codec import decode
 from superconv_tune.core.curve import COLUMNS
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.outputs import write_outputs

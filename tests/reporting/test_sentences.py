@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from superconv_tune.core.verdict import Target, Verdict
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import (
     DASH,
@@ -18,6 +17,7 @@ from superconv_tune.reporting.sentences import (
     verdict_sentence,
 )
 from superconv_tune.reporting.summary import summary
+from superconv_tune.verdict.verdict import Target, Verdict
 
 
 def test_the_summary_names_verdict_interval_recipe_and_where_to_look(findings: Findings) -> None:

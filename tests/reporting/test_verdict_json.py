@@ -6,7 +6,7 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 
-from superconv_tune.core.trial import Status
+from superconv_tune.record.trial import Status
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.verdict_json import SCHEMA_VERSION, verdict_json
 from tests.reporting.conftest import EVERY

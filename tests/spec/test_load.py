@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval
-from superconv_tune.core.trial import Hyperparameters
 from superconv_tune.data.augment import AUGMENTATIONS
 from superconv_tune.data.formats import FORMATS
 from superconv_tune.models.registry import MODELS

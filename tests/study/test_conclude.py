@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from superconv_tune.core.recipe import current
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import Status, TrialRequest
 from superconv_tune.planner.evidence import verdict_of
+from superconv_tune.record.recipe import current
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Status, TrialRequest
 from superconv_tune.reporting.verdict_json import verdict_json
 from superconv_tune.study.conclude import findings_of, proposer_of
 from tests.planner.hours import hour
-from tests.simulated import World, opened, policy
+from tests.simulated import World, brief, opened
 
 DOUBT = "2 of 9 examples of the test part are equal to ones of the training part."
 
@@ -20,7 +20,7 @@ DOUBT = "2 of 9 examples of the test part are equal to ones of the training part
 def test_warnings_about_the_data_follow_those_of_the_verdict(tmp_path: Path) -> None:
     begun = opened(600.0, 2)
     spec = {**begun.spec, "sampler": "random"}
-    how, storage = policy(0.85), f"sqlite:///{tmp_path / 'studies.db'}"
+    how, storage = brief(0.85), f"sqlite:///{tmp_path / 'studies.db'}"
     for data, added in (({"warnings": [DOUBT]}, (DOUBT,)), ({}, ())):
         study = Study(replace(begun, spec=spec, environment={"data": data}))
         found = findings_of(study, how, proposer_of(study, how, storage), begun.started_at)
@@ -37,7 +37,7 @@ def test_the_recipe_that_is_told_is_the_one_that_was_confirmed(tmp_path: Path) -
             first.append(request.pick_lr)
         return "diverged" if request.kind == "confirm" and request.pick_lr == first[0] else "finished"
 
-    how, storage = policy(None), f"sqlite:///{tmp_path / 'studies.db'}"
+    how, storage = brief(None), f"sqlite:///{tmp_path / 'studies.db'}"
     conductor, cluster = hour(World(fate=fate), budget_s=2100.0, how=how)
     study = conductor.study
     sampled = Study(replace(study.opened, spec={"sampler": "random"}))

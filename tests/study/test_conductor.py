@@ -7,21 +7,21 @@ from threading import Timer
 
 from optuna.trial import TrialState
 
-from superconv_tune.core.events import Closed
-from superconv_tune.core.study import Study
-from superconv_tune.core.trial import TrialRequest
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.ask import Signal
+from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.evidence import verdict_of
-from superconv_tune.planner.policy import Policy
 from superconv_tune.proposer.proposer import Proposer
+from superconv_tune.record.events import Closed
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialRequest
 from superconv_tune.study.conductor import StudyConductor
 from superconv_tune.study.places import places
 from tests.postgresql import Server
-from tests.simulated import SPACE, SimulatedCluster, World, opened, policy
+from tests.simulated import SPACE, SimulatedCluster, World, brief, opened
 
 
-def conducted(storage: str, how: Policy, cluster: SimulatedCluster, study: Study, journal: Journal) -> StudyConductor:
+def conducted(storage: str, how: Brief, cluster: SimulatedCluster, study: Study, journal: Journal) -> StudyConductor:
     proposer = Proposer(storage, "simulated", SPACE, "max", "random", 0, 20)
     proposer.reconcile(study)
     conductor = StudyConductor(study, how, journal, proposer, cluster.clock, lambda: None)
@@ -34,7 +34,7 @@ def sqlite(folder: Path) -> str:
 
 
 def test_an_hour_is_journalled_replayed_and_resumed_without_training_twice(tmp_path: Path) -> None:
-    how = policy(0.85, trials=12)
+    how = brief(0.85, trials=12)
     start = opened(600.0, 2)
     cluster = SimulatedCluster(World(), 2, start.started_at + 30.0)
     with Journal(f"sqlite:///{tmp_path / 'studies.db'}") as journal:
@@ -67,7 +67,7 @@ def test_an_interrupted_search_asks_for_nothing_more(tmp_path: Path) -> None:
     cluster = SimulatedCluster(World(), 2, start.started_at + 30.0)
     with Journal(f"sqlite:///{tmp_path / 'studies.db'}") as journal:
         journal.append("simulated", start)
-        conductor = conducted(sqlite(tmp_path), policy(), cluster, Study(start), journal)
+        conductor = conducted(sqlite(tmp_path), brief(), cluster, Study(start), journal)
         conductor.next()
         conductor.interrupt()
         assert conductor.should_stop()
@@ -81,7 +81,7 @@ def test_an_interrupted_search_asks_for_nothing_more(tmp_path: Path) -> None:
 
 def test_a_database_that_restarts_is_waited_for_and_has_everything_once(postgresql: Server, tmp_path: Path) -> None:
     """The server is killed and away while a trial is asked for, and again while its outcome is told."""
-    how, start = policy(0.85, trials=12), opened(600.0, 2)
+    how, start = brief(0.85, trials=12), opened(600.0, 2)
     storage = places(tmp_path, "simulated", postgresql.database(), None).storage
     cluster = SimulatedCluster(World(), 2, start.started_at + 30.0)
     with Journal(storage) as journal:
@@ -115,10 +115,10 @@ def test_a_trial_that_hung_until_its_worker_ended_is_not_asked_for_again(tmp_pat
     cluster.now = start.started_at + 30.0
     with Journal(sqlite(tmp_path)) as journal:
         journal.append("simulated", start)
-        conductor = conducted(sqlite(tmp_path), policy(0.85, trials=16), cluster, Study(start), journal)
+        conductor = conducted(sqlite(tmp_path), brief(0.85, trials=16), cluster, Study(start), journal)
         cluster.run(conductor)
         hung = [(r, o) for r, o in conductor.study.trials("search") if o.status == "deadline"]
         assert hung
         assert all(request.attempt == 1 for request, _ in hung)
         assert all(request.deadline < conductor.study.deadline - 1000.0 for request, _ in hung)
-        assert verdict_of(conductor.study, policy(0.85)).word == "demonstrated"
+        assert verdict_of(conductor.study, brief(0.85)).word == "demonstrated"

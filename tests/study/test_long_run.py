@@ -11,7 +11,7 @@ import yaml
 
 from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.study.long_run import RESULT, WEIGHTS, follow, open_run
 
 PARAMS = Hyperparameters(cycle_epochs=2.0, batch_size=64)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.lr_range import HALF_LIFE_SHARE
+from superconv_tune.lr.lr_range import HALF_LIFE_SHARE
 from superconv_tune.spec.load import load_spec
 from superconv_tune.study.range_test import Options, range_test
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import Attempt, create_run, curve_table, deliver, save
 from superconv_tune.tracking.series import curve_points

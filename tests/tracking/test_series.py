@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.trial import TrialOutcome
+from superconv_tune.record.trial import TrialOutcome
 from superconv_tune.tracking.series import (
     MAX_POINTS,
     RESULTS,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.study_run import check, close_study, open_study
 from superconv_tune.tracking.worker import MlflowTracker

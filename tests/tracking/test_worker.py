@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from superconv_tune.core.curve import COLUMNS, Curve
-from superconv_tune.core.lr_range import RangeTestResult
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import request_params
 from superconv_tune.tracking.series import Phase

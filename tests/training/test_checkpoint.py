@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.schedule import Knobs
-from superconv_tune.core.trial import Hyperparameters
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Knobs
 from superconv_tune.training.checkpoint import load, save
 from superconv_tune.training.loop import Runtime, train
 from tests.fakes import FakeClock, toy_model, toy_optimizer, toy_problem

@@ -19,7 +19,8 @@ BLOCKED = {
 
 sys.modules.update(dict.fromkeys(BLOCKED))  # an import of any of them fails as if it were not installed
 
-from superconv_tune.core.trial import Hyperparameters, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.record.trial import TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 from tests.fakes import toy_problem

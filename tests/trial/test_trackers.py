@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.trial import Hyperparameters, TrialOutcome, TrialRequest
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.trial.tracker import Phase
 from superconv_tune.trial.trackers import NullTracker, ShelteredTracker
 from tests.fakes import MemoryTracker

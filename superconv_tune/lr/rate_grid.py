@@ -1,0 +1,123 @@
+"""Probes: complete short cycles over a grid of peak learning rates, which tell what a ramp cannot.
+
+A ramp sees each rate for a moment; a probe trains a whole cycle at it. So the ramp only says where the grid begins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from superconv_tune.lr.lr_range import EDGE_GIVE_BACK
+
+GRID_FACTOR = 2.0  # between neighbours of the grid
+FIRST_POWERS = (0, 1, -1, 2)  # in the order of asking; more above than below, for ramps are shorter than cycles
+RAMP_VOTE = 0.25  # weight of the ramp's minimum, in the logarithm, beside the probes' best rate
+FARTHEST_VOTE = 1.0  # octaves; a minimum beyond them says as much as one there
+MOST_WIDENINGS = 5  # beyond the border where the best lies: a factor of 32
+# Where the grid begins if the ramp said nothing; it widens from there.
+FALLBACK_LR: Mapping[str, float] = {"sgd": 0.05, "adamw": 1e-3}
+FALLBACK_LR_ELSE = 1e-2
+
+
+def first_grid(centre: float) -> list[float]:
+    """The rates to probe first, in the order of asking."""
+    return [centre * GRID_FACTOR**power for power in FIRST_POWERS]
+
+
+@dataclass(frozen=True)
+class ProbeGrid:
+    """What cycles of one length reached.
+
+    Attributes:
+        rates: peak learning rates, rising, in steps of `GRID_FACTOR`.
+        worth: of each, higher is better; minus infinity where a cycle diverged.
+        untrained: worth of a model that learned nothing; None if unknown.
+    """
+
+    rates: tuple[float, ...]
+    worth: tuple[float, ...]
+    untrained: float | None = None
+
+    @staticmethod
+    def of(
+        probes: Iterable[tuple[float, float]], *, higher_is_better: bool, untrained: float | None = None
+    ) -> ProbeGrid:
+        """The grid of (rate, score) pairs; scores of one rate are averaged.
+
+        A score that is not finite stands for a divergence, which is worse than any score; a rate at which one seed
+        diverged is not to be relied on, whatever the others reached.
+
+        Args:
+            probes: in any order.
+            higher_is_better: direction of the scores.
+            untrained: score of a model that learned nothing.
+        """
+        sign = 1.0 if higher_is_better else -1.0
+        by_rate: dict[float, list[float]] = {}
+        for rate, score in probes:
+            by_rate.setdefault(rate, []).append(sign * score if math.isfinite(score) else -math.inf)
+        rates = tuple(sorted(by_rate))
+        worth = tuple(float(np.mean(by_rate[rate])) for rate in rates)
+        return ProbeGrid(rates, worth, None if untrained is None else sign * untrained)
+
+    def beyond(self) -> float | None:
+        """The next rate to probe: one step beyond the border where the best lies, None once the best is inside."""
+        top = self._top
+        if not math.isfinite(self.worth[top]) or top == 0:
+            return self.rates[0] / GRID_FACTOR  # all diverged, or the lowest is the best
+        return self.rates[-1] * GRID_FACTOR if top == len(self.rates) - 1 else None
+
+    def pick(self, ramp_minimum: float | None) -> float:
+        """The peak for cycles of the probes' length: `best_lr`, and a quarter vote for the minimum of the ramps.
+
+        The two err for different reasons: short cycles of few seeds are noisy, and a ramp sees each rate for a moment.
+
+        Args:
+            ramp_minimum: learning rate of the ramps' lowest loss; None where they said nothing.
+        """
+        best = self.best_lr()
+        if ramp_minimum is None:
+            return best
+        octaves = math.log2(ramp_minimum / best)
+        return best * math.exp2(RAMP_VOTE * min(max(octaves, -FARTHEST_VOTE), FARTHEST_VOTE))
+
+    def best_lr(self) -> float:
+        """The top of the parabola in log(lr) through the best rate and its neighbours.
+
+        The parabola steadies the pick against the noise of single runs; it stays within half a step of the best rate.
+        Where the next larger rate lies beyond the edge the pick is half a step below the best one: that one ran a step
+        from the cliff, and other seeds and longer cycles will fall over it.
+        """
+        top = self._top
+        if not 0 < top < len(self.rates) - 1:
+            return self.rates[top]
+        left, middle, right = self.worth[top - 1 : top + 2]
+        if self._lost(right) > EDGE_GIVE_BACK:
+            return math.sqrt(self.rates[top - 1] * self.rates[top])
+        if not math.isfinite(left):
+            return self.rates[top]
+        curvature = left - 2.0 * middle + right
+        shift = 0.5 * (left - right) / curvature if curvature < 0.0 else 0.0
+        step = math.log(self.rates[top + 1] / self.rates[top])
+        return float(self.rates[top] * math.exp(min(max(shift, -0.5), 0.5) * step))
+
+    def edge(self) -> float:
+        """The largest rate, from the best one on, before a quarter of what was learned is lost; else the last one."""
+        top = self._top
+        lost = (i for i in range(top + 1, len(self.rates)) if self._lost(self.worth[i]) > EDGE_GIVE_BACK)
+        return self.rates[next(lost, len(self.rates)) - 1]
+
+    def _lost(self, worth: float) -> float:
+        """Share of what the best rate learned; without an untrained model, a divergence loses all and nothing else."""
+        if not math.isfinite(worth):
+            return 1.0
+        learned = self.worth[self._top] - self.untrained if self.untrained is not None else 0.0
+        return (self.worth[self._top] - worth) / learned if learned > 0.0 else 0.0
+
+    @property
+    def _top(self) -> int:
+        return int(np.argmax(self.worth))

@@ -1,0 +1,224 @@
+"""What simple methods reach on a sample of the data, and how many labels look wrong; bounded in time.
+
+Confident learning: Northcutt, Jiang and Chuang 2021, arXiv 1911.00068. An item counts as doubtful only where a linear
+model that has not seen it and its nearest neighbours name the same other class, both with more than that class's usual
+confidence: the errors of one weak model are not taken for errors of the labels.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
+from threadpoolctl import threadpool_limits
+
+from superconv_tune.data.parts import Part
+from superconv_tune.problems.payload import Payload
+from superconv_tune.problems.prepare import READS_BYTES
+from superconv_tune.problems.problem import Metric
+from superconv_tune.record.landmarks import Landmark
+
+SIZES = (300, 1000, 3000)  # items of the sample; a larger one is taken while the time allows
+GROWTH = 5.0  # a sample three times as large is taken to cost no more than so many times as much
+FEATURES = 256  # of an input; more are projected at random, which keeps distances
+MOST_VALUES = 8192  # of an input; of more, as of a large photo, so many are drawn
+FLOPS = 5e9  # per second, of a core at least
+OPERATIONS = 600.0  # per example, feature and class: fifty iterations and more, and two further fits for the labels
+PAIRS = 1024  # of two bytes that follow each other, hashed: the features of a text
+NEIGHBOURS = 11
+FOLDS = 3
+FEW = 2 * FOLDS  # items of a class; with fewer its labels are not judged
+UNLIKELY = 0.25  # probability of the given class, by both methods, for a label to be doubtful
+ABLE = 0.4  # of the way from the commonest class to no error: less able methods do not judge labels
+WORTH_TELLING = 0.05  # share of doubtful labels; Fashion-MNIST, which has look-alikes, shows 0.04
+LEAST_LOGIT = -30.0  # of a class that the sample lacks
+
+Array = NDArray[Any]
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Features and targets of some items of the training part, and of some of the validation part."""
+
+    train: Array
+    targets: Array
+    validation: Array
+    validation_targets: Array
+
+    def __len__(self) -> int:
+        return len(self.train)
+
+
+def probe(payload: Payload, metric: Metric, seconds: float, clock: Clock = time.perf_counter) -> list[Landmark]:
+    """A linear model, the nearest neighbour, and an estimate of wrong labels; as many as the time allows.
+
+    Args:
+        payload: the data; nothing is done where the user's loaders read them.
+        metric: of the question.
+        seconds: for all of it.
+        clock: seconds.
+    """
+    if payload.arrays is None:
+        return []
+    if _least_s(payload) > seconds:
+        words = f"simple methods: not tried, they would take more than {seconds:.1f} s."
+        return [Landmark("simple methods", "floor", None, words)]
+    deadline = clock() + seconds
+    found: list[Landmark] = []
+    for size in _affordable(len(payload.arrays.train), deadline, clock):
+        with _calm():
+            sample = _sample(payload, size)
+            found = _marks(payload, metric, sample)
+    return found
+
+
+def doubtful(linear: Array, near: Array, labels: Array) -> Array:
+    """Which labels both methods hold for unlikely, and agree about with confidence; boolean [n].
+
+    Args:
+        linear: out-of-sample probabilities [n, classes] of one model.
+        near: those of another.
+        labels: classes as given [n].
+    """
+    said = [_confident(probabilities, labels) for probabilities in (linear, near)]
+    rows = np.arange(len(labels))
+    is_unlikely = (linear[rows, labels] < UNLIKELY) & (near[rows, labels] < UNLIKELY)
+    return np.asarray((said[0] == said[1]) & (said[0] >= 0) & (said[0] != labels) & is_unlikely)
+
+
+def _confident(probabilities: Array, labels: Array) -> Array:
+    """The class that is likelier than it is on average where it is the label; the likeliest of several, -1 for none."""
+    classes = np.arange(probabilities.shape[1])
+    usual = np.array(
+        [probabilities[labels == each, each].mean() if (labels == each).any() else 2.0 for each in classes]
+    )
+    above = np.where(probabilities >= usual, probabilities, -1.0)
+    return np.where(above.max(axis=1) >= 0.0, above.argmax(axis=1), -1)
+
+
+def _least_s(payload: Payload) -> float:
+    """About what the smallest sample takes, in seconds."""
+    assert payload.arrays is not None
+    features = min(FEATURES, math.prod(payload.arrays.train.inputs.shape[1:]))
+    return SIZES[0] * features * (payload.classes or 1) * OPERATIONS / FLOPS
+
+
+def _affordable(items: int, deadline: float, clock: Clock) -> Iterator[int]:
+    """Growing sizes; the next one only if it is likely to end in time."""
+    for index, size in enumerate(SIZES):
+        started = clock()
+        yield min(size, items)
+        if size >= items or index + 1 == len(SIZES) or clock() + GROWTH * (clock() - started) > deadline:
+            return
+
+
+def _sample(payload: Payload, size: int) -> Sample:
+    assert payload.arrays is not None
+    rng = np.random.default_rng(payload.spec.seed)
+    is_text = payload.spec.model is not None and payload.spec.model.name == READS_BYTES
+    values = math.prod(payload.arrays.train.inputs.shape[1:])
+    columns = np.sort(rng.permutation(values)[:MOST_VALUES])
+    (train, targets), (validation, validation_targets) = (
+        _rows(part, np.sort(rng.permutation(len(part.targets))[:size]))
+        for part in (payload.arrays.train, payload.arrays.validation)
+    )
+    read = _pairs if is_text else lambda inputs: inputs.reshape(len(inputs), -1)[:, columns].astype(np.float32)
+    scaler = StandardScaler().fit(features := read(train))
+    sample = Sample(scaler.transform(features), targets, scaler.transform(read(validation)), validation_targets)
+    if sample.train.shape[1] <= FEATURES:
+        return sample
+    projection = GaussianRandomProjection(FEATURES, random_state=payload.spec.seed % 2**32).fit(sample.train)
+    return replace(sample, train=projection.transform(sample.train), validation=projection.transform(sample.validation))
+
+
+def _rows(part: Part, rows: Array) -> tuple[Array, Array]:
+    return np.asarray(part.inputs[rows]), part.targets[rows]
+
+
+def _pairs(texts: Array) -> Array:
+    """How often every pair of bytes occurs in each text, hashed, on a log scale; the padding is left out."""
+    codes = texts.astype(np.int64)
+    pairs = (codes[:, :-1] * 31 + codes[:, 1:]) % PAIRS
+    counts = np.zeros((len(codes), PAIRS), np.float32)
+    is_text = (codes[:, :-1] > 0) & (codes[:, 1:] > 0)
+    np.add.at(counts, (np.nonzero(is_text)[0], pairs[is_text]), 1.0)
+    return np.log1p(counts)
+
+
+def _marks(payload: Payload, metric: Metric, sample: Sample) -> list[Landmark]:
+    nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(sample.train)
+    rows = nearest.kneighbors(sample.validation, return_distance=False)[:, 0]
+    if payload.classes is None:
+        fitted = Ridge().fit(sample.train, sample.targets)
+        floors = {"a linear model": fitted.predict(sample.validation), "the nearest neighbour": sample.targets[rows]}
+        return [_floor(name, outputs, metric, sample) for name, outputs in floors.items()]
+    if len(np.unique(sample.targets)) < 2:
+        return []
+    model = LogisticRegression(C=0.1, max_iter=50, tol=1e-3)
+    fitted = model.fit(sample.train, sample.targets)
+    logits = np.full((len(sample.validation), payload.classes), LEAST_LOGIT)
+    logits[:, fitted.classes_] = np.log(np.maximum(fitted.predict_proba(sample.validation), np.exp(LEAST_LOGIT)))
+    floors = {"a linear model": logits, "the nearest neighbour": np.eye(payload.classes)[sample.targets[rows]]}
+    return [_floor(name, outputs, metric, sample) for name, outputs in floors.items()] + _label_doubts(model, sample)
+
+
+def _floor(name: str, outputs: Array, metric: Metric, sample: Sample) -> Landmark:
+    targets = torch.from_numpy(np.ascontiguousarray(sample.validation_targets))
+    try:
+        value = float(metric.compute(torch.from_numpy(np.ascontiguousarray(outputs)).float(), targets))
+    except Exception as error:  # noqa: BLE001 - a user's own metric may ask for outputs of another form
+        return Landmark(name, "floor", None, f"{name}: not compared, {metric.name} failed ({type(error).__name__}).")
+    if not math.isfinite(value):
+        return Landmark(name, "floor", None, f"{name}: not compared, {metric.name} has no value for its outputs.")
+    return Landmark(name, "floor", value, f"{name} on {len(sample)} examples reaches {metric.name} {value:.4g}.")
+
+
+def _label_doubts(model: LogisticRegression, sample: Sample) -> list[Landmark]:
+    counts = np.bincount(sample.targets)
+    kept = counts[sample.targets] >= FEW
+    classes, labels = np.unique(sample.targets[kept], return_inverse=True)
+    if len(classes) < 2 or len(labels) <= NEIGHBOURS:
+        return []
+    inputs = sample.train[kept]
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    linear = cross_val_predict(model, inputs, labels, cv=folds, method="predict_proba")
+    around = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute").fit(inputs).kneighbors(return_distance=False)
+    near = np.eye(len(classes))[labels[around]].mean(axis=1)
+    commonest = np.bincount(labels).max() / len(labels)
+    if any((said.argmax(axis=1) == labels).mean() < commonest + ABLE * (1.0 - commonest) for said in (linear, near)):
+        return [
+            Landmark("label noise", "ceiling", None, "wrong labels: not judged, simple methods know too little here.")
+        ]
+    share = float(doubtful(linear, near, labels).mean())
+    if share < WORTH_TELLING:
+        words = f"no more than {100 * WORTH_TELLING:.0f} % of the labels of {len(labels)} examples look wrong."
+        return [Landmark("label noise", "ceiling", 1.0 - share, words)]
+    words = (
+        f"At least about {100 * share:.0f} % of the labels look wrong or ambiguous (a linear model and the neighbours "
+        f"of {len(labels)} training examples agree on another class): with test labels like these, accuracy ends near "
+        f"{1.0 - share:.2f}."
+    )
+    return [Landmark("label noise", "ceiling", 1.0 - share, words, is_warning=True)]
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """On one thread, as several wait for each other on a busy machine; and a probe need not have converged."""
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield

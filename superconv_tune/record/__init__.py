@@ -1,0 +1,1 @@
+"""What a study consists of: trials, recipes, plans, and the events that every state is a fold over."""

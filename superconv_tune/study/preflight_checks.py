@@ -1,0 +1,144 @@
+"""What was looked at before the search began, line by line, each with how to mend it."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import torch
+
+from superconv_tune.core.check import Check
+from superconv_tune.core.errors import UserError
+from superconv_tune.problems.payload import Payload
+from superconv_tune.study.machine import GIB, free_disk, free_memory, is_writable
+from superconv_tune.study.places import Places
+from superconv_tune.study.question import Question
+from superconv_tune.trial.smoke import SMOKE_STEPS
+
+WORKER_BYTES = 600 * 2**20  # of one worker with torch and Ray, before it holds a model
+NUMBERS_PER_WEIGHT = 6  # weight, gradient, two moments, and a copy of the weights on their way to disk
+BYTES_PER_NUMBER = 4
+STUDY_BYTES = 500 * 2**20  # journal, curves and figures of a long study
+LEAST_DISK_BYTES = 100 * 2**20
+
+
+def checks_of(question: Question, where: Places, workers: int) -> list[Check]:
+    """Every line, in the order of a search.
+
+    Args:
+        question: made ready, so that its data and its model work.
+        where: the study's places; storage and tracking were opened already.
+        workers: trials at once, as far as it is known before the cluster has started.
+    """
+    return [
+        _data(question),
+        _split(question),
+        _model(question),
+        *_smoke(question),
+        *(Check(mark.kind, mark.words, "warning" if mark.is_warning else "ok") for mark in question.measured.landmarks),
+        _memory(question, workers),
+        *disk_checks(where),
+        Check("storage", f"{_without_password(where.storage)} is writable"),
+        Check("MLflow", f"{_without_password(where.tracking_uri)} answers"),
+        Check("versions", _versions()),
+    ]
+
+
+def disk_checks(where: Places) -> list[Check]:
+    """Whether the study can be written; the one thing that has to be looked at before the study's places are opened."""
+    if not is_writable(where.folder):
+        return [Check("disk", f"{where.root} cannot be written.", "failure", "Choose another folder with --output.")]
+    free = free_disk(where.folder)
+    found = f"{free / GIB:.1f} GiB free in {where.root}"
+    if free < LEAST_DISK_BYTES:
+        return [Check("disk", f"{found}.", "failure", "Make room, or choose another folder with --output.")]
+    if free < STUDY_BYTES:
+        return [Check("disk", found, "warning", "A long study may need more: make room, or use --output.")]
+    return [Check("disk", found)]
+
+
+def refuse(checks: Sequence[Check]) -> None:
+    """End here where a check failed.
+
+    Raises:
+        UserError: with a message for every failure.
+    """
+    failed = [f"{check.name}: {check.found} {check.mend}" for check in checks if check.state == "failure"]
+    if failed:
+        raise UserError(failed)
+
+
+def _data(question: Question) -> Check:
+    card = question.card
+    items = card.train_items + card.validation_items + card.test_items
+    targets = f"{card.classes} classes" if card.classes else {"loader": "from loaders"}.get(card.kind, "numbers")
+    return Check("data", f"{items:,} examples, {targets}, one input {list(card.input_shape)}")
+
+
+def _split(question: Question) -> Check:
+    card, spec = question.card, question.spec
+    found = f"{card.train_items:,} train, {card.validation_items:,} validation, {card.test_items:,} test"
+    if spec.target is None or not spec.item_level:
+        return Check("split", found)
+    error = math.sqrt(spec.target * (1.0 - spec.target) / card.test_items)
+    if spec.target + 2.0 * error <= 1.0:
+        return Check("split", found)
+    return Check(
+        "split",
+        found,
+        "warning",
+        f"Even a perfect score on so few test examples would hardly demonstrate {spec.target:g}: raise split.test, or "
+        f"bring more.",
+    )
+
+
+def _model(question: Question) -> Check:
+    card, wanted = question.model, question.spec.model
+    name = (wanted.name or wanted.factory) if wanted else "of the task"
+    frozen = f", {card.frozen:,} frozen" if card.frozen else ""
+    found = f"{name}: {card.parameters:,} parameters{frozen}; one forward and backward pass"
+    given, classes = math.prod(card.outputs), question.card.classes
+    if classes is None or given <= max(2, classes):
+        return Check("model", found)
+    return Check("model", found, "warning", f"It has {given} outputs for {classes} classes: is that meant?")
+
+
+def _smoke(question: Question) -> list[Check]:
+    measured = question.measured
+    steps = ", ".join(f"{1000 * seconds:,.1f} ms with {size}" for size, seconds in measured.step_s.items())
+    return [
+        Check("smoke trial", f"{SMOKE_STEPS} steps and an evaluation with every batch size"),
+        Check("speed", f"{steps} examples a step; evaluation {measured.eval_s:.2g} s; {measured.precision}"),
+    ]
+
+
+def _memory(question: Question, workers: int) -> Check:
+    weights = question.model.parameters * NUMBERS_PER_WEIGHT * BYTES_PER_NUMBER
+    needed = workers * (WORKER_BYTES + weights) + 2 * _data_bytes(question.payload)
+    free = free_memory()
+    if free is None:
+        return Check("memory", f"about {needed / GIB:.1f} GiB needed; what is free is not known here")
+    found = f"{free / GIB:.1f} GiB free, about {needed / GIB:.1f} GiB needed by {workers} trials at once"
+    if free >= needed:
+        return Check("memory", found)
+    return Check("memory", found, "warning", "Lower resources.workers (--workers), or end other programs.")
+
+
+def _data_bytes(payload: Payload) -> int:
+    if payload.arrays is None:
+        return 0
+    parts = (payload.arrays.train, payload.arrays.validation, payload.arrays.test)
+    return sum(int(part.inputs.size) * part.inputs.dtype.itemsize + part.targets.nbytes for part in parts)
+
+
+def _versions() -> str:
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    shown = ", ".join(f"{name} {version(name)}" for name in ("torch", "ray", "optuna", "mlflow"))
+    return f"Python {platform.python_version()}, {shown}; {device}"
+
+
+def _without_password(address: str) -> str:
+    before, at, behind = address.rpartition("@")
+    return f"{before.partition('://')[0]}://…@{behind}" if at else address

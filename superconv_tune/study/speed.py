@@ -1,0 +1,62 @@
+"""What is tried and measured before the hour is spent: real trials of a few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.problems.payload import DataCard
+from superconv_tune.problems.problem import Problem
+from superconv_tune.record.events import Measured
+from superconv_tune.record.trial import Precision, TrialOutcome
+from superconv_tune.training.loop import supports_bf16
+from superconv_tune.trial.smoke import SMOKE_STEPS, smoke
+
+OVERHEAD_S = 0.5  # around one trial, before any was seen: hand-over, parameters and figures to MLflow
+BF16_GAIN = 1.1  # bf16 is taken where a step is at least this much faster
+
+
+def measure(problem: Problem, card: DataCard, defaults: Hyperparameters, batch_sizes: Iterable[int]) -> Measured:
+    """Run smoke trials, and keep what a step of every batch size and an evaluation take.
+
+    Raises:
+        UserError: if one of them fails, with the reason that it gave.
+    """
+    first = _smoke(problem, defaults, "fp32")  # loads what is loaded once; its speed would mislead
+    precision = _faster_precision(problem, defaults)
+    sizes = sorted({*batch_sizes, defaults.batch_size})
+    outcomes = {size: _smoke(problem, replace(defaults, batch_size=size), precision) for size in sizes}
+    return Measured(
+        train_items=card.train_items,
+        validation_items=card.validation_items,
+        test_items=card.test_items,
+        step_s={str(size): _step_s(outcome) for size, outcome in outcomes.items()},
+        eval_s=min(outcome.eval_s for outcome in [first, *outcomes.values()]),
+        overhead_s=OVERHEAD_S,
+        trivial_value=problem.trivial_value,
+        precision=precision,
+    )
+
+
+def _smoke(problem: Problem, params: Hyperparameters, precision: Precision) -> TrialOutcome:
+    outcome = smoke(problem, params, precision)
+    if outcome.status != "finished":
+        raise UserError(
+            f"A smoke trial of {SMOKE_STEPS} steps ended as {outcome.status}: {outcome.reason} "
+            f"Nothing was started; mend the data, the model or the loss first."
+        )
+    return outcome
+
+
+def _faster_precision(problem: Problem, params: Hyperparameters) -> Precision:
+    """bf16 where the device has it and it is faster here; nothing is assumed of a machine that was not timed."""
+    if not supports_bf16(problem.device):
+        return "fp32"
+    gain = _step_s(_smoke(problem, params, "fp32")) / _step_s(_smoke(problem, params, "bf16"))
+    return "bf16" if gain >= BF16_GAIN else "fp32"
+
+
+def _step_s(outcome: TrialOutcome) -> float:
+    return outcome.train_s / outcome.steps

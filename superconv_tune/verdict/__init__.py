@@ -1,0 +1,1 @@
+"""Statistics, the outlook on longer cycles, and the verdict; the only room that imports scipy."""

@@ -1,0 +1,258 @@
+"""The searched policy against others at equal length, and how many steps it needs to match each.
+
+All on the validation part: the test part is opened for one frozen recipe only. The other policies are told at the best
+of the few learning rates that they tried, so the searched one is told on the same terms: at the length of the recipe by
+its fresh seeds, which nobody chose, at other lengths by what the best of as many of its trials is expected to reach.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from superconv_tune.record.recipe import fresh_models
+from superconv_tune.record.study import Study, Trial, is_whole
+from superconv_tune.record.trial import INFORMATIVE, WENT_WRONG
+from superconv_tune.verdict.statistics import Spread, interval, with_known_noise
+
+LEVEL = 0.95
+RATES = 3  # learning rates that a policy is tried at, at least; fewer is no comparison
+STANDARD = ("step", "constant")  # the piecewise constant training that super-convergence is claimed against
+FASTER = 2.0  # times fewer steps: from here on it is called super-convergence
+BUCKETS_PER_OCTAVE = 2.0  # lengths closer than this are one length
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What another policy reached at its best learning rate, and the searched policy beside it.
+
+    Attributes:
+        schedule: name of the policy.
+        value: metric on the validation part.
+        low: lower end of its 95 % interval, over items and seeds; NaN where neither is known.
+        high: upper end of it.
+        epochs: length of its runs.
+        steps: the same in optimizer steps.
+        max_lr: its best learning rate.
+        tried: learning rates that it was tried at.
+        at_border: the best is the lowest or the highest of them, so that the policy may be better than told.
+        rival: what the searched policy reaches at the same length.
+        rival_low: lower end of the 95 % interval of that.
+        rival_high: upper end of it.
+        gain: by how much that is better; negative where it is worse, whatever the direction of the metric.
+        gain_low: lower end of the 95 % interval of the gain.
+        gain_high: upper end of it.
+        steps_to_match: steps of a cycle of the searched policy that reaches ``value``; None if the longest does not.
+        at_most: the shortest cycles reach it already, so that ``steps_to_match`` is a bound.
+        steps_low: lower end of the 95 % interval; None where it lies below the shortest cycles.
+        steps_high: upper end of it; None where it lies beyond the longest.
+    """
+
+    schedule: str
+    value: float
+    low: float
+    high: float
+    epochs: float
+    steps: int
+    max_lr: float
+    tried: int
+    at_border: bool
+    rival: float
+    rival_low: float
+    rival_high: float
+    gain: float
+    gain_low: float
+    gain_high: float
+    steps_to_match: int | None
+    at_most: bool
+    steps_low: int | None
+    steps_high: int | None
+
+
+def compare(study: Study, direction: str, validation_items: int | None) -> tuple[Baseline, ...]:
+    """Every policy that was tried at enough learning rates, in the order of asking.
+
+    ``validation_items`` is the size of the validation part for a metric that is a mean over items, else None.
+    """
+    by_policy: dict[str, list[Trial]] = {}
+    for trial in study.trials("baseline"):
+        if trial[1].status in INFORMATIVE and not trial[1].shortened:
+            by_policy.setdefault(trial[0].schedule, []).append(trial)
+    judge = _Judge(study, 1.0 if direction == "max" else -1.0, validation_items)
+    found = [judge.baseline(trials) for trials in by_policy.values() if len(trials) >= RATES]
+    return tuple(baseline for baseline in found if baseline is not None)
+
+
+def super_convergence(baselines: Sequence[Baseline]) -> bool | None:
+    """Whether the searched policy needs half the steps of standard training or fewer; None where it cannot be said.
+
+    Standard training is the better of the piecewise constant policies that were tried.
+    """
+    standard = [baseline for baseline in baselines if baseline.schedule in STANDARD]
+    if not standard:
+        return None
+    hardest = min(standard, key=lambda baseline: baseline.gain)
+    bound = hardest.steps / FASTER
+    if hardest.steps_high is not None and hardest.steps_high <= bound:
+        return True
+    return False if (hardest.steps_low or 0) > bound else None
+
+
+def length_to_reach(curve: Sequence[tuple[float, float]], wanted: float) -> float:
+    """Epochs after which a policy reaches ``wanted``: straight lines in log(epochs) between the lengths of the curve.
+
+    A longer cycle counts as no worse than a shorter one, so that the first crossing is the answer.
+
+    Args:
+        curve: (epochs, worth) of complete cycles, at least one; higher worth is better.
+        wanted: worth to be reached.
+
+    Returns:
+        The length; 0 where the shortest one of the curve is enough, infinity where the longest is not.
+    """
+    lengths, worths = zip(*sorted(curve), strict=True)
+    reached = np.maximum.accumulate(np.asarray(worths, dtype=np.float64))
+    at = int(np.searchsorted(reached, wanted))
+    if at == 0:
+        return 0.0
+    if at == len(reached):
+        return math.inf
+    share = (wanted - reached[at - 1]) / (reached[at] - reached[at - 1])
+    return float(lengths[at - 1] * (lengths[at] / lengths[at - 1]) ** share)
+
+
+def expected_best(worths: Sequence[float], tries: int) -> float:
+    """The mean of the best of ``tries`` drawn from ``worths`` without replacement; of all, where there are fewer.
+
+    So Dodge et al. 2019 (arXiv:1909.03004) compare searches of different size. Of n in rising order the i-th is the
+    best of k with probability ``C(i-1, k-1) / C(n, k)``.
+    """
+    ranked, k = sorted(worths), min(tries, len(worths))
+    chances = [math.comb(i, k - 1) / math.comb(len(ranked), k) for i in range(len(ranked))]
+    return math.fsum(worth * chance for worth, chance in zip(ranked, chances, strict=True))
+
+
+@dataclass(frozen=True)
+class _Level:
+    """A worth (higher is better) with its interval."""
+
+    worth: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class _Judge:
+    study: Study
+    sign: float
+    items: int | None
+
+    def baseline(self, trials: Sequence[Trial]) -> Baseline | None:
+        """One policy from its trials; None where nothing was learned, or nothing is there to compare it with."""
+        finished = [trial for trial in trials if trial[1].status == "finished"]
+        rates = sorted(request.pick_lr or 0.0 for request, _ in trials)
+        if not finished:
+            return None
+        request, outcome = max(finished, key=lambda trial: self.sign * trial[1].objective)
+        curve = self._curve(len(set(rates)))
+        rival = curve.get(_bucket(request.params.cycle_epochs))
+        if rival is None:
+            return None
+        own, other = self._level(outcome.objective, 1), self._level(self.sign * rival[1], rival[2])
+        # Newcombe's interval of a difference (1998, method 10). Both were judged on the same items, which makes their
+        # difference steadier than independent ones would be: the interval is on the wide side.
+        down = math.hypot(own.worth - own.low, other.high - other.worth)
+        up = math.hypot(own.high - own.worth, other.worth - other.low)
+        gain = other.worth - own.worth
+        ends = sorted((self.sign * own.low, self.sign * own.high))
+        rival_ends = sorted((self.sign * other.low, self.sign * other.high))
+        match = _match([(epochs, worth) for epochs, worth, _ in curve.values()], own.worth, (down, up))
+        per_epoch = outcome.steps / request.params.cycle_epochs
+        return Baseline(
+            schedule=request.schedule,
+            value=outcome.objective,
+            low=ends[0],
+            high=ends[1],
+            epochs=request.params.cycle_epochs,
+            steps=outcome.steps,
+            max_lr=request.pick_lr or 0.0,
+            tried=len(set(rates)),
+            at_border=request.pick_lr in (rates[0], rates[-1]),
+            rival=self.sign * other.worth,
+            rival_low=rival_ends[0],
+            rival_high=rival_ends[1],
+            gain=gain,
+            gain_low=gain - up,
+            gain_high=gain + down,
+            steps_to_match=_steps(match.epochs, per_epoch),
+            at_most=match.is_bound,
+            steps_low=_steps(match.low, per_epoch),
+            steps_high=_steps(match.high, per_epoch),
+        )
+
+    def _curve(self, tries: int) -> dict[int, tuple[float, float, int]]:
+        """(epochs, worth, models behind it) of the searched policy by bucket of length."""
+        buckets: dict[int, list[Trial]] = {}
+        for trial in self.study.trials("search"):
+            if is_whole(trial) or trial[1].status in WENT_WRONG:
+                buckets.setdefault(_bucket(trial[0].params.cycle_epochs), []).append(trial)
+        curve = {
+            bucket: (_mean_length(trials), expected_best([self.sign * o.objective for _, o in trials], tries), 1)
+            for bucket, trials in buckets.items()
+        }
+        fresh = self._fresh()
+        if fresh:
+            epochs = fresh[0][0].params.cycle_epochs
+            worth = self.sign * float(np.mean([outcome.objective for _, outcome in fresh]))
+            curve[_bucket(epochs)] = (epochs, worth, len(fresh))
+        return curve
+
+    def _level(self, value: float, models: int) -> _Level:
+        repeats = [outcome.objective for _, outcome in self._fresh()]
+        spread: Spread = with_known_noise(value, models, self.items, repeats)
+        low, high = interval(spread, LEVEL)
+        worths = sorted((self.sign * low, self.sign * high))
+        return _Level(self.sign * value, worths[0], worths[1])
+
+    def _fresh(self) -> list[Trial]:
+        return fresh_models(self.study)
+
+
+@dataclass(frozen=True)
+class _Match:
+    """The length that reaches a worth, its interval, and whether it is only known that a shorter one might do too."""
+
+    epochs: float | None
+    low: float | None
+    high: float | None
+    is_bound: bool
+
+
+def _match(curve: Sequence[tuple[float, float]], worth: float, spread: tuple[float, float]) -> _Match:
+    """Where a curve reaches ``worth``, and where it reaches what lies ``spread`` below and above it."""
+    shortest, longest = min(curve)[0], max(curve)[0]
+    down, up = spread
+    needed = length_to_reach(curve, worth)
+    low = min(longest, length_to_reach(curve, worth - down)) if math.isfinite(down) else 0.0
+    high = max(shortest, length_to_reach(curve, worth + up)) if math.isfinite(up) else math.inf
+    return _Match(
+        epochs=max(shortest, needed) if math.isfinite(needed) else None,
+        low=low or None,
+        high=high if math.isfinite(high) else None,
+        is_bound=needed == 0.0,
+    )
+
+
+def _bucket(epochs: float) -> int:
+    return round(BUCKETS_PER_OCTAVE * math.log2(epochs))
+
+
+def _mean_length(trials: Sequence[Trial]) -> float:
+    return math.exp(math.fsum(math.log(request.params.cycle_epochs) for request, _ in trials) / len(trials))
+
+
+def _steps(epochs: float | None, per_epoch: float) -> int | None:
+    return None if epochs is None else round(epochs * per_epoch)

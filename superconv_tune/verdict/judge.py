@@ -1,0 +1,173 @@
+"""The verdict on the evidence, in sentences that a manager understands."""
+
+from __future__ import annotations
+
+import math
+
+from superconv_tune.verdict.outlook import Calibration, inside, log_odds
+from superconv_tune.verdict.verdict import (
+    HOPELESS,
+    LEVEL,
+    MIN_SEEDS,
+    REACHABLE_LEVEL,
+    Case,
+    Evidence,
+    Target,
+    Verdict,
+    by_length,
+    data_slope,
+    is_overtrained,
+)
+
+MOST_DATA = 100.0  # times as much, beyond which no figure is given
+
+
+def judge(target: Target, evidence: Evidence, calibration: Calibration) -> Verdict:
+    """The verdict on the evidence."""
+    case = Case.of(target, evidence, calibration)
+    if case is None:
+        return _unconfirmed(target, evidence)
+    is_open = target.value is None
+    return Verdict(
+        word=None if is_open else case.word,
+        probability=None if is_open else round(case.probability, 4),
+        estimate=case.estimate,
+        reachable=case.reachable,
+        reasons=tuple(_reasons(case)),
+        warnings=tuple(_warnings(case)),
+    )
+
+
+def _unconfirmed(target: Target, evidence: Evidence) -> Verdict:
+    reasons = ["No fresh model of one recipe was confirmed on the test part."]
+    if evidence.rungs:
+        best = evidence.rungs[-1].value
+        reasons.append(
+            f"The best validation {target.metric} of the longest cycles was {best:.4g}; chosen, so it flatters."
+        )
+    return Verdict(None if target.value is None else "undecided", None, None, reasons=tuple(reasons))
+
+
+def _reasons(case: Case) -> list[str]:
+    """The most important first."""
+    answer = [] if case.target.value is None else [_answer(case)]
+    return [*answer, _measured(case), *_longer(case), *_more_data(case)]
+
+
+def _warnings(case: Case) -> list[str]:
+    found, models = [], len(case.evidence.values)
+    if models < MIN_SEEDS:
+        found.append(f"Only {models} fresh models were confirmed; {MIN_SEEDS} are needed to demonstrate.")
+    if case.outlook is None and _is_open(case):
+        found.append(_why_no_outlook(case))
+    return found
+
+
+def _is_open(case: Case) -> bool:
+    """Whether the fresh models alone are no answer."""
+    return case.target.value is None or case.word != "demonstrated"
+
+
+def _answer(case: Case) -> str:
+    sure, question = _percent(case.confidence), _question(case.target)
+    if case.word == "demonstrated":
+        return f"Fresh models reached {question} on untouched test data (confidence {sure})."
+    hope = "of longer cycles nothing is known"
+    if case.outlook is not None:
+        chance = _percent(case.probability)
+        hope = f"with cycles of up to {case.epochs:.3g} epochs it is within reach with probability {chance}"
+    if case.word == "likely":
+        return (
+            f"The fresh models do not demonstrate {question} (confidence {sure}, needed {case.bar:.1%} from at least "
+            f"{MIN_SEEDS} models), but {hope}."
+        )
+    if case.word == "infeasible":
+        return f"The fresh models miss {question}, and {hope}; longer cycles hardly helped any more."
+    return (
+        f"The fresh models do not show {question} (confidence {sure}), nor that it is out of reach: {hope}"
+        f"{_hopeless(case)}."
+    )
+
+
+def _hopeless(case: Case) -> str:
+    """What can be said although the verdict is open: how long a cycle is too short in any case."""
+    epochs = case.hopeless_epochs
+    if epochs is None:
+        return ""
+    if case.probability <= HOPELESS:  # up to the horizon, and yet not infeasible
+        return ", though the last step in length helped much"
+    return f", but with no more than {epochs:.2g} it is out of reach (below {HOPELESS:.0%})"
+
+
+def _measured(case: Case) -> str:
+    estimate, models = case.estimate, len(case.evidence.values)
+    return (
+        f"{models} fresh model{'s' * (models != 1)} trained for {case.evidence.epochs:g} epochs reached "
+        f"{case.target.metric} {estimate.value:.4g} on the test part, {LEVEL:.0%} interval "
+        f"[{estimate.low:.4g}, {estimate.high:.4g}]."
+    )
+
+
+def _longer(case: Case) -> list[str]:
+    """What longer cycles are expected to give."""
+    found = case.reachable
+    if found is None:
+        return []
+    lengths, metric = by_length(case.evidence), case.target.metric
+    said = []
+    if len(lengths) > 1:
+        shorter, longer = lengths[-2:]
+        said.append(
+            f"Repeated with fresh seeds, the recipe reached {metric} {shorter.value:.4g} in {shorter.epochs:.3g} epochs"
+            f" and {longer.value:.4g} in {longer.epochs:.3g} on the validation part."
+        )
+    said.append(
+        f"With cycles of up to {found.epochs:g} epochs, {metric} of about {found.value:.4g} is to be expected, "
+        f"{REACHABLE_LEVEL:.0%} interval [{found.low:.4g}, {found.high:.4g}]; that interval rests on tasks with known "
+        f"truth, and holds for data like those."
+    )
+    if is_overtrained(case.evidence):
+        said.append("Longer cycles made it worse: more weight decay, augmentation or data would help more than time.")
+    return said
+
+
+def _more_data(case: Case) -> list[str]:
+    """What less data cost, and with it what more would give."""
+    slope, target = data_slope(case.evidence), case.target.value
+    if slope is None or not _is_open(case):
+        return []
+    if slope <= 0.0:
+        return ["With less of the training data the recipe was as good: more data of the kind would help little."]
+    odds = log_odds(inside(1.0 - case.spread.mean, case.spread.items))
+    twice = 1.0 / (1.0 + math.exp(odds - slope * math.log(2.0)))
+    said = (
+        f"With less of the training data the recipe made more errors, in as many steps; if that goes on, twice the "
+        f"data would give {case.target.metric} of about {twice:.4g}"
+    )
+    if target is None or target <= case.spread.mean:
+        return [f"{said}."]
+    log_times = (odds - log_odds(inside(1.0 - target, case.spread.items))) / slope
+    times = f"about {math.exp(log_times):.2g}" if log_times < math.log(MOST_DATA) else f"more than {MOST_DATA:g}"
+    return [f"{said}, and {target:g} would take {times} times as much."]
+
+
+def _why_no_outlook(case: Case) -> str:
+    if case.evidence.correct is None or case.target.direction != "max":
+        return (
+            f"What longer cycles would reach is not said, and nothing is called infeasible: no {case.target.metric} of "
+            f"a task with known truth is there to compare with."
+        )
+    return (
+        "What longer cycles would reach is not said: the recipe was not repeated at a shorter length, because that "
+        "would be too short for a cycle, or there was no time."
+    )
+
+
+def _question(target: Target) -> str:
+    return f"{target.metric} {'>=' if target.direction == 'max' else '<='} {target.value:g}"
+
+
+def _percent(share: float) -> str:
+    if share > 0.999:
+        return "above 99.9%"
+    return "below 0.1%" if share < 0.001 else f"{100.0 * share:.3g}%"

@@ -1,0 +1,295 @@
+"""Can the target be reached, and how sure are we?
+
+Two questions, one after the other. *Was it reached?* One recipe is frozen on validation, fresh seeds of it are trained
+at the longest cycle, the test part is read once per model, and after each look the one-sided limit at
+``ALPHA / (j (j + 1))`` is held against the target (those levels sum to ``ALPHA`` over all looks). *Would it be, with a
+longer cycle up to the horizon?* The fresh models are continued by what the recipe lost in shorter cycles, with the
+spread that such continuations had on tasks whose truth is known (`superconv_tune.verdict.outlook`). Only an answer to
+the first is a demonstration; the second tells likely, infeasible, or undecided.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from superconv_tune.verdict.ladder import Rung
+from superconv_tune.verdict.outlook import REACH, Calibration, Outlook, inside, log_odds, outlook, slope_between
+from superconv_tune.verdict.statistics import Correct, Spread, confidence_above, interval, over_seeds, proportion
+
+Word = Literal["demonstrated", "likely", "undecided", "infeasible"]
+
+ALPHA = 0.05  # chance of a wrong `demonstrated` over all looks together
+LEVEL = 0.95  # of the two-sided interval of the recipe as it was trained
+REACHABLE_LEVEL = 0.9  # of the interval of what longer cycles reach: the library has too few tasks for more
+LIKELY = 0.8  # probability from which "likely" is said
+# Probability up to which "infeasible" is said: the largest round one with which, whatever the horizon, less than 5 % of
+# the targets within reach are called so (benchmarks/calibration/calibration.md, which tells of others too).
+IMPOSSIBLE = 0.15
+HOPELESS = 0.05  # probability up to which a length is named as too short in any case
+MIN_SEEDS = 3  # fewer fresh models demonstrate nothing: the spread over seeds would be a guess
+FLAT = 0.25  # share of the errors' odds that three times the length may have removed, for "infeasible" to be said
+LONGER = 1.5  # times the recipe's length from which a rung is a longer one
+
+
+@dataclass(frozen=True)
+class Target:
+    """The question: is ``metric`` at least ``value`` (at most, for direction ``min``) within reach?
+
+    ``value`` is None where the user only asks how far one can get.
+    """
+
+    metric: str
+    direction: Literal["max", "min"]
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a fresh model is expected to reach on fresh data, with a two-sided interval at ``level``."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """What the best cycle of up to ``epochs`` epochs is expected to reach, with a two-sided interval at ``level``."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+    epochs: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer.
+
+    Attributes:
+        word: the verdict; None where no target was given.
+        probability: that the target is within reach up to the horizon; that the recipe as it was trained reaches it,
+            where nothing is known of longer cycles. None where no target was given or nothing was confirmed.
+        estimate: of the confirmed recipe; None where nothing was confirmed.
+        reasons: sentences that a manager understands, the most important first.
+        warnings: what makes the answer weaker than it looks.
+        reachable: with longer cycles; None where nothing is known of them.
+    """
+
+    word: Word | None
+    probability: float | None
+    estimate: Estimate | None
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    reachable: Reachable | None = None
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Fresh models of the frozen recipe at one length and on one share of the data.
+
+    Attributes:
+        epochs: length of the cycle, in passes over all of the training part.
+        data_share: share of the training part that they saw.
+        value: mean metric on the validation part.
+        models: how many.
+    """
+
+    epochs: float
+    data_share: float
+    value: float
+    models: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the verdict rests on.
+
+    Attributes:
+        values: test metric of every fresh model of the frozen recipe.
+        correct: shape [models, items], for a metric that is a mean over items; None else.
+        looks: how often the evidence has been judged, this time included, at least 1.
+        rungs: the ladder on validation, shortest cycle first.
+        validation_items: size of the validation part; None for a metric that is no mean over items.
+        epochs: cycle length of the fresh models.
+        repeats: the recipe at other lengths and on less data, its own length included.
+        horizon: length in epochs up to which cycles are asked about; None for `REACH` times ``epochs``.
+    """
+
+    values: Sequence[float]
+    correct: Correct | None
+    looks: int
+    rungs: Sequence[Rung]
+    validation_items: int | None
+    epochs: float
+    repeats: Sequence[Repeat] = ()
+    horizon: float | None = None
+
+    @property
+    def stretch(self) -> float:
+        """The horizon over the length of the recipe, as far as the library reaches."""
+        return REACH if self.horizon is None else min(REACH, max(1.0, self.horizon / self.epochs))
+
+
+def last_slope(evidence: Evidence) -> float | None:
+    """Fall of the log odds of an error per log(length) in the last step in length; None if unknown.
+
+    Where longer cycles were searched and were no better, so that a shorter one became the recipe, it is 0.
+    """
+    if evidence.rungs and evidence.rungs[-1].epochs > LONGER * evidence.epochs:
+        return 0.0
+    whole = by_length(evidence)
+    if len(whole) < 2:
+        return None
+    shorter, longer = ((r.epochs, inside(1.0 - r.value, evidence.validation_items)) for r in whole[-2:])
+    return slope_between(longer, shorter)
+
+
+def data_slope(evidence: Evidence) -> float | None:
+    """Fall of the log odds per log(examples), by least squares over the shares at one length; None if unknown."""
+    shares = [repeat for repeat in evidence.repeats if repeat.data_share < 1.0]
+    if not shares:
+        return None
+    length = shares[0].epochs
+    points = [r for r in evidence.repeats if math.isclose(r.epochs, length)]
+    x = [math.log(r.data_share) for r in points]
+    y = [log_odds(inside(1.0 - r.value, evidence.validation_items)) for r in points]
+    mean_x, mean_y = math.fsum(x) / len(x), math.fsum(y) / len(y)
+    variance = math.fsum((a - mean_x) ** 2 for a in x)
+    return -math.fsum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / variance if variance else None
+
+
+def is_overtrained(evidence: Evidence) -> bool:
+    """Whether the longer cycles of the recipe were worse than shorter ones, beyond the noise of the items."""
+    whole, items = by_length(evidence), evidence.validation_items
+    if len(whole) < 2 or not items:
+        return False
+    before, last = whole[-2:]
+    noise = math.sqrt(2.0 * last.value * (1.0 - last.value) / items)
+    return before.value - last.value > 2.0 * noise
+
+
+def by_length(evidence: Evidence) -> list[Repeat]:
+    """The recipe on all of the data, its shortest cycles first."""
+    return sorted((r for r in evidence.repeats if r.data_share == 1.0), key=lambda repeat: repeat.epochs)
+
+
+def _spread(evidence: Evidence) -> Spread | None:
+    if evidence.correct is not None and len(evidence.correct):
+        return proportion(evidence.correct)
+    return over_seeds(evidence.values) if len(evidence.values) > 1 else None
+
+
+def _outlook(target: Target, evidence: Evidence, spread: Spread, calibration: Calibration) -> Outlook | None:
+    """None where the library says nothing: another metric, or no shorter cycles of the recipe."""
+    slope = last_slope(evidence)
+    if evidence.correct is None or target.direction != "max" or slope is None:
+        return None
+    return outlook(spread, slope, evidence.stretch, calibration)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question with its evidence, and what follows from them.
+
+    Attributes:
+        target: the question.
+        evidence: what is known.
+        spread: of the recipe's metric on the test part.
+        outlook: on longer cycles; None where the library says nothing of them.
+    """
+
+    target: Target
+    evidence: Evidence
+    spread: Spread
+    outlook: Outlook | None
+
+    @staticmethod
+    def of(target: Target, evidence: Evidence, calibration: Calibration) -> Case | None:
+        """None where no fresh model was confirmed, or too few to know any spread."""
+        spread = _spread(evidence)
+        if spread is None:
+            return None
+        return Case(target, evidence, spread, _outlook(target, evidence, spread, calibration))
+
+    @property
+    def estimate(self) -> Estimate:
+        """Of the recipe as it was trained."""
+        return Estimate(self.spread.mean, *interval(self.spread, LEVEL), LEVEL)
+
+    @property
+    def reachable(self) -> Reachable | None:
+        """With longer cycles."""
+        if self.outlook is None:
+            return None
+        tail = (1.0 - REACHABLE_LEVEL) / 2.0
+        low, value, high = (1.0 - self.outlook.error_at(q) for q in (1.0 - tail, 0.5, tail))
+        return Reachable(value, low, high, REACHABLE_LEVEL, float(f"{self.epochs:.3g}"))
+
+    @property
+    def epochs(self) -> float:
+        """Up to which cycles are meant."""
+        return self.evidence.stretch * self.evidence.epochs
+
+    @property
+    def confidence(self) -> float:
+        """That the recipe as it was trained reaches the target."""
+        assert self.target.value is not None
+        confidence = confidence_above(self.spread, self.target.value)
+        return confidence if self.target.direction == "max" else 1.0 - confidence
+
+    @property
+    def probability(self) -> float:
+        """That the target is within reach, as the recipe is or with longer cycles."""
+        assert self.target.value is not None
+        hope = self.outlook.probability(1.0 - self.target.value) if self.outlook is not None else 0.0
+        return max(self.confidence, hope)
+
+    @property
+    def hopeless_epochs(self) -> float | None:
+        """The longest cycle, up to the horizon, with which the target is out of reach as surely as `HOPELESS` says.
+
+        None where the recipe as it was trained may reach it, or too little is known. Found by bisection, for the
+        probability rises with the length.
+        """
+        assert self.target.value is not None
+        if self.outlook is None or len(self.evidence.values) < MIN_SEEDS or self.confidence > HOPELESS:
+            return None
+        error, outlook = 1.0 - self.target.value, self.outlook
+        if outlook.within(0.0).probability(error) > HOPELESS:
+            return None
+        low, high = 0.0, 1.0
+        for _ in range(30):
+            middle = (low + high) / 2.0
+            low, high = (middle, high) if outlook.within(middle).probability(error) <= HOPELESS else (low, middle)
+        return self.evidence.epochs * math.pow(self.evidence.stretch, low)
+
+    @property
+    def bar(self) -> float:
+        """Confidence that a demonstration needs at this look."""
+        return 1.0 - ALPHA / (self.evidence.looks * (self.evidence.looks + 1))
+
+    @property
+    def word(self) -> Word:
+        """The verdict."""
+        if self.confidence >= self.bar and len(self.evidence.values) >= MIN_SEEDS:
+            return "demonstrated"
+        if self.probability >= LIKELY:
+            return "likely"
+        return "infeasible" if self.probability <= IMPOSSIBLE and self.may_be_denied else "undecided"
+
+    @property
+    def may_be_denied(self) -> bool:
+        """Whether enough is known to call the target infeasible, were its probability low enough."""
+        return self.outlook is not None and self.is_flat and len(self.evidence.values) >= MIN_SEEDS
+
+    @property
+    def is_flat(self) -> bool:
+        """The last step in length left nearly as many errors as there were before."""
+        slope = last_slope(self.evidence)
+        return slope is not None and 1.0 - 3.0**-slope <= FLAT

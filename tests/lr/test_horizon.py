@@ -1,0 +1,63 @@
+"""The horizon rule and its fit."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from superconv_tune.lr.horizon import PRIOR_ELSE, PRIORS, SATURATION, HorizonRule, fit_exponent, prior
+
+RATES = st.floats(1e-4, 10.0)
+
+
+@given(lr=RATES, epochs=st.floats(0.5, 100.0), exponent=st.floats(0.0, 0.8), longer=st.floats(1.0, 30.0))
+def test_the_pick_grows_with_the_length_and_is_the_reference_there(
+    lr: float, epochs: float, exponent: float, longer: float
+) -> None:
+    rule = HorizonRule(lr, epochs, exponent)
+    assert rule.max_lr(epochs) == pytest.approx(lr)
+    assert rule.max_lr(epochs * longer) == pytest.approx(lr * min(longer, SATURATION) ** exponent)
+    assert rule.max_lr(epochs * 1e6) == pytest.approx(rule.max_lr(epochs * SATURATION))
+
+
+@given(lr=RATES, exponent=st.floats(0.0, 0.8), edge=RATES, longer=st.floats(1.0, 30.0))
+def test_the_edge_caps_growth_but_never_what_was_trained(
+    lr: float, exponent: float, edge: float, longer: float
+) -> None:
+    pick = HorizonRule(lr, 1.0, exponent, edge).max_lr(longer)
+    assert pick <= max(edge, lr) * (1 + 1e-12)
+    assert pick >= lr * (1 - 1e-12)
+
+
+@given(lr=RATES, exponent=st.floats(0.1, 0.8), longer=st.floats(1.5, 20.0))
+def test_an_edge_that_the_growth_reaches_is_the_pick(lr: float, exponent: float, longer: float) -> None:
+    free = HorizonRule(lr, 1.0, exponent).max_lr(longer)
+    edge = (lr * free) ** 0.5
+    assert HorizonRule(lr, 1.0, exponent, edge).max_lr(longer) == pytest.approx(edge)
+    assert HorizonRule(lr, 1.0, exponent, 2.0 * free).max_lr(longer) == pytest.approx(free)
+
+
+def test_a_shorter_cycle_has_the_smaller_pick() -> None:
+    rule = HorizonRule(0.1, 10.0, 0.3)
+    assert rule.max_lr(5.0) == pytest.approx(0.1 * 0.5**0.3)
+    assert rule.max_lr(1e-9) == pytest.approx(rule.max_lr(10.0 / SATURATION))
+
+
+@pytest.mark.parametrize("known", sorted(PRIORS.values()))
+def test_one_rung_teaches_nothing(known: tuple[float, float]) -> None:
+    assert fit_exponent([], known) == fit_exponent([(3.0, 0.1)], known) == known[0]
+
+
+def test_an_optimizer_that_is_not_known_has_the_prior_of_ignorance() -> None:
+    assert prior("nobody's") == PRIOR_ELSE
+    assert all(prior(name) == PRIORS[name] for name in PRIORS)
+
+
+@given(slope=st.floats(-0.5, 1.0), lengths=st.integers(2, 5))
+def test_the_fit_lies_between_the_prior_and_the_slope_and_nears_it(slope: float, lengths: int) -> None:
+    rungs = [(3.0**k, 0.1 * 3.0 ** (slope * k)) for k in range(lengths)]
+    mean, sd = PRIORS["sgd"]
+    fitted = fit_exponent(rungs, (mean, sd))
+    assert min(mean, slope) - 1e-9 <= fitted <= max(mean, slope) + 1e-9
+    assert fit_exponent(rungs, (mean, 100.0)) == pytest.approx(slope, abs=1e-3)

@@ -1,0 +1,138 @@
+"""The grid of probes: it widens until its best is inside, and its pick keeps away from the cliff."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from superconv_tune.lr.lr_range import EDGE_GIVE_BACK
+from superconv_tune.lr.rate_grid import FARTHEST_VOTE, GRID_FACTOR, RAMP_VOTE, ProbeGrid, first_grid
+
+GRID = (0.1, 0.2, 0.4, 0.8)
+UNTRAINED = 0.1
+SCORES = st.floats(-100.0, 100.0) | st.just(math.nan)
+
+
+def grid(scores: tuple[float, ...], *, higher_is_better: bool = True, untrained: float | None = None) -> ProbeGrid:
+    rates = tuple(0.1 * 2.0**power for power in range(len(scores)))
+    return ProbeGrid.of(zip(rates, scores, strict=True), higher_is_better=higher_is_better, untrained=untrained)
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ((0.1, 0.2, 0.3, 0.4), 1.6),
+        ((0.4, 0.3, 0.2, 0.1), 0.05),
+        ((0.1, 0.4, 0.3, 0.2), None),
+        ((0.1, 0.2, 0.4, math.nan), None),
+        ((math.nan,) * 4, 0.05),
+        ((math.nan, math.nan, math.nan, 0.4), 1.6),
+        ((0.4, math.nan, math.nan, math.nan), 0.05),
+    ],
+)
+def test_a_grid_widens_until_its_best_is_inside(scores: tuple[float, ...], expected: float | None) -> None:
+    found = grid(scores).beyond()
+    assert found == (None if expected is None else pytest.approx(expected))
+    lower = grid(tuple(-score for score in scores), higher_is_better=False).beyond()
+    assert lower == found or (lower is not None and lower == pytest.approx(found))
+
+
+@given(centre=st.floats(1e-6, 10.0), best=st.floats(-5.0, 5.0))
+def test_widening_step_by_step_always_brackets_the_best_of_a_hill(centre: float, best: float) -> None:
+    rates = first_grid(centre)
+    scores = {lr: -((math.log2(lr / centre) - best) ** 2) for lr in rates}
+    for _ in range(12):
+        wider = ProbeGrid.of(scores.items(), higher_is_better=True).beyond()
+        if wider is None:
+            break
+        assert wider not in scores
+        scores[wider] = -((math.log2(wider / centre) - best) ** 2)
+    found = ProbeGrid.of(scores.items(), higher_is_better=True)
+    assert found.beyond() is None
+    np.testing.assert_allclose(np.diff(np.log2(found.rates)), math.log2(GRID_FACTOR), rtol=1e-9)
+    assert math.log2(found.best_lr() / centre) == pytest.approx(best, abs=1e-6)  # a parabola is fitted exactly
+
+
+def test_the_first_grid_begins_at_its_centre_and_has_no_gap() -> None:
+    rates = first_grid(0.3)
+    assert rates[0] == 0.3
+    np.testing.assert_allclose(np.diff(np.sort(np.log2(rates))), math.log2(GRID_FACTOR))
+
+
+@given(best=st.floats(0.11, 0.75), noise=st.integers(0, 1000))
+def test_the_pick_of_a_grid_is_near_the_top_of_the_hill(best: float, noise: int) -> None:
+    rng = np.random.default_rng(noise)
+    scores = tuple(0.9 - 0.02 * math.log2(lr / best) ** 2 + rng.normal(0, 0.001) for lr in GRID)
+    found = grid(scores).best_lr()
+    assert abs(math.log2(found / best)) <= 0.75
+
+
+@given(scores=st.lists(SCORES, min_size=1, max_size=7), untrained=st.none() | st.floats(-100.0, 100.0))
+def test_the_pick_is_within_half_a_step_of_the_best_rate_and_not_above_the_edge_by_more(
+    scores: list[float], untrained: float | None
+) -> None:
+    found = grid(tuple(scores), untrained=untrained)
+    best = found.rates[int(np.argmax(found.worth))]
+    assert abs(math.log2(found.best_lr() / best)) <= 0.5 * math.log2(GRID_FACTOR) + 1e-9
+    assert best <= found.edge() <= found.rates[-1]
+
+
+@pytest.mark.parametrize("untrained", [None, UNTRAINED])
+def test_the_pick_keeps_half_a_step_from_the_cliff(untrained: float | None) -> None:
+    found = grid((0.1, 0.2, 0.4, math.nan), untrained=untrained).best_lr()
+    assert found == pytest.approx(math.sqrt(0.2 * 0.4))
+
+
+def test_a_neighbour_that_lost_much_of_what_was_learned_is_a_cliff_and_one_that_lost_less_is_none() -> None:
+    learned = 0.9 - UNTRAINED
+    over = 0.9 - 1.1 * EDGE_GIVE_BACK * learned
+    before = 0.9 - 0.9 * EDGE_GIVE_BACK * learned
+    assert grid((0.8, 0.9, over), untrained=UNTRAINED).best_lr() == pytest.approx(math.sqrt(0.1 * 0.2))
+    assert grid((0.8, 0.9, before), untrained=UNTRAINED).best_lr() > math.sqrt(0.1 * 0.2) * 1.01
+    assert grid((0.8, 0.9, over)).best_lr() > math.sqrt(0.1 * 0.2) * 1.01  # what was learned is not known
+
+
+def test_a_lower_neighbour_that_diverged_does_not_pull() -> None:
+    assert grid((0.1, math.nan, 0.4, 0.39), untrained=UNTRAINED).best_lr() == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("scores", "edge"),
+    [
+        ((0.8, 0.9, 0.85, 0.3), 0.4),
+        ((0.8, 0.9, 0.85, math.nan), 0.4),
+        ((0.8, 0.9, 0.3, 0.9), 0.2),
+        ((0.8, 0.9, 0.85, 0.8), 0.8),
+        ((0.9, math.nan, 0.5, 0.4), 0.1),
+        ((0.2, 0.9, 0.8, 0.71), 0.8),
+    ],
+)
+def test_the_edge_is_the_last_rate_before_a_quarter_is_lost(scores: tuple[float, ...], edge: float) -> None:
+    assert grid(scores, untrained=UNTRAINED).edge() == pytest.approx(edge)
+
+
+def test_scores_of_one_rate_are_averaged_and_one_divergence_counts_for_all() -> None:
+    probes = [(0.2, 0.5), (0.1, 0.3), (0.2, 0.7), (0.4, 0.9), (0.4, math.inf)]
+    found = ProbeGrid.of(probes, higher_is_better=True)
+    assert found.rates == (0.1, 0.2, 0.4)
+    assert list(found.worth) == pytest.approx([0.3, 0.6, -math.inf])
+
+
+@given(scores=st.lists(SCORES, min_size=2, max_size=7), untrained=st.floats(-100.0, 100.0))
+def test_a_loss_is_an_accuracy_upside_down(scores: list[float], untrained: float) -> None:
+    up = grid(tuple(scores), untrained=untrained)
+    down = grid(tuple(-score for score in scores), higher_is_better=False, untrained=-untrained)
+    assert up == down
+
+
+@given(minimum=st.floats(1e-4, 100.0))
+def test_the_ramp_has_a_vote_and_a_far_one_counts_no_more_than_an_octave(minimum: float) -> None:
+    hill = grid((0.5, 0.8, 0.9, 0.8, 0.5), untrained=UNTRAINED)
+    moved = math.log2(hill.pick(minimum) / hill.best_lr())
+    asked = math.log2(minimum / hill.best_lr())
+    assert moved == pytest.approx(RAMP_VOTE * min(max(asked, -FARTHEST_VOTE), FARTHEST_VOTE))
+    assert hill.pick(None) == hill.best_lr()

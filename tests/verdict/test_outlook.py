@@ -1,0 +1,118 @@
+"""The outlook on longer cycles: its distribution, the library that it rests on, and how it grows with the horizon."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+
+from superconv_tune.verdict.calibration import known, library
+from superconv_tune.verdict.outlook import (
+    REACH,
+    STEEPEST,
+    Calibration,
+    Known,
+    Outlook,
+    calibrate,
+    log_odds,
+    outlook,
+    slope_between,
+)
+from superconv_tune.verdict.statistics import Spread
+
+SURE = Spread(0.9, 1e-9, math.inf, 1e12)
+
+
+def test_odds_that_follow_a_power_law_have_its_exponent_as_slope() -> None:
+    errors = {length: 1.0 / (1.0 + length**0.4 / 2.0) for length in (9.0, 27.0)}
+    assert slope_between((27.0, errors[27.0]), (9.0, errors[9.0])) == pytest.approx(0.4)
+
+
+def test_a_library_on_a_line_is_learned_with_no_residual() -> None:
+    cases = [Known(family, slope, 0.1 + 1.5 * min(slope, STEEPEST)) for family in "abc" for slope in (0.0, 0.1, 0.4)]
+    found = calibrate(cases)
+    assert (found.base, found.rate) == pytest.approx((0.1, 1.5))
+    assert found.residuals == pytest.approx([0.0] * 9, abs=1e-9)
+
+
+def test_a_family_s_own_gains_do_not_shape_its_residuals() -> None:
+    cases = [Known("a", 0.0, 0.0), Known("a", 0.1, 0.0)]
+    cases += [Known(family, slope, 0.1 + slope) for family in "bc" for slope in (0.0, 0.05, 0.1)]
+    assert sorted([-1.0, -1.0]) == pytest.approx(list(calibrate(cases).residuals[:2]))
+
+
+def test_two_families_are_no_library() -> None:
+    with pytest.raises(ValueError, match="three families"):
+        calibrate([Known("a", 0.2, 0.1), Known("b", 0.2, 0.1)] * 5)
+
+
+def test_without_noise_the_probability_counts_residuals() -> None:
+    """(1 + number) / (n + 2), the conformal count of science 4.2 E."""
+    found = outlook(SURE, 0.1, REACH, Calibration(0.0, 0.0, (0.0, 0.5, 1.0, 1.5)))
+    assert found.gains == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    between = 1.0 / (1.0 + 9.0 * math.exp(0.15))
+    assert found.probability(between) == pytest.approx((1 + 2) / 6)
+    assert found.probability(0.5) == pytest.approx(5 / 6)
+    assert found.probability(0.0) == pytest.approx(1 / 6)
+    assert found.probability(1.0) == pytest.approx(5 / 6)
+
+
+def test_with_no_gain_the_noise_alone_is_left() -> None:
+    found = Outlook(log_odds(0.1), 0.2, 7.0, (0.0,) * 998)
+    odds = log_odds(0.1) + 0.2 * stats.t.ppf(0.9, 7.0)
+    assert found.probability(1.0 / (1.0 + math.exp(-odds))) == pytest.approx(0.9, abs=2e-3)
+
+
+@given(
+    accuracy=st.floats(0.3, 0.999),
+    se=st.floats(1e-4, 0.05),
+    slope=st.floats(0.0, 1.0),
+    stretch=st.floats(1.0, 20.0),
+    probability=st.floats(0.06, 0.94),
+)
+def test_a_quantile_is_where_its_probability_is_reached(
+    accuracy: float, se: float, slope: float, stretch: float, probability: float
+) -> None:
+    found = outlook(Spread(accuracy, se, 10.0, 500.0), slope, stretch, library())
+    error = found.error_at(probability)
+    assert found.probability(error * 1.001) >= probability - 1e-6
+    assert found.probability(error * 0.999) <= probability + 1e-6
+
+
+@given(slope=st.floats(0.0, 1.0), stretch=st.floats(1.0, 8.0), error=st.floats(0.001, 0.5))
+def test_a_longer_horizon_never_makes_a_target_less_likely(slope: float, stretch: float, error: float) -> None:
+    spread = Spread(0.9, 0.01, 30.0, 900.0)
+    near, far = (outlook(spread, slope, s, library()).probability(error) for s in (stretch, 1.5 * stretch))
+    assert far >= near - 1e-12
+
+
+def test_models_that_are_right_on_everything_leave_room_for_half_an_error() -> None:
+    found = outlook(Spread(1.0, 0.0, math.inf, 200.0), 0.3, REACH, library())
+    assert found.log_odds == pytest.approx(log_odds(0.5 / 200))
+    assert found.se > 0.5
+
+
+def test_the_library_has_forty_tasks_of_several_families_and_no_impossible_one() -> None:
+    tasks = known()
+    assert len(tasks) >= 40
+    assert len({task.family for task in tasks}) >= 6
+    assert all(task.gain >= 0.0 for task in tasks)
+
+
+def test_the_committed_library_gives_the_quantiles_that_its_rows_say() -> None:
+    """Recomputed with scikit-learn, a family at a time."""
+    tasks, found = known(), library()
+    slope = np.clip([task.slope for task in tasks], 0.0, 0.15)[:, None]
+    gain, family = np.array([task.gain for task in tasks]), np.array([task.family for task in tasks])
+    predicted = cross_val_predict(LinearRegression(), slope, gain, groups=family, cv=LeaveOneGroupOut())
+    residual = (gain - predicted) / (0.1 + slope[:, 0])
+    line = LinearRegression().fit(slope, gain)
+    assert (found.base, found.rate) == pytest.approx((line.intercept_, line.coef_[0]))
+    for q in (0.05, 0.5, 0.95):
+        assert np.quantile(found.residuals, q) == pytest.approx(np.quantile(residual, q))
