@@ -17,7 +17,7 @@ import numpy as np
 
 from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.record.events import Planned, Requested
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, TrialRequest
 from tests.planner.test_properties import faulty, search
 from tests.simulated import PlanningConductor, brief
 
@@ -77,8 +77,11 @@ def _plan(event: Planned) -> list[Any]:
 def _request(request: TrialRequest) -> list[Any]:
     """Id, attempt, kind, schedule, rung, seed, deadline, peak, share of the data, own ramp, hyperparameters."""
     params = [getattr(request.params, field.name) for field in fields(request.params)]
-    peak = None if request.pick_lr is None else _short(request.pick_lr * request.params.lr_multiplier)
-    ramp = None if request.ramp is None else [*map(_short, request.ramp), request.ramp_steps]
+    match request.work:
+        case Ramps(low=low, high=high, steps=steps):
+            peak, share, ramp = None, 1.0, OwnRamp(low, high, steps)
+        case Cycle(max_lr=max_lr, data_share=share, own_ramp=ramp):
+            peak = _short(max_lr)
     return [
         request.trial_id,
         request.attempt,
@@ -88,8 +91,8 @@ def _request(request: TrialRequest) -> list[Any]:
         request.seed,
         _short(request.deadline),
         peak,
-        request.data_share,
-        ramp,
+        share,
+        None if ramp is None else [_short(ramp.low), _short(ramp.high), ramp.steps],
         [_short(value) for value in params],
     ]
 

@@ -20,11 +20,13 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.lr.lr_range import RangeTestResult
-from superconv_tune.planner.ask import Ask, Signal, fill
+from superconv_tune.planner.ask import Draw, Redraw, Signal
 from superconv_tune.planner.brief import Brief, bounds
 from superconv_tune.planner.decide import decide
-from superconv_tune.record.events import Event, Measured, Observed, Opened, Planned, Requested, Resized
+from superconv_tune.record.events import Event, Frozen, Measured, Observed, Opened, Planned, Requested, Resized
 from superconv_tune.record.plan import Plan
+from superconv_tune.record.purpose import Proposal
+from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
 from superconv_tune.verdict.statistics import pack
@@ -125,8 +127,7 @@ class World:
         self, request: TrialRequest, now: float, rng: np.random.Generator, slowness: float
     ) -> tuple[TrialOutcome, float]:
         params = request.params
-        assert request.pick_lr is not None
-        max_lr = request.pick_lr * params.lr_multiplier
+        max_lr = request.cycle.max_lr
         octaves = math.log2(max_lr / (self.best_lr * params.cycle_epochs**self.exponent))
         steps = max(1, round(params.cycle_epochs * (10_000 // params.batch_size)))
         train_s = steps * self.step_s * _times(params.batch_size, self.alike) * self.slow(request) * slowness
@@ -137,7 +138,7 @@ class World:
         if status == "finished" and octaves > 4.0:
             status = "diverged"
         skill = self.ceiling - 0.3 / math.sqrt(params.cycle_epochs) - 0.015 * octaves**2 + rng.normal(0.0, 0.003)
-        skill += 0.02 * math.log2(request.data_share)
+        skill += 0.02 * math.log2(request.cycle.data_share)
         skill -= 0.1 * (self.best_size not in (None, params.batch_size))
         skill = 1.0 if shortened else skill - self.handicap * (request.kind == "baseline")
         skill = float(np.clip(skill, 0.1, 1.0)) if status == "finished" else 0.1
@@ -171,7 +172,7 @@ class PlanningConductor:
         self.events: list[Event] = [study.opened]
         self._clock = clock
         self._rng = np.random.default_rng(brief.seed)
-        self.promoted: dict[str, Ask] = {}  # search trials whose parameters the planner took from the rung below
+        self.promoted: dict[str, Draw] = {}  # search trials whose parameters the planner took from the rung below
         self.idle: list[tuple[int, float]] = []  # how many events there were, and when, each time a worker got nothing
 
     def record(self, event: Event) -> None:
@@ -187,8 +188,11 @@ class PlanningConductor:
             if isinstance(decision, Plan):
                 self.record(Planned(self._clock(), decision))
                 continue
-            request = self._complete(decision)
-            if "lr_multiplier" in (decision.fixed or {}) and request.attempt == 1 and request.rung > 0:
+            if isinstance(decision, Recipe):
+                self.record(Frozen(self._clock(), decision))
+                continue
+            request = decision if isinstance(decision, TrialRequest) else self._drawn(decision)
+            if isinstance(decision, Draw) and decision.draft.parent is not None:
                 self.promoted[request.trial_id] = decision
             self.record(Requested(self._clock(), request))
             return request
@@ -208,10 +212,8 @@ class PlanningConductor:
     def should_stop(self) -> bool:
         return self._clock() > self.study.deadline - self.brief.report_s / 2
 
-    def _complete(self, ask: Ask) -> TrialRequest:
-        if ask.study is None:
-            return ask.request
-        return fill(ask, {**self._draw(), **(ask.fixed or {})}, (ask.study, len(self.events)))
+    def _drawn(self, draw: Draw | Redraw) -> TrialRequest:
+        return draw.request({**self._draw(), **draw.fixed}, Proposal(draw.study, len(self.events)))
 
     def _draw(self) -> dict[str, float]:
         drawn: dict[str, float] = {}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-T = TypeVar("T")
+NAME = "name"  # field by which the members of a union of dataclasses are told apart
 
 
 def encode(value: object) -> Any:
@@ -55,8 +55,19 @@ def decode(kind: Any, value: Any) -> Any:
 def _decode_union(options: tuple[Any, ...], value: Any) -> Any:
     if value is None and type(None) in options:
         return None
-    (option,) = (option for option in options if option is not type(None))
-    return decode(option, value)
+    members = [option for option in options if option is not type(None)]
+    if len(members) == 1:
+        return decode(members[0], value)
+    return decode(_named(members, value), value)
+
+
+def _named(members: list[Any], value: Any) -> Any:
+    """The member of a union of dataclasses whose name, a field with one literal value, is the name in ``value``."""
+    by_name = {get_args(get_type_hints(member)[NAME])[0]: member for member in members}
+    name = value.get(NAME) if isinstance(value, Mapping) else None
+    if name not in by_name:
+        raise ValueError(f"Expected one of {', '.join(by_name)} under {NAME!r}, but got {value!r}.")
+    return by_name[name]
 
 
 def _decode_tuple(items: tuple[Any, ...], value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, get_args
@@ -33,6 +34,7 @@ from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.secrets import masked
 from superconv_tune.record.events import Event, Opened
+from superconv_tune.record.versions import stamped, upgraded
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 BACKENDS = ("sqlite", "postgresql")
@@ -108,7 +110,7 @@ class Journal:
             UserError: if the study is opened a second time.
             StorageError: if the database takes no more.
         """
-        payload = json.dumps(encode(event))
+        payload = json.dumps(stamped(encode(event)))
         row = {"study": study, "kind": type(event).__name__, "payload": payload}
         last = select(EVENTS.c.kind, EVENTS.c.payload).where(EVENTS.c.study == study).order_by(EVENTS.c.id.desc())
         try:
@@ -132,7 +134,7 @@ class Journal:
         wanted = select(EVENTS.c.id, EVENTS.c.kind, EVENTS.c.payload).where(EVENTS.c.study == study)
         with self._engine.connect() as connection:
             rows = connection.execute(wanted.order_by(EVENTS.c.id)).all()
-        return [self._read(study, *row) for row in rows]
+        return self._read(study, [(row.id, row.kind, row.payload) for row in rows])
 
     def names(self) -> list[str]:
         """All studies, the last one opened first."""
@@ -160,20 +162,29 @@ class Journal:
             connection.execute(insert(EVENTS), {"study": "", "kind": "", "payload": ""})
             connection.rollback()
 
-    def _read(self, study: str, number: int, kind: str, payload: str) -> Event:
-        if kind not in KINDS:
-            raise UserError(
-                f"Event {number} of study {study!r} in {self._place} is of the unknown kind {kind!r}; known are "
-                f"{', '.join(KINDS)}. A newer version wrote it: read the study with that one."
-            )
+    def _read(self, study: str, rows: list[tuple[int, str, str]]) -> list[Event]:
+        """The events in these rows (id, kind, JSON), those of earlier versions as this one writes them."""
+        place = (0, "")  # of the row that is being read, for the message
+
+        def parsed() -> Iterator[tuple[str, dict[str, Any]]]:
+            nonlocal place
+            for number, kind, payload in rows:
+                place = (number, kind)
+                if kind not in KINDS:
+                    raise UserError(
+                        f"Event {number} of study {study!r} in {self._place} is of the unknown kind {kind!r}; known "
+                        f"are {', '.join(KINDS)}. A newer version wrote it: read the study with that one."
+                    )
+                yield kind, json.loads(payload)
+
         try:
-            read: Event = decode(KINDS[kind], json.loads(payload))
+            return [decode(KINDS[kind], value) for kind, value in upgraded(parsed())]
         except (ValueError, TypeError, AttributeError, KeyError) as error:
+            number, kind = place
             raise UserError(
                 f"Event {number} of study {study!r} in {self._place} is no valid {kind}: {error}. Restore the database "
                 f"from a copy, or start a new study."
             ) from error
-        return read
 
 
 def _url(storage_url: str) -> URL:

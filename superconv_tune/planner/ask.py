@@ -10,7 +10,9 @@ from enum import Enum
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.horizon import HorizonRule
 from superconv_tune.record.plan import Plan
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.purpose import FromProposer, Promoted, Proposal, Sampled
+from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.trial import Cycle, OwnRamp, Precision, TrialRequest
 
 OWN_RAMP_STEPS = (40, 180)  # a trial's own ramp is long enough to be read, and never longer than a first one
 
@@ -23,40 +25,114 @@ class Signal(Enum):
 
 
 @dataclass(frozen=True)
-class Ask:
-    """A trial to run; where ``study`` is given, the sampler fills in what ``fixed`` leaves open.
+class Draft:
+    """A search trial but for what follows from its parameters.
 
     Attributes:
-        request: complete but for sampled parameters.
-        study: the sampler's study for this rung; None for a trial that the sampler has no part in.
-        fixed: parameters that the sampler must take as they are.
-        warm_start: the study of the rung below, that this one learns from before its first trial.
-        rule: the pick for any cycle length; with `fill` it turns the sampled parameters into a learning rate.
+        trial_id: as in the request, like all below that are not explained.
+        seed: of the trial.
+        rung: of the ladder.
+        deadline: Unix time.
+        schedule: name of the learning-rate policy.
+        precision: number format.
+        defaults: parameters of what is not drawn, at the length of the rung.
+        own_ramp: the ramp before a cycle of the defaults; None for none.
+        rule: the pick for any cycle length with the default batch size.
+        parent: id of the trial whose configuration is promoted; None where it comes from the sampler.
     """
 
-    request: TrialRequest
-    study: str | None = None
-    fixed: Mapping[str, float] | None = None
+    trial_id: str
+    seed: int
+    rung: int
+    deadline: float
+    schedule: str
+    precision: Precision
+    defaults: Hyperparameters
+    own_ramp: OwnRamp | None
+    rule: HorizonRule
+    parent: str | None = None
+
+    def request(self, params: Hyperparameters, proposal: Proposal) -> TrialRequest:
+        """The trial with these parameters: with the pick, and a ramp, for their length and their batch size."""
+        pick_lr = self.rule.max_lr(params.cycle_epochs) * batch_scale(params, self.defaults.batch_size)
+        purpose = Sampled(proposal, pick_lr) if self.parent is None else Promoted(self.parent, proposal, pick_lr)
+        return TrialRequest(
+            trial_id=self.trial_id,
+            attempt=1,
+            purpose=purpose,
+            work=Cycle(pick_lr * params.lr_multiplier, self._ramp(params)),
+            params=params,
+            schedule=self.schedule,
+            seed=self.seed,
+            deadline=self.deadline,
+            rung=self.rung,
+            precision=self.precision,
+        )
+
+    def _ramp(self, params: Hyperparameters) -> OwnRamp | None:
+        """The ramp in proportion to the steps of the cycle."""
+        if self.own_ramp is None:
+            return None
+        steps = own_ramp_steps(self.own_ramp.steps * _steps(params) / _steps(self.defaults))
+        return replace(self.own_ramp, steps=steps)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A search trial for which the proposer chooses what is not fixed.
+
+    Attributes:
+        study: the proposer's study of the rung.
+        fixed: parameters that the proposer must take as they are.
+        draft: the rest of the request.
+        warm_start: the study of the rung below, that this one learns from before its first trial; None for none.
+    """
+
+    study: str
+    fixed: Mapping[str, float]
+    draft: Draft
     warm_start: str | None = None
-    rule: HorizonRule | None = None
+
+    def request(self, drawn: Mapping[str, float], proposal: Proposal) -> TrialRequest:
+        """The complete request.
+
+        Args:
+            drawn: all parameters that the proposer knows, the fixed ones included.
+            proposal: where the proposer keeps them.
+        """
+        return self.draft.request(_with_drawn(self.draft.defaults, drawn), proposal)
 
 
-Decision = Ask | Plan | Signal
+@dataclass(frozen=True)
+class Redraw:
+    """A search trial that was lost, for the proposer to keep as a new proposal with the same parameters.
+
+    Attributes:
+        lost: the request of the next attempt, with the proposal of the last one.
+        fixed: all parameters that the proposer knows.
+    """
+
+    lost: TrialRequest
+    fixed: Mapping[str, float]
+    warm_start: None = None
+
+    @property
+    def study(self) -> str:
+        """The proposer's study of the rung."""
+        assert isinstance(self.lost.purpose, FromProposer)
+        return self.lost.purpose.proposal.study
+
+    def request(self, drawn: Mapping[str, float], proposal: Proposal) -> TrialRequest:  # noqa: ARG002 - as in Draw
+        """The complete request; nothing is drawn, for everything is fixed."""
+        assert isinstance(self.lost.purpose, FromProposer)
+        return replace(self.lost, purpose=replace(self.lost.purpose, proposal=proposal))
 
 
-def fill(ask: Ask, drawn: Mapping[str, float], proposal: tuple[str, int]) -> TrialRequest:
-    """The request with the sampler's parameters: with the pick, and a ramp, for their length and their batch size."""
-    request = ask.request
-    params = _with_drawn(request.params, drawn)
-    pick_lr = request.pick_lr
-    if ask.rule is not None:
-        pick_lr = ask.rule.max_lr(params.cycle_epochs) * batch_scale(params, request.params.batch_size)
-    ramp_steps = own_ramp_steps(request.ramp_steps * _steps(params) / _steps(request.params)) if request.ramp else 0
-    return replace(request, params=params, pick_lr=pick_lr, ramp_steps=ramp_steps, proposal=proposal)
+Decision = TrialRequest | Draw | Redraw | Plan | Recipe | Signal
 
 
 def own_ramp_steps(wanted: float) -> int:
-    """So many, within `OWN_RAMP_STEPS`."""
+    """The wanted number of steps, within `OWN_RAMP_STEPS`."""
     low, high = OWN_RAMP_STEPS
     return min(high, max(low, round(wanted)))
 

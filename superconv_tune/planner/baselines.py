@@ -18,11 +18,12 @@ from superconv_tune.lr.rate_grid import GRID_FACTOR, ProbeGrid
 from superconv_tune.lr.schedule import CYCLICAL
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
+from superconv_tune.planner.evidence import yardstick_of
 from superconv_tune.record.plan import Plan
-from superconv_tune.record.recipe import current
-from superconv_tune.record.study import Study, Trial, is_whole
-from superconv_tune.record.trial import INFORMATIVE, LOST, TrialRequest
-from superconv_tune.verdict.comparison import RATES, compare
+from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import INFORMATIVE, LOST, Trial, TrialRequest
+from superconv_tune.verdict.comparison import RATES, RunCost, Shortfall, compare
 
 SHARE = 0.1  # of the worker-seconds of the whole hour (design 6)
 FIRST_POWERS = (0, 1, -1)  # of the grid of each policy, in the order of asking
@@ -60,7 +61,7 @@ class Comparison:
     brief: Brief
     cost: CostModel
     plan: Plan
-    recipe: TrialRequest
+    recipe: Recipe
     now: float
     limit: float
 
@@ -123,7 +124,7 @@ class Comparison:
         """Whether a rung of this length has a whole cycle; its first one ends the look, however many there are."""
         outcomes = self.study.outcomes
         return any(
-            request.params.cycle_epochs == epochs and trial_id in outcomes and is_whole((request, outcomes[trial_id]))
+            request.params.cycle_epochs == epochs and trial_id in outcomes and self.study.trial(trial_id).is_whole
             for index, rung in enumerate(self.plan.rungs)
             if rung.epochs == epochs
             for trial_id, request in self.study.asked("search", index).items()
@@ -144,17 +145,17 @@ class Comparison:
         return self.now + seconds <= self.limit and seconds <= self.left_s
 
     def _missing(self, schedule: str, epochs: float) -> list[float]:
-        tried = [request.pick_lr for request in self._requests(schedule)]
+        tried = [request.cycle.max_lr for request in self._requests(schedule)]
         return [rate for rate in self._grid(schedule, epochs) if rate not in tried]
 
     def _beyond(self, schedule: str) -> list[float]:
         """The next rate beyond the border where the best lies, once all have come back."""
         requests = self._requests(schedule)
-        trials = [(r, self.study.outcomes[r.trial_id]) for r in requests if r.trial_id in self.study.outcomes]
+        trials = self.study.came_back(requests)
         if len(trials) < len(requests) or not RATES <= len(trials) < MOST_RATES or not _can_judge(trials):
             return []
-        scores = [(r.pick_lr or 0.0, o.objective if o.status == "finished" else math.nan) for r, o in trials]
-        rate = ProbeGrid.of(scores, higher_is_better=self.brief.target.direction == "max").beyond()
+        scores = [(t.request.cycle.max_lr, t.value if t.outcome.status == "finished" else math.nan) for t in trials]
+        rate = ProbeGrid.of(scores, higher_is_better=self.brief.target.yardstick.higher_is_better).beyond()
         return [] if rate is None else [rate]
 
     def _requests(self, schedule: str) -> list[TrialRequest]:
@@ -172,7 +173,7 @@ class Comparison:
         With SGD a step is worth lr / (1 - momentum), and a policy without a cycle stays at the highest momentum.
         """
         params = self.recipe.params
-        rule = HorizonRule(self.recipe.pick_lr or 0.0, params.cycle_epochs, prior(self.brief.optimizer)[0])
+        rule = HorizonRule(self.recipe.max_lr, params.cycle_epochs, prior(self.brief.optimizer)[0])
         centre = rule.max_lr(epochs) * _calmer(schedule, self.brief.optimizer, params)
         return [centre * GRID_FACTOR**power for power in FIRST_POWERS]
 
@@ -197,7 +198,7 @@ def _patient(seconds: float) -> float:
 
 def comparison_of(study: Study, brief: Brief, now: float) -> Comparison | None:
     """The comparison with other policies as it stands; None before a recipe was frozen."""
-    recipe = current(study)
+    recipe = study.recipe
     if study.plan is None or recipe is None:
         return None
     return Comparison(study, brief, CostModel.of(study), study.plan, recipe, now, study.deadline - brief.report_s)
@@ -209,55 +210,37 @@ def below(plan: Plan, epochs: float) -> list[float]:
     return [max(shorter)] if shorter else []
 
 
-def remarks(comparison: Comparison | None, brief: Brief) -> tuple[str, ...]:
-    """What was not compared, or not at the length of the recipe, and why; for the report."""
-    if not brief.baselines:
-        return ("No other policy was asked for.",)
+def shortfall(comparison: Comparison | None, study: Study, brief: Brief) -> Shortfall:
+    """What was not compared, or not at the length of the recipe, and what explains it."""
     if comparison is None:
-        return (f"{', '.join(brief.baselines)}: not tested, for no recipe was frozen to compare them with.",)
-    study, recipe = comparison.study, comparison.recipe
-    items = study.opened.measured.validation_items if brief.item_level else None
-    found = {baseline.schedule: baseline for baseline in compare(study, brief.target.direction, items)}
+        return Shortfall(asked=brief.baselines, absent=brief.baselines)
+    compared = {baseline.schedule: baseline for baseline in compare(study, yardstick_of(study, brief))}
     begun = {request.schedule for request in study.asked("baseline").values()}
-    failed = [schedule for schedule in brief.baselines if schedule in begun and schedule not in found]
-    absent = [schedule for schedule in brief.baselines if schedule not in begun]
-    said = [f"{', '.join(failed)}: not tested. {_ended(study, failed)}"] if failed else []
-    said += [f"{', '.join(absent)}: not tested. {_why(comparison)}"] if absent else []
-    shorter = [b.epochs for b in found.values() if b.epochs < recipe.params.cycle_epochs]
-    if shorter:
-        said.append(
-            f"Compared at {shorter[0]:g} epochs and not at the recipe's {recipe.params.cycle_epochs:g}: longer runs of "
-            f"as many policies, at {RATES} learning rates each, would have taken more than a tenth of the worker time, "
-            f"or more than was left."
-        )
-    return tuple(said)
-
-
-def _ended(study: Study, schedules: list[str]) -> str:
-    """What became of runs that are no comparison."""
-    trials = [trial for trial in study.trials("baseline") if trial[0].schedule in schedules]
-    ends = Counter("cut short" if outcome.shortened else outcome.status for _, outcome in trials)
-    runs = ", ".join(f"{count} {how.replace('_', ' ')}" for how, count in ends.items()) or "none came back"
-    return f"At least {RATES} learning rates are needed, and one whole run. What became of the runs: {runs}."
-
-
-def _why(comparison: Comparison) -> str:
-    """Why a policy was not begun."""
-    study = comparison.study
-    if study.closed is not None and study.closed.reason == "interrupted":
-        return "The search was interrupted."
+    failed = tuple(schedule for schedule in brief.baselines if schedule in begun and schedule not in compared)
+    ends = Counter(_end(trial) for trial in study.trials("baseline") if trial.request.schedule in failed)
     epochs = comparison.epochs or min(comparison.lengths)
-    needed_s, left_s = comparison.needed_s(epochs), comparison.expected_left_s
-    if needed_s > left_s:
-        return (
-            f"{RATES} runs of {epochs:g} epochs need about {needed_s:.0f} worker-seconds, and {max(0.0, left_s):.0f} "
-            f"were left of the {comparison.allowance_s:.0f} (a tenth) that a comparison may take."
-        )
-    return f"The deadline left no room for {RATES} runs of {epochs:g} epochs after the confirmation."
+    return Shortfall(
+        asked=brief.baselines,
+        absent=tuple(schedule for schedule in brief.baselines if schedule not in begun),
+        failed=failed,
+        ends=dict(ends),
+        compared_epochs=min((baseline.epochs for baseline in compared.values()), default=None),
+        cost=RunCost(
+            recipe_epochs=comparison.recipe.params.cycle_epochs,
+            epochs=epochs,
+            needed_s=comparison.needed_s(epochs),
+            left_s=max(0.0, comparison.expected_left_s),
+            allowance_s=comparison.allowance_s,
+        ),
+    )
+
+
+def _end(trial: Trial) -> str:
+    return "cut short" if trial.outcome.shortened else trial.outcome.status
 
 
 def _can_judge(trials: list[Trial]) -> bool:
-    return all(outcome.status in INFORMATIVE and not outcome.shortened for _, outcome in trials)
+    return all(trial.outcome.status in INFORMATIVE and not trial.outcome.shortened for trial in trials)
 
 
 def _calmer(schedule: str, optimizer: str, params: Hyperparameters) -> float:

@@ -10,8 +10,8 @@ from statistics import median
 import numpy as np
 
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.record.study import Study, Trial
-from superconv_tune.record.trial import TrialOutcome
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Cycle, Trial, TrialOutcome
 
 SLACK = 1.1  # a trial is expected to take this much longer than the median one of its size
 RECENT = 12  # outcomes that the correction looks at
@@ -50,14 +50,14 @@ class CostModel:
             overhead_s=measured.overhead_s,
         )
         latest = islice(reversed(study.requests), LOOK_BACK)
-        trials = ((study.requests[key], study.outcomes[key]) for key in latest if key in study.outcomes)
+        trials = study.came_back(study.requests[key] for key in latest)
         seen = list(islice(((trial, ratio) for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
         if not seen:
             return replace(prior, correction=prior._first_correction(study))
         return replace(
             prior,
             correction=median(ratio for _, ratio in seen),
-            overhead_s=median(_around_s(study, outcome) for (_, outcome), _ in seen),
+            overhead_s=median(_around_s(study, trial.outcome) for trial, _ in seen),
         )
 
     def steps(self, params: Hyperparameters) -> int:
@@ -79,10 +79,10 @@ class CostModel:
 
     def ratio(self, trial: Trial) -> float | None:
         """Measured over predicted seconds of a whole cycle; None for a trial that tells nothing of speed."""
-        request, outcome = trial
-        if outcome.status != "finished" or request.kind == "range_test" or outcome.steps == 0:
+        outcome = trial.outcome
+        if outcome.status != "finished" or outcome.steps == 0 or not isinstance(trial.request.work, Cycle):
             return None
-        predicted = outcome.steps * self._step_s(request.params.batch_size) + self.eval_s
+        predicted = outcome.steps * self._step_s(trial.request.params.batch_size) + self.eval_s
         return (outcome.train_s + outcome.eval_s) / predicted
 
     def _first_correction(self, study: Study) -> float:
@@ -93,14 +93,14 @@ class CostModel:
 
     def _ramp_ratio(self, trial: Trial) -> float | None:
         """Measured over predicted seconds of a step, in the second half of the ramps; None where they are too short."""
-        request, outcome = trial
-        curve = outcome.range_curve
+        curve = trial.outcome.range_curve
         if curve is None or len(curve) < 2:
             return None
         begin = len(curve) // 2
         steps = float(curve.step[-1] - curve.step[begin])
         seconds = float(curve.elapsed_s[-1] - curve.elapsed_s[begin])
-        return seconds / steps / self._step_s(request.params.batch_size) if steps > 0.0 and seconds > 0.0 else None
+        step_s = self._step_s(trial.request.params.batch_size)
+        return seconds / steps / step_s if steps > 0.0 and seconds > 0.0 else None
 
     def _step_s(self, batch_size: int) -> float:
         """Between measured sizes by straight lines; beyond them in proportion to the size of the batch."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from superconv_tune.planner.ask import Ask, Decision, Signal
+from superconv_tune.planner.ask import Decision, Redraw, Signal
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.divide import divide
 from superconv_tune.planner.finish import finish
@@ -16,7 +16,9 @@ from superconv_tune.planner.first_ramps import ask_range_test
 from superconv_tune.planner.rungs import RungSteps
 from superconv_tune.planner.situation import Situation, first
 from superconv_tune.record.plan import Plan
+from superconv_tune.record.purpose import Baseline
 from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialRequest
 
 ATTEMPTS = 3  # of a trial that was lost through no fault of its own
 
@@ -39,16 +41,14 @@ def decide(study: Study, brief: Brief, now: float) -> Decision:
     return finish(situation, plan) if decision is None else decision
 
 
-def _retry(situation: Situation) -> Ask | None:
-    for request, _ in situation.study.lost():
-        if request.kind == "baseline":
+def _retry(situation: Situation) -> TrialRequest | Redraw | None:
+    for trial in situation.study.lost():
+        request = trial.request
+        if isinstance(request.purpose, Baseline):
             continue  # has rules of its own
         if request.attempt < ATTEMPTS and situation.fits(request.params, situation.limit):
-            deadline = situation.patient(request.params)
-            again = replace(request, attempt=request.attempt + 1, deadline=deadline, proposal=None)
-            if request.proposal is None:
-                return Ask(again)
-            return Ask(again, study=request.proposal[0], fixed=situation.searched(request.params))
+            again = replace(request, attempt=request.attempt + 1, deadline=situation.patient(request.params))
+            return again if request.proposal is None else Redraw(again, situation.searched(request.params))
     return None
 
 

@@ -7,9 +7,10 @@ from collections import defaultdict
 
 import numpy as np
 
+from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.brief import Brief
-from superconv_tune.record.recipe import count, fresh_models, trials_of
-from superconv_tune.record.study import Study, Trial, is_whole
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.calibration import library
 from superconv_tune.verdict.judge import judge
 from superconv_tune.verdict.ladder import rungs
@@ -17,9 +18,15 @@ from superconv_tune.verdict.statistics import unpack
 from superconv_tune.verdict.verdict import Case, Evidence, Repeat, Verdict, Word
 
 
+def yardstick_of(study: Study, brief: Brief) -> Yardstick:
+    """The metric on the validation part of a study."""
+    items = study.opened.measured.validation_items if brief.item_level else None
+    return Yardstick(brief.target.metric, brief.target.direction, items)
+
+
 def confirmed(study: Study) -> list[Trial]:
     """Fresh models of the frozen recipe that trained the whole cycle and read the test part."""
-    return [trial for trial in fresh_models(study) if trial[1].test is not None]
+    return [trial for trial in study.fresh_models() if trial.outcome.test is not None]
 
 
 def gather(study: Study, brief: Brief) -> Evidence:
@@ -29,18 +36,18 @@ def gather(study: Study, brief: Brief) -> Evidence:
     number of looks is a function of the number of recipes and seeds, so that a replay judges the same.
     """
     trials = confirmed(study)
-    outcomes = [outcome for _, outcome in trials]
+    outcomes = [trial.outcome for trial in trials]
     packed = [outcome.test_correct for outcome in outcomes if outcome.test_correct is not None]
     correct = np.stack([unpack(text, outcomes[0].test_items) for text in packed]) if packed else None
     planned = study.plan.confirm_seeds if study.plan else len(outcomes)
-    validation_items = study.opened.measured.validation_items if brief.item_level else None
+    yardstick = yardstick_of(study, brief)
     return Evidence(
         values=tuple(outcome.test for outcome in outcomes if outcome.test is not None),
         correct=correct,
-        looks=max(1, count(study)) + max(0, len(outcomes) - planned),
-        rungs=rungs(study, brief.target.direction, validation_items),
-        validation_items=validation_items,
-        epochs=trials[0][0].params.cycle_epochs if trials else 0.0,
+        looks=max(1, len(study.recipes)) + max(0, len(outcomes) - planned),
+        rungs=rungs(study, yardstick),
+        validation_items=yardstick.items,
+        epochs=trials[0].request.params.cycle_epochs if trials else 0.0,
         repeats=_repeats(study),
         horizon=brief.horizon,
     )
@@ -49,8 +56,10 @@ def gather(study: Study, brief: Brief) -> Evidence:
 def _repeats(study: Study) -> tuple[Repeat, ...]:
     """What fresh models of the recipe reached on validation, by length and by share of the data."""
     values: defaultdict[tuple[float, float], list[float]] = defaultdict(list)
-    for request, outcome in filter(is_whole, [*trials_of(study, "confirm"), *trials_of(study, "scaling")]):
-        values[request.params.cycle_epochs, request.data_share].append(outcome.objective)
+    for trial in study.came_back([*study.of_recipe("confirm"), *study.of_recipe("scaling")]):
+        if trial.is_whole:
+            key = (trial.request.params.cycle_epochs, trial.request.cycle.data_share)
+            values[key].append(trial.value)
     return tuple(Repeat(*key, math.fsum(found) / len(found), len(found)) for key, found in values.items())
 
 

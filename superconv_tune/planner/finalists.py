@@ -1,15 +1,17 @@
-"""The top rung's use of time that is over: more configurations than planned, and a run-off of the best."""
+"""How the top rung spends leftover time: more configurations than planned, and a run-off of the best."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from superconv_tune.planner.ask import Ask
 from superconv_tune.planner.divide import RUN_OFF, RUN_OFF_SEEDS, RUN_OFF_TRIALS, WIDEST
 from superconv_tune.planner.situation import Situation
 from superconv_tune.record.plan import Plan
-from superconv_tune.record.recipe import frozen
+from superconv_tune.record.purpose import RunOff
+from superconv_tune.record.trial import Cycle, TrialRequest
 from superconv_tune.verdict.ladder import Contender, contenders
 
 SAFELY = 2.0  # standard errors of the validation part past the target, where the search for better ones ends
@@ -34,7 +36,7 @@ class Finalists:
         is_allowed = asked < WIDEST and (trials is None or len(self.situation.asked("search")) < trials)
         return not self._is_fixed() and is_allowed and not self._looks_reached()
 
-    def run_off(self, limit: float) -> Ask | None:
+    def run_off(self, limit: float) -> TrialRequest | None:
         """A fresh seed of one of the best configurations, while more than one of them may be the best."""
         situation = self.situation
         if self._is_fixed() or situation.asked("confirm"):
@@ -42,18 +44,25 @@ class Finalists:
         leading = self._leading()
         if len(leading) < 2 or self._looks_reached():
             return None
-        again = [(r.params, r.pick_lr) for r in situation.asked("search", self._top) if r.proposal is None]
-        next_one = min(leading, key=lambda contender: again.count(contender.key))
-        recipe = frozen(next_one.trials[0])
-        if again.count(next_one.key) >= RUN_OFF_SEEDS - 1 or not situation.fits(recipe.params, limit):
+        repeats = Counter(self._repeated())
+        next_one = min(leading, key=lambda contender: repeats[contender.origin])
+        first = situation.study.trial(next_one.origin)
+        params = replace(first.request.params, lr_multiplier=1.0)
+        if repeats[next_one.origin] >= RUN_OFF_SEEDS - 1 or not situation.fits(params, limit):
             return None
-        fresh = situation.request("search", self._top, recipe.params, situation.lenient(recipe.params, limit))
-        return Ask(replace(fresh, pick_lr=recipe.pick_lr))
+        cycle, deadline = Cycle(first.max_lr), situation.lenient(params, limit)
+        return situation.request(RunOff(next_one.origin), cycle, params, deadline, rung=self._top)
+
+    def _repeated(self) -> Iterator[str]:
+        """For every run-off that was asked for, the trial whose configuration it repeats."""
+        for request in self.situation.asked("search", self._top):
+            if isinstance(request.purpose, RunOff):
+                yield request.purpose.parent
 
     def _leading(self) -> list[Contender]:
         """Those of this rung that may be the best, as many as are trained again."""
         leading = self._contenders[: max(RUN_OFF, self.situation.study.workers // 2)]
-        return leading if leading and leading[0].trials[0][0].rung == self._top else []
+        return leading if leading and leading[0].trials[0].request.rung == self._top else []
 
     @property
     def _top(self) -> int:
@@ -65,7 +74,7 @@ class Finalists:
 
     @cached_property
     def _contenders(self) -> list[Contender]:
-        return contenders(self.situation.study, self.situation.brief.target.direction, self.situation.items)
+        return contenders(self.situation.study, self.situation.yardstick)
 
     def _looks_reached(self) -> bool:
         """Whether the safest contender is past the target by more than luck explains: then the confirmation is next."""
@@ -73,5 +82,5 @@ class Finalists:
         if target is None or not self._contenders:
             return False
         safest = self._contenders[0]
-        ahead = safest.value - target if self.situation.higher else target - safest.value
-        return ahead > SAFELY * safest.margin
+        worth = self.situation.yardstick.worth
+        return worth(safest.value) - worth(target) > SAFELY * safest.margin

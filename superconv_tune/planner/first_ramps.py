@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import RangeTestResult, pool
-from superconv_tune.planner.ask import Ask, Decision, Signal, own_ramp_steps
+from superconv_tune.planner.ask import Decision, Signal, own_ramp_steps
 from superconv_tune.planner.situation import Situation
+from superconv_tune.record.purpose import RangeTest
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.trial import OwnRamp, Ramps
 
 RAMPS = 2  # replicates of the first range test, at least; more where there are more workers
 MOST_RAMPS = 3
@@ -20,7 +20,8 @@ OWN_RAMP_REACH = 10.0  # it crosses the pooled minimum / and * this factor
 
 def pooled_range_test(study: Study) -> RangeTestResult | None:
     """What the first range tests say together; None before one came back."""
-    results = [outcome.range_test for _, outcome in study.trials("range_test") if outcome.range_test is not None]
+    outcomes = (trial.outcome for trial in study.trials("range_test"))
+    results = [outcome.range_test for outcome in outcomes if outcome.range_test is not None]
     return pool(results) if results else None
 
 
@@ -29,16 +30,15 @@ def ask_range_test(situation: Situation) -> Decision | None:
     wanted = min(MOST_RAMPS, max(RAMPS, situation.study.workers))
     ramp_s = situation.cost.ramp_s(situation.brief.defaults, COARSE_STEPS + RAMP_STEPS)
     if len(situation.asked("range_test")) < wanted and situation.now + ramp_s <= situation.limit:
-        request = situation.request("range_test", -1, situation.brief.defaults, situation.patient_with(ramp_s))
-        return Ask(replace(request, ramp=situation.brief.ramp_interval, ramp_steps=RAMP_STEPS))
+        ramps = Ramps(*situation.brief.ramp_interval, steps=RAMP_STEPS)
+        return situation.request(RangeTest(), ramps, situation.brief.defaults, situation.patient_with(ramp_s))
     return Signal.WAIT if situation.running("range_test") else None
 
 
-def with_own_ramp(situation: Situation, request: TrialRequest) -> TrialRequest:
-    """The request with a ramp before its cycle, around the minimum of the first ones, if they said one."""
+def own_ramp(situation: Situation, params: Hyperparameters) -> OwnRamp | None:
+    """The ramp before a cycle, around the minimum of the first ones; None if they said nothing."""
     pooled = pooled_range_test(situation.study)
     if pooled is None or pooled.refusal is not None:
-        return request
-    steps = own_ramp_steps(OWN_RAMP_SHARE * situation.cost.steps(request.params))
-    interval = (pooled.lr_at_minimum / OWN_RAMP_REACH, pooled.lr_at_minimum * OWN_RAMP_REACH)
-    return replace(request, ramp=interval, ramp_steps=steps)
+        return None
+    steps = own_ramp_steps(OWN_RAMP_SHARE * situation.cost.steps(params))
+    return OwnRamp(pooled.lr_at_minimum / OWN_RAMP_REACH, pooled.lr_at_minimum * OWN_RAMP_REACH, steps)

@@ -9,6 +9,7 @@ from superconv_tune.planner.divide import LATE, REFIT_SHARE, refit, shorten
 from superconv_tune.planner.probes import Probes
 from superconv_tune.planner.situation import Situation
 from superconv_tune.record.plan import Plan
+from superconv_tune.record.purpose import FromProposer
 
 SHORTENINGS = 4  # of one plan, until it fits
 
@@ -54,6 +55,6 @@ def _needed_s(situation: Situation, plan: Plan, index: int, missing: int) -> flo
 
 def _is_settled(situation: Situation, index: int) -> bool:
     """Whether a rung's length stands: a sampled trial has it, or the search is beyond it or cannot sample yet."""
-    sampled = any(request.proposal is not None for request in situation.asked("search", index))
+    sampled = any(isinstance(request.purpose, FromProposer) for request in situation.asked("search", index))
     beyond = bool(situation.asked("search", index + 1) or situation.asked("confirm"))
     return sampled or beyond or (index > 0 and not Probes(situation).came_back())

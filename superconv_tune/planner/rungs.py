@@ -9,14 +9,15 @@ from functools import cached_property
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice
 from superconv_tune.lr.horizon import HorizonRule, fit_exponent, prior
-from superconv_tune.planner.ask import Ask, Decision, Signal
+from superconv_tune.planner.ask import Decision, Draft, Draw, Signal
 from superconv_tune.planner.finalists import Finalists
-from superconv_tune.planner.first_ramps import pooled_range_test, with_own_ramp
+from superconv_tune.planner.first_ramps import own_ramp, pooled_range_test
 from superconv_tune.planner.lengths import fitted
 from superconv_tune.planner.probes import Probes
 from superconv_tune.planner.situation import Situation, Step, first
 from superconv_tune.record.plan import Plan, RungPlan
-from superconv_tune.record.study import Trial
+from superconv_tune.record.purpose import FromProposer
+from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.ladder import best
 
 PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
@@ -80,10 +81,11 @@ class RungSteps:
         if self.index > 0:
             return False
         situation = self.situation
-        known = {request.params.batch_size for request, _ in situation.came_back(situation.asked("search", 0))}
+        came_back = situation.study.came_back(situation.asked("search", 0))
+        known = {trial.request.params.batch_size for trial in came_back}
         return any(request.params.batch_size not in known for request in situation.running("search", 0))
 
-    def _search(self, limit: float) -> Decision | None:
+    def _search(self, limit: float) -> Draw | None:
         """A promoted configuration of the rung below, or one from the sampler.
 
         A rung that the next one has overtaken, or that it is too late for, asks for nothing more.
@@ -95,15 +97,27 @@ class RungSteps:
         room = self._room(limit, is_wanted=another is not None)
         if room is None:
             return None
-        chosen = another or self._promotion()
+        promotion = None if another else self._promotion()
+        chosen = another or (promotion.params if promotion else None)
         fixed = chosen if chosen is not None else {} if rung.free else {"cycle_epochs": rung.epochs}
-        params = replace(situation.brief.defaults, cycle_epochs=rung.epochs)
-        likely = replace(params, batch_size=int(fixed.get("batch_size", situation.usual.batch_size)))
+        defaults = replace(situation.brief.defaults, cycle_epochs=rung.epochs)
+        likely = replace(defaults, batch_size=int(fixed.get("batch_size", situation.usual.batch_size)))
         if not situation.fits(likely, room):
             return None
-        request = with_own_ramp(situation, situation.request("search", index, params, situation.lenient(likely, room)))
+        draft = Draft(
+            trial_id=situation.next_id("search"),
+            seed=situation.next_seed(),
+            rung=index,
+            deadline=situation.lenient(likely, room),
+            schedule=situation.brief.schedule,
+            precision=situation.precision,
+            defaults=defaults,
+            own_ramp=own_ramp(situation, defaults),
+            rule=rule,
+            parent=promotion.parent if promotion else None,
+        )
         below = f"rung{index - 1}" if index > 0 and not situation.asked("search", index) else None
-        return Ask(request, study=f"rung{index}", fixed=fixed, warm_start=below, rule=rule)
+        return Draw(f"rung{index}", fixed, draft, warm_start=below)
 
     def _room(self, limit: float, *, is_wanted: bool) -> float | None:
         """By when one more trial of this rung has to end; None where the rung is full and it is not wanted in any case.
@@ -139,7 +153,7 @@ class RungSteps:
         )
         return situation.searched(params)
 
-    def _promotion(self) -> dict[str, float] | None:
+    def _promotion(self) -> _Promotion | None:
         """The next configuration of the rung below; None where the sampler's turn has come."""
         situation, rung = self.situation, self._rung
         asked = situation.asked("search", self.index)
@@ -149,16 +163,26 @@ class RungSteps:
         if below is None:
             return None
         have = [situation.searched(request.params) for request in asked]
-        moved = (situation.searched(self._moved(trial, below, jitter)) for jitter in JITTER for trial in likely)
-        return next((params for params in moved if not any(_are_alike(params, other) for other in have)), None)
+        moved = (
+            _Promotion(trial.request.trial_id, situation.searched(self._moved(trial, below, jitter)))
+            for jitter in JITTER
+            for trial in likely
+        )
+        return next((each for each in moved if not any(_are_alike(each.params, other) for other in have)), None)
 
     def _moved(self, trial: Trial, below: HorizonRule, jitter: float) -> Hyperparameters:
         """Its configuration at this rung's length, with its learning rate carried over."""
-        request, outcome = trial
-        assert outcome.max_lr is not None
-        picked = below.max_lr(request.params.cycle_epochs) * self.situation.batch_scale(request)
-        multiplier = jitter * outcome.max_lr / picked
-        return replace(request.params, cycle_epochs=self._rung.epochs, lr_multiplier=multiplier)
+        params = trial.request.params
+        picked = below.max_lr(params.cycle_epochs) * self.situation.batch_scale(params)
+        multiplier = jitter * trial.max_lr / picked
+        return replace(params, cycle_epochs=self._rung.epochs, lr_multiplier=multiplier)
+
+    def _first_draw(self) -> float | None:
+        """The pick of the first trial of this rung that the proposer has a part in, for the default batch size."""
+        for request in self.situation.asked("search", self.index):
+            if isinstance(request.purpose, FromProposer):
+                return request.purpose.pick_lr / self.situation.batch_scale(request.params)
+        return None
 
     def _rule(self) -> HorizonRule | None:
         """The pick for cycles of this rung: the probes' at the lowest one, moved by what the rungs showed.
@@ -166,17 +190,17 @@ class RungSteps:
         The first trial of a rung freezes it: multipliers of one rung must all multiply the same number.
         """
         situation, rung = self.situation, self._rung
-        sampled = next((r for r in situation.asked("search", self.index) if r.proposal is not None), None)
-        if sampled is not None and sampled.pick_lr is not None and not rung.free:
-            return HorizonRule(sampled.pick_lr / situation.batch_scale(sampled), rung.epochs, exponent=0.0)
+        first = self._first_draw()
+        if first is not None and not rung.free:
+            return HorizonRule(first, rung.epochs, exponent=0.0)
         if not self._probes.came_back():
             return None
         grid = self._probes.grid()
-        leaders = [best(situation.finished(below), situation.brief.target.direction) for below in range(self.index)]
+        leaders = [best(situation.finished(below), situation.yardstick) for below in range(self.index)]
         found = [
-            (request.params.cycle_epochs, outcome.max_lr / situation.batch_scale(request))
-            for request, outcome in filter(None, leaders)
-            if outcome.max_lr is not None
+            (trial.request.params.cycle_epochs, trial.max_lr / situation.batch_scale(trial.request.params))
+            for trial in leaders
+            if trial is not None
         ]
         pooled = pooled_range_test(situation.study)
         minimum = pooled.lr_at_minimum if pooled is not None and pooled.refusal is None else None
@@ -186,6 +210,14 @@ class RungSteps:
             exponent=fit_exponent(found, prior(situation.brief.optimizer)),
             edge=grid.edge(),
         )
+
+
+@dataclass(frozen=True)
+class _Promotion:
+    """A configuration from the rung below: whose it is, and its parameters at the new length."""
+
+    parent: str
+    params: dict[str, float]
 
 
 def _are_alike(one: dict[str, float], other: dict[str, float]) -> bool:

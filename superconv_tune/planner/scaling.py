@@ -50,7 +50,7 @@ def missing(brief: Brief, cost: CostModel, recipe: Hyperparameters, asked: list[
     wanted = [Variation(epochs) for epochs in reversed(found)] * REPEATS
     if found:
         wanted += [Variation(found[0], share) for share in DATA_SHARES]
-    have = Counter(Variation(request.params.cycle_epochs, request.data_share) for request in asked)
+    have = Counter(Variation(request.params.cycle_epochs, request.cycle.data_share) for request in asked)
     for variation in wanted:
         if have[variation] > 0:
             have[variation] -= 1

@@ -10,12 +10,15 @@ from functools import cached_property
 import numpy as np
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.ask import Decision, batch_scale
 from superconv_tune.planner.brief import Brief, bounds
 from superconv_tune.planner.cost import CostModel
+from superconv_tune.planner.evidence import yardstick_of
 from superconv_tune.record.plan import Plan
-from superconv_tune.record.study import Study, Trial, is_whole
-from superconv_tune.record.trial import Kind, TrialRequest
+from superconv_tune.record.purpose import Kind, Purpose
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Precision, Trial, TrialRequest, Work
 
 Step = Callable[[], Decision | None]
 
@@ -53,19 +56,14 @@ class Situation:
         """Unix time by which everything has come back."""
         return self.study.deadline - self.brief.report_s
 
-    @property
-    def higher(self) -> bool:
-        """Whether a higher value of the metric is better."""
-        return self.brief.target.direction == "max"
+    @cached_property
+    def yardstick(self) -> Yardstick:
+        """The metric on the validation part."""
+        return yardstick_of(self.study, self.brief)
 
-    @property
-    def items(self) -> int | None:
-        """Size of the validation part; None where the metric is no mean over items."""
-        return self.study.opened.measured.validation_items if self.brief.item_level else None
-
-    def batch_scale(self, request: TrialRequest) -> float:
-        """How the pick of a request moved with its batch size."""
-        return batch_scale(request.params, self.brief.defaults.batch_size)
+    def batch_scale(self, params: Hyperparameters) -> float:
+        """How the pick moves with the batch size of these parameters."""
+        return batch_scale(params, self.brief.defaults.batch_size)
 
     # -- seconds and deadlines --------------------------------------------------------------------------------------
 
@@ -113,7 +111,7 @@ class Situation:
         """
         rungs = range(len(self.study.plan.rungs) if self.study.plan else 0)
         latest = max((rung for rung in rungs if self.asked("search", rung)), default=0)
-        sizes = {request.params.batch_size for request, _ in self.likely_best(max(0, latest - 1))}
+        sizes = {trial.request.params.batch_size for trial in self.likely_best(max(0, latest - 1))}
         candidates = [replace(self.brief.defaults, batch_size=size) for size in sorted(sizes)]
         return max(candidates, key=self.cost.seconds, default=self.brief.defaults)
 
@@ -133,42 +131,52 @@ class Situation:
 
     def finished(self, rung: int) -> list[Trial]:
         """Search trials of a rung that trained the whole cycle."""
-        return [trial for trial in self.came_back(self.asked("search", rung)) if is_whole(trial)]
+        return [trial for trial in self.study.came_back(self.asked("search", rung)) if trial.is_whole]
 
     def likely_best(self, rung: int) -> list[Trial]:
         """Trials of a rung that may be its best one, the best first.
 
         By the items of the validation part; where these are not counted, the better third.
         """
-        ranked = sorted(self.finished(rung), key=lambda trial: trial[1].objective, reverse=self.higher)
-        if not ranked or self.items is None:
+        yardstick = self.yardstick
+        ranked = sorted(self.finished(rung), key=lambda trial: yardstick.worth(trial.value), reverse=True)
+        if not ranked or yardstick.items is None:
             return ranked[: math.ceil(BETTER * len(ranked))]
-        value = ranked[0][1].objective
-        luck = LUCK * math.sqrt(max(0.0, 2.0 * value * (1.0 - value)) / self.items)
-        return [trial for trial in ranked if abs(trial[1].objective - value) <= luck]
-
-    def came_back(self, requests: Iterable[TrialRequest]) -> list[Trial]:
-        """Those that have an outcome, with it."""
-        outcomes = self.study.outcomes
-        return [(request, outcomes[request.trial_id]) for request in requests if request.trial_id in outcomes]
+        value = ranked[0].value
+        luck = LUCK * math.sqrt(2.0) * yardstick.standard_error(value)
+        return [trial for trial in ranked if abs(trial.value - value) <= luck]
 
     # -- a request --------------------------------------------------------------------------------------------------
 
-    def request(self, kind: Kind, rung: int, params: Hyperparameters, deadline: float) -> TrialRequest:
-        """The next one, with a seed of its own."""
-        number = len(self.study.requests)
-        seed = np.random.SeedSequence([self.brief.seed, number]).generate_state(1)[0]
+    def request(
+        self, purpose: Purpose, work: Work, params: Hyperparameters, deadline: float, rung: int = -1
+    ) -> TrialRequest:
+        """The next one, with an id and a seed of its own."""
         return TrialRequest(
-            trial_id=f"{number:04d}-{kind}",
+            trial_id=self.next_id(purpose.kind),
             attempt=1,
-            kind=kind,
+            purpose=purpose,
+            work=work,
             params=params,
-            seed=int(seed),
             schedule=self.brief.schedule,
-            rung=rung,
+            seed=self.next_seed(),
             deadline=deadline,
-            precision=self.study.opened.measured.precision,
+            rung=rung,
+            precision=self.precision,
         )
+
+    def next_id(self, kind: Kind) -> str:
+        """Id of the next trial."""
+        return f"{len(self.study.requests):04d}-{kind}"
+
+    def next_seed(self) -> int:
+        """Seed of the next trial, from the number of trials that were asked for."""
+        return int(np.random.SeedSequence([self.brief.seed, len(self.study.requests)]).generate_state(1)[0])
+
+    @property
+    def precision(self) -> Precision:
+        """Number format of the forward pass."""
+        return self.study.opened.measured.precision
 
     def searched(self, params: Hyperparameters) -> dict[str, float]:
         """The parameters that the sampler knows, inside its ranges."""

@@ -21,6 +21,7 @@ from superconv_tune.core.secrets import masked
 from superconv_tune.core.space import SearchSpace
 from superconv_tune.proposer.history import CONSTRAINT, importance, inherit, trained
 from superconv_tune.proposer.samplers import SAMPLERS, Conditioned, Moment, contains, distribution
+from superconv_tune.record.purpose import Proposal
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import INFORMATIVE, TrialOutcome
 
@@ -31,17 +32,15 @@ DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"max": "maximize", "mi
 
 
 @dataclass(frozen=True)
-class Proposal:
+class Proposed:
     """Parameters to try.
 
     Attributes:
-        study: key of the rung.
-        number: of the trial within it.
+        proposal: where they are kept.
         params: plain numbers by name.
     """
 
-    study: str
-    number: int
+    proposal: Proposal
     params: Mapping[str, float]
 
 
@@ -113,7 +112,7 @@ class Proposer:
         self._storage.engine.dispose()
 
     @_told()
-    def ask(self, study: str, fixed: Mapping[str, float] | None = None) -> Proposal:
+    def ask(self, study: str, fixed: Mapping[str, float] | None = None) -> Proposed:
         """Parameters for the next trial of the rung ``study``; those in ``fixed`` come back as they are.
 
         A fixed value that the space does not contain (a length between two choices) is no dimension of the trial; it
@@ -132,7 +131,7 @@ class Proposer:
             trial = rung.ask(open_dimensions | {key: self._distributions[key] for key in given})
         for key in fixed.keys() - given.keys():
             trial.set_user_attr(key, fixed[key])
-        return Proposal(study, trial.number, {**fixed, **trial.params})
+        return Proposed(Proposal(study, trial.number), {**fixed, **trial.params})
 
     @_told()
     def tell(self, proposal: Proposal, outcome: TrialOutcome) -> None:
@@ -175,8 +174,8 @@ class Proposer:
         handed_out = {r.proposal: r.trial_id for r in study.requests.values() if r.proposal is not None}
         for key, rung in self._rungs.items():
             for running in rung.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                proposal = Proposal(key, running.number, running.params)
-                trial_id = handed_out.get((key, running.number))
+                proposal = Proposal(key, running.number)
+                trial_id = handed_out.get(proposal)
                 if trial_id is None:
                     _fail(self._trial(proposal), {"reason": "The driver ended before the trial was handed out."})
                 elif trial_id in study.outcomes:

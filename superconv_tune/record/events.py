@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.plan import Plan
+from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.trial import Precision, TrialOutcome, TrialRequest
 
 
@@ -93,6 +94,14 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Frozen:
+    """A recipe was frozen, to be confirmed with fresh seeds; it takes the place of the one before it."""
+
+    at: float
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
 class Requested:
     """A trial was handed out; stored before it ran."""
 
@@ -116,4 +125,4 @@ class Closed:
     reason: str
 
 
-Event = Opened | Resumed | Resized | Planned | Requested | Observed | Closed
+Event = Opened | Resumed | Resized | Planned | Frozen | Requested | Observed | Closed

@@ -1,4 +1,4 @@
-"""What travels to a worker and back: hyperparameters, the request for one trial, its outcome."""
+"""What travels to a worker and back: the request for one trial, and its outcome."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Literal
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import Ramp, RangeTestResult
+from superconv_tune.record.purpose import FromProposer, Kind, OfRecipe, Probe, Promoted, Proposal, Purpose, Sampled
 
-Kind = Literal["range_test", "edge", "search", "confirm", "scaling", "baseline"]
 Status = Literal[
     "finished",
     "diverged",
@@ -31,47 +31,129 @@ LOST: frozenset[Status] = frozenset({"preempted", "interrupted"})  # through no 
 
 
 @dataclass(frozen=True)
+class OwnRamp:
+    """The short ramp before a cycle, on a fresh model, which caps the peak where it sees an edge below it.
+
+    Attributes:
+        low: first learning rate.
+        high: last one.
+        steps: optimizer steps.
+    """
+
+    low: float
+    high: float
+    steps: int
+
+
+@dataclass(frozen=True)
+class Ramps:
+    """Learning-rate ramps on fresh models, and no cycle.
+
+    Attributes:
+        low: first learning rate.
+        high: last one.
+        steps: optimizer steps of the fine ramp; 0 for as many as its decades need.
+        rise: how the rates of the fine ramp rise.
+        is_centred: the interval is crossed coarsely first; the fine ramp then crosses three decades around what that
+            found.
+        is_checked: the fine ramp is repeated at twice the speed.
+        finds_edge: then the largest stable constant rate is bisected.
+    """
+
+    low: float
+    high: float
+    steps: int = 0
+    rise: Ramp = "exponential"
+    is_centred: bool = True
+    is_checked: bool = False
+    finds_edge: bool = False
+    name: Literal["ramps"] = "ramps"
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One whole cycle on a fresh model, and its evaluation.
+
+    Attributes:
+        max_lr: the peak that is asked for, ``lr_multiplier`` included.
+        own_ramp: the ramp before it; None for none.
+        data_share: share of the training part that the cycle sees; its number of steps does not depend on it.
+        reads_test: the test part is read once at the end.
+    """
+
+    max_lr: float
+    own_ramp: OwnRamp | None = None
+    data_share: float = 1.0
+    reads_test: bool = False
+    name: Literal["cycle"] = "cycle"
+
+
+Work = Ramps | Cycle
+
+
+@dataclass(frozen=True)
 class TrialRequest:
-    """All that a worker needs to run one trial.
+    """All that a worker needs to run one trial, and what it is for.
 
     Attributes:
         trial_id: unique within the study, the same for every attempt.
         attempt: 1 for the first try; a trial that was lost is asked for again with the next number.
-        kind: ``range_test`` (ramps only), ``edge`` (a ramp, then constant rates), ``search``, ``confirm`` (fresh seed,
-            test part read), ``scaling`` (the recipe at another length, or on less data), ``baseline``.
+        purpose: what it is for; no worker reads it.
+        work: what the worker does.
         params: the hyperparameters.
-        seed: everything random in the trial derives from it.
         schedule: name of the learning-rate policy.
-        rung: index of the rung of the ladder, 0 the shortest; -1 where none applies.
+        seed: everything random in the trial derives from it.
         deadline: Unix time, in seconds, by which the trial must have returned.
-        pick_lr: the learning rate that ``lr_multiplier`` multiplies; None for a ``range_test``.
-        ramp: LR interval (low, high) of the trial's own ramp; None runs no ramp.
-        ramp_steps: optimizer steps of that ramp; 0 for as many as its decades need.
-        ramp_kind: how the rates of that ramp rise.
-        ramp_centred: a ``range_test`` crosses the interval coarsely first, and then three decades around what it found.
-        ramp_checked: a ``range_test`` repeats its last ramp at twice the speed.
+        rung: index of the rung of the ladder, 0 the shortest; -1 where none applies.
         precision: number format of the forward pass.
-        proposal: where the proposer keeps this trial (study name and number); None if it did not propose it.
-        data_share: share of the training part that the cycle sees; its number of steps does not depend on it.
     """
 
     trial_id: str
     attempt: int
-    kind: Kind
+    purpose: Purpose
+    work: Work
     params: Hyperparameters
-    seed: int
     schedule: str
-    rung: int
+    seed: int
     deadline: float
-    pick_lr: float | None = None
-    ramp: tuple[float, float] | None = None
-    ramp_steps: int = 0
-    ramp_kind: Ramp = "exponential"
-    ramp_centred: bool = True
-    ramp_checked: bool = False
+    rung: int = -1
     precision: Precision = "fp32"
-    proposal: tuple[str, int] | None = None
-    data_share: float = 1.0
+
+    @property
+    def kind(self) -> Kind:
+        """The phase of the study that it belongs to."""
+        return self.purpose.kind
+
+    @property
+    def cycle(self) -> Cycle:
+        """Its work, which is a cycle.
+
+        Raises:
+            ValueError: if it is none.
+        """
+        if not isinstance(self.work, Cycle):
+            raise ValueError(f"Trial {self.trial_id!r} trains no cycle: its work is {self.work}.")
+        return self.work
+
+    @property
+    def pick_lr(self) -> float | None:
+        """The learning rate that ``lr_multiplier`` multiplies; None for ramps."""
+        match self.purpose:
+            case Sampled(pick_lr=pick_lr) | Promoted(pick_lr=pick_lr):
+                return pick_lr
+            case Probe(rate=rate):
+                return rate
+        return self.work.max_lr / self.params.lr_multiplier if isinstance(self.work, Cycle) else None
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """Where the proposer keeps it; None if the proposer has no part in it."""
+        return self.purpose.proposal if isinstance(self.purpose, FromProposer) else None
+
+    @property
+    def recipe(self) -> int | None:
+        """Number of the recipe that it trains; None where none is frozen yet."""
+        return self.purpose.recipe if isinstance(self.purpose, OfRecipe) else None
 
 
 @dataclass(frozen=True)
@@ -87,8 +169,8 @@ class TrialOutcome:
         max_lr: the peak that was trained with, after the trial's own ramp capped it; None if no cycle ran.
         validation: metric on the validation part at the end of the cycle.
         validation_loss: mean loss there.
-        test: metric on the test part (``confirm`` only).
-        test_correct: base64 of the packed bits "item i was right" (``confirm`` with an item-level metric only).
+        test: metric on the test part, for a cycle that reads it.
+        test_correct: base64 of the packed bits "item i was right", for such a cycle and a metric of items.
         test_items: number of items behind ``test_correct``.
         steps: optimizer steps of the cycle.
         epochs: the same in passes over the training part.
@@ -97,7 +179,7 @@ class TrialOutcome:
         eval_s: seconds in evaluation.
         range_test_s: seconds in the ramps.
         wall_s: seconds from the start of the trial to its end.
-        range_test: analysis of the trial's own ramp; the edge in it is the bisected one in an ``edge`` trial.
+        range_test: analysis of the trial's own ramp; the edge in it is the bisected one where one was asked for.
         range_curve: that ramp, thinned.
         cycle_curve: the cycle, thinned.
         mlflow_run_id: the run that holds the full curves.
@@ -127,3 +209,38 @@ class TrialOutcome:
     cycle_curve: Curve | None = None
     mlflow_run_id: str | None = None
     node: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A request with its outcome."""
+
+    request: TrialRequest
+    outcome: TrialOutcome
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the cycle ended as asked, not shortened to keep the deadline, and was judged."""
+        outcome = self.outcome
+        return outcome.status == "finished" and not outcome.shortened and outcome.validation is not None
+
+    @property
+    def went_wrong(self) -> bool:
+        """Whether it ended in a way that speaks against its parameters."""
+        return self.outcome.status in WENT_WRONG
+
+    @property
+    def value(self) -> float:
+        """The metric on the validation part; of a constant guess where nothing was learned."""
+        return self.outcome.objective
+
+    @property
+    def max_lr(self) -> float:
+        """The peak that was trained with, after the trial's own ramp capped it.
+
+        Raises:
+            ValueError: if no cycle was begun.
+        """
+        if self.outcome.max_lr is None:
+            raise ValueError(f"Trial {self.request.trial_id!r} began no cycle.")
+        return self.outcome.max_lr

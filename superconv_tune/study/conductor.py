@@ -5,18 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from superconv_tune.core.errors import StorageError
 from superconv_tune.journal.journal import Journal
-from superconv_tune.planner.ask import Ask, Signal, fill
+from superconv_tune.planner.ask import Draw, Redraw, Signal
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import is_decided
-from superconv_tune.proposer.proposer import Proposal, Proposer
-from superconv_tune.record.events import Closed, Event, Observed, Planned, Requested, Resized
+from superconv_tune.proposer.proposer import Proposed, Proposer
+from superconv_tune.record.events import Closed, Event, Frozen, Observed, Planned, Requested, Resized
 from superconv_tune.record.plan import Plan
+from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
 
@@ -90,10 +90,12 @@ class StudyConductor:
             match decide(self.study, self._brief, now):
                 case Plan() as plan:
                     self.record(Planned(now, plan))
-                case Ask() as ask:
-                    request = self._complete(ask)
-                    self.record(Requested(now, request))
-                    return request
+                case Recipe() as recipe:
+                    self.record(Frozen(now, recipe))
+                case Draw() | Redraw() as draw:
+                    return self._asked(now, self._drawn(draw))
+                case TrialRequest() as request:
+                    return self._asked(now, request)
                 case Signal() as signal:
                     return signal
         return Signal.DONE
@@ -103,7 +105,7 @@ class StudyConductor:
         self.record(Observed(self._clock(), outcome))
         request = self.study.requests[outcome.trial_id]
         if request.proposal is not None and request.attempt == outcome.attempt:
-            proposal = Proposal(*request.proposal, params={})
+            proposal = request.proposal
             self._patiently(lambda _: self._proposer.tell(proposal, outcome))
 
     def lost(self, trial_id: str, reason: str) -> None:
@@ -141,19 +143,20 @@ class StudyConductor:
             return "deadline"
         return "decided" if is_decided(self.study, self._brief) else "exhausted"
 
-    def _complete(self, ask: Ask) -> TrialRequest:
-        if ask.study is None:
-            return replace(ask.request, proposal=None)
-        proposal = self._patiently(lambda again: self._proposed(ask, again=again))
-        return fill(ask, proposal.params, (proposal.study, proposal.number))
+    def _asked(self, now: float, request: TrialRequest) -> TrialRequest:
+        self.record(Requested(now, request))
+        return request
 
-    def _proposed(self, ask: Ask, *, again: bool) -> Proposal:
-        assert ask.study is not None
+    def _drawn(self, draw: Draw | Redraw) -> TrialRequest:
+        proposed = self._patiently(lambda again: self._proposed(draw, again=again))
+        return draw.request(proposed.params, proposed.proposal)
+
+    def _proposed(self, draw: Draw | Redraw, *, again: bool) -> Proposed:
         if again:  # what was proposed and never handed out would run for ever in the eyes of the sampler
             self._proposer.reconcile(self.study)
-        if ask.warm_start is not None:
-            self._proposer.warm_start(ask.study, ask.warm_start)
-        return self._proposer.ask(ask.study, ask.fixed)
+        if draw.warm_start is not None:
+            self._proposer.warm_start(draw.study, draw.warm_start)
+        return self._proposer.ask(draw.study, draw.fixed)
 
     def _patiently(self, act: Callable[[bool], Result]) -> Result:
         """Do something with the database, again if it is away; ``act`` is told whether it was tried before.

@@ -116,7 +116,7 @@ class Attempt:
         """
         began = self._phase_started.setdefault(phase, self.clock())
         past_steps, past_s = sum(map(len, self._blocks[phase])), self.clock() - began
-        params, source = self.request.params, self._source()
+        params, source = self.request.params, self._source(phase)
         with (
             closing(guarded(lambda: source.stream(params.batch_size, self.request.seed))) as batches,
             closing(
@@ -139,9 +139,9 @@ class Attempt:
                 self._tracker.record(phase, block)
                 yield block
 
-    def _source(self) -> BatchSource:
-        """The training batches, or those of the share of the data that was asked for; drawn by the trial's seed."""
-        share = self.request.data_share
+    def _source(self, phase: Phase) -> BatchSource:
+        """The training batches; in a cycle those of the share of the data that was asked for, drawn by the seed."""
+        share = self.request.cycle.data_share if phase == "cycle" else 1.0
         return self.problem.train if share == 1.0 else self.problem.train.part(share, self.request.seed)
 
     def evaluate(self, learner: Learner, part: EvaluationSet) -> tuple[torch.Tensor, torch.Tensor]:

@@ -60,6 +60,6 @@ def _train(attempt: Attempt, learner: Learner, plan: SchedulePlan, pacer: Pacer)
 def _evaluation_steps(attempt: Attempt) -> float:
     """What will be evaluated after the cycle, in batches of its size."""
     items = len(attempt.problem.validation)
-    if attempt.request.kind == "confirm":
+    if attempt.request.cycle.reads_test:
         items += len(attempt.problem.test)
     return items / attempt.request.params.batch_size

@@ -13,6 +13,7 @@ from superconv_tune.core.curve import Column, Curve
 from superconv_tune.lr.edge import OPENING, PROBE_STEPS, Bracket, bisect, is_stable
 from superconv_tune.lr.lr_range import MIN_POINTS, RAMPS, RangeTestResult, analyse, compared, stop_reason
 from superconv_tune.lr.schedule import Knobs
+from superconv_tune.record.trial import Cycle, Ramps
 from superconv_tune.trial.attempt import Attempt
 from superconv_tune.trial.failures import Stopped
 
@@ -36,28 +37,24 @@ class _Ramp:
     stopped: str | None
 
 
-def range_test(attempt: Attempt) -> RangeTestResult:
+def range_test(attempt: Attempt, ramps: Ramps) -> RangeTestResult:
     """A coarse ramp over the asked interval, a fine one around its minimum, and that one again at twice the speed.
 
-    Without ``ramp_centred`` there is no coarse ramp, and the fine one crosses the asked interval; without
-    ``ramp_checked`` there is no second fine one.
+    Where it is not to be centred there is no coarse ramp, and the fine one crosses the asked interval; where it is not
+    to be checked there is no second fine one.
 
     Raises:
         Stopped: if a ramp says nothing (``no_lr``), or the time ran out (``deadline``).
-        ValueError: if the request has no interval.
     """
-    request = attempt.request
-    if request.ramp is None:
-        raise ValueError(f"A range test needs an LR interval, but trial {request.trial_id!r} has ramp=None.")
-    low, high = request.ramp
-    if request.ramp_centred:
+    low, high = ramps.low, ramps.high
+    if ramps.is_centred:
         coarse = _ramp(attempt, RAMPS["exponential"](low, high, _steps(low, high, COARSE_STEPS_PER_DECADE)))
         centre = _analysed(attempt, coarse).lr_at_minimum
         low, high = centre / FINE_BELOW, centre * FINE_ABOVE
-    rise = RAMPS[request.ramp_kind]
-    steps = request.ramp_steps or _steps(low, high, FINE_STEPS_PER_DECADE)
+    rise = RAMPS[ramps.rise]
+    steps = ramps.steps or _steps(low, high, FINE_STEPS_PER_DECADE)
     found = _analysed(attempt, _ramp(attempt, rise(low, high, steps)))
-    if not request.ramp_checked:
+    if not ramps.is_checked:
         return found
     fast = _ramp(attempt, rise(low, high, max(MIN_POINTS, steps // 2)))
     result = compared(found, analyse([fast.curve]))
@@ -65,14 +62,13 @@ def range_test(attempt: Attempt) -> RangeTestResult:
     return result
 
 
-def edge_test(attempt: Attempt) -> None:
+def edge_test(attempt: Attempt, ramps: Ramps) -> None:
     """The stability edge: a range test for a first guess, then a bisection with fresh models at constant rates.
 
     Raises:
         Stopped: as `range_test`.
-        ValueError: if the request has no interval.
     """
-    found = range_test(attempt)
+    found = range_test(attempt, ramps)
     before = float(np.median(_losses_at(attempt, found.edge / NOTHING, OPENING)))
     bracket = bisect(lambda lr: is_stable(_losses_at(attempt, lr, PROBE_STEPS), before), found.edge)
     attempt.note(range_test=replace(found, edge=bracket.edge), reason=_told(bracket))
@@ -100,29 +96,23 @@ def _told(bracket: Bracket) -> str:
     return ""
 
 
-def capped_max_lr(attempt: Attempt) -> float:
+def capped_max_lr(attempt: Attempt, cycle: Cycle) -> float:
     """The peak of the cycle: the asked one, or less where the trial's own ramp saw an edge below it.
 
     A ramp that says nothing leaves the asked peak as it is; so does one that ends without an edge.
 
     Raises:
         Stopped: if the time ran out.
-        ValueError: if the request has no pick.
     """
-    request = attempt.request
-    if request.pick_lr is None:
-        raise ValueError(f"A cycle needs a learning rate, but trial {request.trial_id!r} has pick_lr=None.")
-    asked = request.pick_lr * request.params.lr_multiplier
-    if request.ramp is None or request.kind in ("confirm", "scaling"):
-        return asked
-    low, high = request.ramp
-    steps = request.ramp_steps or _steps(low, high, FINE_STEPS_PER_DECADE)
-    ramp = _ramp(attempt, RAMPS["exponential"](low, high, steps))
+    own = cycle.own_ramp
+    if own is None:
+        return cycle.max_lr
+    ramp = _ramp(attempt, RAMPS["exponential"](own.low, own.high, own.steps))
     result = analyse([ramp.curve])
     attempt.note(range_test=result)
     # Only a ramp that had to be stopped has surely seen an edge: on a flat one noise alone can look like one.
-    saw_edge = ramp.stopped is not None and result.refusal is None and result.edge < high
-    return min(asked, CAP_FACTOR * result.edge) if saw_edge else asked
+    saw_edge = ramp.stopped is not None and result.refusal is None and result.edge < own.high
+    return min(cycle.max_lr, CAP_FACTOR * result.edge) if saw_edge else cycle.max_lr
 
 
 def _steps(low: float, high: float, per_decade: int) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, Ramps, TrialOutcome, TrialRequest
 from superconv_tune.training.memory import release
 from superconv_tune.training.randomness import isolated
 from superconv_tune.trial.attempt import Attempt, Learner
@@ -36,10 +36,9 @@ def run(
 ) -> TrialOutcome:
     """Run one attempt of a trial from its first ramp to its last evaluation.
 
-    A ``range_test`` runs ramps; an ``edge`` adds a bisection. A ``search`` or ``baseline`` runs its own ramp if it has
-    an interval. All but the first two then train one whole cycle on a fresh model from the same seed, and validate it;
-    a ``confirm`` reads the test part once, too.
-    What is trained depends on the request alone, unless it runs late.
+    Its work is either ramps, or a whole cycle on a fresh model: with a ramp of its own before it if it asks for one,
+    and validated at the end, where it may read the test part once too. What is trained depends on the request alone,
+    unless it runs late.
 
     Args:
         request: what to run.
@@ -68,13 +67,13 @@ def run(
 
 def _run_phases(attempt: Attempt) -> None:
     try:
-        match attempt.request.kind:
-            case "range_test":
-                range_test(attempt)
-            case "edge":
-                edge_test(attempt)
-            case _:
-                _cycle(attempt)
+        match attempt.request.work:
+            case Ramps(finds_edge=True) as ramps:
+                edge_test(attempt, ramps)
+            case Ramps() as ramps:
+                range_test(attempt, ramps)
+            case Cycle() as cycle:
+                _train_and_judge(attempt, cycle)
     except Exception as error:  # noqa: BLE001 - a trial returns its failure, whatever it is
         status, reason = explain(error)
         attempt.note(status=status, reason=reason)
@@ -82,11 +81,11 @@ def _run_phases(attempt: Attempt) -> None:
             _log.exception("Trial %s ended as %s.", attempt.request.trial_id, status)
 
 
-def _cycle(attempt: Attempt) -> None:
-    learner = run_cycle(attempt, capped_max_lr(attempt))
+def _train_and_judge(attempt: Attempt, cycle: Cycle) -> None:
+    learner = run_cycle(attempt, capped_max_lr(attempt, cycle))
     with attempt.timed("eval_s"):
         _validate(attempt, learner)
-        if attempt.request.kind == "confirm":
+        if cycle.reads_test:
             _test(attempt, learner)
 
 

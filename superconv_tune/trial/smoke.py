@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.trial import Precision, TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import Smoke
+from superconv_tune.record.trial import Cycle, Precision, TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 
@@ -21,13 +22,12 @@ def smoke(problem: Problem, params: Hyperparameters, precision: Precision, steps
     request = TrialRequest(
         trial_id="smoke",
         attempt=1,
-        kind="search",
+        purpose=Smoke(),
+        work=Cycle(GENTLE_LR),
         params=replace(params, cycle_epochs=steps / problem.train.steps_per_epoch(params.batch_size)),
         seed=0,
         schedule="constant",
-        rung=-1,
         deadline=time.time() + PATIENCE_S,
-        pick_lr=GENTLE_LR,
         precision=precision,
     )
     return run(request, problem, NullTracker(), time.time)

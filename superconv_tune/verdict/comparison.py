@@ -8,14 +8,15 @@ its fresh seeds, which nobody chose, at other lengths by what the best of as man
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from superconv_tune.record.recipe import fresh_models
-from superconv_tune.record.study import Study, Trial, is_whole
-from superconv_tune.record.trial import INFORMATIVE, WENT_WRONG
+from superconv_tune.core.yardstick import Yardstick
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import INFORMATIVE, Trial
+from superconv_tune.verdict.ladder import best
 from superconv_tune.verdict.statistics import Spread, interval, with_known_noise
 
 LEVEL = 0.95
@@ -72,16 +73,53 @@ class Baseline:
     steps_high: int | None
 
 
-def compare(study: Study, direction: str, validation_items: int | None) -> tuple[Baseline, ...]:
-    """Every policy that was tried at enough learning rates, in the order of asking.
+@dataclass(frozen=True)
+class RunCost:
+    """What runs of other policies would have cost.
 
-    ``validation_items`` is the size of the validation part for a metric that is a mean over items, else None.
+    Attributes:
+        recipe_epochs: length of the recipe.
+        epochs: length of the runs.
+        needed_s: worker-seconds of one policy at `RATES` learning rates.
+        left_s: worker-seconds that were left for the comparison.
+        allowance_s: worker-seconds that it may take in all.
     """
+
+    recipe_epochs: float
+    epochs: float
+    needed_s: float
+    left_s: float
+    allowance_s: float
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """What was not compared with the searched policy, or not at the length of the recipe, and what explains it.
+
+    Attributes:
+        asked: policies that were asked for.
+        absent: those of which no run was begun.
+        failed: those that were begun, with too few whole runs to compare.
+        ends: how the runs of those ended, with their number.
+        compared_epochs: length of the runs that were compared; None where none was.
+        cost: of the runs; None where no recipe was frozen to compare with.
+    """
+
+    asked: tuple[str, ...]
+    absent: tuple[str, ...]
+    failed: tuple[str, ...] = ()
+    ends: Mapping[str, int] = field(default_factory=dict)
+    compared_epochs: float | None = None
+    cost: RunCost | None = None
+
+
+def compare(study: Study, yardstick: Yardstick) -> tuple[Baseline, ...]:
+    """Every policy that was tried at enough learning rates, in the order of asking."""
     by_policy: dict[str, list[Trial]] = {}
     for trial in study.trials("baseline"):
-        if trial[1].status in INFORMATIVE and not trial[1].shortened:
-            by_policy.setdefault(trial[0].schedule, []).append(trial)
-    judge = _Judge(study, 1.0 if direction == "max" else -1.0, validation_items)
+        if trial.outcome.status in INFORMATIVE and not trial.outcome.shortened:
+            by_policy.setdefault(trial.request.schedule, []).append(trial)
+    judge = _Judge(study, yardstick)
     found = [judge.baseline(trials) for trials in by_policy.values() if len(trials) >= RATES]
     return tuple(baseline for baseline in found if baseline is not None)
 
@@ -147,28 +185,28 @@ class _Level:
 @dataclass(frozen=True)
 class _Judge:
     study: Study
-    sign: float
-    items: int | None
+    yardstick: Yardstick
 
     def baseline(self, trials: Sequence[Trial]) -> Baseline | None:
         """One policy from its trials; None where nothing was learned, or nothing is there to compare it with."""
-        finished = [trial for trial in trials if trial[1].status == "finished"]
-        rates = sorted(request.pick_lr or 0.0 for request, _ in trials)
-        if not finished:
+        best_one = best((trial for trial in trials if trial.outcome.status == "finished"), self.yardstick)
+        if best_one is None:
             return None
-        request, outcome = max(finished, key=lambda trial: self.sign * trial[1].objective)
-        curve = self._curve(len(set(rates)))
+        request, outcome = best_one.request, best_one.outcome
+        rates = sorted({trial.request.cycle.max_lr for trial in trials})
+        curve = self._curve(len(rates))
         rival = curve.get(_bucket(request.params.cycle_epochs))
         if rival is None:
             return None
-        own, other = self._level(outcome.objective, 1), self._level(self.sign * rival[1], rival[2])
+        worth = self.yardstick.worth  # its own inverse
+        own, other = self._level(outcome.objective, 1), self._level(worth(rival[1]), rival[2])
         # Newcombe's interval of a difference (1998, method 10). Both were judged on the same items, which makes their
         # difference steadier than independent ones would be: the interval is on the wide side.
         down = math.hypot(own.worth - own.low, other.high - other.worth)
         up = math.hypot(own.high - own.worth, other.worth - other.low)
         gain = other.worth - own.worth
-        ends = sorted((self.sign * own.low, self.sign * own.high))
-        rival_ends = sorted((self.sign * other.low, self.sign * other.high))
+        ends = sorted((worth(own.low), worth(own.high)))
+        rival_ends = sorted((worth(other.low), worth(other.high)))
         match = _match([(epochs, worth) for epochs, worth, _ in curve.values()], own.worth, (down, up))
         per_epoch = outcome.steps / request.params.cycle_epochs
         return Baseline(
@@ -178,10 +216,10 @@ class _Judge:
             high=ends[1],
             epochs=request.params.cycle_epochs,
             steps=outcome.steps,
-            max_lr=request.pick_lr or 0.0,
-            tried=len(set(rates)),
-            at_border=request.pick_lr in (rates[0], rates[-1]),
-            rival=self.sign * other.worth,
+            max_lr=request.cycle.max_lr,
+            tried=len(rates),
+            at_border=request.cycle.max_lr in (rates[0], rates[-1]),
+            rival=worth(other.worth),
             rival_low=rival_ends[0],
             rival_high=rival_ends[1],
             gain=gain,
@@ -197,28 +235,27 @@ class _Judge:
         """(epochs, worth, models behind it) of the searched policy by bucket of length."""
         buckets: dict[int, list[Trial]] = {}
         for trial in self.study.trials("search"):
-            if is_whole(trial) or trial[1].status in WENT_WRONG:
-                buckets.setdefault(_bucket(trial[0].params.cycle_epochs), []).append(trial)
+            if trial.is_whole or trial.went_wrong:
+                buckets.setdefault(_bucket(trial.request.params.cycle_epochs), []).append(trial)
         curve = {
-            bucket: (_mean_length(trials), expected_best([self.sign * o.objective for _, o in trials], tries), 1)
+            bucket: (_mean_length(trials), expected_best(self._worths(trials), tries), 1)
             for bucket, trials in buckets.items()
         }
-        fresh = self._fresh()
+        fresh = self.study.fresh_models()
         if fresh:
-            epochs = fresh[0][0].params.cycle_epochs
-            worth = self.sign * float(np.mean([outcome.objective for _, outcome in fresh]))
+            epochs = fresh[0].request.params.cycle_epochs
+            worth = float(np.mean(self._worths(fresh)))
             curve[_bucket(epochs)] = (epochs, worth, len(fresh))
         return curve
 
     def _level(self, value: float, models: int) -> _Level:
-        repeats = [outcome.objective for _, outcome in self._fresh()]
-        spread: Spread = with_known_noise(value, models, self.items, repeats)
-        low, high = interval(spread, LEVEL)
-        worths = sorted((self.sign * low, self.sign * high))
-        return _Level(self.sign * value, worths[0], worths[1])
+        repeats = [trial.value for trial in self.study.fresh_models()]
+        spread: Spread = with_known_noise(value, models, self.yardstick.items, repeats)
+        worths = sorted(map(self.yardstick.worth, interval(spread, LEVEL)))
+        return _Level(self.yardstick.worth(value), worths[0], worths[1])
 
-    def _fresh(self) -> list[Trial]:
-        return fresh_models(self.study)
+    def _worths(self, trials: Sequence[Trial]) -> list[float]:
+        return [self.yardstick.worth(trial.value) for trial in trials]
 
 
 @dataclass(frozen=True)
@@ -251,7 +288,7 @@ def _bucket(epochs: float) -> int:
 
 
 def _mean_length(trials: Sequence[Trial]) -> float:
-    return math.exp(math.fsum(math.log(request.params.cycle_epochs) for request, _ in trials) / len(trials))
+    return math.exp(math.fsum(math.log(trial.request.params.cycle_epochs) for trial in trials) / len(trials))
 
 
 def _steps(epochs: float | None, per_epoch: float) -> int | None:

@@ -152,7 +152,7 @@ def _more_data(case: Case) -> list[str]:
 
 
 def _why_no_outlook(case: Case) -> str:
-    if case.evidence.correct is None or case.target.direction != "max":
+    if case.evidence.correct is None or not case.target.yardstick.higher_is_better:
         return (
             f"What longer cycles would reach is not said, and nothing is called infeasible: no {case.target.metric} of "
             f"a task with known truth is there to compare with."
@@ -164,7 +164,7 @@ def _why_no_outlook(case: Case) -> str:
 
 
 def _question(target: Target) -> str:
-    return f"{target.metric} {'>=' if target.direction == 'max' else '<='} {target.value:g}"
+    return f"{target.metric} {'>=' if target.yardstick.higher_is_better else '<='} {target.value:g}"
 
 
 def _percent(share: float) -> str:

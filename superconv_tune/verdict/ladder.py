@@ -1,19 +1,17 @@
-"""The ladder of complete cycles: what each cycle length reached, and which recipe is worth confirming."""
+"""The ladder of complete cycles: what each cycle length reached, and which configuration is worth confirming."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.record.study import Study, Trial, is_whole
-from superconv_tune.record.trial import WENT_WRONG
+from superconv_tune.core.yardstick import Yardstick
+from superconv_tune.record.purpose import RunOff
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.statistics import wilson
-
-Better = Callable[..., Trial]
-Key = tuple[Hyperparameters, float | None]  # a configuration: all but the seed, with the peak as it was trained
 
 
 @dataclass(frozen=True)
@@ -36,46 +34,27 @@ class Rung:
 
 
 def complete_cycles(study: Study) -> list[Trial]:
-    """Search trials that trained a whole cycle as asked: finished, and not shortened to keep the deadline."""
-    return [trial for trial in study.trials("search") if is_whole(trial)]
+    """Search trials that trained a whole cycle as asked."""
+    return [trial for trial in study.trials("search") if trial.is_whole]
 
 
-def best(trials: list[Trial], direction: str) -> Trial | None:
-    """The trial with the best validation value; the earlier one of equals."""
-    if not trials:
-        return None
-    return _better(direction)(trials, key=_objective)
+def best(trials: Iterable[Trial], yardstick: Yardstick) -> Trial | None:
+    """The trial with the best validation value, the earlier one of equals; None where there is no trial."""
+    return max(trials, key=lambda trial: yardstick.worth(trial.value), default=None)
 
 
-def rungs(study: Study, direction: str, validation_items: int | None) -> tuple[Rung, ...]:
-    """What every cycle length of the search reached, shortest first.
-
-    ``validation_items`` is the size of the validation part for a metric that is a mean over items, else None.
-    """
+def rungs(study: Study, yardstick: Yardstick) -> tuple[Rung, ...]:
+    """What every cycle length of the search reached, shortest first."""
     by_rung: dict[int, list[Trial]] = {}
     for trial in complete_cycles(study):
-        by_rung.setdefault(trial[0].rung, []).append(trial)
-    return tuple(_summary(trials, direction, validation_items) for _, trials in sorted(by_rung.items()))
+        by_rung.setdefault(trial.request.rung, []).append(trial)
+    return tuple(_summary(trials, yardstick) for _, trials in sorted(by_rung.items()))
 
 
-def _key(trial: Trial) -> Key:
-    request, outcome = trial
-    return replace(request.params, lr_multiplier=1.0), outcome.max_lr
-
-
-def _better(direction: str) -> Better:
-    return max if direction == "max" else min
-
-
-def _objective(trial: Trial) -> float:
-    return trial[1].objective
-
-
-def _summary(trials: list[Trial], direction: str, validation_items: int | None) -> Rung:
-    top = _better(direction)(trials, key=_objective)
-    value = top[1].objective
-    low, high = wilson(value, validation_items, 0.95) if validation_items else (value, value)
-    return Rung(top[0].params.cycle_epochs, value, low, high, len(trials))
+def _summary(trials: list[Trial], yardstick: Yardstick) -> Rung:
+    top = max(trials, key=lambda trial: yardstick.worth(trial.value))
+    low, high = wilson(top.value, yardstick.items, 0.95) if yardstick.items else (top.value, top.value)
+    return Rung(top.request.params.cycle_epochs, top.value, low, high, len(trials))
 
 
 @dataclass(frozen=True)
@@ -85,69 +64,67 @@ class Contender:
     Attributes:
         trials: whole cycles of it, the one that was searched first.
         value: mean validation value over them.
-        noise: standard error of one such value through the items of the validation part; 0 where they are not counted.
+        margin: standard error of ``value`` through the items of the validation part; 0 where they are not counted.
     """
 
     trials: tuple[Trial, ...]
     value: float
-    noise: float
+    margin: float
 
     @property
-    def key(self) -> Key:
-        """What all its trainings share."""
-        return _key(self.trials[0])
-
-    @property
-    def margin(self) -> float:
-        """Standard error of ``value``."""
-        return self.noise / math.sqrt(len(self.trials))
+    def origin(self) -> str:
+        """Id of the search trial that tried it first."""
+        return origin_of(self.trials[0])
 
 
-def contenders(study: Study, direction: str, validation_items: int | None) -> list[Contender]:
+def origin_of(trial: Trial) -> str:
+    """Id of the search trial whose configuration a trial trains: its own, or that which a run-off repeats."""
+    purpose = trial.request.purpose
+    return purpose.parent if isinstance(purpose, RunOff) else trial.request.trial_id
+
+
+def contenders(study: Study, yardstick: Yardstick) -> list[Contender]:
     """What may be the best configuration of the longest cycles, the safest first.
 
     Those are left out of which a seed diverged, and those whose upper limit is below the lower limit of another (one
     standard error each way). The lower limit ranks them, for the best of many single values is a lucky one.
     """
-    cycles = complete_cycles(study)
-    top_rung = max((request.rung for request, _ in cycles), default=0)
-    groups: defaultdict[Key, list[Trial]] = defaultdict(list)
-    unstable: set[Key] = set()
+    top_rung = max((trial.request.rung for trial in complete_cycles(study)), default=0)
+    groups: defaultdict[str, list[Trial]] = defaultdict(list)
+    unsteady: set[str] = set()
     for trial in study.trials("search"):
-        if trial[0].rung == top_rung:
-            if is_whole(trial):
-                groups[_key(trial)].append(trial)
-            elif trial[1].status in WENT_WRONG:
-                unstable.add(_key(trial))
-    steady = {key: trials for key, trials in groups.items() if key not in unstable} or groups
-    sign = 1.0 if direction == "max" else -1.0
-    found = [_contender(trials, validation_items) for trials in steady.values()]
-    safest = max((sign * each.value - each.margin for each in found), default=0.0)
-    likely = [each for each in found if sign * each.value + each.margin >= safest]
-    return sorted(likely, key=lambda each: sign * each.value - each.margin, reverse=True)
+        if trial.request.rung == top_rung:
+            if trial.is_whole:
+                groups[origin_of(trial)].append(trial)
+            elif trial.went_wrong:
+                unsteady.add(origin_of(trial))
+    steady = {origin: trials for origin, trials in groups.items() if origin not in unsteady} or groups
+    found = [_contender(trials, yardstick) for trials in steady.values()]
+    safest = max((yardstick.worth(each.value) - each.margin for each in found), default=0.0)
+    likely = [each for each in found if yardstick.worth(each.value) + each.margin >= safest]
+    return sorted(likely, key=lambda each: yardstick.worth(each.value) - each.margin, reverse=True)
 
 
-def _contender(trials: list[Trial], validation_items: int | None) -> Contender:
-    value = math.fsum(outcome.objective for _, outcome in trials) / len(trials)
-    noise = math.sqrt(max(0.0, value * (1.0 - value)) / validation_items) if validation_items else 0.0
-    return Contender(tuple(trials), value, noise)
+def _contender(trials: list[Trial], yardstick: Yardstick) -> Contender:
+    value = math.fsum(trial.value for trial in trials) / len(trials)
+    return Contender(tuple(trials), value, yardstick.standard_error(value) / math.sqrt(len(trials)))
 
 
-def winner(study: Study, direction: str, validation_items: int | None) -> Trial | None:
-    """The recipe to confirm: the safest of the longest cycles.
+def winner(study: Study, yardstick: Yardstick) -> Trial | None:
+    """The trial whose configuration is confirmed: the safest of the longest cycles.
 
     A shorter cycle wins only if its validation is beyond the longest one's interval, for then the long cycle went wrong
     (its learning rate was too high, or it over-trained); without that margin the many short trials would win by luck.
     The best single values are compared for that, which are lucky on both sides.
     """
-    leading = contenders(study, direction, validation_items)
+    leading = contenders(study, yardstick)
     if not leading:
         return None
     longest, cycles = leading[0].trials[0], complete_cycles(study)
-    challenger = best([trial for trial in cycles if trial[0].rung < longest[0].rung], direction)
-    if challenger is None or validation_items is None:
+    rung = longest.request.rung
+    challenger = best((trial for trial in cycles if trial.request.rung < rung), yardstick)
+    if challenger is None or yardstick.items is None:
         return longest
-    luckiest = best([trial for trial in cycles if trial[0].rung == longest[0].rung], direction) or longest
-    low, high = wilson(luckiest[1].objective, validation_items, 0.99)
-    beyond = challenger[1].objective > high if direction == "max" else challenger[1].objective < low
-    return challenger if beyond else longest
+    luckiest = best((trial for trial in cycles if trial.request.rung == rung), yardstick) or longest
+    limits = wilson(luckiest.value, yardstick.items, 0.99)
+    return challenger if yardstick.is_better(challenger.value, yardstick.best(limits)) else longest

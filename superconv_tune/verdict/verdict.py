@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from superconv_tune.core.yardstick import Direction, Yardstick
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.outlook import REACH, Calibration, Outlook, inside, log_odds, outlook, slope_between
 from superconv_tune.verdict.statistics import Correct, Spread, confidence_above, interval, over_seeds, proportion
@@ -42,8 +43,13 @@ class Target:
     """
 
     metric: str
-    direction: Literal["max", "min"]
+    direction: Direction
     value: float | None
+
+    @property
+    def yardstick(self) -> Yardstick:
+        """The metric as a measure of better and worse, without a number of items."""
+        return Yardstick(self.metric, self.direction)
 
 
 @dataclass(frozen=True)
@@ -188,7 +194,7 @@ def _spread(evidence: Evidence) -> Spread | None:
 def _outlook(target: Target, evidence: Evidence, spread: Spread, calibration: Calibration) -> Outlook | None:
     """None where the library says nothing: another metric, or no shorter cycles of the recipe."""
     slope = last_slope(evidence)
-    if evidence.correct is None or target.direction != "max" or slope is None:
+    if evidence.correct is None or not target.yardstick.higher_is_better or slope is None:
         return None
     return outlook(spread, slope, evidence.stretch, calibration)
 
@@ -241,7 +247,7 @@ class Case:
         """That the recipe as it was trained reaches the target."""
         assert self.target.value is not None
         confidence = confidence_above(self.spread, self.target.value)
-        return confidence if self.target.direction == "max" else 1.0 - confidence
+        return confidence if self.target.yardstick.higher_is_better else 1.0 - confidence
 
     @property
     def probability(self) -> float:

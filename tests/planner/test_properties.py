@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,18 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superconv_tune.planner.ask import Ask
+from superconv_tune.planner.ask import Decision, Draw, Redraw
 from superconv_tune.planner.baselines import SHARE, comparison_of
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.decide import ATTEMPTS, decide
 from superconv_tune.planner.divide import MAX_SEEDS, RUN_OFF_SEEDS
 from superconv_tune.planner.evidence import is_decided, verdict_of, word_of
-from superconv_tune.record.events import Event, Planned, Requested
-from superconv_tune.record.recipe import calmer, current, requests_of
-from superconv_tune.record.study import Study, Trial
-from superconv_tune.record.trial import Status, TrialRequest
-from tests.simulated import AROUND_S, PlanningConductor, SimulatedCluster, World, brief, opened
+from superconv_tune.record.events import Event, Frozen, Planned, Requested
+from superconv_tune.record.purpose import Probe, Promoted
+from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Status, Trial, TrialRequest
+from superconv_tune.verdict.ladder import origin_of
+from tests.simulated import AROUND_S, SPACE, PlanningConductor, SimulatedCluster, World, brief, opened
 
 START_S = 30.0  # from the command to the first question
 FAULTS: tuple[Status, ...] = ("preempted", "code_error", "nan", "oom", "data_error")
@@ -138,34 +139,43 @@ def test_cut_cycles_that_look_best_are_neither_promoted_nor_confirmed() -> None:
 def check_promotions(conductor: PlanningConductor) -> None:
     known = Study(conductor.study.opened)
     for event in conductor.events[1:]:
-        if isinstance(event, Requested) and event.request.trial_id in conductor.promoted:
-            ask, whole = conductor.promoted[event.request.trial_id], known.trials("search")
-            assert ask.fixed is not None
-            parents = [r for r, o in filter(was_whole, whole) if r.rung == event.request.rung - 1]
-            assert any(is_child(ask, parent, conductor.brief) for parent in parents)
+        if isinstance(event, Requested) and isinstance(event.request.purpose, Promoted) and event.request.attempt == 1:
+            request, parent = event.request, known.trial(event.request.purpose.parent)
+            assert was_whole(parent)
+            assert parent.request.rung == request.rung - 1
+            assert is_child(request, parent.request, conductor.brief)
+        if isinstance(event, Frozen):
+            assert was_whole(known.trial(event.recipe.origin))
         if isinstance(event, Requested) and event.request.kind in ("confirm", "baseline"):
-            peaks = [o.max_lr for _, o in filter(was_whole, known.trials("search"))]
-            recipe = next(iter(known.asked("confirm").values()), event.request)
-            assert recipe.pick_lr in peaks
-            frozen = current(known)
-            if frozen is not None and event.request.kind == "confirm":
-                often = Counter(o.max_lr for _, o in filter(was_whole, known.trials("search")))
-                others = {peak for peak, times in often.items() if times >= RUN_OFF_SEEDS}
-                assert event.request.pick_lr in {frozen.pick_lr, calmer(frozen, 1.0).pick_lr, *others}
+            assert event.request.recipe == len(known.recipes)
         known.apply(event)
+    for number, recipe in enumerate(known.recipes, 1):
+        check_recipe(known, number, recipe)
+
+
+def check_recipe(study: Study, number: int, recipe: Recipe) -> None:
+    """It has the peak of its origin, or half of that of the one before, or its origin was trained often enough."""
+    assert recipe.number == number
+    before = study.recipes[number - 2] if number > 1 else None
+    if before is not None and before.origin == recipe.origin:
+        assert recipe.max_lr == before.calmer().max_lr
+        return
+    assert recipe.max_lr == study.trial(recipe.origin).max_lr
+    if before is not None:
+        often = sum(was_whole(trial) and origin_of(trial) == recipe.origin for trial in study.trials("search"))
+        assert often >= RUN_OFF_SEEDS
 
 
 def was_whole(trial: Trial) -> bool:
-    return trial[1].status == "finished" and not trial[1].shortened
+    return trial.outcome.status == "finished" and not trial.outcome.shortened
 
 
-def is_child(ask: Ask, parent: TrialRequest, how: Brief) -> bool:
+def is_child(child: TrialRequest, parent: TrialRequest, how: Brief) -> bool:
     """Whether all but length and rate were taken over, as far as the ranges allow."""
-    assert ask.fixed is not None
     for name in SAMPLED:
         dimension = how.space[name]
         inside = float(np.clip(getattr(parent.params, name), dimension.low, dimension.high))  # type: ignore[union-attr]
-        if ask.fixed[name] != inside:
+        if getattr(child.params, name) != inside:
             return False
     return True
 
@@ -189,7 +199,7 @@ def useful(study: Study, how: Brief, now: float) -> str | None:
     def fits(epochs: float, until: float) -> bool:
         return now + cost.seconds(replace(how.defaults, cycle_epochs=epochs)) <= until
 
-    for request, _ in study.lost():
+    for request in (trial.request for trial in study.lost()):
         retried = request.kind != "baseline" and request.attempt < ATTEMPTS
         if retried and now + cost.seconds(request.params) <= limit:
             return f"{request.trial_id} again"
@@ -214,7 +224,7 @@ def is_ready(study: Study, index: int) -> bool:
 
     That is where the learning rate is, and what each batch size that the lowest rung was given reaches there.
     """
-    probes = [r.trial_id for r in study.asked("search", 0).values() if r.proposal is None]
+    probes = study.asked_for(Probe)
     if not any(p in study.outcomes for p in probes) or not all(p in study.outcomes for p in probes):
         return False
     lowest = study.asked("search", 0)
@@ -231,14 +241,14 @@ def waves_s(study: Study, cost: CostModel, how: Brief, count: int, epochs: float
 
 def of_the_finish(study: Study, how: Brief, now: float) -> str | None:
     """A fresh seed, or a run of another policy."""
-    recipe = current(study)
+    recipe = study.recipe
     if recipe is None or study.plan is None:
         return None
     seed_s = CostModel.of(study).seconds(recipe.params)
     limit = study.deadline - how.report_s
     confirms = [r for r in study.running() if r.kind == "confirm"]
     scalings = [r for r in study.running() if r.kind == "scaling"]
-    asked = len(requests_of(study, "confirm"))
+    asked = len(study.of_recipe("confirm"))
     is_open = asked < MAX_SEEDS and not is_decided(study, how)
     if (asked < study.plan.confirm_seeds or (is_open and not confirms and not scalings)) and now + seed_s <= limit:
         return "a fresh seed"
@@ -252,9 +262,10 @@ def of_the_finish(study: Study, how: Brief, now: float) -> str | None:
     return "a run of another policy" if leaves_a_seed else None
 
 
-def unscaled(study: Study, how: Brief, recipe: TrialRequest, left_s: float) -> bool:
+def unscaled(study: Study, how: Brief, recipe: Recipe, left_s: float) -> bool:
     """Whether a repetition of the recipe at a third or a ninth of its length is missing and fits."""
-    cost, asked = CostModel.of(study), [(r.params.cycle_epochs, r.data_share) for r in requests_of(study, "scaling")]
+    cost, scaled = CostModel.of(study), study.of_recipe("scaling")
+    asked = [(request.params.cycle_epochs, request.cycle.data_share) for request in scaled]
     thirds = [recipe.params.cycle_epochs / 3.0**power for power in (1, 2)]
     for epochs in thirds:
         params = replace(recipe.params, cycle_epochs=epochs)
@@ -268,20 +279,27 @@ def unscaled(study: Study, how: Brief, recipe: TrialRequest, left_s: float) -> b
 @given(SEARCHES)
 def test_a_replayed_prefix_decides_the_same(of: dict[str, object]) -> None:
     conductor, _ = drawn(of)
-    places = [i for i, event in enumerate(conductor.events) if isinstance(event, Requested | Planned)]
+    places = [i for i, event in enumerate(conductor.events) if isinstance(event, Requested | Planned | Frozen)]
     for place in places[:: max(1, len(places) // 25)]:
         event = conductor.events[place]
         decision = decide(Study.replay(conductor.events[:place]), conductor.brief, event.at)
         if isinstance(event, Planned):
             assert decision == event.plan
-            continue
-        assert isinstance(event, Requested)
-        assert isinstance(decision, Ask)
-        if decision.study is None:
-            assert decision.request == event.request
+        elif isinstance(event, Frozen):
+            assert decision == event.recipe
         else:
-            names = ("trial_id", "attempt", "seed", "kind", "rung", "schedule", "deadline")
-            assert [getattr(decision.request, n) for n in names] == [getattr(event.request, n) for n in names]
+            assert isinstance(event, Requested)
+            assert decided(decision, event.request) == event.request
+
+
+def decided(decision: Decision, drawn: TrialRequest) -> TrialRequest:
+    """The request that follows from a decision if the proposer draws what it drew before."""
+    if isinstance(decision, TrialRequest):
+        return decision
+    assert isinstance(decision, Draw | Redraw)
+    assert drawn.proposal is not None
+    params = {name: getattr(drawn.params, name) for name in SPACE}
+    return decision.request(params, drawn.proposal)
 
 
 @pytest.mark.timeout(120)

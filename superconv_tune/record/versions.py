@@ -1,0 +1,157 @@
+"""Journals of earlier versions, read as what they would be today.
+
+Version 1 (superconv_tune 0.1.0) had one flat request: what a trial was for followed from fields that were left empty,
+and a recipe was whatever had the same peak. It did not say which trials were promoted; those are `Sampled` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+VERSION = 2
+KEY = "v"  # of the version inside an event's JSON; version 1 had none
+
+Row = tuple[str, dict[str, Any]]  # kind of event and its JSON value
+
+
+def stamped(value: dict[str, Any]) -> dict[str, Any]:
+    """The JSON value of an event with this version's number."""
+    return {KEY: VERSION, **value}
+
+
+def upgraded(rows: Iterable[Row]) -> Iterator[Row]:
+    """The events of one study, from its first one on, as this version writes them.
+
+    Raises:
+        ValueError: if a newer version wrote one of them.
+    """
+    story = _Story()
+    for kind, value in rows:
+        version = value.get(KEY, 1)
+        if version > VERSION:
+            raise ValueError(f"it is of version {version} of the journal, and this program reads up to {VERSION}")
+        yield from story.read(kind, value) if version < VERSION else [(kind, story.seen(kind, value))]
+
+
+def upgraded_request(value: dict[str, Any]) -> dict[str, Any]:
+    """One request on its own, such as a worker keeps on disk; its recipe, if it has one, counts as the first."""
+    return _Story().request(value) if "kind" in value else value
+
+
+class _Story:
+    """What the events so far said, as far as version 1 needs it to say what the next one means."""
+
+    def __init__(self) -> None:
+        self._searched: dict[str, dict[str, Any]] = {}  # requests of search trials, by id
+        self._peaks: dict[str, float | None] = {}  # what they were trained with
+        self._recipes: list[dict[str, Any]] = []
+
+    def read(self, kind: str, value: dict[str, Any]) -> list[Row]:
+        """One event of version 1, and before it the recipe that it froze without a word."""
+        if kind != "Requested":
+            return [(kind, self.seen(kind, value))]
+        request = value["request"]
+        if request["kind"] == "search":
+            self._searched[request["trial_id"]] = request
+        known = len(self._recipes)
+        upgraded = {**value, "request": self.request(request)}
+        frozen: list[Row] = [("Frozen", {"at": value["at"], "recipe": recipe}) for recipe in self._recipes[known:]]
+        return [*frozen, ("Requested", upgraded)]
+
+    def seen(self, kind: str, value: dict[str, Any]) -> dict[str, Any]:
+        """The event as it is, after what later ones refer to was noted."""
+        if kind == "Observed":
+            self._peaks[value["outcome"]["trial_id"]] = value["outcome"].get("max_lr")
+        elif kind == "Frozen":
+            self._recipes.append(value["recipe"])
+        return value
+
+    def request(self, old: Mapping[str, Any]) -> dict[str, Any]:
+        """A request of version 1."""
+        kept = ("trial_id", "attempt", "params", "schedule", "seed", "deadline", "rung", "precision")
+        return {
+            **{key: old[key] for key in kept if key in old},
+            "purpose": self._purpose(old),
+            "work": _ramps(old) if old["kind"] in ("range_test", "edge") else _cycle(old),
+        }
+
+    def _purpose(self, old: Mapping[str, Any]) -> dict[str, Any]:
+        match old["kind"]:
+            case "search":
+                return self._search(old)
+            case "confirm":
+                return {"name": "confirm", "recipe": self._recipe(old)}
+            case "scaling" | "baseline" as kind:
+                return {"name": kind, "recipe": max(1, len(self._recipes))}
+            case "edge":
+                return {"name": "edge_test"}
+        return {"name": "range_test"}
+
+    def _search(self, old: Mapping[str, Any]) -> dict[str, Any]:
+        proposal = old.get("proposal")
+        if proposal is not None:
+            return {
+                "name": "sampled",
+                "proposal": {"study": proposal[0], "number": proposal[1]},
+                "pick_lr": old["pick_lr"],
+            }
+        if old["rung"] <= 0:
+            return {"name": "probe", "rate": old["pick_lr"]}
+        return {"name": "run_off", "parent": self._origin(old)}
+
+    def _recipe(self, old: Mapping[str, Any]) -> int:
+        """Number of the recipe that a confirmation trains; a peak that was not seen before is a new one."""
+        peaks = [recipe["max_lr"] for recipe in self._recipes]
+        if old["pick_lr"] not in peaks:
+            peaks.append(old["pick_lr"])
+            recipe = {
+                "number": len(peaks),
+                "origin": self._origin(old),
+                "params": old["params"],
+                "max_lr": old["pick_lr"],
+                "schedule": old["schedule"],
+            }
+            self._recipes.append(recipe)
+        return peaks.index(old["pick_lr"]) + 1
+
+    def _origin(self, old: Mapping[str, Any]) -> str:
+        """Id of the search trial with these parameters and this peak; of the last recipe's where there is none."""
+        for apart in (("lr_multiplier",), ("lr_multiplier", "cycle_epochs")):
+            wanted = _without(old["params"], apart)
+            for trial_id, request in self._searched.items():
+                is_same = _without(request["params"], apart) == wanted
+                if is_same and self._peaks.get(trial_id) == old["pick_lr"] and request is not old:
+                    return trial_id
+        if self._recipes:
+            return str(self._recipes[-1]["origin"])
+        return next(iter(self._searched), "")
+
+
+def _ramps(old: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = old["ramp"]
+    return {
+        "name": "ramps",
+        "low": low,
+        "high": high,
+        "steps": old.get("ramp_steps", 0),
+        "rise": old.get("ramp_kind", "exponential"),
+        "is_centred": old.get("ramp_centred", True),
+        "is_checked": old.get("ramp_checked", False),
+        "finds_edge": old["kind"] == "edge",
+    }
+
+
+def _cycle(old: Mapping[str, Any]) -> dict[str, Any]:
+    ramp = old.get("ramp") if old["kind"] not in ("confirm", "scaling") else None
+    return {
+        "name": "cycle",
+        "max_lr": old["pick_lr"] * old["params"].get("lr_multiplier", 1.0),
+        "own_ramp": None if ramp is None else {"low": ramp[0], "high": ramp[1], "steps": old["ramp_steps"]},
+        "data_share": old.get("data_share", 1.0),
+        "reads_test": old["kind"] == "confirm",
+    }
+
+
+def _without(params: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in params.items() if key not in names}
