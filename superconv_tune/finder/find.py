@@ -10,7 +10,7 @@ import numpy as np
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.finder.finding import Finding, Probe, grid_of
+from superconv_tune.finder.finding import Finding, ProbeResult, grid_of
 from superconv_tune.lr.horizon import HorizonRule, prior
 from superconv_tune.lr.lr_range import (
     HALF_LIFE_SHARE,
@@ -28,7 +28,8 @@ from superconv_tune.lr.lr_range import (
 from superconv_tune.lr.pick_rules import PICK_RULES
 from superconv_tune.lr.rate_grid import FALLBACK_LR, FALLBACK_LR_ELSE, MOST_WIDENINGS, ProbeGrid, first_grid
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.trial import Kind, Precision, Status, TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import EdgeTest, Probe, Purpose, RangeTest
+from superconv_tune.record.trial import Cycle, Precision, Ramps, Status, TrialOutcome, TrialRequest, Work
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Phase, Tracker
 
@@ -136,7 +137,7 @@ class _Finder:
         for replicate in range(self.plan.replicates):
             is_last = replicate == self.plan.replicates - 1
             self.progress(f"ramp {replicate + 1} of {self.plan.replicates}")
-            outcome, curve = self._ramp(replicate, "edge" if self.plan.edge and is_last else "range_test")
+            outcome, curve = self._ramp(replicate, finds_edge=self.plan.edge and is_last)
             outcomes.append(outcome)
             steps += len(curve)
             parts = split_ramps(curve)
@@ -165,16 +166,18 @@ class _Finder:
             return own
         return compared(*(analyse([part], self.plan.smoothing) for part in parts[:2]))
 
-    def _ramp(self, replicate: int, kind: Kind) -> tuple[TrialOutcome, Curve]:
+    def _ramp(self, replicate: int, *, finds_edge: bool) -> tuple[TrialOutcome, Curve]:
         plan = self.plan
-        request = replace(
-            self._request(f"ramp-{replicate}", kind, self._seed(0, replicate)),
-            ramp=plan.interval or RAMP_INTERVALS.get(plan.optimizer, RAMP_INTERVAL_ELSE),
-            ramp_steps=plan.steps,
-            ramp_kind=plan.ramp,
-            ramp_centred=plan.interval is None,
-            ramp_checked=True,
+        ramps = Ramps(
+            *(plan.interval or RAMP_INTERVALS.get(plan.optimizer, RAMP_INTERVAL_ELSE)),
+            steps=plan.steps,
+            rise=plan.ramp,
+            is_centred=plan.interval is None,
+            is_checked=True,
+            finds_edge=finds_edge,
         )
+        purpose = EdgeTest() if finds_edge else RangeTest()
+        request = self._request(f"ramp-{replicate}", purpose, ramps, self._seed(0, replicate))
         keeper = _Keeper(self.tracker)
         outcome = run(request, self.problem, keeper, self.clock)
         return outcome, Curve.join(keeper.blocks)
@@ -184,7 +187,7 @@ class _Finder:
             return pooled.max_lr
         return FALLBACK_LR.get(self.plan.optimizer, FALLBACK_LR_ELSE)
 
-    def _probes(self, centre: float) -> tuple[Probe, ...]:
+    def _probes(self, centre: float) -> tuple[ProbeResult, ...]:
         probes = self._probe_at(first_grid(centre))
         for _ in range(MOST_WIDENINGS):
             wider = grid_of(probes, None).beyond()
@@ -193,20 +196,19 @@ class _Finder:
             probes += self._probe_at([wider])
         return probes
 
-    def _probe_at(self, rates: Iterable[float]) -> tuple[Probe, ...]:
+    def _probe_at(self, rates: Iterable[float]) -> tuple[ProbeResult, ...]:
         """Every rate with the same seeds, so that the comparison is between rates and not between draws."""
         return tuple(self._probe(lr, seed) for lr in rates for seed in range(self.plan.probe_seeds))
 
-    def _probe(self, lr: float, number: int) -> Probe:
+    def _probe(self, lr: float, number: int) -> ProbeResult:
         self.progress(f"probe of {self._probe_epochs:.3g} epochs at a peak of {lr:.3g}")
         seed = self._seed(1, number)
         request = replace(
-            self._request(f"probe-{lr:.3g}-{number}", "search", seed),
+            self._request(f"probe-{lr:.3g}-{number}", Probe(lr), Cycle(lr), seed),
             params=replace(self.plan.params, cycle_epochs=self._probe_epochs, lr_multiplier=1.0),
-            pick_lr=lr,
         )
         outcome = run(request, self.problem, self.tracker, self.clock)
-        return Probe(lr, seed, outcome.status, outcome.validation_loss, outcome.steps)
+        return ProbeResult(lr, seed, outcome.status, outcome.validation_loss, outcome.steps)
 
     def _rule(self, pooled: RangeTestResult, grid: ProbeGrid) -> HorizonRule:
         return HorizonRule(
@@ -223,7 +225,11 @@ class _Finder:
         return silent if pick is None else self._finding(ramps, (), rule=HorizonRule(pick, 1.0, exponent=0.0))
 
     def _finding(
-        self, ramps: _Ramps, probes: tuple[Probe, ...], rule: HorizonRule | None = None, refusal: str | None = None
+        self,
+        ramps: _Ramps,
+        probes: tuple[ProbeResult, ...],
+        rule: HorizonRule | None = None,
+        refusal: str | None = None,
     ) -> Finding:
         return Finding(
             range_test=ramps.pooled,
@@ -249,15 +255,15 @@ class _Finder:
     def _seed(self, *key: int) -> int:
         return int(np.random.SeedSequence([self.plan.seed, *key]).generate_state(1)[0])
 
-    def _request(self, name: str, kind: Kind, seed: int) -> TrialRequest:
+    def _request(self, name: str, purpose: Purpose, work: Work, seed: int) -> TrialRequest:
         return TrialRequest(
             trial_id=name,
             attempt=1,
-            kind=kind,
+            purpose=purpose,
+            work=work,
             params=self.plan.params,
-            seed=seed,
             schedule=self.plan.schedule,
-            rung=-1,
+            seed=seed,
             deadline=math.inf,
             precision=self.plan.precision,
         )
@@ -288,14 +294,14 @@ def _untrained(ramps: _Ramps) -> float | None:
     return float(np.median(finite)) if finite else None
 
 
-def _quality(pooled: RangeTestResult, probes: tuple[Probe, ...]) -> Quality:
+def _quality(pooled: RangeTestResult, probes: tuple[ProbeResult, ...]) -> Quality:
     """A best probe inside its grid needs no ramp to be fair; one at the border is a guess, however good the ramp."""
     if probes and grid_of(probes, None).beyond() is not None:
         return "poor"
     return pooled.quality if pooled.quality == "good" or not probes else "fair"
 
 
-def _notes(ramps: _Ramps, probes: tuple[Probe, ...]) -> tuple[str, ...]:
+def _notes(ramps: _Ramps, probes: tuple[ProbeResult, ...]) -> tuple[str, ...]:
     """What the numbers do not show."""
     notes = [outcome.reason for outcome in ramps.outcomes if outcome.status == "finished" and outcome.reason]
     if ramps.pooled.refusal is not None and probes:

@@ -20,7 +20,7 @@ LENGTHS = (1.0, 3.0, 10.0, 30.0)  # epochs that a band is shown for
 
 
 @dataclass(frozen=True)
-class Probe:
+class ProbeResult:
     """One complete short cycle.
 
     Attributes:
@@ -59,7 +59,7 @@ class Finding:
     range_test: RangeTestResult
     ramps: tuple[Curve, ...]
     sweeps: tuple[Curve, ...]
-    probes: tuple[Probe, ...]
+    probes: tuple[ProbeResult, ...]
     probe_epochs: float
     untrained_loss: float | None
     rule: HorizonRule | None
@@ -113,7 +113,7 @@ class Finding:
 OURS = ("robust", "lowest")
 
 
-def grid_of(probes: tuple[Probe, ...], untrained_loss: float | None) -> ProbeGrid:
+def grid_of(probes: tuple[ProbeResult, ...], untrained_loss: float | None) -> ProbeGrid:
     """Probes by their rates; the lower the loss at the end, the better."""
     scores = [(probe.max_lr, probe.loss if probe.loss is not None else float("nan")) for probe in probes]
     return ProbeGrid.of(scores, higher_is_better=False, untrained=untrained_loss)

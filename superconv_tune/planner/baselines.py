@@ -232,6 +232,7 @@ def shortfall(comparison: Comparison | None, study: Study, brief: Brief) -> Shor
             left_s=max(0.0, comparison.expected_left_s),
             allowance_s=comparison.allowance_s,
         ),
+        interrupted=study.closed is not None and study.closed.reason == "interrupted",
     )
 
 

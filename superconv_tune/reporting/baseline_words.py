@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import number
-from superconv_tune.verdict.comparison import FASTER, STANDARD, Baseline, super_convergence
+from superconv_tune.verdict.comparison import (
+    FASTER,
+    RATES,
+    STANDARD,
+    Baseline,
+    RunCost,
+    Shortfall,
+    super_convergence,
+)
 
 
 def searched_policy(findings: Findings) -> str:
@@ -36,6 +44,45 @@ def comparison_sentence(findings: Findings) -> str:
     else:
         head = f"Super-convergence {'happened' if happened else 'did not happen'} here"
     return f"{head}: {_lower(_against(policy, hardest))}"
+
+
+def remarks(shortfall: Shortfall) -> tuple[str, ...]:
+    """What was not compared, or not at the length of the recipe, and why; a sentence each."""
+    if not shortfall.asked:
+        return ("No other policy was asked for.",)
+    if shortfall.cost is None:
+        return (f"{', '.join(shortfall.absent)}: not tested, for no recipe was frozen to compare them with.",)
+    found = []
+    if shortfall.failed:
+        found.append(f"{', '.join(shortfall.failed)}: not tested. {_ended(shortfall)}")
+    if shortfall.absent:
+        found.append(f"{', '.join(shortfall.absent)}: not tested. {_why_not_begun(shortfall, shortfall.cost)}")
+    compared, epochs = shortfall.compared_epochs, shortfall.cost.recipe_epochs
+    if compared is not None and compared < epochs:
+        found.append(
+            f"Compared at {compared:g} epochs and not at the recipe's {epochs:g}: longer runs of as many policies, "
+            f"at {RATES} learning rates each, would have taken more than a tenth of the worker time, or more than was "
+            f"left."
+        )
+    return tuple(found)
+
+
+def _ended(shortfall: Shortfall) -> str:
+    """What became of runs that are no comparison."""
+    ends = shortfall.ends.items()
+    runs = ", ".join(f"{count} {how.replace('_', ' ')}" for how, count in ends) or "none came back"
+    return f"At least {RATES} learning rates are needed, and one whole run. What became of the runs: {runs}."
+
+
+def _why_not_begun(shortfall: Shortfall, cost: RunCost) -> str:
+    if shortfall.interrupted:
+        return "The search was interrupted."
+    if cost.needed_s > cost.left_s:
+        return (
+            f"{RATES} runs of {cost.epochs:g} epochs need about {cost.needed_s:.0f} worker-seconds, and "
+            f"{cost.left_s:.0f} were left of the {cost.allowance_s:.0f} (a tenth) that a comparison may take."
+        )
+    return f"The deadline left no room for {RATES} runs of {cost.epochs:g} epochs after the confirmation."
 
 
 def gain_words(baseline: Baseline) -> str:

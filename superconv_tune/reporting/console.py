@@ -14,8 +14,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from superconv_tune.record.study import Study, Trial
-from superconv_tune.record.trial import Status
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Status, Trial
 from superconv_tune.reporting.sentences import number, one_line
 from superconv_tune.verdict.verdict import Target
 
@@ -114,12 +114,12 @@ class LiveView:
             if attempt in self._seen:
                 break
             self._seen.add(attempt)
-            fresh.append((study.requests[outcome.trial_id], outcome))
+            fresh.append(Trial(study.requests[outcome.trial_id], outcome))
         return fresh[::-1]
 
     def _learn(self, trial: Trial) -> str | None:
         """Take one outcome in; the sentence about it, or None if it is not worth one."""
-        request, outcome = trial
+        request, outcome = trial.request, trial.outcome
         if outcome.status in FAILED:
             self._failed += 1
             event = f"{outcome.status}: {outcome.reason or 'no reason given'}"
@@ -132,9 +132,7 @@ class LiveView:
         return f"{request.trial_id}: {outcome.status} {outcome.reason}".rstrip() if self._verbose else None
 
     def _improves(self, value: float) -> bool:
-        if self._best is None:
-            return True
-        return value > self._best if self._target.direction == "max" else value < self._best
+        return self._best is None or self._target.yardstick.is_better(value, self._best)
 
     def _metric(self, value: float) -> str:
         return f"{self._target.metric} {number(value)}"

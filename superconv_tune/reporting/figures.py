@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.record.study import Trial
+from superconv_tune.record.trial import Trial
 from superconv_tune.reporting.baseline_words import prose, searched_policy
 from superconv_tune.reporting.figure_style import (
     BLUE,
@@ -49,7 +49,7 @@ def ladder(findings: Findings) -> go.Figure | None:
     _add_target(figure, findings)
     reachable = findings.verdict.reachable
     lengths = sorted(
-        {request.params.cycle_epochs for request, _ in searched + findings.confirmations}
+        {trial.request.params.cycle_epochs for trial in searched + findings.confirmations}
         | ({reachable.epochs} if reachable else set())
     )
     figure.update_xaxes(title_text="cycle length (epochs, log scale)", type="log", **ticks(lengths))
@@ -162,28 +162,29 @@ def time_spent(findings: Findings) -> go.Figure | None:
 
 def finished(findings: Findings) -> list[Trial]:
     """Search trials with a metric."""
-    return [trial for trial in findings.study.trials("search") if trial[1].validation is not None]
+    return [trial for trial in findings.study.trials("search") if trial.outcome.validation is not None]
 
 
 def ramped(findings: Findings) -> list[tuple[str, Curve]]:
     """Ramps that are drawn, by trial: of the range tests proper first, then of the trials themselves."""
     trials = findings.study.trials("range_test") + findings.study.trials("search", "baseline")
-    ramps = [(request.trial_id, outcome.range_curve) for request, outcome in trials]
+    ramps = [(trial.request.trial_id, trial.outcome.range_curve) for trial in trials]
     return [(name, curve) for name, curve in ramps if curve is not None and len(curve)][:MAX_RAMPS]
 
 
 def cycled(findings: Findings) -> list[tuple[str, Curve]]:
     """Cycles of the winner and of its confirmations, by name."""
     trials = ([findings.winner] if findings.winner else []) + findings.confirmations
-    runs = [(f"{request.trial_id} (seed {request.seed})", outcome.cycle_curve) for request, outcome in trials]
+    runs = [(f"{t.request.trial_id} (seed {t.request.seed})", t.outcome.cycle_curve) for t in trials]
     return [(name, curve) for name, curve in runs if curve is not None and len(curve)][:MAX_RUNS]
 
 
 def worker_seconds(findings: Findings) -> dict[str, dict[str, float]]:
     """Worker-seconds by kind of trial, then by activity; the last row is what no trial used."""
     spent: dict[str, dict[str, float]] = {}
-    for request, outcome in findings.study.trials():
-        row = spent.setdefault(request.kind.replace("_", " "), {})
+    for trial in findings.study.trials():
+        outcome = trial.outcome
+        row = spent.setdefault(trial.request.kind.replace("_", " "), {})
         parts = {"training": outcome.train_s, "evaluation": outcome.eval_s, "range tests": outcome.range_test_s}
         rest = max(0.0, outcome.wall_s - sum(parts.values()))
         for activity, seconds in (parts | {"set-up and waiting": rest}).items():
@@ -194,13 +195,13 @@ def worker_seconds(findings: Findings) -> dict[str, dict[str, float]]:
 
 def _add_search_trials(figure: go.Figure, searched: Sequence[Trial]) -> None:
     figure.add_scatter(
-        x=[request.params.cycle_epochs for request, _ in searched],
-        y=[outcome.validation for _, outcome in searched],
+        x=[trial.request.params.cycle_epochs for trial in searched],
+        y=[trial.outcome.validation for trial in searched],
         mode="markers",
         name="search trial (validation)",
         marker={"size": 9, "color": "rgba(11,99,176,0.35)", "line": {"color": BLUE, "width": 1}},
-        text=[label(request.trial_id) for request, _ in searched],
-        customdata=[number(outcome.max_lr) for _, outcome in searched],
+        text=[label(trial.request.trial_id) for trial in searched],
+        customdata=[number(trial.outcome.max_lr) for trial in searched],
         hovertemplate="%{text}<br>%{x:g} epochs<br>%{y:.4g}<br>max_lr %{customdata}<extra></extra>",
     )
 
@@ -220,17 +221,17 @@ def _add_rungs(figure: go.Figure, findings: Findings) -> None:
 
 
 def _add_confirmed(figure: go.Figure, findings: Findings) -> None:
-    tested = [(request, outcome) for request, outcome in findings.confirmations if outcome.test is not None]
+    tested = [trial for trial in findings.confirmations if trial.outcome.test is not None]
     if not tested:
         return
-    epochs = [request.params.cycle_epochs for request, _ in tested]
+    epochs = [trial.request.params.cycle_epochs for trial in tested]
     figure.add_scatter(
         x=[BESIDE * length for length in epochs],
-        y=[outcome.test for _, outcome in tested],
+        y=[trial.outcome.test for trial in tested],
         mode="markers",
         name="fresh seed (test)",
         marker={"size": 10, "symbol": "diamond", "color": ORANGE, "line": {"color": "white", "width": 1}},
-        text=[f"seed {request.seed}" for request, _ in tested],
+        text=[f"seed {trial.request.seed}" for trial in tested],
         hovertemplate="%{text}<br>test %{y:.4g}<extra></extra>",
     )
     estimate = findings.verdict.estimate
@@ -248,11 +249,12 @@ def _add_confirmed(figure: go.Figure, findings: Findings) -> None:
 
 def _add_longer(figure: go.Figure, findings: Findings) -> None:
     """The recipe at shorter lengths on all of the data, and what is expected of longer ones."""
-    repeated = [(r, o) for r, o in findings.study.trials("scaling") if r.data_share == 1.0 and o.validation is not None]
+    scaled = [trial for trial in findings.study.trials("scaling") if trial.outcome.validation is not None]
+    repeated = [trial for trial in scaled if trial.request.cycle.data_share == 1.0]
     if repeated:
         figure.add_scatter(
-            x=[request.params.cycle_epochs / BESIDE for request, _ in repeated],
-            y=[outcome.validation for _, outcome in repeated],
+            x=[trial.request.params.cycle_epochs / BESIDE for trial in repeated],
+            y=[trial.outcome.validation for trial in repeated],
             mode="markers",
             name="recipe at other lengths (validation)",
             marker={"size": 8, "symbol": "square", "color": GREEN},
@@ -274,7 +276,8 @@ def _add_longer(figure: go.Figure, findings: Findings) -> None:
 def _add_target(figure: go.Figure, findings: Findings) -> None:
     value = findings.target.value
     if value is not None:
-        text, side = f"target {number(value)}", "top left" if findings.target.direction == "max" else "bottom left"
+        higher = findings.target.yardstick.higher_is_better
+        text, side = f"target {number(value)}", "top left" if higher else "bottom left"
         figure.add_hline(
             y=value,
             line={"color": RED, "width": 1.5, "dash": "dash"},
@@ -323,10 +326,11 @@ def _add_cycle(figure: go.Figure, curve: Curve, name: str, color: str) -> None:
 
 def _metric_range(findings: Findings) -> tuple[float, float] | None:
     """From the worse quartile of the trials to the best mark: one failed trial must not flatten the rest."""
-    values = np.array([outcome.validation for _, outcome in finished(findings)], dtype=np.float64)
-    worse = [np.quantile(values, 0.25 if findings.target.direction == "max" else 0.75)] if len(values) else []
-    best = [values.max() if findings.target.direction == "max" else values.min()] if len(values) else []
-    marks = [*worse, *best, *(outcome.test for _, outcome in findings.confirmations)]
+    yardstick = findings.target.yardstick
+    values = np.array([trial.outcome.validation for trial in finished(findings)], dtype=np.float64)
+    worse = [np.quantile(values, 0.25 if yardstick.higher_is_better else 0.75)] if len(values) else []
+    best = [yardstick.best(values)] if len(values) else []
+    marks = [*worse, *best, *(trial.outcome.test for trial in findings.confirmations)]
     marks += [end for rung in findings.ladder for end in (rung.value, rung.low, rung.high)]
     estimate = findings.verdict.estimate
     marks += [estimate.low, estimate.high] if estimate is not None else []

@@ -6,15 +6,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from superconv_tune.core.codec import encode
 from superconv_tune.lr.lr_range import RangeTestResult
-from superconv_tune.record.recipe import fresh_models
-from superconv_tune.record.study import Study, Trial
-from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
-from superconv_tune.verdict.comparison import Baseline
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Status, Trial, TrialOutcome
+from superconv_tune.verdict.comparison import Baseline, Shortfall
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.verdict import Target, Verdict
 
@@ -36,7 +35,7 @@ class Findings:
         now: Unix time at which the account ends: of the report, or of the study's last event when an old study is
             rendered again (time that passed since is not the study's).
         baselines: the policies that the searched one was compared with.
-        baseline_remarks: which were not, or not at the length of the recipe, and why.
+        shortfall: which were not, or not at the length of the recipe, and what explains it.
     """
 
     study: Study
@@ -48,7 +47,7 @@ class Findings:
     importance: Mapping[str, float]
     now: float
     baselines: tuple[Baseline, ...] = ()
-    baseline_remarks: tuple[str, ...] = ()
+    shortfall: Shortfall = field(default_factory=Shortfall)
 
     @property
     def limit_s(self) -> float:
@@ -73,7 +72,7 @@ class Findings:
     @property
     def confirmations(self) -> list[Trial]:
         """Fresh-seed runs of the recipe that count: finished, and with their whole anneal."""
-        return fresh_models(self.study)
+        return self.study.fresh_models()
 
     @property
     def statuses(self) -> dict[str, int]:
@@ -85,8 +84,7 @@ class Findings:
         """By how much the validation part flatters against the test part; positive where it does."""
         if outcome.validation is None or outcome.test is None:
             return None
-        gap = outcome.validation - outcome.test
-        return gap if self.target.direction == "max" else -gap
+        return self.target.yardstick.worth(outcome.validation - outcome.test)
 
 
 def step_seconds(outcome: TrialOutcome) -> float:
@@ -94,9 +92,10 @@ def step_seconds(outcome: TrialOutcome) -> float:
     return outcome.train_s + outcome.eval_s + outcome.range_test_s
 
 
-def trained_params(request: TrialRequest, outcome: TrialOutcome) -> dict[str, Any]:
+def trained_params(trial: Trial) -> dict[str, Any]:
     """The hyperparameters of a trial, with the peak learning rate and momentum that it really used."""
-    return {**encode(request.params), "max_momentum": request.params.max_momentum, "max_lr": outcome.max_lr}
+    params = trial.request.params
+    return {**encode(params), "max_momentum": params.max_momentum, "max_lr": trial.outcome.max_lr}
 
 
 def publishable(value: object) -> Any:

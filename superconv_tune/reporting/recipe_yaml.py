@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from superconv_tune.record.study import Trial
+from superconv_tune.record.trial import Trial
 from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings, publishable, trained_params
 
@@ -37,7 +37,7 @@ def write_recipe(findings: Findings, path: Path) -> bool:
 
 def recipe(findings: Findings, winner: Trial) -> dict[str, Any]:
     """The content of recipe.yaml: the question's parts as in the spec, ``params``, ``seed`` and provenance."""
-    request, outcome = winner
+    request, outcome = winner.request, winner.outcome
     opened = findings.study.opened
     content: dict[str, Any] = publishable(
         {
@@ -46,7 +46,7 @@ def recipe(findings: Findings, winner: Trial) -> dict[str, Any]:
             "schedule": request.schedule,
             "precision": request.precision,
             "seed": request.seed,
-            "params": trained_params(request, outcome),
+            "params": trained_params(winner),
             "estimate": findings.verdict.estimate,
             "provenance": {
                 "study": opened.name,

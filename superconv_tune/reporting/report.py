@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 import yaml
 
-from superconv_tune.record.study import Trial
+from superconv_tune.record.trial import Trial
 from superconv_tune.reporting import figures
 from superconv_tune.reporting.baseline_words import (
     caveat,
@@ -18,6 +18,7 @@ from superconv_tune.reporting.baseline_words import (
     gain_words,
     match_words,
     prose,
+    remarks,
     searched_policy,
 )
 from superconv_tune.reporting.findings import Findings, publishable
@@ -110,11 +111,11 @@ def render_report(findings: Findings) -> str:
         evidence=[_drawn(panel, findings) for panel in (LADDER, RANGE_TESTS, CYCLES, BASELINES)],
         accounts=[_drawn(panel, findings) for panel in (IMPORTANCE, TIME_SPENT)],
         baselines=[_baseline_row(baseline) for baseline in findings.baselines],
-        comparison=[text for text in (comparison_sentence(findings), *findings.baseline_remarks) if text],
+        comparison=[text for text in (comparison_sentence(findings), *remarks(findings.shortfall)) if text],
         policy=searched_policy(findings),
         landmarks=findings.study.opened.measured.landmarks,
-        winner=findings.winner[0].trial_id if findings.winner else None,
-        rows=[(_row(findings, trial), trial[1].reason) for trial in findings.study.trials()],
+        winner=findings.winner.request.trial_id if findings.winner else None,
+        rows=[(_row(findings, trial), trial.outcome.reason) for trial in findings.study.trials()],
         running=len(findings.study.running()),
         environment=_flat(publishable(findings.study.opened.environment)),
         commands=_commands(findings),
@@ -158,7 +159,7 @@ def _drawn(panel: Panel, findings: Findings) -> Drawn:
 
 def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
     """One line of the trial table; numbers stay numbers, so that the page can sort them."""
-    request, outcome = trial
+    request, outcome = trial.request, trial.outcome
     params = request.params
     return {
         "trial": request.trial_id,

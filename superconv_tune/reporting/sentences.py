@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from superconv_tune.record.study import Trial
+from superconv_tune.record.trial import Trial
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.verdict.verdict import Estimate, Reachable, Target
 
@@ -51,7 +51,7 @@ def goal(target: Target) -> str:
     """``accuracy of at least 0.94``."""
     if target.value is None:
         return f"the best {target.metric}"
-    bound = "at least" if target.direction == "max" else "at most"
+    bound = "at least" if target.yardstick.higher_is_better else "at most"
     return f"{target.metric} of {bound} {number(target.value)}"
 
 
@@ -78,7 +78,7 @@ def probability_words(probability: float | None) -> str:
 
 def recipe_words(trial: Trial) -> str:
     """The recipe in one line."""
-    request, outcome = trial
+    request, outcome = trial.request, trial.outcome
     params = request.params
     return ", ".join(
         [

@@ -59,7 +59,7 @@ def _row(findings: Findings) -> _Row:
     opened, verdict = findings.study.opened, findings.verdict
     spec = publishable(opened.spec)
     estimate, reachable = verdict.estimate, verdict.reachable
-    epochs = findings.confirmations[0][0].params.cycle_epochs if findings.confirmations else None
+    epochs = findings.confirmations[0].request.params.cycle_epochs if findings.confirmations else None
     cells = {
         "study": opened.name,
         "data": in_words(spec.get("data") or spec.get("task")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from superconv_tune.reporting.baseline_words import comparison_sentence
+from superconv_tune.reporting.baseline_words import comparison_sentence, remarks
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import (
     LABELS,
@@ -20,7 +20,7 @@ from superconv_tune.reporting.sentences import (
 
 def summary(findings: Findings, folder: Path, mlflow_hint: str) -> str:
     """At most eleven lines, each safe to print as it is."""
-    compared = comparison_sentence(findings) or next(iter(findings.baseline_remarks), "")
+    compared = comparison_sentence(findings) or next(iter(remarks(findings.shortfall)), "")
     verdict = findings.verdict
     lines = [
         f"{LABELS[verdict.word].upper()}: {verdict_sentence(findings)}",

@@ -11,11 +11,21 @@ import pyarrow as pa
 from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.record.purpose import Promoted, RunOff
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 
 Columns = dict[str, Any]
 
+# What a request says by its purpose and its work.
+DERIVED: Columns = {
+    "kind": pa.string(),
+    "purpose": pa.string(),
+    "parent": pa.string(),
+    "recipe": pa.int64(),
+    "pick_lr": pa.float64(),
+    "data_share": pa.float64(),
+}
 ARROW = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
 BULKY = {"test_correct"}  # one bit per test item: the journal keeps it
 
@@ -50,16 +60,28 @@ def _curve_table(trial_id: str, phase: str, curve: Curve) -> pa.Table:
 
 
 def _trial_row(request: TrialRequest, outcome: TrialOutcome | None) -> dict[str, Any]:
-    row = _values(request, REQUEST) | _values(request.params, PARAMS) | {"max_momentum": request.params.max_momentum}
+    row = _request_row(request) | _values(request.params, PARAMS) | {"max_momentum": request.params.max_momentum}
     if outcome is None:
         return row | {"status": "running"}
     row |= _values(outcome, OUTCOME)
     return row if outcome.range_test is None else row | _values(outcome.range_test, RANGE_TEST, "range_test_")
 
 
+def _request_row(request: TrialRequest) -> dict[str, Any]:
+    purpose, work = request.purpose, request.work
+    return _values(request, REQUEST) | {
+        "kind": request.kind,
+        "purpose": purpose.name,
+        "parent": purpose.parent if isinstance(purpose, Promoted | RunOff) else None,
+        "recipe": request.recipe,
+        "pick_lr": request.pick_lr,
+        "data_share": work.data_share if isinstance(work, Cycle) else 1.0,
+    }
+
+
 def _trial_schema() -> pa.Schema:
     ramp = {f"range_test_{name}": column for name, column in RANGE_TEST.items()}
-    return pa.schema(list((REQUEST | PARAMS | {"max_momentum": pa.float64()} | OUTCOME | ramp).items()))
+    return pa.schema(list((REQUEST | DERIVED | PARAMS | {"max_momentum": pa.float64()} | OUTCOME | ramp).items()))
 
 
 def _values(record: object, columns: Columns, prefix: str = "") -> dict[str, Any]:

@@ -53,14 +53,19 @@ def _question(findings: Findings) -> dict[str, Any]:
 def _best(findings: Findings) -> dict[str, Any] | None:
     if findings.winner is None:
         return None
-    request, outcome = findings.winner
-    return {"params": trained_params(request, outcome), "seed": request.seed, "trial": request.trial_id}
+    request = findings.winner.request
+    return {"params": trained_params(findings.winner), "seed": request.seed, "trial": request.trial_id}
 
 
 def _confirmation(findings: Findings) -> list[dict[str, Any]]:
     return [
-        {"seed": request.seed, "validation": outcome.validation, "test": outcome.test, "wall_s": outcome.wall_s}
-        for request, outcome in findings.confirmations
+        {
+            "seed": trial.request.seed,
+            "validation": trial.outcome.validation,
+            "test": trial.outcome.test,
+            "wall_s": trial.outcome.wall_s,
+        }
+        for trial in findings.confirmations
     ]
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from superconv_tune.planner.baselines import comparison_of, remarks
+from superconv_tune.planner.baselines import comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
-from superconv_tune.planner.evidence import verdict_of
+from superconv_tune.planner.evidence import verdict_of, yardstick_of
 from superconv_tune.planner.first_ramps import pooled_range_test
 from superconv_tune.proposer.proposer import Proposer
-from superconv_tune.record.recipe import count, current, frozen, is_unsteady
-from superconv_tune.record.study import Study, Trial
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Trial
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.verdict.comparison import compare
-from superconv_tune.verdict.ladder import complete_cycles, rungs, winner
+from superconv_tune.verdict.ladder import rungs, winner
 from superconv_tune.verdict.perspective import with_landmarks
+from superconv_tune.verdict.steadiness import is_unsteady
 
 EXPECTED_TRIALS = 100  # for the choice of the sampler, where the user named no number
 
@@ -35,51 +36,48 @@ def proposer_of(study: Study, brief: Brief, storage: str) -> Proposer:
 
 def findings_of(study: Study, brief: Brief, proposer: Proposer, now: float) -> Findings:
     """All that the study found, up to now."""
-    items = study.opened.measured.validation_items if brief.item_level else None
-    direction = brief.target.direction
+    yardstick = yardstick_of(study, brief)
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
+    warnings = (*verdict.warnings, *_unsteady(study, yardstick.items), *_data_warnings(study))
     return Findings(
         study=study,
         target=brief.target,
-        verdict=replace(verdict, warnings=(*verdict.warnings, *_unsteady(study, items), *_data_warnings(study))),
-        ladder=rungs(study, direction, items),
-        winner=_as_frozen(study, winner(study, direction, items)),
+        verdict=replace(verdict, warnings=warnings),
+        ladder=rungs(study, yardstick),
+        winner=_origin(study) or winner(study, yardstick),
         range_test=pooled_range_test(study),
         importance=_importance(study, proposer),
         now=now,
-        baselines=compare(study, direction, items),
-        baseline_remarks=remarks(comparison_of(study, brief, now), brief),
+        baselines=compare(study, yardstick),
+        shortfall=shortfall(comparison_of(study, brief, now), study, brief),
     )
 
 
-def _as_frozen(study: Study, best: Trial | None) -> Trial | None:
-    """The search trial of the recipe that was confirmed; where that is a calmer one the winner, with its parameters."""
-    recipe = current(study)
-    if best is None or recipe is None:
-        return best
-    confirmed = (recipe.params, recipe.pick_lr)
-    trials = ((trial, frozen(trial)) for trial in complete_cycles(study))
-    request, outcome = next((trial for trial, same in trials if (same.params, same.pick_lr) == confirmed), best)
-    params = replace(recipe.params, lr_multiplier=request.params.lr_multiplier)
-    return replace(request, params=params), replace(outcome, max_lr=recipe.pick_lr)
+def _origin(study: Study) -> Trial | None:
+    """The search trial that the recipe comes from, with the recipe's length and peak; None before one was frozen."""
+    recipe = study.recipe
+    if recipe is None:
+        return None
+    trial = study.trial(recipe.origin)
+    params = replace(recipe.params, lr_multiplier=trial.request.params.lr_multiplier)
+    return Trial(replace(trial.request, params=params), replace(trial.outcome, max_lr=recipe.max_lr))
 
 
 def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
     """That a recipe was given up, or ought to have been."""
-    first = next(iter(study.asked("confirm").values()), None)
-    recipe, recipes = current(study), count(study)
-    if first is None or recipe is None:
+    recipe = study.recipe
+    if recipe is None:
         return ()
     if is_unsteady(study, None, validation_items):
         return (
             "Fresh seeds of the recipe lie far apart, or some of them failed: its learning rate is close to the edge. "
             "A lower one would be a steadier recipe; there was no time left to confirm it.",
         )
-    if recipes == 1:
+    if recipe.number == 1:
         return ()
     return (
-        f"What looked best, with a peak learning rate of {first.pick_lr:.3g}, did not hold up over fresh seeds; this "
-        f"recipe has one of {recipe.pick_lr:.3g}.",
+        f"What looked best, with a peak learning rate of {study.recipes[0].max_lr:.3g}, did not hold up over fresh "
+        f"seeds; this recipe has one of {recipe.max_lr:.3g}.",
     )
 
 
@@ -91,5 +89,5 @@ def _data_warnings(study: Study) -> tuple[str, ...]:
 
 def _importance(study: Study, proposer: Proposer) -> dict[str, float]:
     """From the lowest rung, which has the most trials."""
-    keys = [request.proposal[0] for request in study.requests.values() if request.proposal is not None]
+    keys = [request.proposal.study for request in study.requests.values() if request.proposal is not None]
     return proposer.importance(max(set(keys), key=keys.count)) if keys else {}

@@ -19,8 +19,7 @@ from superconv_tune.planner.evidence import confirmed
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.study import Trial
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.trial import Trial, TrialRequest
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.question import threads
 from superconv_tune.study.service import data_change, existing, replayed
@@ -109,8 +108,8 @@ class Verification:
         Raises:
             UserError: if a model cannot be trained any more.
         """
-        first, outcome = self._trials[0]
-        yield Repetition(first.seed, is_fresh=False, test=self._test(first), recorded=outcome.test)
+        first, recorded = self._trials[0].request, _value(self._trials[0])
+        yield Repetition(first.seed, is_fresh=False, test=self._test(first), recorded=recorded)
         for number in range(seeds):
             state = np.random.SeedSequence([self._spec.seed, STREAM, number]).generate_state(1)
             seed = int(state[0])
@@ -156,6 +155,6 @@ class Verification:
 
 
 def _value(trial: Trial) -> float:
-    value = trial[1].test
+    value = trial.outcome.test
     assert value is not None
     return value

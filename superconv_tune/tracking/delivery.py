@@ -23,7 +23,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.figures.trial import draw_cycle, draw_range_test
-from superconv_tune.record.trial import INFORMATIVE, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import INFORMATIVE, Cycle, TrialOutcome, TrialRequest
+from superconv_tune.record.versions import upgraded_request
 from superconv_tune.tracking.series import Phase, Point
 from superconv_tune.tracking.study_run import StudyHandle, children_of
 
@@ -65,7 +66,7 @@ class Attempt:
         """The record in this folder."""
         value = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         return Attempt(
-            request=decode(TrialRequest, value["request"]),
+            request=decode(TrialRequest, upgraded_request(value["request"])),
             outcome=decode(TrialOutcome, value["outcome"]),
             run_id=value["run_id"],
             points=[Point(*point) for point in value["points"]],
@@ -145,7 +146,12 @@ def request_params(request: TrialRequest) -> Mapping[str, object]:
     """The params of a child run: every hyperparameter by its name, and what else fixes the trial."""
     searched = {field.name: getattr(request.params, field.name) for field in fields(request.params)}
     fixed = ("seed", "schedule", "kind", "rung", "precision", "pick_lr")
-    return searched | {"max_momentum": request.params.max_momentum} | {name: getattr(request, name) for name in fixed}
+    known = {"max_momentum": request.params.max_momentum, "purpose": request.purpose.name}
+    if isinstance(request.work, Cycle):
+        known["data_share"] = request.work.data_share
+    if request.recipe is not None:
+        known["recipe"] = request.recipe
+    return searched | known | {name: getattr(request, name) for name in fixed}
 
 
 def outcome_tags(outcome: TrialOutcome) -> Mapping[str, str]:

@@ -103,14 +103,16 @@ class Shortfall:
         ends: how the runs of those ended, with their number.
         compared_epochs: length of the runs that were compared; None where none was.
         cost: of the runs; None where no recipe was frozen to compare with.
+        interrupted: the user ended the search.
     """
 
-    asked: tuple[str, ...]
-    absent: tuple[str, ...]
+    asked: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     ends: Mapping[str, int] = field(default_factory=dict)
     compared_epochs: float | None = None
     cost: RunCost | None = None
+    interrupted: bool = False
 
 
 def compare(study: Study, yardstick: Yardstick) -> tuple[Baseline, ...]:

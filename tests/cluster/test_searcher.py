@@ -13,9 +13,10 @@ from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.planner.ask import Signal
-from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import Probe
+from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 
-REQUEST = TrialRequest("0001-search", 1, "search", Hyperparameters(), 3, "one_cycle", 0, 10.0, 0.1)
+REQUEST = TrialRequest("0001-search", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), "one_cycle", 3, 10.0, rung=0)
 OUTCOME = TrialOutcome("0001-search", 1, "finished", 0.9)
 
 

@@ -19,7 +19,7 @@ from superconv_tune.lr.lr_range import RAMPS, Ramp, Refusal, analyse, compared, 
 from superconv_tune.lr.pick_rules import PICK_RULES
 from superconv_tune.lr.rate_grid import FALLBACK_LR, GRID_FACTOR, MOST_WIDENINGS
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.trial import Cycle, Ramps, TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 from tests.fakes import FakeClock, HookedSource, MemoryTracker, TensorPart, TensorSource, toy_problem
@@ -56,7 +56,7 @@ def test_a_range_test_is_ramps_then_probes_and_every_one_a_trial_of_its_own() ->
 
 def test_its_pick_trains_about_as_well_as_the_best_of_its_grid() -> None:
     found, _ = usual()
-    request = replace(usual()[1].requests[-1], pick_lr=found.max_lr(2.0), seed=123)
+    request = replace(usual()[1].requests[-1], work=Cycle(found.max_lr(2.0)), seed=123)
     outcome = run(request, toy_problem(), NullTracker(), FakeClock())
     losses = [probe.loss for probe in found.probes if probe.loss is not None]
     assert outcome.validation_loss is not None
@@ -123,7 +123,9 @@ def test_an_asked_interval_is_crossed_as_asked_without_a_coarse_ramp(kind: Ramp)
     assert found.sweeps == ()
     (ramp,) = found.ramps
     np.testing.assert_allclose(ramp.lr, RAMPS[kind](low, high, 90)[: len(ramp)])
-    assert [request.ramp for request in tracker.requests] == [(low, high)]
+    (work,) = [request.work for request in tracker.requests]
+    assert isinstance(work, Ramps)
+    assert (work.low, work.high) == (low, high)
 
 
 @pytest.mark.parametrize("name", ["robust", "lowest", "valley", "lightning"])

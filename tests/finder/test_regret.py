@@ -15,7 +15,8 @@ from superconv_tune.finder.find import FinderPlan, find
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.purpose import Probe
+from superconv_tune.record.trial import Cycle, TrialRequest
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
@@ -25,9 +26,8 @@ GRID = {"sgd": [0.02 * 3.0**power for power in range(5)], "adamw": [6e-4 * 3.0**
 
 
 def reached(problem: Problem, epochs: float, max_lr: float) -> float:
-    request = TrialRequest(
-        "t", 1, "search", replace(PARAMS, cycle_epochs=epochs), 0, "one_cycle", -1, math.inf, pick_lr=max_lr
-    )
+    params = replace(PARAMS, cycle_epochs=epochs)
+    request = TrialRequest("t", 1, Probe(max_lr), Cycle(max_lr), params, "one_cycle", 0, math.inf)
     return fmean(run(replace(request, seed=s), problem, NullTracker(), time.time).objective for s in range(2))
 
 

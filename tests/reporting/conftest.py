@@ -11,12 +11,14 @@ import pytest
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import RangeTestResult
-from superconv_tune.record.events import Closed, Event, Measured, Observed, Opened, Requested
+from superconv_tune.record.events import Closed, Event, Frozen, Measured, Observed, Opened, Requested
 from superconv_tune.record.landmarks import Landmark
+from superconv_tune.record.purpose import Confirm, Probe, Purpose
+from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Kind, Status, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, Status, TrialOutcome, TrialRequest
 from superconv_tune.reporting.findings import Findings
-from superconv_tune.verdict.comparison import Baseline
+from superconv_tune.verdict.comparison import Baseline, RunCost, Shortfall
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.verdict import Estimate, Target, Verdict
 
@@ -103,7 +105,7 @@ def search_events(rng: np.random.Generator) -> list[Event]:
     for index in range(15):
         params, trial_id = parameters(index, rng), f"search-{index:02d}"
         max_lr = RANGE.max_lr * params.lr_multiplier
-        request = asked(trial_id, "search", params, 100 + index)
+        request = asked(trial_id, Probe(RANGE.max_lr), params, 100 + index)
         error = 0.055 + 0.07 * params.cycle_epochs**-0.8 + 0.02 * abs(np.log2(params.lr_multiplier))
         status, reason = FAILURES.get(trial_id, ("finished", ""))
         outcome = ran(request, max_lr, 1 - float(error + rng.normal(0, 0.003)), rng)
@@ -113,8 +115,9 @@ def search_events(rng: np.random.Generator) -> list[Event]:
     return events
 
 
-def asked(trial_id: str, kind: Kind, params: Hyperparameters, seed: int) -> TrialRequest:
-    return TrialRequest(trial_id, 1, kind, params, seed, "one_cycle", 0, STARTED + BUDGET_S, pick_lr=RANGE.max_lr)
+def asked(trial_id: str, purpose: Purpose, params: Hyperparameters, seed: int) -> TrialRequest:
+    work = Cycle(RANGE.max_lr * params.lr_multiplier, reads_test=isinstance(purpose, Confirm))
+    return TrialRequest(trial_id, 1, purpose, work, params, "one_cycle", seed, STARTED + BUDGET_S, rung=0)
 
 
 def ran(request: TrialRequest, max_lr: float, value: float, rng: np.random.Generator) -> TrialOutcome:
@@ -141,11 +144,11 @@ def ran(request: TrialRequest, max_lr: float, value: float, rng: np.random.Gener
     )
 
 
-def confirmation_events(winner: TrialRequest, max_lr: float, rng: np.random.Generator) -> list[Event]:
-    events: list[Event] = []
+def confirmation_events(recipe: Recipe, rng: np.random.Generator) -> list[Event]:
+    events: list[Event] = [Frozen(STARTED, recipe)]
     for seed in range(4):
-        request = asked(f"confirm-{seed:02d}", "confirm", winner.params, 900 + seed)
-        outcome = ran(request, max_lr, 0.9256 + float(rng.normal(0, 0.0015)), rng)
+        request = asked(f"confirm-{seed:02d}", Confirm(recipe.number), recipe.params, 900 + seed)
+        outcome = ran(request, recipe.max_lr, 0.9256 + float(rng.normal(0, 0.0015)), rng)
         events += [Requested(STARTED, request), Observed(STARTED, replace(outcome, test=outcome.objective - 0.0012))]
     return events
 
@@ -153,9 +156,9 @@ def confirmation_events(winner: TrialRequest, max_lr: float, rng: np.random.Gene
 def ladder_of(study: Study, direction: str) -> tuple[Rung, ...]:
     pick = max if direction == "max" else min
     values: dict[float, list[float]] = {}
-    for request, outcome in study.trials("search"):
-        if outcome.validation is not None:
-            values.setdefault(request.params.cycle_epochs, []).append(outcome.validation)
+    for trial in study.trials("search"):
+        if trial.outcome.validation is not None:
+            values.setdefault(trial.request.params.cycle_epochs, []).append(trial.outcome.validation)
     return tuple(
         Rung(epochs, pick(found), pick(found) - 0.006, pick(found) + 0.006, len(found))
         for epochs, found in values.items()
@@ -167,10 +170,10 @@ def findings() -> Findings:
     """Fifteen search trials, two of them failed, four confirmations, one trial still out."""
     rng = np.random.default_rng(7)
     study = Study.replay([OPENED, *search_events(rng)])
-    winner = max((trial for trial in study.trials("search")), key=lambda trial: trial[1].objective)
-    for event in confirmation_events(winner[0], winner[1].max_lr or 0.0, rng):
+    winner = max((trial for trial in study.trials("search")), key=lambda trial: trial.value)
+    for event in confirmation_events(Recipe.of(winner, number=1), rng):
         study.apply(event)
-    study.apply(Requested(STARTED, asked("search-99", "search", Hyperparameters(), 5)))
+    study.apply(Requested(STARTED, asked("search-99", Probe(RANGE.max_lr), Hyperparameters(), 5)))
     study.apply(Closed(STARTED + 240, "decided"))
     verdict = Verdict(
         "demonstrated",
@@ -208,8 +211,9 @@ def compared_findings(findings: Findings) -> Findings:
         STEP, schedule="linear", value=0.931, low=0.928, high=0.934, at_border=True,
         gain=-0.006, gain_low=-0.011, gain_high=-0.001, steps_to_match=None, steps_low=400, steps_high=None,
     )  # fmt: skip
-    remarks = ("constant: not tested. The deadline left no room.",)
-    return replace(findings, baselines=(STEP, linear), baseline_remarks=remarks)
+    cost = RunCost(recipe_epochs=9.0, epochs=9.0, needed_s=30.0, left_s=60.0, allowance_s=60.0)
+    shortfall = Shortfall(("step", "linear", "constant"), absent=("constant",), compared_epochs=9.0, cost=cost)
+    return replace(findings, baselines=(STEP, linear), shortfall=shortfall)
 
 
 @pytest.fixture(scope="session")
@@ -227,7 +231,7 @@ def failed_findings(findings: Findings) -> Findings:
     rng = np.random.default_rng(3)
     statuses: tuple[Status, ...] = ("diverged", "nan", "no_lr", "code_error")
     for index, status in enumerate(statuses):
-        request = asked(f"search-{index:02d}", "search", parameters(index, rng), index)
+        request = asked(f"search-{index:02d}", Probe(RANGE.max_lr), parameters(index, rng), index)
         study.apply(Requested(STARTED, request))
         outcome = TrialOutcome(request.trial_id, 1, status, 0.1, reason=f"It ended as {status}.", wall_s=2.0)
         study.apply(Observed(STARTED, outcome))
@@ -250,11 +254,13 @@ def as_error(outcome: TrialOutcome) -> TrialOutcome:
 def regression_findings(findings: Findings) -> Findings:
     """The same study with an error to be made small, and without a target."""
     study = Study(OPENED)
-    for request, outcome in findings.study.trials():
-        study.apply(Requested(STARTED, request))
-        study.apply(Observed(STARTED, as_error(outcome)))
+    for recipe in findings.study.recipes:
+        study.apply(Frozen(STARTED, recipe))
+    for trial in findings.study.trials():
+        study.apply(Requested(STARTED, trial.request))
+        study.apply(Observed(STARTED, as_error(trial.outcome)))
     assert findings.winner is not None
-    winner = next(trial for trial in study.trials("search") if trial[0].trial_id == findings.winner[0].trial_id)
+    winner = study.trial(findings.winner.request.trial_id)
     return replace(
         findings,
         study=study,
@@ -279,10 +285,14 @@ def hostile_findings(findings: Findings) -> Findings:
         environment={HOSTILE: {"share": float("nan"), "store": "http://user:hunter2@host/x"}},
     )
     study = Study(opened)
-    for request, outcome in findings.study.trials():
-        renamed = replace(request, trial_id=request.trial_id + HOSTILE, schedule=HOSTILE)
+    for recipe in findings.study.recipes:
+        study.apply(Frozen(STARTED, replace(recipe, origin=recipe.origin + HOSTILE, schedule=HOSTILE)))
+    for trial in findings.study.trials():
+        renamed = replace(trial.request, trial_id=trial.request.trial_id + HOSTILE, schedule=HOSTILE)
         study.apply(Requested(STARTED, renamed))
-        spoilt = replace(outcome, trial_id=renamed.trial_id, reason=HOSTILE, node=HOSTILE, validation_loss=float("inf"))
+        spoilt = replace(
+            trial.outcome, trial_id=renamed.trial_id, reason=HOSTILE, node=HOSTILE, validation_loss=float("inf")
+        )
         study.apply(Observed(STARTED, spoilt))
     verdict = replace(findings.verdict, reasons=(HOSTILE,), warnings=(HOSTILE,))
     target = replace(findings.target, metric=HOSTILE)
@@ -295,7 +305,7 @@ def hostile_findings(findings: Findings) -> Findings:
         winner=winner,
         importance={HOSTILE: 0.6, "x": 0.4},
         baselines=(replace(STEP, schedule=HOSTILE, low=float("nan"), high=float("nan")),),
-        baseline_remarks=(HOSTILE,),
+        shortfall=Shortfall((HOSTILE,), absent=(HOSTILE,)),
     )
 
 

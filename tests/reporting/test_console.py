@@ -27,11 +27,11 @@ def replayed(findings: Findings, view: LiveView) -> Study:
     """The study again, event by event, the view told of each."""
     study = Study(findings.study.opened)
     view.update(study, "range test")
-    for request, outcome in findings.study.trials():
-        phase = "search" if request.kind == "search" else "confirmation"
-        study.apply(Requested(0.0, request))
+    for trial in findings.study.trials():
+        phase = "search" if trial.request.kind == "search" else "confirmation"
+        study.apply(Requested(0.0, trial.request))
         view.update(study, phase)
-        study.apply(Observed(0.0, outcome))
+        study.apply(Observed(0.0, trial.outcome))
         view.update(study, phase)
     return study
 
@@ -76,18 +76,18 @@ def test_a_resumed_study_does_not_tell_its_old_news_again(findings: Findings) ->
 
 
 def test_a_retried_trial_is_told_of_once_per_attempt(findings: Findings) -> None:
-    request, outcome = findings.study.trials("confirm")[0]
+    confirm = findings.study.trials("confirm")[0]
     study = Study(findings.study.opened)
     shown = console(terminal=False)
     with LiveView(shown, lambda: 0.0, "Can it?", findings.target) as view:
         view.update(study, "search")
-        for trial, came in [*findings.study.trials("search")[:1], (request, outcome)]:
-            study.apply(Requested(0.0, trial))
-            study.apply(Observed(0.0, came))
+        for trial in [*findings.study.trials("search")[:1], confirm]:
+            study.apply(Requested(0.0, trial.request))
+            study.apply(Observed(0.0, trial.outcome))
             view.update(study, "search")
-        study.apply(Requested(0.0, replace(request, attempt=2)))
+        study.apply(Requested(0.0, replace(confirm.request, attempt=2)))
         view.update(study, "search")
-        study.apply(Observed(0.0, replace(outcome, attempt=2)))
+        study.apply(Observed(0.0, replace(confirm.outcome, attempt=2)))
         view.update(study, "search")
     lines = printed(shown).splitlines()
 
@@ -100,9 +100,9 @@ def test_equal_failures_are_one_piece_of_news(findings: Findings) -> None:
     shown = console(terminal=False)
     with LiveView(shown, lambda: 0.0, "Can it?", findings.target) as view:
         view.update(study, "search")
-        for request, outcome in findings.study.trials("search"):
-            study.apply(Requested(0.0, request))
-            study.apply(Observed(0.0, replace(outcome, status="data_error", reason="no file")))
+        for trial in findings.study.trials("search"):
+            study.apply(Requested(0.0, trial.request))
+            study.apply(Observed(0.0, replace(trial.outcome, status="data_error", reason="no file")))
             view.update(study, "search")
 
     assert printed(shown).count("data_error: no file") == 1

@@ -8,6 +8,7 @@ import pytest
 from superconv_tune.core.curve import Curve
 from superconv_tune.record.events import Observed, Requested
 from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Trial
 from superconv_tune.reporting import figures
 from superconv_tune.reporting.figure_style import LABEL_CHARACTERS, label
 from superconv_tune.reporting.findings import Findings
@@ -40,7 +41,8 @@ def test_nothing_is_drawn_from_nothing(draw: Callable[[Findings], go.Figure | No
 
 def test_the_ladder_shows_every_trial_with_a_metric(findings: Findings) -> None:
     figure = drawn(figures.ladder(findings))
-    measured = [o.validation for _, o in findings.study.trials("search") if o.validation is not None]
+    outcomes = [trial.outcome for trial in findings.study.trials("search")]
+    measured = [outcome.validation for outcome in outcomes if outcome.validation is not None]
 
     assert list(named(figure, "search trial (validation)").y) == measured
     assert len(named(figure, "fresh seed (test)").y) == 4
@@ -52,8 +54,7 @@ def test_the_ladder_shows_every_trial_with_a_metric(findings: Findings) -> None:
 def test_the_scale_holds_the_best_trial_and_the_estimate(name: str, every_findings: Callable[[str], Findings]) -> None:
     asked = every_findings(name)
     low, high = drawn(figures.ladder(asked)).layout.yaxis.range
-    values = [outcome.validation for _, outcome in figures.finished(asked) if outcome.validation is not None]
-    best = max(values) if asked.target.direction == "max" else min(values)
+    best = asked.target.yardstick.best(trial.value for trial in figures.finished(asked))
     estimate = asked.verdict.estimate
 
     assert estimate is not None
@@ -79,7 +80,7 @@ def test_a_refused_range_test_marks_nothing(findings: Findings) -> None:
 def test_no_line_leads_from_one_ramp_back_to_the_next(findings: Findings) -> None:
     lr = np.concatenate([np.geomspace(1e-6, 1.0, 30), np.geomspace(1e-3, 0.5, 30)])
     twice = Curve(np.arange(60, dtype=np.float64), lr, lr, np.ones(60), lr)
-    request = findings.study.trials("search")[0][0]
+    request = findings.study.trials("search")[0].request
     study = Study(findings.study.opened)
     study.apply(Requested(0.0, request))
     study.apply(Observed(0.0, replace(findings.study.outcomes[request.trial_id], range_curve=twice)))
@@ -99,12 +100,12 @@ def test_an_exploding_ramp_does_not_flatten_the_rest(findings: Findings) -> None
 def test_steps_without_a_finite_loss_are_survived(findings: Findings) -> None:
     step = np.arange(60, dtype=np.float64)
     broken = Curve(step, step + 1, step, np.full(60, np.nan), step)
-    request = findings.study.trials("search")[0][0]
+    request = findings.study.trials("search")[0].request
     outcome = replace(findings.study.outcomes[request.trial_id], range_curve=broken, cycle_curve=broken)
     study = Study(findings.study.opened)
     study.apply(Requested(0.0, request))
     study.apply(Observed(0.0, outcome))
-    asked = replace(findings, study=study, winner=(request, outcome))
+    asked = replace(findings, study=study, winner=Trial(request, outcome))
 
     assert "NaN" not in drawn(figures.cycles(asked)).to_json(engine="json")
     assert drawn(figures.range_tests(asked)).layout.yaxis.range is None

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from superconv_tune.record.events import Observed, Requested
+from superconv_tune.record.events import Frozen, Observed, Requested
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialOutcome
 from superconv_tune.reporting.findings import Findings, publishable
@@ -24,11 +24,13 @@ def test_a_study_that_used_no_time_has_no_training_share(empty_findings: Finding
 
 
 def test_shortened_and_failed_runs_confirm_nothing(findings: Findings) -> None:
-    (first, whole), (second, other), *_ = findings.confirmations
+    first, second, *_ = findings.confirmations
     study = Study(findings.study.opened)
-    for request, outcome in (first, replace(whole, shortened=True)), (second, replace(other, status="oom")):
-        study.apply(Requested(0.0, request))
-        study.apply(Observed(0.0, outcome))
+    for recipe in findings.study.recipes:
+        study.apply(Frozen(0.0, recipe))
+    for trial, change in (first, {"shortened": True}), (second, {"status": "oom"}):
+        study.apply(Requested(0.0, trial.request))
+        study.apply(Observed(0.0, replace(trial.outcome, **change)))
 
     assert replace(findings, study=study).confirmations == []
 

@@ -50,7 +50,7 @@ def test_the_recipe_gives_back_the_hyperparameters(findings: Findings, tmp_path:
     recipe = yaml.safe_load((tmp_path / "recipe.yaml").read_text())
 
     assert findings.winner is not None
-    request, outcome = findings.winner
+    request, outcome = findings.winner.request, findings.winner.outcome
     assert decode(Hyperparameters, recipe["params"]) == request.params
     assert recipe["params"]["max_lr"] == outcome.max_lr
     assert (recipe["seed"], recipe["schedule"]) == (request.seed, "one_cycle")

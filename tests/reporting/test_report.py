@@ -120,7 +120,7 @@ def test_baselines_are_listed_where_they_ran(compared_findings: Findings) -> Non
     assert "180 steps (95 % interval 60 to 260)" in text
     assert "more steps than were tried (95 % interval from 400)" in text
     assert "best rate at the border of its grid" in text
-    assert "constant: not tested. The deadline left no room." in text
+    assert "constant: not tested. The deadline left no room for 3 runs of 9 epochs after the confirmation." in text
 
 
 def test_the_same_findings_give_the_same_page(findings: Findings) -> None:
@@ -154,7 +154,7 @@ def test_a_click_on_a_heading_sorts_and_leaves_what_is_missing_last(findings: Fi
     html = own_scripts_only.sub("", render_report(findings), count=1).replace("</body>", clicks + "</body>")
     body = browse(html, tmp_path).stdout.split("<tbody>")[1]
     shown = re.findall(r"<td>((?:search|confirm)-\d+)", body)
-    trials = {request.trial_id: outcome.validation for request, outcome in findings.study.trials()}
+    trials = {trial.request.trial_id: trial.outcome.validation for trial in findings.study.trials()}
 
     values = [trials[trial] for trial in shown]
     measured = [value for value in values if value is not None]

@@ -54,7 +54,7 @@ def test_the_fields_say_what_the_study_found(findings: Findings) -> None:
     assert content["question"]["budget_s"] == 600.0
     assert content["best"]["trial"] == "search-13"
     assert findings.winner is not None
-    assert content["best"]["params"]["max_lr"] == findings.winner[1].max_lr
+    assert content["best"]["params"]["max_lr"] == findings.winner.max_lr
     assert [run["seed"] for run in content["confirmation"]] == [900, 901, 902, 903]
     assert [rung["epochs"] for rung in content["ladder"]] == [1.0, 3.0, 9.0]
     assert content["range_test"]["quality"] == "good"

@@ -15,7 +15,8 @@ import pytest
 from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import RangeTestResult
-from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import Probe, RangeTest
+from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import request_params
 from superconv_tune.tracking.series import Phase
@@ -28,7 +29,8 @@ FOUND = RangeTestResult(0.1, 0.4, 0.05, 0.01, "good", 0.0, 120)
 
 
 def asked(trial_id: str = "s-1", attempt: int = 1) -> TrialRequest:
-    return TrialRequest(trial_id, attempt, "search", PARAMS, 7, "one_cycle", 0, 2e9, pick_lr=0.05, ramp=(1e-4, 1.0))
+    work = Cycle(0.05, OwnRamp(1e-4, 1.0, 100))
+    return TrialRequest(trial_id, attempt, Probe(0.05), work, PARAMS, "one_cycle", 7, 2e9, rung=0)
 
 
 def ended(request: TrialRequest, steps: int = 0, **more: Any) -> TrialOutcome:
@@ -174,7 +176,7 @@ def test_losses_that_are_not_finite_stay_out_of_mlflow_but_not_out_of_the_file(
 
 def test_a_second_ramp_never_repeats_a_step(handle: StudyHandle, tmp_path: Path) -> None:
     tracker = MlflowTracker(handle, tmp_path)
-    request = replace(asked(), kind="range_test")
+    request = replace(asked(), purpose=RangeTest(), work=Ramps(1e-4, 1.0))
     run_id = tracker.start(request)
     assert run_id is not None
     record(tracker, "range_test", curve_of(90))
