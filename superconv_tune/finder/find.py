@@ -26,7 +26,7 @@ from superconv_tune.lr.lr_range import (
     split_ramps,
 )
 from superconv_tune.lr.pick_rules import PICK_RULES
-from superconv_tune.lr.rate_grid import FALLBACK_LR, FALLBACK_LR_ELSE, MOST_WIDENINGS, ProbeGrid, first_grid
+from superconv_tune.lr.rate_grid import FALLBACK_LR, FALLBACK_LR_ELSE, MOST_WIDENINGS, ProbeGrid, next_rates
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.purpose import EdgeTest, Probe, Purpose, RangeTest
 from superconv_tune.record.trial import Cycle, Precision, Ramps, Status, TrialOutcome, TrialRequest, Work
@@ -188,12 +188,11 @@ class _Finder:
         return FALLBACK_LR.get(self.plan.optimizer, FALLBACK_LR_ELSE)
 
     def _probes(self, centre: float) -> tuple[ProbeResult, ...]:
-        probes = self._probe_at(first_grid(centre))
-        for _ in range(MOST_WIDENINGS):
-            wider = grid_of(probes, None).beyond()
-            if wider is None:
-                break
-            probes += self._probe_at([wider])
+        probes: tuple[ProbeResult, ...] = ()
+        while rates := next_rates(
+            centre, {probe.max_lr for probe in probes}, grid_of(probes, None) if probes else None
+        ):
+            probes += self._probe_at(rates)
         return probes
 
     def _probe_at(self, rates: Iterable[float]) -> tuple[ProbeResult, ...]:

@@ -6,7 +6,7 @@ A ramp sees each rate for a moment; a probe trains a whole cycle at it. So the r
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,30 @@ FALLBACK_LR_ELSE = 1e-2
 def first_grid(centre: float) -> list[float]:
     """The rates to probe first, in the order of asking."""
     return [centre * GRID_FACTOR**power for power in FIRST_POWERS]
+
+
+def next_rates(centre: float, asked: Collection[float], grid: ProbeGrid | None) -> list[float]:
+    """The rates to probe next: what is missing of the first grid, then one beyond the border where the best lies.
+
+    Args:
+        centre: of the first grid.
+        asked: rates that were asked for, whether or not their probes are back.
+        grid: what the probes so far reached; None where nothing beyond the first grid is wanted yet.
+
+    Returns:
+        The rates; none once the best is inside the grid, or after `MOST_WIDENINGS` steps beyond the first one.
+    """
+    first = first_grid(centre)
+    missing = [rate for rate in first if rate not in asked]
+    if missing or grid is None or len(asked) >= len(first) + MOST_WIDENINGS:
+        return missing
+    rate = grid.beyond()
+    if rate is None:
+        return []
+    step = GRID_FACTOR if rate > grid.rates[-1] else 1.0 / GRID_FACTOR
+    while any(math.isclose(rate, taken) for taken in asked):
+        rate *= step
+    return [rate]
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,8 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from superconv_tune.lr.rate_grid import (
-    FALLBACK_LR,
-    FALLBACK_LR_ELSE,
-    GRID_FACTOR,
-    MOST_WIDENINGS,
-    ProbeGrid,
-    first_grid,
-)
+from superconv_tune.lr.rate_grid import FALLBACK_LR, FALLBACK_LR_ELSE, ProbeGrid, next_rates
 from superconv_tune.planner.ask import Signal
-from superconv_tune.planner.divide import FIRST_GRID
 from superconv_tune.planner.first_ramps import pooled_range_test
 from superconv_tune.planner.situation import Situation
 from superconv_tune.record.plan import RungPlan
@@ -35,8 +27,7 @@ class Probes:
         """Complete cycles of the default parameters over a grid of learning rates, until the best is inside it."""
         situation = self.situation
         params = replace(situation.brief.defaults, cycle_epochs=rung.epochs)
-        asked = self._rates()
-        missing = [rate for rate in self._first_rates() if rate not in asked] or self._beyond(asked)
+        missing = next_rates(self._centre(), self._rates(), self._grid_to_widen())
         if not missing and self._running():
             return Signal.WAIT
         if not missing or not situation.fits(params, limit):
@@ -59,27 +50,17 @@ class Probes:
         higher = self.situation.yardstick.higher_is_better
         return ProbeGrid.of(scores, higher_is_better=higher, untrained=trivial)
 
-    def _first_rates(self) -> list[float]:
+    def _centre(self) -> float:
+        """The rate around which the grid begins."""
         pooled = pooled_range_test(self.situation.study)
         if pooled is None or pooled.refusal is not None:
-            centre = FALLBACK_LR.get(self.situation.brief.optimizer, FALLBACK_LR_ELSE)
-        else:
-            centre = pooled.max_lr
-        return first_grid(centre)
+            return FALLBACK_LR.get(self.situation.brief.optimizer, FALLBACK_LR_ELSE)
+        return pooled.max_lr
 
-    def _beyond(self, asked: set[float]) -> list[float]:
-        """The next rate beyond the border where the best one lies, past those that run already."""
-        is_enough = len(asked) >= FIRST_GRID + MOST_WIDENINGS or len(self._running()) >= MOST_SPECULATION
-        if len(self.came_back()) < 2 or is_enough or self._is_done():
-            return []
-        grid = self.grid()
-        rate = grid.beyond()
-        if rate is None:
-            return []
-        step = GRID_FACTOR if rate > grid.rates[-1] else 1.0 / GRID_FACTOR
-        while any(math.isclose(rate, taken) for taken in asked):
-            rate *= step
-        return [rate]
+    def _grid_to_widen(self) -> ProbeGrid | None:
+        """What the probes reached; None while it is too early to widen the grid, or too late."""
+        is_early = len(self.came_back()) < 2 or len(self._running()) >= MOST_SPECULATION
+        return None if is_early or self._is_done() else self.grid()
 
     def _is_done(self) -> bool:
         """Sampled trials stand on the pick of the probes, so that it must not move once one was asked for."""
