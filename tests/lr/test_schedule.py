@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import yaml
 from hypothesis import given
 from torch.optim import lr_scheduler
 
-from superconv_tune.lr.options import options_of
+from superconv_tune.lr.options import as_text, options_of
 from superconv_tune.lr.policies import (
     SCHEDULES,
     Constant,
@@ -182,11 +183,17 @@ def test_a_label_names_what_differs_from_the_defaults() -> None:
     assert as_mapping(THREE_DROPS) == {"policy": "step", "milestones": [0.3, 0.6, 0.9], "gamma": 0.2}
 
 
-def test_options_are_those_that_the_readme_lists() -> None:
-    assert list(options_of(Schedule)) == [
-        "warmup",
-        "warmup_share",
-        "warmup_factor",
-        "cycle_weight_decay",
-        "weight_decay_factor",
-    ]
+README = Path("README.md").read_text(encoding="utf-8").split("### Learning-rate policies")[1].split("###")[0]
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+def test_the_readme_lists_the_options_of_every_policy_with_their_defaults(name: str) -> None:
+    (row,) = [line for line in README.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
+    for option in options_of(SCHEDULES[name]).values():
+        default = list(option.default) if isinstance(option.default, tuple) else as_text(option.default)
+        assert option.name == "name" or f"`{option.name}: {default}`" in row
+
+
+def test_the_readme_names_the_options_that_any_policy_takes() -> None:
+    for name in options_of(Schedule):
+        assert f"`{name}" in README
