@@ -356,6 +356,25 @@ class Inverse(_NoCycle):
         return lambda p: span.max_lr * (1.0 + self.gamma * p) ** -self.power
 
 
+@dataclass(frozen=True, kw_only=True)
+class WarmupStableDecay(_NoCycle):
+    """The peak, then a straight line to the floor of a one-cycle (Hu et al. 2024, MiniCPM, arXiv:2404.06395).
+
+    The warm-up is the schedule's: ``warmup`` and ``warmup_share``.
+
+    Attributes:
+        decay_share: share of the run in which the learning rate falls, at its end.
+    """
+
+    name: Literal["wsd"] = "wsd"
+    decay_share: Annotated[float, Limits(above=0, most=1)] = 0.2
+
+    def rate(self, span: Span) -> Shape:
+        """Progress to learning rate."""
+        begin = 1.0 - self.decay_share
+        return lambda p: linear_between(span.max_lr, span.final_lr, max(0.0, p - begin) / self.decay_share)
+
+
 Policy = (
     OneCycle
     | Triangular
@@ -369,6 +388,7 @@ Policy = (
     | Cosine
     | CosineRestarts
     | Inverse
+    | WarmupStableDecay
 )
 
 SCHEDULES: Mapping[str, type[Policy]] = {policy.name: policy for policy in get_args(Policy)}

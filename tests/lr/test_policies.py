@@ -28,6 +28,7 @@ from superconv_tune.lr.policies import (
     Step,
     Triangular,
     Triangular2,
+    WarmupStableDecay,
 )
 from superconv_tune.lr.schedule import Schedule
 from tests.golden.one_cycle import TABLE
@@ -143,6 +144,15 @@ def test_cosine_restarts_equal_torchs_up_to_the_last_step() -> None:
 def test_inverse_is_caffes() -> None:
     found = ours(Inverse(gamma=10.0, power=0.75), steps=11, max_lr=0.01)
     np.testing.assert_allclose([k.lr for k in found], 0.01 * (1 + np.arange(11)) ** -0.75)
+
+
+def test_wsd_is_constant_then_linear_as_torch_joins_them() -> None:
+    def make(optimizer: torch.optim.Optimizer) -> lr_scheduler.LRScheduler:
+        stable = lr_scheduler.ConstantLR(optimizer, 1.0)
+        decay = lr_scheduler.LinearLR(optimizer, 1.0, FLOOR, total_iters=30)
+        return lr_scheduler.SequentialLR(optimizer, [stable, decay], milestones=[70])
+
+    assert_same_rates(ours(WarmupStableDecay(decay_share=0.3)), make)
 
 
 @given(
