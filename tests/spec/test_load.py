@@ -15,7 +15,7 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval
 from superconv_tune.data.augment import AUGMENTATIONS
 from superconv_tune.data.formats import FORMATS
-from superconv_tune.lr.policies import Cosine, Linear, OneCycle, Policy, Step, Triangular2
+from superconv_tune.lr.policies import Cosine, Linear, OneCycle, Policy, Step, Triangular2, WarmupStableDecay
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.models.registry import MODELS
 from superconv_tune.problems.metrics import METRICS
@@ -265,6 +265,7 @@ SCHEDULE_FORMS = [
         Step(milestones=(0.3, 0.6, 0.9), gamma=0.2),
         {},
     ),
+    ({"policy": "wsd", "decay_share": 0.3}, "wsd,decay_share=0.3", WarmupStableDecay(decay_share=0.3), {}),
 ]
 
 
