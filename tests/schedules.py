@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torch.optim import SGD, lr_scheduler
 
 from superconv_tune.lr.options import Option, options_of
-from superconv_tune.lr.policies import SCHEDULES, Policy, Span
+from superconv_tune.lr.policies import SCHEDULES, Policy
 from superconv_tune.lr.schedule import Knobs, Schedule
+from superconv_tune.lr.span import Span
 
 Make = Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]
 

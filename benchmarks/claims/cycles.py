@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from benchmarks.range_test.tasks import TASKS, BenchTask
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.lr.policies import Span
 from superconv_tune.lr.schedule import Knobs, Schedule
+from superconv_tune.lr.span import Span
 from superconv_tune.problems.problem import Problem
 from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime, train

@@ -9,7 +9,8 @@ from typing import Annotated, Literal, TypeVar
 from superconv_tune.core.errors import did_you_mean
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.options import Checked, Factor, Limits, Option, Share, as_text, options_of
-from superconv_tune.lr.policies import SCHEDULES, OneCycle, Policy, Shape, Span, linear_between
+from superconv_tune.lr.policies import SCHEDULES, OneCycle, Policy, Shape, linear_between
+from superconv_tune.lr.span import Span
 
 T = TypeVar("T")
 ONE_CYCLE = OneCycle()

@@ -21,8 +21,9 @@ from superconv_tune.core.errors import did_you_mean
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.core.space import Dimension as CoreDimension
-from superconv_tune.lr.policies import Constant, Linear, Span, Step
+from superconv_tune.lr.policies import Constant, Linear, Step
 from superconv_tune.lr.schedule import Schedule, as_mapping, schedule_from
+from superconv_tune.lr.span import Span
 from superconv_tune.spec.fields import (
     Count,
     Number,

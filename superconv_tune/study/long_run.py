@@ -18,8 +18,8 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.horizon import HorizonRule, prior
-from superconv_tune.lr.policies import Span
 from superconv_tune.lr.schedule import Schedule, schedule_from
+from superconv_tune.lr.span import Span
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import EvaluationSet, Problem

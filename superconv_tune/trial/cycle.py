@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from superconv_tune.lr.policies import Span
 from superconv_tune.lr.schedule import Knobs, schedule_from
+from superconv_tune.lr.span import Span
 from superconv_tune.trial.attempt import Attempt, Learner
 from superconv_tune.trial.divergence import DivergenceWatch
 from superconv_tune.trial.failures import Stopped

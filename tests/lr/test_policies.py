@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import AdamW, lr_scheduler
 
-from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.options import options_of
 from superconv_tune.lr.policies import (
     SCHEDULES,
@@ -24,13 +23,13 @@ from superconv_tune.lr.policies import (
     Linear,
     OneCycle,
     Polynomial,
-    Span,
     Step,
     Triangular,
     Triangular2,
     WarmupStableDecay,
 )
 from superconv_tune.lr.schedule import Schedule
+from superconv_tune.lr.span import Span
 from tests.golden.one_cycle import TABLE
 from tests.schedules import assert_same_rates, ours, torchs
 
@@ -214,25 +213,6 @@ def test_options_of_a_policy_do_not_hide_those_of_every_schedule() -> None:
         assert not {"policy", *options_of(Schedule)} & set(options_of(policy))
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"steps": 0}, "steps"),
-        ({"max_lr": 0.0}, "max_lr"),
-        ({"max_lr": math.nan}, "max_lr"),
-        ({"max_lr": math.inf}, "max_lr"),
-        ({"div_factor": 0.0}, "div_factor"),
-        ({"final_div_factor": 0.5}, "final_div_factor"),
-        ({"pct_start": 1.5}, "pct_start"),
-        ({"weight_decay": -1e-4}, "weight_decay"),
-        ({"base_momentum": 0.99}, "base_momentum"),
-    ],
-)
-def test_a_span_that_no_policy_can_follow_is_refused(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        Span(**{"steps": 10, "max_lr": 1.0, **change})
-
-
 def test_three_phases_need_room() -> None:
     for shape in (OneCycle(three_phase=True).rate, OneCycle(three_phase=True).height):
         with pytest.raises(ValueError, match=r"three_phase needs a pct_start of at most 0\.5, but got 0\.6"):
@@ -263,14 +243,6 @@ def test_a_policy_refuses_options_outside_their_limits(kind: type, options: dict
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is looked at below
         kind(**options)
     assert said in str(caught.value)
-
-
-def test_the_span_of_a_trial_has_its_hyperparameters() -> None:
-    params = Hyperparameters(base_momentum=0.8, momentum_width=0.15, weight_decay=1e-3, pct_start=0.4, div_factor=10.0)
-    span = Span.of(params, 50, 0.2)
-    assert (span.steps, span.max_lr, span.pct_start, span.weight_decay) == (50, 0.2, 0.4, 1e-3)
-    assert (span.base_momentum, span.max_momentum) == pytest.approx((0.8, 0.95))
-    assert (span.min_lr, span.final_lr) == pytest.approx((0.02, 2e-6))
 
 
 def test_adams_first_beta_takes_the_momentum() -> None:

@@ -19,8 +19,8 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.edge import HALVINGS, OPENING, PROBE_STEPS
 from superconv_tune.lr.lr_range import MIN_POINTS, RAMPS, Ramp, analyse, compared, split_ramps
-from superconv_tune.lr.policies import Span
 from superconv_tune.lr.schedule import Schedule
+from superconv_tune.lr.span import Span
 from superconv_tune.problems.problem import Batch, Metric, Problem
 from superconv_tune.record.trial import Kind, Status, TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
