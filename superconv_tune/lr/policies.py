@@ -34,12 +34,12 @@ BETWEEN = {"cos": cos_between, "linear": linear_between}
 
 
 class _NoCycle(Checked):
-    """Base of the policies that never rise."""
+    """Base of the policies without a cycle, along which momentum and weight decay stay where they are."""
 
     is_cyclical: ClassVar[bool] = False
 
     def height(self, _span: Span) -> Shape:
-        """Progress to how far up the cycle is, in [0, 1]: 0 all the way, so that momentum stays where it is."""
+        """Progress to how far up the cycle is, in [0, 1]: 0 all the way."""
         return lambda _p: 0.0
 
 

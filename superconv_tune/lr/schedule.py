@@ -60,7 +60,7 @@ class Schedule(Checked):
 
     @property
     def is_cyclical(self) -> bool:
-        """Whether the learning rate rises before it falls."""
+        """Whether momentum runs against the learning rate; else it stays at ``max_momentum``."""
         return self.policy.is_cyclical
 
     def knobs(self, span: Span) -> Callable[[float], Knobs]:
