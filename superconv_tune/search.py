@@ -22,6 +22,7 @@ Examples:
 \b
   python -m superconv_tune.search                                 the built-in digits, about a minute
   python -m superconv_tune.search search_spaces/fashion_mnist.yaml --budget 20m --target 0.92
+  python -m superconv_tune.search --schedule cosine,warmup=linear another learning-rate policy, with warm-up
   python -m superconv_tune.search --new-task my_problem.py        your own data and model: a file to begin with
   python -m superconv_tune.search my_problem.yaml --dry-run       the plan; trains nothing
   python -m superconv_tune.search --resume NAME                   after a crash or Ctrl-C, inside the first deadline
@@ -49,10 +50,13 @@ def search(  # noqa: PLR0913 - a command line
         str | None,
         typer.Option(help="Epochs of the longest cycle that is asked about; 8 times the longest tried else."),
     ] = None,
-    schedule: Annotated[str | None, typer.Option(help="Learning-rate policy of the cycles.")] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help="Learning-rate policy, with options if you like: cosine,warmup=linear,warmup_share=0.1."),
+    ] = None,
     baseline: Annotated[
         list[str] | None,
-        typer.Option(help="Policy to compare it with, again for more; none. step,linear,constant else."),
+        typer.Option(help="Policy to compare it with, again for more; or none. step,linear,constant otherwise."),
     ] = None,
     strategy: Annotated[str | None, typer.Option(help="ladder, or free: the sampler chooses the length.")] = None,
     sampler: Annotated[str | None, typer.Option(help="auto, tpe, gp, qmc or random.")] = None,

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from benchmarks.range_test.tasks import TASKS, BenchTask
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.lr.schedule import Knobs, SchedulePlan, build
+from superconv_tune.lr.schedule import Knobs, Schedule
+from superconv_tune.lr.span import Span
 from superconv_tune.problems.problem import Problem
 from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime, train
@@ -133,8 +134,8 @@ def run(cycle: Cycle, problem: Problem) -> tuple[str, list[list[int]]]:
 
 
 def _knobs(params: Hyperparameters, max_lr: float, steps: int) -> Callable[[int], Knobs]:
-    schedule = build(SchedulePlan.of(params, steps, max_lr))
-    return lambda step: schedule(step / max(1, steps - 1))
+    knobs = Schedule().knobs(Span.of(params, steps, max_lr))
+    return lambda step: knobs(step / max(1, steps - 1))
 
 
 def _up_to(until: int, knobs: Callable[[int], Knobs]) -> Callable[[int], Knobs | None]:

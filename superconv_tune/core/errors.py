@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
@@ -28,3 +29,10 @@ def raise_any(messages: Sequence[str]) -> None:
     """
     if messages:
         raise UserError(messages)
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """A hint at the nearest known word, then all of them."""
+    words = list(known)
+    near = difflib.get_close_matches(str(word), words, n=1)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(words)}."

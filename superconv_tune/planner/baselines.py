@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.horizon import HorizonRule, prior
+from superconv_tune.lr.policies import SCHEDULES
 from superconv_tune.lr.rate_grid import GRID_FACTOR, ProbeGrid
-from superconv_tune.lr.schedule import CYCLICAL
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.evidence import yardstick_of
@@ -246,7 +246,7 @@ def _can_judge(trials: list[Trial]) -> bool:
 
 def _calmer(schedule: str, optimizer: str, params: Hyperparameters) -> float:
     """The rate of a policy over the peak of a one-cycle, at the centre of its grid."""
-    if schedule in CYCLICAL | {"one_cycle"}:
+    if SCHEDULES[schedule].is_cyclical:
         return 1.0
     if optimizer != "sgd":
         return ADAPTIVE_SHARE

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -60,13 +58,6 @@ def to_seconds(value: object) -> float:
         raise ValueError(f"must be seconds or a duration, but got {value!r}. Write 90, 90s, 10m, 1h or 1h30m")
     hours, minutes, seconds = (float(part or 0) for part in match.group("h", "m", "s"))
     return 3600 * hours + 60 * minutes + seconds
-
-
-def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """A hint at the nearest known word, then all of them."""
-    words = list(known)
-    near = difflib.get_close_matches(str(word), words, n=1)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(words)}."
 
 
 def _text(value: object) -> str:

@@ -11,8 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from superconv_tune.core.errors import UserError, raise_any
-from superconv_tune.spec.fields import did_you_mean
+from superconv_tune.core.errors import UserError, did_you_mean, raise_any
 from superconv_tune.spec.files import data_at, make_absolute, missing, name_format, near
 from superconv_tune.spec.space import ELSEWHERE, SHAPES
 from superconv_tune.spec.spec import ExperimentSpec

@@ -5,13 +5,25 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from superconv_tune.core.codec import decode, encode
+from superconv_tune.core.errors import did_you_mean
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.core.space import Dimension as CoreDimension
-from superconv_tune.lr.schedule import SCHEDULES
+from superconv_tune.lr.policies import Constant, Linear, Step
+from superconv_tune.lr.schedule import Schedule, as_mapping, schedule_from
+from superconv_tune.lr.span import Span
 from superconv_tune.spec.fields import (
     Count,
     Number,
@@ -19,7 +31,6 @@ from superconv_tune.spec.fields import (
     Section,
     Seed,
     Share,
-    did_you_mean,
     to_number,
     to_seconds,
 )
@@ -33,7 +44,7 @@ from superconv_tune.spec.names import (
     Loss,
     Model,
 )
-from superconv_tune.spec.space import Dimension, Range, Space
+from superconv_tune.spec.space import Dimension, Range, Space, values
 
 MIN_BUDGET_S = 10.0  # less does not even cover the start of the workers
 
@@ -174,27 +185,38 @@ class OptimizerSpec(Section):
         return self
 
 
-def _known_policy(value: str) -> str:
-    if value not in SCHEDULES:
-        raise ValueError(f"is unknown: {value!r}. {did_you_mean(value, SCHEDULES)}")
-    return value
+def _schedule(value: object) -> Schedule:
+    return value if isinstance(value, Schedule) else schedule_from(value)
 
 
-class ScheduleSpec(Section):
-    """How learning rate and momentum run through a cycle; its shape (pct_start, div_factor, …) stands in ``space``."""
-
-    shorthand: ClassVar[str | None] = "policy"
-
-    policy: Annotated[str, AfterValidator(_known_policy)] = "one_cycle"
+# A name, a mapping or a text that `schedule_from` reads; it is dumped as the flat mapping.
+ScheduleField = Annotated[
+    Schedule, PlainValidator(_schedule), PlainSerializer(as_mapping, return_type=dict[str, object])
+]
 
 
-def _policies(value: object) -> object:
-    """``none``, or names: in a list, or one text with commas between them."""
-    names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"takes names of policies, or none, but got {value!r}. Write [step, linear], or none")
-    stripped = [name.strip() for name in names]
-    return () if stripped == ["none"] else tuple(dict.fromkeys(stripped))
+def _listed(value: object) -> object:
+    """Policies one by one: from a list, a text with commas between them, or ``none``."""
+    if isinstance(value, str):
+        value = _separated(value)
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"takes policies in a list, or none, but got {value!r}. Write [step, linear], or none")
+    return () if list(value) == ["none"] else value
+
+
+def _separated(text: str) -> list[str]:
+    """The policies of ``step,gamma=0.2,linear``: an option belongs to the policy before it."""
+    policies: list[str] = []
+    for part in text.split(","):
+        if "=" in part and policies:
+            policies[-1] += f",{part}"
+        else:
+            policies.append(part.strip())
+    return policies
+
+
+def _without_repetition(schedules: tuple[Schedule, ...]) -> tuple[Schedule, ...]:
+    return tuple(dict.fromkeys(schedules))
 
 
 class SplitSpec(Section):
@@ -283,8 +305,9 @@ class ExperimentSpec(Section):
         target: value of the metric to be reached; None asks how far one can get.
         budget: wall clock from the command to the report, in seconds.
         optimizer: what steps.
-        schedule: how the learning rate runs.
-        baselines: other policies that it is compared with at equal length, the most wanted first; ``none`` for none.
+        schedule: how learning rate and momentum run through a cycle: a policy with its options and its warm-up. What is
+            searched of its shape (pct_start, div_factor, …) stands in ``space``.
+        baselines: other schedules that it is compared with at equal length, the most wanted first; ``none`` for none.
         space: what is searched.
         split: what is held out.
         strategy: ``ladder`` of cycle lengths, or ``free``: the sampler chooses the length.
@@ -308,11 +331,11 @@ class ExperimentSpec(Section):
     target: Number | None = None
     budget: Annotated[float, BeforeValidator(to_seconds), AfterValidator(_long_enough)] = 3600.0
     optimizer: OptimizerSpec = OptimizerSpec()
-    schedule: ScheduleSpec = ScheduleSpec()
-    baselines: Annotated[tuple[Annotated[str, AfterValidator(_known_policy)], ...], BeforeValidator(_policies)] = (
-        "step",
-        "linear",
-        "constant",
+    schedule: ScheduleField = Schedule()
+    baselines: Annotated[tuple[ScheduleField, ...], BeforeValidator(_listed), AfterValidator(_without_repetition)] = (
+        Schedule(policy=Step()),
+        Schedule(policy=Linear()),
+        Schedule(policy=Constant()),
     )
     space: Space = Space()
     split: SplitSpec = SplitSpec()
@@ -369,6 +392,18 @@ class ExperimentSpec(Section):
             raise ValueError(f"{metric.name} lies between {low:g} and {high:g}, but got {target:g}.{hint}")
         return target
 
+    @field_validator("space")
+    @classmethod
+    def _schedules_fit_space(cls, space: Space, info: ValidationInfo) -> Space:
+        longest_rise = Span(steps=1, max_lr=1.0, pct_start=max(values(space.pct_start)))
+        schedules = [info.data.get("schedule"), *info.data.get("baselines", ())]
+        for schedule in filter(None, schedules):
+            try:
+                schedule.knobs(longest_rise)
+            except ValueError as error:
+                raise ValueError(f"{error} The schedule is {schedule.label}") from None
+        return space
+
     @property
     def budget_s(self) -> float:
         """Wall clock from the command to the report, in seconds."""
@@ -402,8 +437,8 @@ def defaults(spec: ExperimentSpec) -> Hyperparameters:
     """
     customary = encode(Hyperparameters())
     inside = {name: _inside(getattr(spec.space, name), value) for name, value in customary.items()}
-    values: Hyperparameters = decode(Hyperparameters, inside)
-    return values
+    params: Hyperparameters = decode(Hyperparameters, inside)
+    return params
 
 
 def _core(dimension: Dimension) -> CoreDimension | None:

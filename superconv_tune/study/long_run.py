@@ -18,7 +18,8 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.horizon import HorizonRule, prior
-from superconv_tune.lr.schedule import SchedulePlan, build
+from superconv_tune.lr.schedule import Schedule, schedule_from
+from superconv_tune.lr.span import Span
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import EvaluationSet, Problem
@@ -40,7 +41,8 @@ class LongRun:
     Attributes:
         problem: the question.
         params: of the recipe, with the length of this run.
-        plan: the schedule.
+        schedule: of the recipe.
+        plan: what the schedule runs over.
         runtime: device and precision.
         seed: everything random derives from it.
         folder: for checkpoint, weights and result.
@@ -48,7 +50,8 @@ class LongRun:
 
     problem: Problem
     params: Hyperparameters
-    plan: SchedulePlan
+    schedule: Schedule
+    plan: Span
     runtime: Runtime
     seed: int
     folder: Path
@@ -77,7 +80,7 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
             {"name": "train", **{k: v for k, v in content.items() if k in FIELDS - {"schedule"}}}
         )
         params: Hyperparameters = decode(Hyperparameters, content["params"])
-        found_lr, brief = float(content["params"]["max_lr"]), str(content["schedule"])
+        found_lr, schedule = float(content["params"]["max_lr"]), schedule_from(content["schedule"])
     except (ValidationError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{recipe} is no recipe of this version ({error}). Search again, or render its study again."
@@ -88,9 +91,9 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     problem = realise(payload, device)
     params = replace(params, cycle_epochs=epochs)
     steps = max(1, round(epochs * problem.train.steps_per_epoch(params.batch_size)))
-    plan = SchedulePlan.of(params, steps, max_lr or rule.max_lr(epochs), brief)
+    plan = Span.of(params, steps, max_lr or rule.max_lr(epochs))
     folder.mkdir(parents=True, exist_ok=True)
-    return LongRun(problem, params, plan, Runtime(device, content["precision"]), int(content["seed"]), folder)
+    return LongRun(problem, params, schedule, plan, Runtime(device, content["precision"]), int(content["seed"]), folder)
 
 
 def follow(run: LongRun) -> Iterator[Progress]:
@@ -106,14 +109,14 @@ def follow(run: LongRun) -> Iterator[Progress]:
     model = run.runtime.place(problem.make_model())
     optimizer = problem.make_optimizer(model, params)
     first, loss_before = _continued(run, model, optimizer)
-    schedule = build(run.plan)
+    knobs = run.schedule.knobs(run.plan)
     per_epoch = problem.train.steps_per_epoch(params.batch_size)
     blocks = train(
         model,
         optimizer,
         problem.train.stream(params.batch_size, run.seed, first),
         lambda outputs, targets: problem.loss(outputs, targets, params.label_smoothing),
-        lambda step: schedule(step / max(1, run.plan.steps - 1)) if step < run.plan.steps else None,
+        lambda step: knobs(step / max(1, run.plan.steps - 1)) if step < run.plan.steps else None,
         runtime=run.runtime,
         clock=time.time,
         first_step=first,
@@ -147,7 +150,7 @@ def _continued(run: LongRun, model: torch.nn.Module, optimizer: torch.optim.Opti
 
 
 def _identity(run: LongRun) -> str:
-    return repr((run.plan, run.params, run.seed))
+    return repr((run.schedule, run.plan, run.params, run.seed))
 
 
 def _mean(block: Curve) -> float:

@@ -14,7 +14,7 @@ import torch
 
 from superconv_tune.core.codec import encode
 from superconv_tune.core.curve import Curve
-from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.core.errors import UserError, did_you_mean, raise_any
 from superconv_tune.finder.find import RULES, FinderPlan, Progress, find
 from superconv_tune.finder.finding import LENGTHS as LENGTHS
 from superconv_tune.finder.finding import Finding
@@ -23,7 +23,6 @@ from superconv_tune.lr.lr_range import MIN_POINTS, Ramp
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
-from superconv_tune.spec.fields import did_you_mean
 from superconv_tune.spec.spec import ExperimentSpec, defaults
 from superconv_tune.study.logs import search_log
 from superconv_tune.study.places import Places, places
@@ -114,7 +113,7 @@ def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
         replicates=options.replicates,
         probe_epochs=options.probe_epochs,
         edge=options.edge,
-        schedule=spec.schedule.policy,
+        schedule=spec.schedule.name,
         seed=spec.seed,
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from superconv_tune.lr.schedule import Knobs, SchedulePlan, build
+from superconv_tune.lr.schedule import Knobs, schedule_from
+from superconv_tune.lr.span import Span
 from superconv_tune.trial.attempt import Attempt, Learner
 from superconv_tune.trial.divergence import DivergenceWatch
 from superconv_tune.trial.failures import Stopped
@@ -26,25 +27,24 @@ def run_cycle(attempt: Attempt, max_lr: float) -> Learner:
     learner = attempt.fresh_learner()
     pacer = Pacer(steps, _evaluation_steps(attempt), attempt.request.deadline, attempt.clock)
     with attempt.timed("train_s"):
-        plan = SchedulePlan.of(attempt.request.params, steps, max_lr, attempt.request.schedule)
-        taken = _train(attempt, learner, plan, pacer)
+        taken = _train(attempt, learner, Span.of(attempt.request.params, steps, max_lr), pacer)
     if not pacer.pace.completes(taken):
         raise Stopped("deadline", f"The deadline came {taken} steps into a cycle of {steps}.")
     attempt.note(shortened=pacer.pace.is_shortened)
     return learner
 
 
-def _train(attempt: Attempt, learner: Learner, plan: SchedulePlan, pacer: Pacer) -> int:
+def _train(attempt: Attempt, learner: Learner, span: Span, pacer: Pacer) -> int:
     """The steps taken until the cycle ended, by its schedule or by the clock."""
-    schedule = build(plan)
-    watch = DivergenceWatch(plan.steps, attempt.problem.chance_loss)
+    schedule = schedule_from(attempt.request.schedule).knobs(span)
+    watch = DivergenceWatch(span.steps, attempt.problem.chance_loss)
 
     def knobs(step: int) -> Knobs | None:
         progress = pacer.progress(step)
         return None if progress is None else schedule(progress)
 
     taken = 0
-    block_steps = min(MAX_BLOCK_STEPS, plan.steps // BLOCKS_PER_CYCLE + 1)
+    block_steps = min(MAX_BLOCK_STEPS, span.steps // BLOCKS_PER_CYCLE + 1)
     with closing(attempt.steps("cycle", learner, knobs, block_steps)) as blocks:
         for block in blocks:
             taken += len(block)
@@ -53,7 +53,7 @@ def _train(attempt: Attempt, learner: Learner, plan: SchedulePlan, pacer: Pacer)
                 raise Stopped(*stop)
             pacer.taken(taken)
             if pacer.pace.is_useless:
-                raise Stopped("deadline", f"Only {pacer.pace.last_step + 1} of {plan.steps} steps fit the deadline.")
+                raise Stopped("deadline", f"Only {pacer.pace.last_step + 1} of {span.steps} steps fit the deadline.")
     return taken
 
 

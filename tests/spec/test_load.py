@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +15,8 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval
 from superconv_tune.data.augment import AUGMENTATIONS
 from superconv_tune.data.formats import FORMATS
+from superconv_tune.lr.policies import Cosine, Linear, OneCycle, Policy, Step, Triangular2, WarmupStableDecay
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.models.registry import MODELS
 from superconv_tune.problems.metrics import METRICS
 from superconv_tune.proposer.samplers import SAMPLERS
@@ -148,7 +151,21 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ({"metric": "acuracy"}, ("metric", "accuracy")),
         ({"loss": "mse"}, ("loss", "mse", "accuracy")),
         ({"optimizer": "adam"}, ("optimizer", "adam")),
-        ({"schedule": "onecycle"}, ("schedule", "one_cycle")),
+        ({"schedule": "onecycle"}, ("schedule: policy is unknown", "Did you mean 'one_cycle'?")),
+        ({"schedule": 5}, ("schedule", "name of a policy", "5")),
+        ({"schedule": None}, ("schedule", "name of a policy", "None")),
+        ({"schedule": {"policy": "cosine", "cycles": 2}}, ("schedule: cycles is an option of triangular", "warmup")),
+        (
+            {"schedule": {"policy": "step", "gamma": 3, "milestones": [2]}},
+            ("schedule", "gamma", "milestones", "3", "2"),
+        ),
+        ({"schedule": "cosine,warmup=lin"}, ("schedule", "Did you mean 'linear'?")),
+        ({"schedule": {"policy": "one_cycle", "pct_start": 0.4}}, ("schedule", "pct_start", "space")),
+        ({"schedule": "one_cycle,three_phase=true", "space": {"pct_start": 0.6}}, ("space", "0.6", "three_phase=true")),
+        ({"baselines": "step,lineer"}, ("baselines.1: policy is unknown: 'lineer'. Did you mean 'linear'?",)),
+        ({"baselines": [{"policy": "step", "power": 2}]}, ("baselines.0: power is an option of", "not of step")),
+        ({"baselines": 3}, ("baselines", "in a list, or none", "3")),
+        ({"baselines": {"policy": "step"}}, ("baselines", "in a list, or none")),
         ({"scheduler": "asha"}, ("scheduler", "cross")),
         ({"sampler": "grid"}, ("sampler", "grid")),
         ({"strategy": "asha"}, ("strategy", "ladder")),
@@ -205,6 +222,7 @@ def test_all_errors_come_at_once(tmp_path: Path) -> None:
         ("target", "94", "--target:"),
         ("model", "lenet", "--model:"),
         ("schedule", "onecycle", "--schedule:"),
+        ("baselines", "step,gama=2", "--baseline:"),
         ("resources.workers", "0", "--workers:"),
         ("data.path", "no_such_file.npz", "--data:"),
     ],
@@ -224,6 +242,73 @@ def test_an_option_mends_an_empty_section_and_leaves_a_wrong_one_to_be_told(tmp_
 def test_a_spec_comes_back_out_of_the_journal_as_it_was(path: Path, tmp_path: Path) -> None:
     spec = shipped(path, tmp_path)
     assert ExperimentSpec.model_validate(json.loads(json.dumps(spec.model_dump(mode="json")))) == spec
+
+
+# Each with the same as a text, as `--schedule` takes it.
+SCHEDULE_FORMS = [
+    ({"policy": "triangular2", "cycles": 4}, "triangular2,cycles=4", Triangular2(cycles=4.0), {}),
+    (
+        {"policy": "one_cycle", "three_phase": True, "anneal": "linear"},
+        "one_cycle,three_phase=true,anneal=linear",
+        OneCycle(three_phase=True, anneal="linear"),
+        {},
+    ),
+    (
+        {"policy": "cosine", "warmup": "exponential", "warmup_share": 0.1},
+        "cosine,warmup=exponential,warmup_share=0.1",
+        Cosine(),
+        {"warmup": "exponential", "warmup_share": 0.1},
+    ),
+    (
+        {"policy": "step", "milestones": [0.3, 0.6, 0.9], "gamma": 0.2},
+        "step,milestones=0.3/0.6/0.9,gamma=0.2",
+        Step(milestones=(0.3, 0.6, 0.9), gamma=0.2),
+        {},
+    ),
+    ({"policy": "wsd", "decay_share": 0.3}, "wsd,decay_share=0.3", WarmupStableDecay(decay_share=0.3), {}),
+]
+
+
+@pytest.mark.parametrize(("mapping", "text", "policy", "options"), SCHEDULE_FORMS, ids=lambda value: str(value)[:20])
+def test_a_schedule_is_reached_with_all_its_options(
+    mapping: dict[str, object], text: str, policy: Policy, options: dict[str, Any], tmp_path: Path
+) -> None:
+    expected = Schedule(policy=policy, **options)
+    path = write(tmp_path, {**GOOD, "schedule": mapping, "baselines": [mapping, "linear"]})
+    spec = load_spec(path, {})
+    assert spec.schedule == expected
+    assert spec.baselines == (expected, Schedule(policy=Linear()))
+    dumped = json.loads(json.dumps(spec.model_dump(mode="json")))
+    assert dumped["schedule"] == mapping
+    assert dumped["baselines"] == [mapping, {"policy": "linear"}]
+    assert ExperimentSpec.model_validate(dumped) == spec
+    inline = load_spec(write(tmp_path, GOOD), {"schedule": text, "baselines": f"{text},linear"})
+    assert (inline.schedule, inline.baselines) == (spec.schedule, spec.baselines)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("none", []),
+        (["none"], []),
+        ([], []),
+        ("step, linear,step", ["step", "linear"]),
+        (["cosine", {"policy": "cosine"}, "cosine,warmup=linear"], ["cosine", "cosine(warmup=linear)"]),
+        ("step,gamma=0.2,milestones=0.5/0.9,constant", ["step(milestones=0.5/0.9, gamma=0.2)", "constant"]),
+    ],
+)
+def test_baselines_are_policies_without_repetition(given: object, expected: list[str], tmp_path: Path) -> None:
+    spec = load_spec(write(tmp_path, {**GOOD, "baselines": given}), {})
+    assert [schedule.label for schedule in spec.baselines] == expected
+
+
+def test_a_spec_says_one_cycle_against_three_policies_unless_told_otherwise(tmp_path: Path) -> None:
+    spec = load_spec(write(tmp_path, GOOD), {})
+    assert spec.schedule == Schedule()
+    assert [schedule.label for schedule in spec.baselines] == ["step", "linear", "constant"]
+    assert spec.model_dump(mode="json")["schedule"] == {"policy": "one_cycle"}
+    journalled = spec.model_dump(mode="json") | {"baselines": ["step", "linear", "constant"]}  # as it once was
+    assert ExperimentSpec.model_validate(journalled) == spec
 
 
 def test_data_without_a_spec_ask_how_far_one_gets(tmp_path: Path) -> None:

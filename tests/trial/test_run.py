@@ -19,7 +19,8 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.edge import HALVINGS, OPENING, PROBE_STEPS
 from superconv_tune.lr.lr_range import MIN_POINTS, RAMPS, Ramp, analyse, compared, split_ramps
-from superconv_tune.lr.schedule import SchedulePlan, build
+from superconv_tune.lr.schedule import Schedule
+from superconv_tune.lr.span import Span
 from superconv_tune.problems.problem import Batch, Metric, Problem
 from superconv_tune.record.trial import Kind, Status, TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
@@ -87,8 +88,8 @@ def test_the_recorded_cycle_is_the_schedule_step_by_step() -> None:
     tracker = MemoryTracker()
     go(ask(), tracker=tracker)
     curve = tracker.curve("cycle")
-    plan = SchedulePlan(steps=120, max_lr=0.1, base_momentum=0.85, max_momentum=PARAMS.max_momentum, weight_decay=5e-4)
-    expected = [build(plan)(step / 119) for step in range(120)]
+    span = Span(steps=120, max_lr=0.1, base_momentum=0.85, max_momentum=PARAMS.max_momentum, weight_decay=5e-4)
+    expected = [Schedule().knobs(span)(step / 119) for step in range(120)]
     np.testing.assert_array_equal(curve.step, np.arange(120))
     np.testing.assert_array_equal(curve.lr, [knobs.lr for knobs in expected])
     np.testing.assert_array_equal(curve.momentum, [knobs.momentum for knobs in expected])
