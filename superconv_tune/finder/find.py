@@ -27,6 +27,7 @@ from superconv_tune.lr.lr_range import (
 )
 from superconv_tune.lr.pick_rules import PICK_RULES
 from superconv_tune.lr.rate_grid import FALLBACK_LR, FALLBACK_LR_ELSE, MOST_WIDENINGS, ProbeGrid, next_rates
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.purpose import EdgeTest, Probe, Purpose, RangeTest
 from superconv_tune.record.trial import Cycle, Precision, Ramps, Status, TrialOutcome, TrialRequest, Work
@@ -59,7 +60,7 @@ class FinderPlan:
         probe_epochs: length of the probes; None for one epoch, or more if that has fewer than 100 steps.
         probe_seeds: cycles at every rate of the grid.
         edge: also bisect the largest stable constant learning rate.
-        schedule: policy of the probes.
+        schedule: of the probes.
         precision: number format of the forward pass.
         seed: every random choice derives from it.
     """
@@ -75,7 +76,7 @@ class FinderPlan:
     probe_epochs: float | None = None
     probe_seeds: int = 2
     edge: bool = False
-    schedule: str = "one_cycle"
+    schedule: Schedule = field(default_factory=Schedule)
     precision: Precision = "fp32"
     seed: int = 0
 

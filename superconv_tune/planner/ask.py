@@ -9,6 +9,7 @@ from enum import Enum
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.horizon import HorizonRule
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import FromProposer, Promoted, Proposal, Sampled
 from superconv_tune.record.recipe import Recipe
@@ -33,7 +34,7 @@ class Draft:
         seed: of the trial.
         rung: of the ladder.
         deadline: Unix time.
-        schedule: name of the learning-rate policy.
+        schedule: of the cycle.
         precision: number format.
         defaults: parameters of what is not drawn, at the length of the rung.
         own_ramp: the ramp before a cycle of the defaults; None for none.
@@ -45,7 +46,7 @@ class Draft:
     seed: int
     rung: int
     deadline: float
-    schedule: str
+    schedule: Schedule
     precision: Precision
     defaults: Hyperparameters
     own_ramp: OwnRamp | None

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.horizon import HorizonRule, prior
-from superconv_tune.lr.policies import SCHEDULES
 from superconv_tune.lr.rate_grid import GRID_FACTOR, ProbeGrid
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.evidence import yardstick_of
@@ -37,7 +37,7 @@ ADAPTIVE_SHARE = 0.5  # of the recipe's peak, where a step does not grow with th
 class Run:
     """One run of another policy that may begin now."""
 
-    schedule: str
+    schedule: Schedule
     epochs: float
     max_lr: float
     deadline: float
@@ -144,11 +144,11 @@ class Comparison:
         seconds = self._seconds(epochs)
         return self.now + seconds <= self.limit and seconds <= self.left_s
 
-    def _missing(self, schedule: str, epochs: float) -> list[float]:
+    def _missing(self, schedule: Schedule, epochs: float) -> list[float]:
         tried = [request.cycle.max_lr for request in self._requests(schedule)]
         return [rate for rate in self._grid(schedule, epochs) if rate not in tried]
 
-    def _beyond(self, schedule: str) -> list[float]:
+    def _beyond(self, schedule: Schedule) -> list[float]:
         """The next rate beyond the border where the best lies, once all have come back."""
         requests = self._requests(schedule)
         trials = self.study.came_back(requests)
@@ -158,7 +158,7 @@ class Comparison:
         rate = ProbeGrid.of(scores, higher_is_better=self.brief.target.yardstick.higher_is_better).beyond()
         return [] if rate is None else [rate]
 
-    def _requests(self, schedule: str) -> list[TrialRequest]:
+    def _requests(self, schedule: Schedule) -> list[TrialRequest]:
         """Runs of a policy that were not lost: what was lost is asked for anew."""
         return [
             request
@@ -167,7 +167,7 @@ class Comparison:
             and (trial_id not in self.study.outcomes or self.study.outcomes[trial_id].status not in LOST)
         ]
 
-    def _grid(self, schedule: str, epochs: float) -> list[float]:
+    def _grid(self, schedule: Schedule, epochs: float) -> list[float]:
         """Rates around the peak of the recipe, carried over to this length and to the momentum of the policy.
 
         With SGD a step is worth lr / (1 - momentum), and a policy without a cycle stays at the highest momentum.
@@ -212,16 +212,17 @@ def below(plan: Plan, epochs: float) -> list[float]:
 
 def shortfall(comparison: Comparison | None, study: Study, brief: Brief) -> Shortfall:
     """What was not compared, or not at the length of the recipe, and what explains it."""
+    asked = tuple(schedule.label for schedule in brief.baselines)
     if comparison is None:
-        return Shortfall(asked=brief.baselines, absent=brief.baselines)
+        return Shortfall(asked, absent=asked)
     compared = {baseline.schedule: baseline for baseline in compare(study, yardstick_of(study, brief))}
-    begun = {request.schedule for request in study.asked("baseline").values()}
-    failed = tuple(schedule for schedule in brief.baselines if schedule in begun and schedule not in compared)
-    ends = Counter(_end(trial) for trial in study.trials("baseline") if trial.request.schedule in failed)
+    begun = {request.schedule.label for request in study.asked("baseline").values()}
+    failed = tuple(label for label in asked if label in begun and label not in compared)
+    ends = Counter(_end(trial) for trial in study.trials("baseline") if trial.request.schedule.label in failed)
     epochs = comparison.epochs or min(comparison.lengths)
     return Shortfall(
-        asked=brief.baselines,
-        absent=tuple(schedule for schedule in brief.baselines if schedule not in begun),
+        asked=asked,
+        absent=tuple(label for label in asked if label not in begun),
         failed=failed,
         ends=dict(ends),
         compared_epochs=min((baseline.epochs for baseline in compared.values()), default=None),
@@ -244,9 +245,9 @@ def _can_judge(trials: list[Trial]) -> bool:
     return all(trial.outcome.status in INFORMATIVE and not trial.outcome.shortened for trial in trials)
 
 
-def _calmer(schedule: str, optimizer: str, params: Hyperparameters) -> float:
+def _calmer(schedule: Schedule, optimizer: str, params: Hyperparameters) -> float:
     """The rate of a policy over the peak of a one-cycle, at the centre of its grid."""
-    if SCHEDULES[schedule].is_cyclical:
+    if schedule.is_cyclical:
         return 1.0
     if optimizer != "sgd":
         return ADAPTIVE_SHARE

@@ -8,6 +8,7 @@ from typing import Literal
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Dimension, Interval, SearchSpace
 from superconv_tune.lr.lr_range import RAMP_INTERVAL_ELSE, RAMP_INTERVALS
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.verdict.verdict import Target
 
 
@@ -39,13 +40,13 @@ class Brief:
         space: what may be searched; ``cycle_epochs`` bounds the ladder.
         defaults: the parameters that are tried first.
         optimizer: its name in the spec.
-        schedule: name of the learning-rate policy of the cycles.
+        schedule: of the cycles.
         strategy: ``ladder`` (the planner fixes the length per rung) or ``free`` (the sampler chooses it).
         seed: every trial's seed derives from it.
         trials: most search trials to ask for; None leaves it to the time.
         item_level: the metric is a mean over items, so that items can be counted.
         report_s: seconds kept free before the deadline for the verdict, the report and the shut-down.
-        baselines: other learning-rate policies that the searched one is compared with, the most wanted first.
+        baselines: schedules that the searched one is compared with, the most wanted first.
         horizon: length in epochs up to which cycles are asked about; None for what the verdict can tell at most.
         division: of the time over cycle lengths.
     """
@@ -54,13 +55,13 @@ class Brief:
     space: SearchSpace
     defaults: Hyperparameters
     optimizer: str
-    schedule: str
+    schedule: Schedule
     strategy: Literal["ladder", "free"]
     seed: int
     trials: int | None
     item_level: bool
     report_s: float
-    baselines: tuple[str, ...] = ()
+    baselines: tuple[Schedule, ...] = ()
     horizon: float | None = None
     division: Division = field(default_factory=Division)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.trial import Trial
 
 CALMER = 0.5  # of the peak learning rate; 0.7 is still unsteady half as often again (benchmarks/range_test/cycles.csv)
@@ -24,14 +25,14 @@ class Recipe:
         origin: id of the search trial that it comes from.
         params: the hyperparameters; ``lr_multiplier`` is 1, for ``max_lr`` has it in it.
         max_lr: the peak as it was really trained with.
-        schedule: name of the learning-rate policy.
+        schedule: how learning rate, momentum and weight decay run through the cycle.
     """
 
     number: int
     origin: str
     params: Hyperparameters
     max_lr: float
-    schedule: str
+    schedule: Schedule
 
     @staticmethod
     def of(trial: Trial, number: int) -> Recipe:

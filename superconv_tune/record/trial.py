@@ -8,6 +8,7 @@ from typing import Literal
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import Ramp, RangeTestResult
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import FromProposer, Kind, OfRecipe, Probe, Promoted, Proposal, Purpose, Sampled
 
 Status = Literal[
@@ -101,7 +102,7 @@ class TrialRequest:
         purpose: what it is for; no worker reads it.
         work: what the worker does.
         params: the hyperparameters.
-        schedule: name of the learning-rate policy.
+        schedule: how learning rate, momentum and weight decay run through a cycle.
         seed: everything random in the trial derives from it.
         deadline: Unix time, in seconds, by which the trial must have returned.
         rung: index of the rung of the ladder, 0 the shortest; -1 where none applies.
@@ -113,7 +114,7 @@ class TrialRequest:
     purpose: Purpose
     work: Work
     params: Hyperparameters
-    schedule: str
+    schedule: Schedule
     seed: int
     deadline: float
     rung: int = -1

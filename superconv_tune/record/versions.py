@@ -69,9 +69,10 @@ class _Story:
 
     def request(self, old: Mapping[str, Any]) -> dict[str, Any]:
         """A request of version 1."""
-        kept = ("trial_id", "attempt", "params", "schedule", "seed", "deadline", "rung", "precision")
+        kept = ("trial_id", "attempt", "params", "seed", "deadline", "rung", "precision")
         return {
             **{key: old[key] for key in kept if key in old},
+            "schedule": _schedule(old),
             "purpose": self._purpose(old),
             "work": _ramps(old) if old["kind"] in ("range_test", "edge") else _cycle(old),
         }
@@ -110,7 +111,7 @@ class _Story:
                 "origin": self._origin(old),
                 "params": old["params"],
                 "max_lr": old["pick_lr"],
-                "schedule": old["schedule"],
+                "schedule": _schedule(old),
             }
             self._recipes.append(recipe)
         return peaks.index(old["pick_lr"]) + 1
@@ -126,6 +127,11 @@ class _Story:
         if self._recipes:
             return str(self._recipes[-1]["origin"])
         return next(iter(self._searched), "")
+
+
+def _schedule(old: Mapping[str, Any]) -> dict[str, Any]:
+    """The policy that was named, with the options that nobody could set."""
+    return {"policy": {"name": old["schedule"]}}
 
 
 def _ramps(old: Mapping[str, Any]) -> dict[str, Any]:

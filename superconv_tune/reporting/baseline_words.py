@@ -18,12 +18,13 @@ from superconv_tune.verdict.comparison import (
 def searched_policy(findings: Findings) -> str:
     """Name of the policy that was searched, as prose has it: ``one-cycle``."""
     first = next(iter(findings.study.requests.values()), None)
-    return prose(first.schedule if first is not None else "one_cycle")
+    return prose(first.schedule.label if first is not None else "one_cycle")
 
 
 def prose(schedule: str) -> str:
-    """A policy's name with hyphens."""
-    return schedule.replace("_", "-")
+    """A schedule's label with hyphens in the name of its policy."""
+    name, bracket, options = schedule.partition("(")
+    return name.replace("_", "-") + bracket + options
 
 
 def comparison_sentence(findings: Findings) -> str:
@@ -31,7 +32,7 @@ def comparison_sentence(findings: Findings) -> str:
     if not findings.baselines:
         return ""
     policy = searched_policy(findings)
-    standard = [baseline for baseline in findings.baselines if baseline.schedule in STANDARD]
+    standard = [baseline for baseline in findings.baselines if baseline.is_standard]
     if not standard:
         return (
             f"Super-convergence is claimed against {' or '.join(STANDARD)} rates, and neither was tested. "

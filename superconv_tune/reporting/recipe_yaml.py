@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from superconv_tune.lr.schedule import as_mapping
 from superconv_tune.record.trial import Trial
 from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings, publishable, trained_params
@@ -43,7 +44,7 @@ def recipe(findings: Findings, winner: Trial) -> dict[str, Any]:
         {
             "recipe_version": RECIPE_VERSION,
             **{part: value for part, value in opened.spec.items() if part not in SEARCH_ONLY},
-            "schedule": request.schedule,
+            "schedule": as_mapping(request.schedule),
             "precision": request.precision,
             "seed": request.seed,
             "params": trained_params(winner),

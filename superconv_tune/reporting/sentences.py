@@ -82,7 +82,7 @@ def recipe_words(trial: Trial) -> str:
     params = request.params
     return ", ".join(
         [
-            f"{request.schedule} of {number(params.cycle_epochs)} epochs",
+            f"{request.schedule.label} of {number(params.cycle_epochs)} epochs",
             f"max_lr {number(outcome.max_lr, 3)}",
             f"momentum {number(params.base_momentum, 3)} to {number(params.max_momentum, 3)}",
             f"weight_decay {number(params.weight_decay, 3)}",

@@ -21,6 +21,7 @@ Columns = dict[str, Any]
 DERIVED: Columns = {
     "kind": pa.string(),
     "purpose": pa.string(),
+    "schedule": pa.string(),
     "parent": pa.string(),
     "recipe": pa.int64(),
     "pick_lr": pa.float64(),
@@ -72,6 +73,7 @@ def _request_row(request: TrialRequest) -> dict[str, Any]:
     return _values(request, REQUEST) | {
         "kind": request.kind,
         "purpose": purpose.name,
+        "schedule": request.schedule.label,
         "parent": purpose.parent if isinstance(purpose, Promoted | RunOff) else None,
         "recipe": request.recipe,
         "pick_lr": request.pick_lr,

@@ -71,13 +71,13 @@ def brief_of(spec: ExperimentSpec) -> Brief:
         space=search_space(spec),
         defaults=defaults(spec),
         optimizer=spec.optimizer.name,
-        schedule=spec.schedule.name,
+        schedule=spec.schedule,
         strategy=spec.strategy,
         seed=spec.seed,
         trials=spec.trials,
         item_level=spec.item_level,
         report_s=max(REPORT_S, REPORT_SHARE * spec.budget_s),
-        baselines=tuple(dict.fromkeys(other.name for other in spec.baselines if other.name != spec.schedule.name)),
+        baselines=tuple(dict.fromkeys(other for other in spec.baselines if other != spec.schedule)),
         horizon=spec.horizon,
     )
 

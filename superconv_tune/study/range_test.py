@@ -113,7 +113,7 @@ def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
         replicates=options.replicates,
         probe_epochs=options.probe_epochs,
         edge=options.edge,
-        schedule=spec.schedule.name,
+        schedule=spec.schedule,
         seed=spec.seed,
     )
 
@@ -126,7 +126,7 @@ def _recorded(spec: ExperimentSpec, problem: Problem, plan: FinderPlan, where: P
         where.artifact_root,
         spec.name,
         where.name,
-        params | encode(plan.params),
+        params | encode(plan.params) | {"schedule": plan.schedule.label},
         {"phase": "range_test"},
     )
     found = None

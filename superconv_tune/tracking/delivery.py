@@ -23,6 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.figures.trial import draw_cycle, draw_range_test
+from superconv_tune.lr.schedule import as_mapping
 from superconv_tune.record.trial import INFORMATIVE, Cycle, TrialOutcome, TrialRequest
 from superconv_tune.record.versions import upgraded_request
 from superconv_tune.tracking.series import Phase, Point
@@ -143,10 +144,19 @@ def send(client: MlflowClient, run_id: str, points: Sequence[Point], tags: Mappi
 
 
 def request_params(request: TrialRequest) -> Mapping[str, object]:
-    """The params of a child run: every hyperparameter by its name, and what else fixes the trial."""
+    """The params of a child run: every hyperparameter by its name, and what else fixes the trial.
+
+    Of the schedule these are the policy, as ``schedule``, and each option that differs from its default, by its name.
+    """
     searched = {field.name: getattr(request.params, field.name) for field in fields(request.params)}
-    fixed = ("seed", "schedule", "kind", "rung", "precision", "pick_lr")
-    known = {"max_momentum": request.params.max_momentum, "purpose": request.purpose.name}
+    fixed = ("seed", "kind", "rung", "precision", "pick_lr")
+    options = {key: value for key, value in as_mapping(request.schedule).items() if key != "policy"}
+    known: dict[str, object] = {
+        "max_momentum": request.params.max_momentum,
+        "purpose": request.purpose.name,
+        "schedule": request.schedule.name,
+        **options,
+    }
     if isinstance(request.work, Cycle):
         known["data_share"] = request.work.data_share
     if request.recipe is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from superconv_tune.lr.schedule import Knobs, schedule_from
+from superconv_tune.lr.schedule import Knobs
 from superconv_tune.lr.span import Span
 from superconv_tune.trial.attempt import Attempt, Learner
 from superconv_tune.trial.divergence import DivergenceWatch
@@ -36,7 +36,7 @@ def run_cycle(attempt: Attempt, max_lr: float) -> Learner:
 
 def _train(attempt: Attempt, learner: Learner, span: Span, pacer: Pacer) -> int:
     """The steps taken until the cycle ended, by its schedule or by the clock."""
-    schedule = schedule_from(attempt.request.schedule).knobs(span)
+    schedule = attempt.request.schedule.knobs(span)
     watch = DivergenceWatch(span.steps, attempt.problem.chance_loss)
 
     def knobs(step: int) -> Knobs | None:

@@ -6,6 +6,8 @@ import time
 from dataclasses import replace
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.policies import Constant
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.purpose import Smoke
 from superconv_tune.record.trial import Cycle, Precision, TrialOutcome, TrialRequest
@@ -26,7 +28,7 @@ def smoke(problem: Problem, params: Hyperparameters, precision: Precision, steps
         work=Cycle(GENTLE_LR),
         params=replace(params, cycle_epochs=steps / problem.train.steps_per_epoch(params.batch_size)),
         seed=0,
-        schedule="constant",
+        schedule=Schedule(policy=Constant()),
         deadline=time.time() + PATIENCE_S,
         precision=precision,
     )

@@ -31,7 +31,7 @@ class Baseline:
     """What another policy reached at its best learning rate, and the searched policy beside it.
 
     Attributes:
-        schedule: name of the policy.
+        schedule: the policy, with its options where they are not the usual ones.
         value: metric on the validation part.
         low: lower end of its 95 % interval, over items and seeds; NaN where neither is known.
         high: upper end of it.
@@ -50,6 +50,7 @@ class Baseline:
         at_most: the shortest cycles reach it already, so that ``steps_to_match`` is a bound.
         steps_low: lower end of the 95 % interval; None where it lies below the shortest cycles.
         steps_high: upper end of it; None where it lies beyond the longest.
+        is_standard: it is a policy of `STANDARD`.
     """
 
     schedule: str
@@ -71,6 +72,7 @@ class Baseline:
     at_most: bool
     steps_low: int | None
     steps_high: int | None
+    is_standard: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def compare(study: Study, yardstick: Yardstick) -> tuple[Baseline, ...]:
     by_policy: dict[str, list[Trial]] = {}
     for trial in study.trials("baseline"):
         if trial.outcome.status in INFORMATIVE and not trial.outcome.shortened:
-            by_policy.setdefault(trial.request.schedule, []).append(trial)
+            by_policy.setdefault(trial.request.schedule.label, []).append(trial)
     judge = _Judge(study, yardstick)
     found = [judge.baseline(trials) for trials in by_policy.values() if len(trials) >= RATES]
     return tuple(baseline for baseline in found if baseline is not None)
@@ -131,7 +133,7 @@ def super_convergence(baselines: Sequence[Baseline]) -> bool | None:
 
     Standard training is the better of the piecewise constant policies that were tried.
     """
-    standard = [baseline for baseline in baselines if baseline.schedule in STANDARD]
+    standard = [baseline for baseline in baselines if baseline.is_standard]
     if not standard:
         return None
     hardest = min(standard, key=lambda baseline: baseline.gain)
@@ -212,7 +214,7 @@ class _Judge:
         match = _match([(epochs, worth) for epochs, worth, _ in curve.values()], own.worth, (down, up))
         per_epoch = outcome.steps / request.params.cycle_epochs
         return Baseline(
-            schedule=request.schedule,
+            schedule=request.schedule.label,
             value=outcome.objective,
             low=ends[0],
             high=ends[1],
@@ -231,6 +233,7 @@ class _Judge:
             at_most=match.is_bound,
             steps_low=_steps(match.low, per_epoch),
             steps_high=_steps(match.high, per_epoch),
+            is_standard=request.schedule.name in STANDARD,
         )
 
     def _curve(self, tries: int) -> dict[int, tuple[float, float, int]]:
