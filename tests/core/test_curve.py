@@ -45,5 +45,3 @@ def test_columns_of_unequal_length_are_no_curve() -> None:
     one, two = np.zeros(1), np.zeros(2)
     with pytest.raises(ValueError, match="same length"):
         Curve(one, one, one, two, one)
-
-
