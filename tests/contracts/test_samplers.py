@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from superconv_tune.core.space import Choice, Interval, SearchSpace
-from superconv_tune.proposer.proposer import Proposal, Proposer
+from superconv_tune.proposer.proposer import Proposed, Proposer
 from superconv_tune.proposer.samplers import SAMPLERS, START_TRIALS, contains
 from superconv_tune.record.trial import Status, TrialOutcome
 from tests.proposer.blank import blank_storage
@@ -20,7 +20,7 @@ SPACE: SearchSpace = {
     "pct_start": Interval(0.1, 0.5),
     "batch_size": Choice((64, 128, 256)),
 }
-Judge = Callable[[Proposal], TrialOutcome]
+Judge = Callable[[Proposed], TrialOutcome]
 MODELLED = START_TRIALS + 2  # trials, of which the last two are past every sampler's space-filling start
 
 
@@ -38,32 +38,32 @@ def outcome(status: Status, objective: float) -> TrialOutcome:
     return TrialOutcome("t", 1, status, objective)
 
 
-def constant(_proposal: Proposal) -> TrialOutcome:
+def constant(_proposed: Proposed) -> TrialOutcome:
     return outcome("finished", 0.5)
 
 
-def hopeless(_proposal: Proposal) -> TrialOutcome:
+def hopeless(_proposed: Proposed) -> TrialOutcome:
     return outcome("diverged", 0.1)
 
 
-def mixed(proposal: Proposal) -> TrialOutcome:
-    if proposal.params["lr_multiplier"] > 1.2:
-        return hopeless(proposal)
-    return outcome("finished", 0.9 - (proposal.params["pct_start"] - 0.3) ** 2)
+def mixed(proposed: Proposed) -> TrialOutcome:
+    if proposed.params["lr_multiplier"] > 1.2:
+        return hopeless(proposed)
+    return outcome("finished", 0.9 - (proposed.params["pct_start"] - 0.3) ** 2)
 
 
-def is_inside(proposal: Proposal) -> bool:
-    drawn = proposal.params
+def is_inside(proposed: Proposed) -> bool:
+    drawn = proposed.params
     return drawn.keys() == SPACE.keys() and all(contains(SPACE[name], value) for name, value in drawn.items())
 
 
-def draws(made: Proposer, count: int, judged: Judge = mixed) -> list[Proposal]:
-    proposals = []
+def draws(made: Proposer, count: int, judged: Judge = mixed) -> list[Proposed]:
+    drawn = []
     for _ in range(count):
-        proposals.append(made.ask("rung0"))
-        assert is_inside(proposals[-1])
-        made.tell(proposals[-1], judged(proposals[-1]))
-    return proposals
+        drawn.append(made.ask("rung0"))
+        assert is_inside(drawn[-1])
+        made.tell(drawn[-1].proposal, judged(drawn[-1]))
+    return drawn
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -78,7 +78,7 @@ def test_whatever_came_back_trials_at_once_are_distinct_and_keep_what_is_fixed(
     assert all(fixed.items() <= found.params.items() for found in running)
     assert all(is_inside(found) for found in running)
     assert len({(found.params["lr_multiplier"], found.params["weight_decay"]) for found in running}) == 4
-    assert len({found.number for found in running}) == 4
+    assert len({found.proposal for found in running}) == 4
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -91,7 +91,7 @@ def test_a_seed_repeats_its_draws_even_across_a_new_driver(tmp_path: Path, sampl
     with proposer(tmp_path, sampler) as made:
         rest = draws(made, MODELLED - 3)
     assert [*first, *rest] == whole
-    assert len({tuple(sorted(proposal.params.items())) for proposal in whole}) == MODELLED
+    assert len({tuple(sorted(found.params.items())) for found in whole}) == MODELLED
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

@@ -12,8 +12,8 @@ from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.journal.journal import Journal
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.record.events import Closed, Observed, Requested
+from superconv_tune.record.purpose import Sampled
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import TrialRequest
 from superconv_tune.study.places import places
 from tests.journal.test_journal import EVENTS, OPENED, OUTCOME, REQUEST, kill_after, writer
 from tests.postgresql import Server
@@ -79,18 +79,18 @@ def test_a_wrong_password_is_told_without_it(postgresql: Server, url: str) -> No
 def test_optuna_goes_on_in_the_same_database_where_a_driver_left_it(url: str) -> None:
     """A proposal that was never handed out fails; an outcome that was journalled and not told is told."""
     first = proposer(url)
-    told, lost, untold = (first.ask("rung0") for _ in range(3))
+    told, lost, untold = (first.ask("rung0").proposal for _ in range(3))
     first.tell(told, replace(OUTCOME, status="finished", objective=0.9))
     first.close()
 
     study = Study(OPENED)
-    request: TrialRequest = replace(REQUEST, trial_id="0003-search", proposal=("rung0", untold.number))
+    request = replace(REQUEST, trial_id="0003-search", purpose=Sampled(untold, 0.1))
     outcome = replace(OUTCOME, trial_id="0003-search", status="finished", objective=0.7)
     study.apply(Requested(3.0, request))
     study.apply(Observed(4.0, outcome))
     second = proposer(url)
     second.reconcile(study)
-    fourth = second.ask("rung0")
+    fourth = second.ask("rung0").proposal
     assert (told.number, lost.number, untold.number, fourth.number) == (0, 1, 2, 3)
     states = {trial.number: (trial.state.name, trial.value) for trial in second._rungs["rung0"].get_trials()}
     assert states == {0: ("COMPLETE", 0.9), 1: ("FAIL", None), 2: ("COMPLETE", 0.7), 3: ("RUNNING", None)}

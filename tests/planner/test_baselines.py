@@ -1,49 +1,75 @@
 from __future__ import annotations
 
-from superconv_tune.planner.baselines import comparison_of, remarks
+import pytest
+
+from superconv_tune.core.yardstick import Yardstick
+from superconv_tune.planner.baselines import comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
 from superconv_tune.record.events import Requested
 from superconv_tune.record.study import Study
-from superconv_tune.verdict.comparison import compare
+from superconv_tune.record.trial import Status, TrialRequest
+from superconv_tune.verdict.comparison import RATES, Shortfall, compare
 from tests.simulated import PlanningConductor, SimulatedCluster, World, brief, opened
 
+ACCURACY = Yardstick("accuracy", "max", 2_000)
 
-def hour(how: Brief, budget_s: float, workers: int, handicap: float = 0.0) -> tuple[Study, tuple[str, ...]]:
-    """A search on a machine of 0.03 s a step, and what is said of its comparison."""
+
+def hour(how: Brief, budget_s: float, workers: int, world: World | None = None) -> tuple[Study, Shortfall]:
+    """A search on a machine of 0.03 s a step, and what its comparison does not show."""
     start = opened(budget_s, workers, step_s=0.03)
-    cluster = SimulatedCluster(World(step_s=0.03, handicap=handicap), workers, start.started_at + 30.0)
+    cluster = SimulatedCluster(world or World(step_s=0.03), workers, start.started_at + 30.0)
     conductor = PlanningConductor(Study(start), how, cluster.clock)
     cluster.run(conductor)
-    return conductor.study, remarks(comparison_of(conductor.study, how, cluster.now), how)
+    return conductor.study, shortfall(comparison_of(conductor.study, how, cluster.now), conductor.study, how)
 
 
 def test_with_time_every_policy_is_compared_at_the_length_of_the_recipe() -> None:
-    study, said = hour(brief(None), 4800.0, 2, handicap=0.2)
-    found = compare(study, "max", 2_000)
+    study, lacking = hour(brief(None), 4800.0, 2, World(step_s=0.03, handicap=0.2))
+    found = compare(study, ACCURACY)
     assert [baseline.schedule for baseline in found] == ["step", "linear", "constant"]
-    recipe = next(iter(study.asked("confirm").values()))
+    recipe = study.recipe
+    assert recipe is not None
     assert {baseline.epochs for baseline in found} == {recipe.params.cycle_epochs}
     assert all(baseline.gain_low > 0.0 for baseline in found)
-    assert all(outcome.test is None for _, outcome in study.trials("baseline"))
-    assert said == ()
+    assert all(trial.outcome.test is None for trial in study.trials("baseline"))
+    assert {request.recipe for request in study.asked("baseline").values()} == {recipe.number}
+    assert (lacking.absent, lacking.failed, lacking.ends) == ((), (), {})
+    assert lacking.compared_epochs == recipe.params.cycle_epochs
 
 
-def test_a_small_hour_compares_fewer_on_the_rung_below_and_says_so() -> None:
-    study, said = hour(brief(None), 600.0, 2)
-    (found,) = compare(study, "max", 2_000)
-    recipe = next(iter(study.asked("confirm").values()))
+def test_a_small_hour_compares_fewer_on_the_rung_below_and_knows_what_is_missing_and_why() -> None:
+    study, lacking = hour(brief(None), 600.0, 2)
+    (found,) = compare(study, ACCURACY)
+    recipe = study.recipe
+    assert recipe is not None
     assert found.epochs < recipe.params.cycle_epochs
-    assert said[0].startswith("linear, constant: not tested.")
-    assert "a tenth" in said[0]
-    assert "Compared at" in said[1]
+    assert (lacking.asked, lacking.absent) == (("step", "linear", "constant"), ("linear", "constant"))
+    assert lacking.compared_epochs == found.epochs
+    assert lacking.cost is not None
+    assert lacking.cost.recipe_epochs == recipe.params.cycle_epochs
+    assert lacking.cost.allowance_s == pytest.approx(0.1 * 2 * 600.0)  # a tenth of the worker-seconds
+    assert lacking.cost.needed_s > lacking.cost.left_s
+
+
+def test_a_policy_whose_runs_fail_is_told_apart_from_one_that_was_never_begun() -> None:
+    def fate(request: TrialRequest) -> Status:
+        return "diverged" if request.schedule == "linear" else "finished"
+
+    study, lacking = hour(brief(None), 4800.0, 2, World(step_s=0.03, fate=fate))
+    assert [baseline.schedule for baseline in compare(study, ACCURACY)] == ["step", "constant"]
+    assert (lacking.absent, lacking.failed) == ((), ("linear",))
+    asked = [request for request in study.asked("baseline").values() if request.schedule == "linear"]
+    assert lacking.ends == {"diverged": len(asked)}
+    assert len(asked) >= RATES
 
 
 def test_none_is_none_and_without_a_recipe_there_is_nothing_to_compare() -> None:
-    study, said = hour(brief(None, baselines=()), 600.0, 2)
+    study, lacking = hour(brief(None, baselines=()), 600.0, 2)
     assert not study.asked("baseline")
-    assert said == ("No other policy was asked for.",)
-    _, said = hour(brief(None), 45.0, 2)
-    assert "no recipe was frozen" in said[0]
+    assert (lacking.asked, lacking.absent, lacking.failed) == ((), (), ())
+    study, lacking = hour(brief(None), 45.0, 2)
+    assert study.recipe is None
+    assert lacking == Shortfall(asked=brief().baselines, absent=brief().baselines)
 
 
 def test_a_run_shorter_than_the_way_to_its_worker_is_not_cut_by_its_own_deadline() -> None:

@@ -27,7 +27,7 @@ def search(measured_over_true: float, nodes: tuple[float, ...], step_s: float = 
 
 
 def seeds(conductor: PlanningConductor) -> list[TrialOutcome]:
-    outcomes = [outcome for _, outcome in conductor.study.trials("confirm")]
+    outcomes = [trial.outcome for trial in conductor.study.trials("confirm")]
     return [outcome for outcome in outcomes if outcome.status == "finished" and not outcome.shortened]
 
 
@@ -43,7 +43,7 @@ def test_a_preflight_on_another_machine_does_not_choose_the_lengths(measured_ove
 
 def test_one_slow_node_of_several_costs_no_fresh_seeds() -> None:
     conductor = search(1.0, (1.0, 1.0, 1.0, 3.0))
-    assert {outcome.node for _, outcome in conductor.study.trials("search")} == {f"node-{slot}" for slot in range(4)}
+    assert {trial.outcome.node for trial in conductor.study.trials("search")} == {f"node-{slot}" for slot in range(4)}
     assert len(seeds(conductor)) >= MIN_SEEDS
 
 
@@ -61,8 +61,8 @@ def after_the_first_ramp(measured_over_true: float) -> Study:
 def test_a_ramp_tells_of_another_machine_and_not_of_the_time_it_spends_on_itself() -> None:
     study = after_the_first_ramp(30.0)
     assert CostModel.of(study).correction == pytest.approx(1 / 30.0)
-    ((request, outcome),) = study.trials("range_test")
-    study.outcomes[request.trial_id] = replace(outcome, range_curve=None)
+    (ramp,) = study.trials("range_test")
+    study.outcomes[ramp.request.trial_id] = replace(ramp.outcome, range_curve=None)
     assert CostModel.of(study).correction == 1.0
     assert CostModel.of(after_the_first_ramp(0.7)).correction == 1.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from superconv_tune.planner.ask import Ask, Signal
+from superconv_tune.planner.ask import Draw, Signal
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.record.events import Closed, Requested
@@ -35,9 +35,9 @@ def test_at_least_half_of_the_worker_seconds_go_to_the_longest_cycles() -> None:
     plan = conductor.study.plan
     assert plan is not None
     top = [
-        o.wall_s
-        for r, o in conductor.study.trials("search", "confirm")
-        if r.params.cycle_epochs == plan.rungs[-1].epochs
+        trial.outcome.wall_s
+        for trial in conductor.study.trials("search", "confirm")
+        if trial.request.params.cycle_epochs == plan.rungs[-1].epochs
     ]
     assert sum(top) >= 0.5 * cluster.busy_s
 
@@ -54,9 +54,10 @@ def test_a_replayed_prefix_decides_the_same() -> None:
         event = conductor.events[index]
         assert isinstance(event, Requested)
         decision = decide(Study.replay(conductor.events[:index]), conductor.brief, event.at)
-        assert isinstance(decision, Ask)
-        assert decision.request.trial_id == event.request.trial_id
-        assert decision.request.seed == event.request.seed
+        assert isinstance(decision, TrialRequest | Draw)
+        asked = decision.draft if isinstance(decision, Draw) else decision
+        assert asked.trial_id == event.request.trial_id
+        assert asked.seed == event.request.seed
 
 
 def test_a_closed_study_asks_for_nothing() -> None:

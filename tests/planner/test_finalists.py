@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from superconv_tune.planner.evidence import confirmed
+from superconv_tune.record.purpose import FromProposer, RunOff
 from tests.planner.hours import hour
 from tests.simulated import World, brief
 
@@ -13,11 +14,18 @@ def test_time_that_no_longer_cycle_can_use_goes_to_more_configurations_and_a_run
     study, top = conductor.study, 2
     assert study.plan is not None
     assert len(study.plan.rungs) == top + 1
-    searched = [r for r in study.asked("search", top).values() if r.proposal is not None]
-    again = [r for r in study.asked("search", top).values() if r.proposal is None]
+    searched = [r for r in study.asked("search", top).values() if isinstance(r.purpose, FromProposer)]
+    again = study.asked_for(RunOff).values()
     assert len(searched) > 3 * study.plan.rungs[top].width
     assert 2 <= len(again) <= 30
+    assert len(searched) + len(again) == len(study.asked("search", top))
     assert {r.params.cycle_epochs for r in again} == {study.plan.rungs[top].epochs}
+    for request in again:
+        assert isinstance(request.purpose, RunOff)
+        first = study.trial(request.purpose.parent)
+        assert request.cycle.max_lr == first.max_lr
+        assert request.params.weight_decay == first.request.params.weight_decay
+        assert request.seed != first.request.seed
     assert cluster.busy_s >= 0.75 * 2 * (study.deadline - study.opened.started_at - 30.0)
     assert len(confirmed(study)) >= 3
 
@@ -31,5 +39,5 @@ def test_no_more_configurations_are_tried_once_the_target_looks_reached() -> Non
 
 def test_the_number_of_trials_that_a_user_allows_is_kept() -> None:
     conductor, _ = hour(World(step_s=0.01), budget_s=2400.0, how=brief(None, trials=25))
-    searched = [r for r in conductor.study.asked("search").values() if r.proposal is not None]
+    searched = [r for r in conductor.study.asked("search").values() if isinstance(r.purpose, FromProposer)]
     assert len(searched) <= 25

@@ -28,4 +28,4 @@ def test_a_batch_size_that_wins_and_makes_epochs_dear_shortens_what_is_planned_f
         assert len(study.asked("search", index)) >= 2
     fresh = study.trials("confirm")
     assert len(fresh) >= 3
-    assert all(request.params.batch_size == 64 and not outcome.shortened for request, outcome in fresh)
+    assert all(trial.request.params.batch_size == 64 and not trial.outcome.shortened for trial in fresh)

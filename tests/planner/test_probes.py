@@ -16,7 +16,6 @@ def test_probes_widen_until_the_best_learning_rate_is_inside(best_lr: float, mis
     """Where the range tests are four octaves too low, or three too high, the probes have to climb out."""
     world = World(best_lr=best_lr, misled=misled)
     conductor, _ = hour(world, how=brief(None))
-    recipe = confirmed(conductor.study)[0][0]
-    assert recipe.pick_lr is not None
+    recipe = confirmed(conductor.study)[0].request
     wanted = best_lr * recipe.params.cycle_epochs**world.exponent
-    assert abs(np.log2(recipe.pick_lr / wanted)) < 1.5
+    assert abs(np.log2(recipe.cycle.max_lr / wanted)) < 1.5

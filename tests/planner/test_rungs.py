@@ -10,6 +10,7 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval
 from superconv_tune.planner.rungs import JITTER
 from superconv_tune.record.events import Requested
+from superconv_tune.record.purpose import FromProposer, Probe, Promoted
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialRequest
 from tests.planner.hours import hour
@@ -21,7 +22,8 @@ def test_every_batch_size_is_tried_before_anything_is_left_to_the_draw(sizes: tu
     how = brief(None, space={**SPACE, "batch_size": Choice(sizes)})
     conductor, _ = hour(World(step_s=0.01), budget_s=1200.0, how=how)
     lowest = list(conductor.study.asked("search", 0).values())
-    probes = [request for request in lowest if request.proposal is None]
+    probes = list(conductor.study.asked_for(Probe).values())
+    assert lowest[: len(probes)] == probes
     others = sorted(set(sizes) - {128.0})
     assert {request.params.batch_size for request in probes} == {128}
     chosen = lowest[len(probes) : len(probes) + len(others)]
@@ -47,7 +49,7 @@ def test_every_batch_size_is_tried_though_the_probes_fill_the_lowest_rung_where_
     assert study.plan is not None
     assert (study.plan.rungs[-1].epochs == longest) == is_capped
     lowest = list(study.asked("search", 0).values())
-    assert sum(request.proposal is None for request in lowest) >= study.plan.rungs[0].width
+    assert len(study.asked_for(Probe)) >= study.plan.rungs[0].width
     assert {request.params.batch_size for request in lowest} == ({64, 128, 256} if is_capped else {128})
 
 
@@ -59,14 +61,15 @@ def same(parent: Hyperparameters, child: Hyperparameters) -> bool:
 def test_a_promoted_configuration_keeps_its_multiplier_whatever_its_batch_size() -> None:
     """The pick of its rung knows the batch size already; the jitter alone may move the rate."""
     conductor, _ = hour(World(step_s=0.03), budget_s=1800.0, how=brief(None))
-    searched = [request for request, _ in conductor.study.trials("search") if request.proposal is not None]
     moves = []
-    for trial_id in conductor.promoted:
-        child = conductor.study.requests[trial_id].params
-        parents = [r.params for r in searched if r.rung == conductor.study.requests[trial_id].rung - 1]
-        parent = next((p for p in parents if same(p, child)), None)
-        if parent is not None and child.batch_size != 128 and 0.36 < child.lr_multiplier < 1.95:  # not cut by its range
-            moves.append(child.lr_multiplier / parent.lr_multiplier)
+    for request in conductor.study.asked_for(Promoted).values():
+        assert isinstance(request.purpose, Promoted)
+        child, parent = request.params, conductor.study.requests[request.purpose.parent]
+        assert parent.rung == request.rung - 1
+        assert same(parent.params, child)
+        is_drawn = isinstance(parent.purpose, FromProposer)  # the pick of a probe is its own rate
+        if is_drawn and child.batch_size != 128 and 0.36 < child.lr_multiplier < 1.95:  # not cut by its range
+            moves.append(child.lr_multiplier / parent.params.lr_multiplier)
     assert len(moves) >= 3
     assert all(any(move == pytest.approx(jitter) for jitter in JITTER) for move in moves)
 
@@ -77,10 +80,13 @@ def test_only_what_may_be_the_best_is_taken_over_and_nothing_twice(budget_s: flo
     known = Study(conductor.study.opened)
     taken: list[TrialRequest] = []
     for event in conductor.events[1:]:
-        if isinstance(event, Requested) and event.request.trial_id in conductor.promoted:
-            child, below = event.request, [t for t in known.trials("search") if t[0].rung == event.request.rung - 1]
-            best = max(outcome.objective for _, outcome in below)
-            parent = max(outcome.objective for request, outcome in below if same(request.params, child.params))
+        if isinstance(event, Requested) and isinstance(event.request.purpose, Promoted):
+            child, origin = event.request, known.trial(event.request.purpose.parent)
+            below = [t for t in known.trials("search") if t.request.rung == child.rung - 1]
+            assert origin in below
+            assert same(origin.request.params, child.params)
+            best = max(trial.value for trial in below)
+            parent = origin.value
             assert best - parent <= 2.0 * (2.0 * best * (1.0 - best) / 2_000) ** 0.5
             twins = [t for t in taken if t.rung == child.rung and same(t.params, child.params)]
             apart = [t.params.lr_multiplier / child.params.lr_multiplier for t in twins]
@@ -92,7 +98,7 @@ def test_only_what_may_be_the_best_is_taken_over_and_nothing_twice(budget_s: flo
 
 def test_a_configuration_that_nothing_comes_near_is_taken_over_with_other_learning_rates() -> None:
     conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=200.0, how=brief(None))
-    middle = [request for request in conductor.study.asked("search", 1).values() if request.proposal is not None]
+    middle = [r for r in conductor.study.asked("search", 1).values() if isinstance(r.purpose, FromProposer)]
     assert {request.params.batch_size for request in middle[:2]} == {64}
     first, second = (request.params.lr_multiplier for request in middle[:2])
     assert second == pytest.approx(first * JITTER[1])

@@ -12,8 +12,9 @@ from superconv_tune.core.space import Choice
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.evidence import verdict_of, word_of
 from superconv_tune.planner.scaling import Variation, lengths, missing, wall_s
+from superconv_tune.record.purpose import Scaling
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.trial import Cycle, TrialRequest
 from tests.planner.hours import hour
 from tests.simulated import SPACE, World, brief, opened
 
@@ -23,7 +24,8 @@ RECIPE = Hyperparameters(cycle_epochs=27.0)  # 78 steps an epoch
 
 def asked(variation: Variation, number: int) -> TrialRequest:
     params = replace(RECIPE, cycle_epochs=variation.epochs)
-    return TrialRequest(str(number), 1, "scaling", params, 0, "one_cycle", 0, 0.0, 0.1, data_share=variation.data_share)
+    work = Cycle(0.1, data_share=variation.data_share)
+    return TrialRequest(str(number), 1, Scaling(1), work, params, "one_cycle", 0, deadline=0.0, rung=0)
 
 
 def test_every_length_twice_and_then_the_shares_of_the_data() -> None:
@@ -53,10 +55,11 @@ def test_the_time_that_is_kept_free_is_what_the_lengths_take() -> None:
 def test_a_search_without_a_target_repeats_its_recipe_and_tells_what_longer_cycles_reach() -> None:
     of_one_size = {**SPACE, "batch_size": Choice((128,))}  # larger batches take too few steps in a ninth of the length
     conductor, _ = hour(World(), budget_s=900.0, how=brief(None, space=of_one_size))
-    recipe = next(iter(conductor.study.asked("confirm").values()))
+    recipe = conductor.study.recipe
+    assert recipe is not None
     runs = conductor.study.asked("scaling").values()
     counts = Counter(
-        round(recipe.params.cycle_epochs / run.params.cycle_epochs) for run in runs if run.data_share == 1.0
+        round(recipe.params.cycle_epochs / run.params.cycle_epochs) for run in runs if run.cycle.data_share == 1.0
     )
     assert counts == {3: 2, 9: 2}
     assert {run.params.weight_decay for run in runs} == {recipe.params.weight_decay}

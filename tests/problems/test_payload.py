@@ -24,7 +24,8 @@ from superconv_tune.data.parts import Part, Rows
 from superconv_tune.problems.payload import Arrays, DataCard, Payload, portable, realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.purpose import Confirm
+from superconv_tune.record.trial import Cycle, TrialRequest
 from superconv_tune.spec.load import load_spec
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
@@ -84,7 +85,9 @@ def travelled(payload: Payload) -> Payload:
 
 def learned(problem: Problem, **params: Any) -> float:
     """Validation after a short cycle."""
-    request = TrialRequest("t", 1, "confirm", Hyperparameters(**params), 0, "one_cycle", 0, deadline=4e9, pick_lr=0.1)
+    request = TrialRequest(
+        "t", 1, Confirm(1), Cycle(0.1, reads_test=True), Hyperparameters(**params), "one_cycle", seed=0, deadline=4e9
+    )
     outcome = run(request, problem, NullTracker(), lambda: 0.0)
     assert outcome.status == "finished", outcome.reason
     assert outcome.validation is not None

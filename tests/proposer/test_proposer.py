@@ -18,10 +18,11 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.journal.journal import Journal
-from superconv_tune.proposer.proposer import Proposal, Proposer
+from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.record.events import Event, Observed, Opened, Requested
+from superconv_tune.record.purpose import Probe, Proposal, Purpose, Sampled
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, Status, TrialOutcome, TrialRequest
 from tests.proposer.blank import blank_storage
 
 SPACE: SearchSpace = {
@@ -64,15 +65,15 @@ def trials(url: str, rung: str = "rung0") -> list[FrozenTrial]:
 
 def in_order(made: Proposer, rung: str, values: list[float]) -> None:
     for value in values:
-        made.tell(made.ask(rung, {"cycle_epochs": 3.0}), outcome(objective=value))
+        made.tell(made.ask(rung, {"cycle_epochs": 3.0}).proposal, outcome(objective=value))
 
 
 def test_a_finished_cycle_tells_its_raw_metric(opened: Open, url: str) -> None:
     made = opened()
-    proposal = made.ask("rung0")
-    made.tell(proposal, outcome(objective=0.9321))
+    proposed = made.ask("rung0")
+    made.tell(proposed.proposal, outcome(objective=0.9321))
     (trial,) = trials(url)
-    assert (trial.state, trial.value, trial.params) == (TrialState.COMPLETE, 0.9321, proposal.params)
+    assert (trial.state, trial.value, trial.params) == (TrialState.COMPLETE, 0.9321, proposed.params)
     assert trial.user_attrs == {"trial_id": "0001-search", "status": "finished"}
     assert all(value <= 0 for value in trial.constraints.values())
 
@@ -80,7 +81,7 @@ def test_a_finished_cycle_tells_its_raw_metric(opened: Open, url: str) -> None:
 @pytest.mark.parametrize("status", ["diverged", "nan", "no_lr"])
 def test_parameters_that_do_not_train_break_the_constraint(opened: Open, url: str, status: Status) -> None:
     made = opened()
-    made.tell(made.ask("rung0"), outcome(status, 0.1, reason="loss grew"))
+    made.tell(made.ask("rung0").proposal, outcome(status, 0.1, reason="loss grew"))
     (trial,) = trials(url)
     assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.1)
     assert any(value > 0 for value in trial.constraints.values())
@@ -102,7 +103,7 @@ def test_what_the_parameters_are_not_to_blame_for_fails_and_teaches_nothing(
     opened: Open, url: str, told: TrialOutcome
 ) -> None:
     made = opened()
-    made.tell(made.ask("rung0"), told)
+    made.tell(made.ask("rung0").proposal, told)
     (trial,) = trials(url)
     assert (trial.state, trial.value, trial.constraints) == (TrialState.FAIL, None, {})
     assert trial.user_attrs["status"] == told.status
@@ -110,15 +111,15 @@ def test_what_the_parameters_are_not_to_blame_for_fails_and_teaches_nothing(
 
 def test_a_second_telling_changes_nothing(opened: Open, url: str) -> None:
     made = opened()
-    proposal = made.ask("rung0")
+    proposal = made.ask("rung0").proposal
     made.tell(proposal, outcome(objective=0.7))
     made.tell(proposal, outcome("oom", 0.1))
     assert trials(url)[0].value == 0.7
 
 
 def test_a_proposal_is_told_by_study_and_number_alone(opened: Open, url: str) -> None:
-    first = opened().ask("rung0")
-    opened().tell(Proposal(first.study, first.number, params={}), outcome(objective=0.8))
+    assert opened().ask("rung0").proposal == Proposal("rung0", 0)
+    opened().tell(Proposal("rung0", 0), outcome(objective=0.8))
     assert [(t.number, t.value) for t in trials(url)] == [(0, 0.8)]
 
 
@@ -137,7 +138,7 @@ def test_fixed_parameters_come_back_as_they_are_even_outside_the_space(opened: O
 def test_a_trial_without_one_dimension_does_not_stop_the_model(opened: Open, sampler: str) -> None:
     made = opened({**SPACE, "cycle_epochs": Choice((1, 3, 10))}, sampler=sampler)
     for number in range(9):
-        made.tell(made.ask("rung0", {"cycle_epochs": 9.0}), outcome(objective=0.1 * number))
+        made.tell(made.ask("rung0", {"cycle_epochs": 9.0}).proposal, outcome(objective=0.1 * number))
     assert made.ask("rung0").params["cycle_epochs"] in (1, 3, 10)
 
 
@@ -160,12 +161,12 @@ def test_a_resumed_sobol_sequence_goes_on(opened: Open) -> None:
 def test_a_rung_learns_from_the_one_below_at_its_own_level(opened: Open, url: str) -> None:
     made = opened()
     in_order(made, "rung0", [0.5, 0.8, 0.7])
-    made.tell(made.ask("rung0"), outcome("diverged", 0.1))
-    made.tell(made.ask("rung0"), outcome("oom", 0.1))
+    made.tell(made.ask("rung0").proposal, outcome("diverged", 0.1))
+    made.tell(made.ask("rung0").proposal, outcome("oom", 0.1))
     made.warm_start("rung1", "rung0")
     everything = {"cycle_epochs": 9.0, "lr_multiplier": 1.0, "weight_decay": 1e-4, "batch_size": 128}
     for value in (0.9, 0.84):  # what the two best of the rung below reach here: 0.12 more on average
-        made.tell(made.ask("rung1", everything), outcome(objective=value))
+        made.tell(made.ask("rung1", everything).proposal, outcome(objective=value))
     assert len(trials(url, "rung1")) == 2
     for _ in range(2):  # it is done once
         made.ask("rung1", {"cycle_epochs": 9.0})
@@ -181,7 +182,7 @@ def test_for_a_metric_to_be_low_the_best_are_the_lowest(opened: Open, url: str) 
     in_order(made, "rung0", [5.0, 2.0])
     made.warm_start("rung1", "rung0")
     everything = {"cycle_epochs": 9.0, "lr_multiplier": 1.0, "weight_decay": 1e-4, "batch_size": 128}
-    made.tell(made.ask("rung1", everything), outcome(objective=1.5))
+    made.tell(made.ask("rung1", everything).proposal, outcome(objective=1.5))
     made.ask("rung1", {"cycle_epochs": 9.0})
     values = [t.value for t in trials(url, "rung1") if "inherited_from" in t.user_attrs]
     assert values == pytest.approx([4.5, 1.5])
@@ -198,8 +199,9 @@ def test_a_rung_without_a_value_of_its_own_takes_values_as_they_are(opened: Open
 def test_an_inherited_model_is_used_at_once(opened: Open) -> None:
     made = opened({"lr_multiplier": Interval(0.1, 10.0, log=True)}, sampler="auto")
     for _ in range(9):
-        proposal = made.ask("rung0")
-        made.tell(proposal, outcome(objective=1.0 - math.log10(proposal.params["lr_multiplier"] / 4.0) ** 2))
+        proposed = made.ask("rung0")
+        value = 1.0 - math.log10(proposed.params["lr_multiplier"] / 4.0) ** 2
+        made.tell(proposed.proposal, outcome(objective=value))
     made.warm_start("rung1", "rung0")
     made.warm_start("rung2", "of which nobody knows")
     found = [made.ask("rung1").params["lr_multiplier"] for _ in range(2)]
@@ -208,14 +210,14 @@ def test_an_inherited_model_is_used_at_once(opened: Open) -> None:
 
 
 def request(trial_id: str, proposal: Proposal | None) -> TrialRequest:
-    pair = None if proposal is None else (proposal.study, proposal.number)
-    return TrialRequest(trial_id, 1, "search", Hyperparameters(), 0, "one_cycle", 0, 1e9, proposal=pair)
+    purpose: Purpose = Probe(0.1) if proposal is None else Sampled(proposal, 0.1)
+    return TrialRequest(trial_id, 1, purpose, Cycle(0.1), Hyperparameters(), "one_cycle", 0, deadline=1e9, rung=0)
 
 
 def test_after_a_crash_the_journal_decides(opened: Open, url: str) -> None:
     """One database for both, as in a search: a kill between any two writes leaves nothing RUNNING for ever."""
     made = opened()
-    told, untold, never_handed_out, running = (made.ask("rung0") for _ in range(4))
+    told, untold, never_handed_out, running = (made.ask("rung0").proposal for _ in range(4))
     events: list[Event] = [
         Opened("mine", 0.0, 60.0, 2, {}),
         Requested(1.0, request("a", told)),
@@ -246,7 +248,7 @@ def test_after_a_crash_the_journal_decides(opened: Open, url: str) -> None:
 
 
 def test_a_tell_that_a_crash_cut_in_two_is_told_again(opened: Open, url: str) -> None:
-    proposal = opened().ask("rung0")
+    proposal = opened().ask("rung0").proposal
     study = optuna.load_study(study_name="mine/rung0", storage=url)
     half = optuna.trial.Trial(study, study.trials[0]._trial_id)
     half.set_user_attr("trial_id", "0001-search")
@@ -273,7 +275,7 @@ def test_another_search_in_the_same_database_is_apart(opened: Open, url: str) ->
     other = Proposer(url, "min", {"pct_start": Interval(0.1, 0.5)}, "min", "random", 0, 10)  # a prefix of "mine"
     found = other.ask("rung0")
     other.close()
-    assert (found.number, list(found.params)) == (0, ["pct_start"])
+    assert (found.proposal.number, list(found.params)) == (0, ["pct_start"])
     assert len(trials(url)) == 1
 
 
@@ -288,9 +290,9 @@ def test_importance_finds_the_parameter_that_matters(opened: Open) -> None:
     made = opened(sampler="random")
     assert made.importance("rung0") == {}
     for number in range(32):
-        proposal = made.ask("rung0", {"cycle_epochs": 3.0})
-        value = -abs(math.log(proposal.params["lr_multiplier"]))
-        made.tell(proposal, outcome(objective=value) if number % 8 else outcome("diverged", -2.0))
+        proposed = made.ask("rung0", {"cycle_epochs": 3.0})
+        value = -abs(math.log(proposed.params["lr_multiplier"]))
+        made.tell(proposed.proposal, outcome(objective=value) if number % 8 else outcome("diverged", -2.0))
         if number == 10:
             assert made.importance("rung0") == {}
     shares = made.importance("rung0")
@@ -320,7 +322,7 @@ def test_a_random_walk_of_outcomes_leaves_no_trial_running(opened: Open, url: st
     chance = random.Random(0)
     pending: list[Proposal] = []
     for _ in range(12):
-        pending.append(made.ask("rung0"))
+        pending.append(made.ask("rung0").proposal)
         if len(pending) == 4:
             made.tell(pending.pop(chance.randrange(4)), outcome(chance.choice(statuses), chance.random()))
     for proposal in pending:

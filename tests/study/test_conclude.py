@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from superconv_tune.planner.evidence import verdict_of
-from superconv_tune.record.recipe import current
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialRequest
 from superconv_tune.reporting.verdict_json import verdict_json
@@ -30,22 +29,17 @@ def test_warnings_about_the_data_follow_those_of_the_verdict(tmp_path: Path) -> 
 
 def test_the_recipe_that_is_told_is_the_one_that_was_confirmed(tmp_path: Path) -> None:
     """What looked best fails in its confirmation, and another one of the run-off is confirmed in its place."""
-    first: list[float | None] = []
 
     def fate(request: TrialRequest) -> Status:
-        if request.kind == "confirm" and not first:
-            first.append(request.pick_lr)
-        return "diverged" if request.kind == "confirm" and request.pick_lr == first[0] else "finished"
+        return "diverged" if request.kind == "confirm" and request.recipe == 1 else "finished"
 
     how, storage = brief(None), f"sqlite:///{tmp_path / 'studies.db'}"
     conductor, cluster = hour(World(fate=fate), budget_s=2100.0, how=how)
     study = conductor.study
     sampled = Study(replace(study.opened, spec={"sampler": "random"}))
     found = findings_of(study, how, proposer_of(sampled, how, storage), cluster.now)
-    recipe = current(study)
-    assert recipe is not None
+    first, recipe = study.recipes
     assert found.winner is not None
-    request, outcome = found.winner
-    assert outcome.max_lr == recipe.pick_lr != first[0]
-    assert replace(request.params, lr_multiplier=1.0) == recipe.params
+    assert found.winner.max_lr == recipe.max_lr != first.max_lr
+    assert replace(found.winner.request.params, lr_multiplier=1.0) == recipe.params
     assert any("did not hold up" in warning for warning in found.verdict.warnings)

@@ -117,8 +117,8 @@ def test_a_trial_that_hung_until_its_worker_ended_is_not_asked_for_again(tmp_pat
         journal.append("simulated", start)
         conductor = conducted(sqlite(tmp_path), brief(0.85, trials=16), cluster, Study(start), journal)
         cluster.run(conductor)
-        hung = [(r, o) for r, o in conductor.study.trials("search") if o.status == "deadline"]
+        hung = [trial.request for trial in conductor.study.trials("search") if trial.outcome.status == "deadline"]
         assert hung
-        assert all(request.attempt == 1 for request, _ in hung)
-        assert all(request.deadline < conductor.study.deadline - 1000.0 for request, _ in hung)
+        assert all(request.attempt == 1 for request in hung)
+        assert all(request.deadline < conductor.study.deadline - 1000.0 for request in hung)
         assert verdict_of(conductor.study, brief(0.85)).word == "demonstrated"

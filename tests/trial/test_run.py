@@ -22,7 +22,8 @@ from superconv_tune.lr.lr_range import MIN_POINTS, RAMPS, Ramp, analyse, compare
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.lr.span import Span
 from superconv_tune.problems.problem import Batch, Metric, Problem
-from superconv_tune.record.trial import Kind, Status, TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import Confirm, EdgeTest, Probe, Purpose, RangeTest, Scaling
+from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, Status, TrialOutcome, TrialRequest, Work
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
@@ -40,14 +41,26 @@ from tests.fakes import (
 
 EPOCH = 15  # steps: 480 items in batches of 32
 PARAMS = Hyperparameters(cycle_epochs=8.0, batch_size=32)
-RAMP = (1e-3, 10.0)
+RAMPED = Cycle(0.1, OwnRamp(1e-3, 10.0, 100))
+READS_TEST = Cycle(0.1, reads_test=True)
 
 
-def ask(**changes: Any) -> TrialRequest:
-    request = TrialRequest(
-        "trial-1", 1, "search", PARAMS, seed=7, schedule="one_cycle", rung=0, deadline=math.inf, pick_lr=0.1
-    )
+def ask(work: Work = Cycle(0.1), **changes: Any) -> TrialRequest:  # noqa: B008 - frozen
+    request = TrialRequest("trial-1", 1, Probe(0.1), work, PARAMS, "one_cycle", seed=7, deadline=math.inf, rung=0)
     return replace(request, **changes)
+
+
+def ramps(low: float = 1e-5, high: float = 10.0, **options: Any) -> TrialRequest:
+    return ask(Ramps(low, high, **options), purpose=RangeTest())
+
+
+def checked(low: float = 1e-5, high: float = 10.0, **options: Any) -> TrialRequest:
+    """With a second fine ramp, at twice the speed."""
+    return ramps(low, high, is_checked=True, **options)
+
+
+def edge(low: float = 1e-5, high: float = 10.0, **options: Any) -> TrialRequest:
+    return ask(Ramps(low, high, finds_edge=True, **options), purpose=EdgeTest())
 
 
 def go(
@@ -97,8 +110,8 @@ def test_the_recorded_cycle_is_the_schedule_step_by_step() -> None:
 
 def test_the_tracker_sees_the_request_every_block_and_the_outcome() -> None:
     tracker = MemoryTracker()
-    outcome = go(ask(ramp=RAMP, ramp_steps=100), tracker=tracker)
-    assert tracker.requests == [ask(ramp=RAMP, ramp_steps=100)]
+    outcome = go(ask(RAMPED), tracker=tracker)
+    assert tracker.requests == [ask(RAMPED)]
     assert tracker.outcomes == [outcome]
     assert outcome.mlflow_run_id == "run-1"
     phases = [phase for phase, _ in tracker.blocks]
@@ -138,7 +151,7 @@ def test_the_guard_stands_while_the_trial_computes_and_not_while_it_is_recorded(
 
 
 def test_an_outcome_survives_the_journal() -> None:
-    outcome = go(ask(kind="confirm"))
+    outcome = go(ask(READS_TEST))
     assert decode(TrialOutcome, encode(outcome)) == outcome
 
 
@@ -152,10 +165,13 @@ def test_a_part_of_an_epoch_is_at_least_one_step() -> None:
 
 
 def test_the_same_request_gives_the_same_trial_bit_for_bit() -> None:
-    request = ask(kind="confirm", ramp=None)
-    assert go(request) == go(request)
-    ramped = ask(ramp=RAMP, ramp_steps=120)
-    assert go(ramped) == go(ramped)
+    assert go(ask(READS_TEST)) == go(ask(READS_TEST))
+    assert go(ask(RAMPED)) == go(ask(RAMPED))
+
+
+@pytest.mark.parametrize("purpose", [Confirm(1), Scaling(2), RangeTest()])
+def test_what_a_trial_is_for_changes_nothing_in_it(purpose: Purpose) -> None:
+    assert go(ask(RAMPED, purpose=purpose)) == go(ask(RAMPED))
 
 
 def test_another_seed_is_another_trial() -> None:
@@ -164,8 +180,9 @@ def test_another_seed_is_another_trial() -> None:
 
 def test_a_ramp_before_the_cycle_leaves_no_trace_in_it() -> None:
     """Claim 2 of the science notes: the same trial with and without a preceding range test."""
-    with_ramp = go(ask(ramp=RAMP, ramp_steps=120, pick_lr=1e-2))
-    without = go(ask(pick_lr=with_ramp.max_lr, params=PARAMS))
+    with_ramp = go(ask(Cycle(1e-2, OwnRamp(1e-3, 10.0, 120))))
+    assert with_ramp.max_lr is not None
+    without = go(ask(Cycle(with_ramp.max_lr)))
     assert with_ramp.range_curve is not None
     assert with_ramp.cycle_curve == without.cycle_curve
     assert with_ramp.validation_loss == without.validation_loss
@@ -187,7 +204,7 @@ def test_the_caller_s_random_state_is_untouched_and_without_influence() -> None:
 
 def test_a_range_test_runs_three_ramps_as_one_series_and_no_cycle() -> None:
     tracker = MemoryTracker()
-    outcome = go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
+    outcome = go(checked(), tracker=tracker)
     assert (outcome.status, outcome.reason) == ("finished", "")
     assert outcome.range_test is not None
     assert 1e-2 < outcome.range_test.lr_at_minimum < 10.0
@@ -205,14 +222,14 @@ def test_a_range_test_runs_three_ramps_as_one_series_and_no_cycle() -> None:
 
 def test_a_search_pays_for_no_second_fine_ramp() -> None:
     tracker = MemoryTracker()
-    outcome = go(ask(kind="range_test", ramp=(1e-5, 10.0)), tracker=tracker)
+    outcome = go(ramps(), tracker=tracker)
     _, fine = split_ramps(tracker.curve("range_test"))
     assert outcome.range_test == analyse([fine])
 
 
 def test_what_a_range_test_says_is_its_fine_ramp_compared_with_the_faster_one() -> None:
     tracker = MemoryTracker()
-    outcome = go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0)), tracker=tracker)
+    outcome = go(checked(), tracker=tracker)
     _, fine, fast = split_ramps(tracker.curve("range_test"))
     assert outcome.range_test == compared(analyse([fine]), analyse([fast]))
     assert outcome.range_test.steps == len(fine) + len(fast)
@@ -220,49 +237,46 @@ def test_what_a_range_test_says_is_its_fine_ramp_compared_with_the_faster_one() 
 
 def test_the_three_ramps_begin_from_the_same_model_and_the_same_batches() -> None:
     tracker = MemoryTracker()
-    go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0)), tracker=tracker)
+    go(checked(), tracker=tracker)
     first = [ramp.loss[0] for ramp in split_ramps(tracker.curve("range_test"))]
     assert first[0] == first[1] == first[2]
 
 
 def test_the_steps_of_the_fine_ramp_can_be_asked_for() -> None:
     tracker = MemoryTracker()
-    go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0), ramp_steps=300), tracker=tracker)
+    go(checked(steps=300), tracker=tracker)
     _, fine, fast = split_ramps(tracker.curve("range_test"))
     assert per_decade(fine) == pytest.approx(100, rel=0.05)
     assert per_decade(fast) == pytest.approx(50, rel=0.05)
 
 
-@pytest.mark.parametrize("kind", ["exponential", "linear"])
-def test_a_ramp_that_is_not_centred_crosses_the_asked_interval_as_it_was_asked(kind: Ramp) -> None:
+@pytest.mark.parametrize("rise", ["exponential", "linear"])
+def test_a_ramp_that_is_not_centred_crosses_the_asked_interval_as_it_was_asked(rise: Ramp) -> None:
     tracker = MemoryTracker()
-    request = ask(
-        kind="range_test", ramp_checked=True, ramp=(1e-3, 0.5), ramp_steps=120, ramp_kind=kind, ramp_centred=False
-    )
-    outcome = go(request, tracker=tracker)
+    outcome = go(checked(1e-3, 0.5, steps=120, rise=rise, is_centred=False), tracker=tracker)
     assert outcome.range_test is not None
     fine, fast = split_ramps(tracker.curve("range_test"))
-    np.testing.assert_allclose(fine.lr, RAMPS[kind](1e-3, 0.5, 120)[: len(fine)])
-    np.testing.assert_allclose(fast.lr, RAMPS[kind](1e-3, 0.5, 60)[: len(fast)])
+    np.testing.assert_allclose(fine.lr, RAMPS[rise](1e-3, 0.5, 120)[: len(fine)])
+    np.testing.assert_allclose(fast.lr, RAMPS[rise](1e-3, 0.5, 60)[: len(fast)])
 
 
 def test_a_short_ramp_is_not_halved_below_what_can_be_read() -> None:
     tracker = MemoryTracker()
-    go(ask(kind="range_test", ramp_checked=True, ramp=(1e-3, 1.0), ramp_steps=30, ramp_centred=False), tracker=tracker)
+    go(checked(1e-3, 1.0, steps=30, is_centred=False), tracker=tracker)
     assert [len(ramp) for ramp in split_ramps(tracker.curve("range_test"))] == [30, MIN_POINTS]
 
 
 def test_an_edge_trial_bisects_with_constant_rates_from_the_same_model() -> None:
     tracker = MemoryTracker()
-    outcome = go(ask(kind="edge", ramp_checked=True, ramp=(1e-5, 10.0), pick_lr=None), tracker=tracker)
+    outcome = go(edge(is_checked=True), tracker=tracker)
     assert (outcome.status, outcome.reason) == ("finished", "")
     ramps_alone = MemoryTracker()
-    plain = go(ask(kind="range_test", ramp_checked=True, ramp=(1e-5, 10.0), pick_lr=None), tracker=ramps_alone)
+    plain = go(checked(), tracker=ramps_alone)
     assert plain.range_test is not None
     assert outcome.range_test == replace(plain.range_test, edge=outcome.range_test.edge if outcome.range_test else 0)
-    whole, ramps = tracker.curve("range_test"), ramps_alone.curve("range_test")
-    np.testing.assert_array_equal(whole.loss[: len(ramps)], ramps.loss)
-    constant = whole.take(slice(len(ramps), None))
+    whole, before = tracker.curve("range_test"), ramps_alone.curve("range_test")
+    np.testing.assert_array_equal(whole.loss[: len(before)], before.loss)
+    constant = whole.take(slice(len(before), None))
     probes = np.split(constant.lr, np.flatnonzero(np.diff(constant.lr)) + 1)
     assert len(probes[0]) == OPENING  # the loss before training
     assert {len(probe) for probe in probes[1:]} == {PROBE_STEPS}
@@ -275,14 +289,14 @@ def test_an_edge_trial_bisects_with_constant_rates_from_the_same_model() -> None
 
 def test_an_edge_is_where_training_stops_to_keep_its_loss() -> None:
     """Half of it trains, twice of it does not."""
-    outcome = go(ask(kind="edge", ramp=(1e-5, 10.0), pick_lr=None))
+    outcome = go(edge())
     assert outcome.range_test is not None
-    problem, edge = toy_problem(), outcome.range_test.edge
+    problem, found = toy_problem(), outcome.range_test.edge
     kept = []
     for factor in (0.5, 2.0):
         torch.manual_seed(7)
         model = toy_model()
-        optimizer = torch.optim.SGD(model.parameters(), lr=factor * edge, momentum=0.85, nesterov=True)
+        optimizer = torch.optim.SGD(model.parameters(), lr=factor * found, momentum=0.85, nesterov=True)
         losses = []
         for inputs, targets in itertools.islice(problem.train.stream(32, seed=7), 120):
             loss = problem.loss(model(inputs), targets, 0.0)
@@ -295,18 +309,18 @@ def test_an_edge_is_where_training_stops_to_keep_its_loss() -> None:
 
 
 def test_an_edge_trial_whose_ramp_says_nothing_says_so() -> None:
-    outcome = go(ask(kind="edge", ramp=(1e-9, 1e-8)))
+    outcome = go(edge(1e-9, 1e-8))
     assert outcome.status == "no_lr"
     assert outcome.range_test is not None
     assert outcome.range_test.refusal == outcome.reason
 
 
 def test_an_edge_trial_keeps_its_deadline() -> None:
-    steps = go_and_count(ask(kind="edge", ramp=(1e-5, 10.0)))
+    steps = go_and_count(edge())
     clock, tracker = FakeClock(), MemoryTracker()
     problem = ticking(toy_problem(), clock, lambda _: 1.0)
     deadline = clock.now + 0.7 * steps
-    outcome = go(ask(kind="edge", ramp=(1e-5, 10.0), deadline=deadline), problem, tracker, clock)
+    outcome = go(replace(edge(), deadline=deadline), problem, tracker, clock)
     assert outcome.status == "deadline"
     assert outcome.reason
     assert outcome.range_test is not None  # what the ramps said is kept
@@ -319,19 +333,12 @@ def go_and_count(request: TrialRequest) -> int:
     return len(tracker.curve("range_test"))
 
 
-@pytest.mark.parametrize("kind", ["range_test", "edge"])
-def test_ramps_need_an_interval(kind: Kind) -> None:
-    outcome = go(ask(kind=kind, ramp=None))
-    assert outcome.status == "code_error"
-    assert "ramp=None" in outcome.reason
-
-
 def per_decade(ramp: Curve) -> float:
     return float((len(ramp) - 1) / np.log10(ramp.lr[-1] / ramp.lr[0]))
 
 
 def test_a_ramp_that_says_nothing_is_no_lr_with_its_reason() -> None:
-    outcome = go(ask(kind="range_test", ramp=(1e-9, 1e-8)))
+    outcome = go(ramps(1e-9, 1e-8))
     assert outcome.status == "no_lr"
     assert outcome.reason
     assert outcome.range_test is not None
@@ -340,18 +347,20 @@ def test_a_ramp_that_says_nothing_is_no_lr_with_its_reason() -> None:
 
 
 def test_a_trial_s_own_ramp_caps_a_peak_beyond_its_edge() -> None:
-    outcome = go(ask(ramp=(1e-3, 1e3), ramp_steps=360, pick_lr=1e3))
+    outcome = go(ask(Cycle(1e3, OwnRamp(1e-3, 1e3, 360))))
     assert outcome.range_test is not None
     assert outcome.max_lr == 2.0 * outcome.range_test.edge
 
 
-def test_a_ramp_leaves_a_peak_below_its_edge_alone_and_the_multiplier_counts() -> None:
-    outcome = go(ask(ramp=RAMP, ramp_steps=200, pick_lr=1e-2, params=replace(PARAMS, lr_multiplier=1.5)))
-    assert outcome.max_lr == pytest.approx(1.5e-2)
+def test_a_ramp_leaves_a_peak_below_its_edge_alone_and_the_multiplier_that_is_in_it_counts_no_second_time() -> None:
+    cycle = Cycle(1.5e-2, OwnRamp(1e-3, 10.0, 200))
+    outcome = go(ask(cycle, params=replace(PARAMS, lr_multiplier=1.5)))
+    assert outcome.max_lr == 1.5e-2
+    assert outcome.cycle_curve == go(ask(cycle)).cycle_curve
 
 
 def test_a_ramp_without_an_edge_caps_nothing() -> None:
-    outcome = go(ask(ramp=(1e-6, 1e-4), ramp_steps=60, pick_lr=0.1))
+    outcome = go(ask(Cycle(0.1, OwnRamp(1e-6, 1e-4, 60))))
     assert outcome.max_lr == 0.1
     assert outcome.status == "finished"
 
@@ -359,9 +368,9 @@ def test_a_ramp_without_an_edge_caps_nothing() -> None:
 # Confirmation
 
 
-def test_a_confirmation_runs_no_ramp_and_reads_the_test_part_once() -> None:
+def test_a_cycle_that_asks_for_no_ramp_runs_none_and_reads_the_test_part_once() -> None:
     problem = toy_problem()
-    outcome = go(ask(kind="confirm", ramp=RAMP, ramp_steps=100), problem)
+    outcome = go(ask(READS_TEST), problem)
     assert outcome.range_curve is None
     assert isinstance(problem.test, TensorPart)
     assert len(problem.test.reads) == 1
@@ -373,19 +382,19 @@ def test_a_confirmation_runs_no_ramp_and_reads_the_test_part_once() -> None:
 
 def test_a_scaling_run_leaves_the_test_part_closed_and_takes_as_many_steps_on_less_data() -> None:
     problem = toy_problem()
-    outcome = go(ask(kind="scaling", data_share=0.25), problem)
+    outcome = go(ask(Cycle(0.1, data_share=0.25), purpose=Scaling(1)), problem)
     assert isinstance(problem.test, TensorPart)
     assert problem.test.reads == []
     assert outcome.test is None
     assert (outcome.steps, outcome.epochs) == (8 * EPOCH, 8.0)
-    whole = go(ask(kind="scaling"))
-    assert whole.validation == go(ask(kind="search")).validation
+    whole = go(ask(purpose=Scaling(1)))
+    assert whole.validation == go(ask()).validation
     assert outcome.validation_loss != whole.validation_loss
 
 
 def test_a_metric_that_is_no_mean_over_items_has_no_bits() -> None:
     problem = replace(toy_problem(), metric=replace(ACCURACY, correct=None))
-    outcome = go(ask(kind="confirm"), problem)
+    outcome = go(ask(READS_TEST), problem)
     assert outcome.test is not None
     assert (outcome.test_correct, outcome.test_items) == (None, 0)
 
@@ -416,10 +425,10 @@ def test_a_cycle_in_time_is_the_same_whatever_the_clock_says() -> None:
     assert timed.validation_loss == go(ask()).validation_loss
 
 
-@pytest.mark.parametrize("kind", ["search", "confirm", "range_test"])
-def test_a_trial_that_comes_too_late_does_nothing(kind: Any) -> None:
+@pytest.mark.parametrize("late", [ask(), ask(RAMPED), ask(READS_TEST), ramps(), edge()])
+def test_a_trial_that_comes_too_late_does_nothing(late: TrialRequest) -> None:
     clock = FakeClock()
-    outcome = go(ask(kind=kind, ramp=RAMP, ramp_steps=50, deadline=clock.now), clock=clock)
+    outcome = go(replace(late, deadline=clock.now), clock=clock)
     assert (outcome.status, outcome.objective, outcome.steps) == ("deadline", 0.25, 0)
     assert "deadline" in outcome.reason
 
@@ -444,7 +453,7 @@ def test_a_stall_that_eats_the_time_ends_the_cycle_without_a_value() -> None:
 def test_the_deadline_ends_a_ramp_too() -> None:
     clock = FakeClock()
     problem = ticking(toy_problem(), clock, lambda _: 1.0)
-    outcome = go(ask(kind="range_test", ramp=(1e-5, 10.0), deadline=clock.now + 20.0), problem, clock=clock)
+    outcome = go(replace(ramps(), deadline=clock.now + 20.0), problem, clock=clock)
     assert outcome.status == "deadline"
     assert clock.now <= 1_000_020.0
 
@@ -455,7 +464,7 @@ def test_seconds_are_told_apart() -> None:
     part = problem.validation
     assert isinstance(part, TensorPart)
     metric = replace(ACCURACY, compute=lambda o, t: clock.advance(3.0) or ACCURACY.compute(o, t))  # type: ignore[func-returns-value]
-    outcome = go(ask(ramp=(1e-6, 1e-4), ramp_steps=40), replace(problem, metric=metric), clock=clock)
+    outcome = go(ask(Cycle(0.1, OwnRamp(1e-6, 1e-4, 40))), replace(problem, metric=metric), clock=clock)
     assert (outcome.range_test_s, outcome.train_s, outcome.eval_s) == (20.0, 60.0, 3.0)
     assert outcome.wall_s == 83.0
 
@@ -472,7 +481,7 @@ def test_the_node_is_named() -> None:
 def test_a_learning_rate_far_too_high_diverges() -> None:
     params = replace(PARAMS, cycle_epochs=20.0)
     make = lambda: nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 4))  # noqa: E731
-    outcome = go(ask(pick_lr=1e4, params=params), replace(toy_problem(), make_model=make))
+    outcome = go(ask(Cycle(1e4), params=params), replace(toy_problem(), make_model=make))
     assert outcome.status == "diverged"
     assert outcome.steps < 300
     assert (outcome.objective, outcome.validation) == (0.25, None)
@@ -519,7 +528,7 @@ def hungry_loss(outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
 )
 def test_failures_come_back_as_outcomes(change: dict[str, Any], status: Status, words: str) -> None:
     tracker = MemoryTracker()
-    outcome = go(ask(ramp=None), replace(toy_problem(), **change), tracker)
+    outcome = go(ask(), replace(toy_problem(), **change), tracker)
     assert (outcome.status, outcome.objective) == (status, 0.25)
     assert words in outcome.reason
     assert "\n" not in outcome.reason
@@ -594,7 +603,7 @@ def test_a_tracker_that_fails_costs_the_record_and_not_the_trial(caplog: pytest.
 def test_small_batches_and_smoothed_labels_finish(smoothing: float, batch_size: int) -> None:
     params = Hyperparameters(cycle_epochs=2.0, batch_size=batch_size, label_smoothing=smoothing)
     problem = toy_problem(items=240)
-    assert go(ask(params=params, pick_lr=0.03), problem).status == "finished"
+    assert go(ask(Cycle(0.03), params=params), problem).status == "finished"
 
 
 def test_labels_that_cannot_be_learned_still_finish() -> None:

@@ -10,13 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.record.events import Event, Measured, Observed, Opened, Requested
+from superconv_tune.core.yardstick import Yardstick
+from superconv_tune.record.events import Event, Frozen, Measured, Observed, Opened, Requested
+from superconv_tune.record.purpose import Baseline as OtherPolicy
+from superconv_tune.record.purpose import Confirm, Probe, Purpose
+from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Kind, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.verdict.comparison import Baseline, compare, expected_best, length_to_reach, super_convergence
 
 CURVE = [(1.0, 0.5), (4.0, 0.7), (16.0, 0.9)]
 ITEMS = 2_000
+ACCURACY = Yardstick("accuracy", "max", ITEMS)
+RECIPE = Recipe(1, "6", Hyperparameters(cycle_epochs=16.0), 0.1, "one_cycle")
 
 
 @pytest.mark.parametrize(
@@ -36,27 +42,31 @@ def test_the_expected_best_is_the_mean_over_all_draws(worths: list[float], tries
     assert expected_best(worths, tries) == pytest.approx(fmean(max(draw) for draw in draws))
 
 
-def trial(number: int, kind: Kind, epochs: float, value: float, schedule: str, lr: float) -> list[Event]:
+def trial(number: int, purpose: Purpose, epochs: float, value: float, schedule: str, lr: float) -> list[Event]:
     params = Hyperparameters(cycle_epochs=epochs)
-    request = TrialRequest(f"{number}", 1, kind, params, number, schedule, 0, 0.0, pick_lr=lr)
+    request = TrialRequest(f"{number}", 1, purpose, Cycle(lr), params, schedule, number, deadline=0.0)
     outcome = TrialOutcome(f"{number}", 1, "finished", value, max_lr=lr, validation=value, steps=round(100 * epochs))
     return [Requested(0.0, request), Observed(0.0, outcome)]
 
 
 def study(baseline_values: list[float], sign: float = 1.0) -> Study:
     """A ladder of 1, 4 and 16 epochs, three fresh seeds of the longest, and a step schedule at three rates."""
-    runs: list[tuple[Kind, float, float, str, float]] = []
+    runs: list[tuple[Purpose, float, float, str, float]] = []
     for epochs, value in CURVE[:2]:
-        runs += [("search", epochs, sign * value, "one_cycle", 0.1)] * 3
-    runs += [("confirm", 16.0, sign * (0.9 + by), "one_cycle", 0.1) for by in (-0.002, 0.0, 0.002)]
+        runs += [(Probe(0.1), epochs, sign * value, "one_cycle", 0.1)] * 3
+    runs += [(Confirm(1), 16.0, sign * (0.9 + by), "one_cycle", 0.1) for by in (-0.002, 0.0, 0.002)]
     rates = (0.02, 0.01, 0.04)
-    runs += [("baseline", 16.0, sign * value, "step", lr) for value, lr in zip(baseline_values, rates, strict=False)]
+    runs += [
+        (OtherPolicy(1), 16.0, sign * value, "step", lr) for value, lr in zip(baseline_values, rates, strict=False)
+    ]
     events = itertools.chain.from_iterable(trial(n, *run) for n, run in enumerate(runs))
-    return Study.replay([Opened("it", 0.0, 1.0, 2, {}, measured=Measured(100, ITEMS, ITEMS)), *events])
+    return Study.replay(
+        [Opened("it", 0.0, 1.0, 2, {}, measured=Measured(100, ITEMS, ITEMS)), Frozen(0.0, RECIPE), *events]
+    )
 
 
 def test_the_best_rate_stands_beside_the_fresh_seeds_and_the_curve_tells_the_steps() -> None:
-    (found,) = compare(study([0.7, 0.6, 0.5]), "max", ITEMS)
+    (found,) = compare(study([0.7, 0.6, 0.5]), ACCURACY)
     assert (found.schedule, found.value, found.max_lr, found.tried) == ("step", 0.7, 0.02, 3)
     assert not found.at_border
     assert found.rival == pytest.approx(0.9)
@@ -71,32 +81,33 @@ def test_the_best_rate_stands_beside_the_fresh_seeds_and_the_curve_tells_the_ste
 
 
 def test_an_error_that_is_to_be_small_is_compared_the_other_way_round() -> None:
-    up, down = compare(study([0.7, 0.6, 0.5]), "max", None), compare(study([0.7, 0.6, 0.5], sign=-1.0), "min", None)
+    gain, error = Yardstick("gain", "max"), Yardstick("error", "min")
+    up, down = compare(study([0.7, 0.6, 0.5]), gain), compare(study([0.7, 0.6, 0.5], sign=-1.0), error)
     assert [b.gain for b in up] == pytest.approx([b.gain for b in down])
     assert [b.steps_to_match for b in up] == [b.steps_to_match for b in down]
     assert [b.value for b in up] == [-b.value for b in down]
 
 
 def test_an_equal_policy_is_no_super_convergence_and_one_that_is_better_is_not_matched() -> None:
-    (equal,) = compare(study([0.9, 0.6, 0.5]), "max", ITEMS)
+    (equal,) = compare(study([0.9, 0.6, 0.5]), ACCURACY)
     assert super_convergence([equal]) is False
-    (better,) = compare(study([0.99, 0.6, 0.5]), "max", ITEMS)
+    (better,) = compare(study([0.99, 0.6, 0.5]), ACCURACY)
     assert better.steps_to_match is None
     assert better.gain_high < 0.0
     assert super_convergence([better]) is False
 
 
 def test_the_best_rate_at_an_end_of_the_grid_is_told() -> None:
-    (found,) = compare(study([0.6, 0.5, 0.7]), "max", ITEMS)
+    (found,) = compare(study([0.6, 0.5, 0.7]), ACCURACY)
     assert found.at_border
 
 
 def test_fewer_rates_are_no_comparison() -> None:
-    assert compare(study([0.7, 0.6]), "max", ITEMS) == ()
+    assert compare(study([0.7, 0.6]), ACCURACY) == ()
 
 
 def test_without_step_or_constant_nothing_is_said_of_super_convergence() -> None:
-    (found,) = compare(study([0.7, 0.6, 0.5]), "max", ITEMS)
+    (found,) = compare(study([0.7, 0.6, 0.5]), ACCURACY)
     assert super_convergence([replace(found, schedule="linear")]) is None
     unknown: Baseline = replace(found, steps_low=None, steps_high=None)
     assert super_convergence([unknown]) is None

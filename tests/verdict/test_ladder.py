@@ -7,40 +7,44 @@ from collections.abc import Sequence
 import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.record.events import Observed, Requested
-from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
-from superconv_tune.verdict.ladder import contenders, winner
-from tests.simulated import opened
+from superconv_tune.core.yardstick import Direction, Yardstick
+from superconv_tune.record.trial import Status, Trial
+from superconv_tune.verdict.ladder import contenders, origin_of, winner
+from tests.record.story import Story
 
 ITEMS = 1_000
 
 
-def told(*trials: tuple[float, float, Status], rung: int = 1, study: Study | None = None) -> Study:
-    """A study with search trials of one rung: peak, validation value, status."""
-    study = study or Study(opened(600.0, 2))
+def told(*trials: tuple[float, float, Status], rung: int = 1, story: Story | None = None) -> Story:
+    """A study with search trials of one rung: peak, validation value, status; a peak again is a fresh seed of it."""
+    story = story or Story()
+    first: dict[float, Trial] = {}
     for max_lr, value, status in trials:
-        number = len(study.requests)
-        params = Hyperparameters(cycle_epochs=10.0 ** (rung + 1))
-        request = TrialRequest(f"{number:04d}", 1, "search", params, number, "one_cycle", rung, 1e9, max_lr)
-        validation = value if status == "finished" else None
-        outcome = TrialOutcome(request.trial_id, 1, status, value, validation=validation, max_lr=max_lr)
-        study.apply(Requested(0.0, request))
-        study.apply(Observed(0.0, outcome))
-    return study
+        if max_lr in first:
+            story.again(first[max_lr], value, status)
+        else:
+            params = Hyperparameters(cycle_epochs=10.0 ** (rung + 1))
+            first[max_lr] = story.searched(max_lr, value, status, rung, params)
+    return story
 
 
 def finished(*trials: tuple[float, float]) -> list[tuple[float, float, Status]]:
     return [(max_lr, value, "finished") for max_lr, value in trials]
 
 
-def peaks(study: Study, items: int | None = ITEMS, direction: str = "max") -> list[float]:
-    return [each.key[1] or 0.0 for each in contenders(study, direction, items)]
+def yardstick(items: int | None = ITEMS, direction: Direction = "max") -> Yardstick:
+    return Yardstick("metric", direction, items)
 
 
-def chosen(study: Study, items: int | None = ITEMS, direction: str = "max") -> float | None:
-    found = winner(study, direction, items)
-    return None if found is None else found[1].max_lr
+def peaks(story: Story, items: int | None = ITEMS, direction: Direction = "max") -> list[float]:
+    found = contenders(story.study, yardstick(items, direction))
+    assert all(each.origin == origin_of(trial) for each in found for trial in each.trials)
+    return [story.study.trial(each.origin).max_lr for each in found]
+
+
+def chosen(story: Story, items: int | None = ITEMS, direction: Direction = "max") -> float | None:
+    found = winner(story.study, yardstick(items, direction))
+    return None if found is None else found.max_lr
 
 
 def test_without_a_whole_cycle_there_is_no_winner() -> None:
@@ -54,9 +58,9 @@ def test_of_single_trials_the_best_wins() -> None:
 
 
 def test_a_lucky_trial_loses_to_one_that_did_nearly_as_well_twice() -> None:
-    study = told(*finished((0.1, 0.952), (0.2, 0.950), (0.2, 0.951), (0.2, 0.951)))
-    assert chosen(study) == 0.2
-    assert len(contenders(study, "max", ITEMS)[0].trials) == 3
+    story = told(*finished((0.1, 0.952), (0.2, 0.950), (0.2, 0.951), (0.2, 0.951)))
+    assert chosen(story) == 0.2
+    assert len(contenders(story.study, yardstick())[0].trials) == 3
 
 
 def test_a_second_seed_that_disappoints_counts() -> None:
@@ -69,8 +73,8 @@ def test_only_what_the_noise_of_the_items_leaves_open_contends(second: float, am
 
 
 def test_where_items_are_not_counted_the_best_mean_wins_alone() -> None:
-    study = told(*finished((0.1, 0.30), (0.2, 0.31), (0.1, 0.33)))
-    assert peaks(study, items=None, direction="min") == [0.2]
+    story = told(*finished((0.1, 0.30), (0.2, 0.31), (0.1, 0.33)))
+    assert peaks(story, items=None, direction="min") == [0.2]
 
 
 def test_a_configuration_of_which_a_seed_diverged_is_left_out_unless_all_did() -> None:
@@ -81,5 +85,17 @@ def test_a_configuration_of_which_a_seed_diverged_is_left_out_unless_all_did() -
 
 def test_a_shorter_cycle_wins_only_past_the_interval_of_the_longest() -> None:
     for shorter, expected in ((0.955, 0.2), (0.99, 0.1)):
-        study = told(*finished((0.1, shorter)), rung=0)
-        assert chosen(told(*finished((0.2, 0.95)), rung=1, study=study)) == expected
+        story = told(*finished((0.1, shorter)), rung=0)
+        assert chosen(told(*finished((0.2, 0.95)), rung=1, story=story)) == expected
+
+
+def test_two_configurations_with_one_peak_are_two_contenders() -> None:
+    """Of the first a seed diverged; the second, with another weight decay, is not to blame for it."""
+    story = Story()
+    shaky = story.searched(0.2, 0.97, rung=1)
+    steady = story.searched(0.2, 0.95, rung=1, params=Hyperparameters(weight_decay=1e-3))
+    story.again(shaky, 0.1, "diverged")
+    again = story.again(steady, 0.94)
+    (found,) = contenders(story.study, yardstick())
+    assert found.trials == (steady, again)
+    assert winner(story.study, yardstick()) == steady

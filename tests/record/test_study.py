@@ -1,0 +1,140 @@
+"""A study as a fold over its events: what was asked, what came back, which recipe counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.record.events import Closed, Observed, Opened, Planned, Requested, Resized, Resumed
+from superconv_tune.record.plan import Plan, RungPlan
+from superconv_tune.record.purpose import Confirm, Probe, RunOff, Scaling
+from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Cycle, Trial, TrialOutcome, TrialRequest
+from tests.record.story import Story
+
+PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), "note")
+REQUEST = TrialRequest("a", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), "one_cycle", 3, deadline=10.0, rung=0)
+OUTCOME = TrialOutcome("a", 1, "finished", 0.9)
+
+
+def study() -> Study:
+    return Study.replay([Opened("s", 0.0, 9.0, 2, {}), Requested(1.0, REQUEST)])
+
+
+def test_a_study_follows_its_events() -> None:
+    state = study()
+    assert [request.trial_id for request in state.running()] == ["a"]
+    state.apply(Observed(2.0, OUTCOME))
+    assert state.trials("search") == [Trial(REQUEST, OUTCOME)]
+    assert state.trial("a") == Trial(REQUEST, OUTCOME)
+    assert state.turnaround_s == {"a": 1.0}
+    assert state.trials("confirm") == []
+    state.apply(Planned(2.0, PLAN))
+    assert state.plan == PLAN
+    state.apply(Closed(3.0, "interrupted"))
+    assert state.closed is not None
+    state.apply(Resumed(4.0, 20.0, 8))
+    assert state.workers == 8
+    state.apply(Resized(4.5, 4))
+    assert Study.replay([Opened("s", 0.0, 9.0, 2, {}), Resumed(4.0, 20.0, 8)]).closed is None
+    assert (state.deadline, state.workers) == (20.0, 4)
+
+
+def test_a_late_answer_of_an_attempt_that_was_given_up_does_not_count() -> None:
+    state = study()
+    state.apply(Requested(2.0, replace(REQUEST, attempt=2)))
+    state.apply(Observed(3.0, OUTCOME))
+    assert state.running()
+    state.apply(Observed(4.0, replace(OUTCOME, attempt=2)))
+    assert not state.running()
+
+
+def test_what_was_lost_is_lost_until_it_is_asked_for_again() -> None:
+    state = study()
+    lost = replace(OUTCOME, status="preempted")
+    state.apply(Observed(2.0, lost))
+    assert state.lost() == [Trial(REQUEST, lost)]
+    state.apply(Requested(3.0, replace(REQUEST, attempt=2)))
+    assert state.lost() == []
+
+
+@pytest.mark.parametrize("events", [[], [Closed(0.0, "decided")]])
+def test_a_study_begins_by_being_opened(events: list[object]) -> None:
+    with pytest.raises(ValueError, match="Opened"):
+        Study.replay(events)  # type: ignore[arg-type]
+
+
+def test_a_study_is_opened_once() -> None:
+    with pytest.raises(ValueError, match="opened once"):
+        study().apply(Opened("s", 0.0, 9.0, 2, {}))
+
+
+def test_requests_are_found_by_phase_by_rung_and_by_purpose() -> None:
+    story = Story()
+    low, high = story.searched(0.1, 0.8), story.searched(0.2, 0.9, rung=1)
+    again, fresh = story.again(high, 0.9), story.fresh(0.9)
+    of = {name: list(found) for name, found in {
+        "search": story.study.asked("search"), "rung 1": story.study.asked("search", 1),
+        "probes": story.study.asked_for(Probe), "run-offs": story.study.asked_for(RunOff),
+        "fresh": story.study.asked_for(Confirm), "none": story.study.asked("baseline"),
+    }.items()}  # fmt: skip
+    names = [trial.request.trial_id for trial in (low, high, again, fresh)]
+    assert of == {
+        "search": names[:3], "rung 1": names[1:3], "probes": names[:2], "run-offs": [names[2]],
+        "fresh": [names[3]], "none": [],
+    }  # fmt: skip
+    asked = story.ask(Probe(0.4))
+    assert story.study.came_back([high.request, asked, low.request]) == [high, low]
+    with pytest.raises(KeyError):
+        story.study.trial(asked.trial_id)
+
+
+def test_nothing_is_of_a_recipe_before_one_was_frozen() -> None:
+    story = Story()
+    story.ask(Probe(0.2))
+    assert story.study.recipe is None
+    assert story.study.recipes == []
+    assert story.study.of_recipe("confirm") == []
+    assert story.study.of_recipe("search") == []
+    assert story.study.fresh_models() == []
+
+
+def test_after_a_calmer_recipe_was_frozen_nothing_of_the_first_counts() -> None:
+    story = Story()
+    story.fresh(0.9)
+    story.scaled(0.7)
+    story.fresh(0.3)
+    first = story.study.recipe
+    assert first is not None
+    story.freeze(first.calmer())
+    story.fresh(0.8)
+    scaled = story.scaled(0.6)
+    assert [recipe.number for recipe in story.study.recipes] == [1, 2]
+    assert story.study.recipe == first.calmer()
+    assert [trial.value for trial in story.study.fresh_models()] == [0.8]
+    assert story.study.of_recipe("scaling") == [scaled.request]
+
+
+def test_two_recipes_with_one_peak_are_two() -> None:
+    """The number tells them apart: peaks need not differ between two configurations."""
+    story = Story()
+    first = story.freeze(Recipe(1, "0000", Hyperparameters(), 0.2, "one_cycle"))
+    story.fresh(0.3)
+    story.freeze(replace(first, number=2, params=Hyperparameters(weight_decay=1e-3)))
+    assert story.study.fresh_models() == []
+    fresh = story.fresh(0.9)
+    assert story.study.of_recipe("confirm") == [fresh.request]
+    assert fresh.request.params.weight_decay == 1e-3
+
+
+def test_a_fresh_seed_that_was_not_trained_to_its_end_is_no_fresh_model() -> None:
+    story = Story()
+    story.fresh(0.1, status="diverged")
+    story.fresh(0.9)
+    story.ask(Confirm(1))
+    story.ask(Scaling(1))
+    assert [trial.value for trial in story.study.fresh_models()] == [0.9]
+    assert len(story.study.of_recipe("confirm")) == 3
