@@ -6,7 +6,6 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.secrets import masked
 from superconv_tune.core.space import SearchSpace
 from superconv_tune.proposer.history import CONSTRAINT, importance, inherit, trained
+from superconv_tune.proposer.proposal import Proposal
 from superconv_tune.proposer.samplers import SAMPLERS, Conditioned, Moment, contains, distribution
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import INFORMATIVE, TrialOutcome
@@ -28,21 +28,6 @@ BUSY_S = 30.0  # how long a write waits for the journal's: both may live in one 
 WARM_START = "warm_start"
 
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"max": "maximize", "min": "minimize"}
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """Parameters to try.
-
-    Attributes:
-        study: key of the rung.
-        number: of the trial within it.
-        params: plain numbers by name.
-    """
-
-    study: str
-    number: int
-    params: Mapping[str, float]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import sys
 from superconv_tune.cluster.driver import Resources, cluster, run
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.errors import StorageError
-from superconv_tune.planner.ask import Signal
+from superconv_tune.record.conductor import Signal
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.spec.load import load_spec
 from superconv_tune.tracking.study_run import StudyHandle

@@ -12,7 +12,7 @@ from superconv_tune.cluster.searcher import LONGEST_NAP_S, ConductedSearcher, En
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.planner.ask import Signal
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 
 REQUEST = TrialRequest("0001-search", 1, "search", Hyperparameters(), 3, "one_cycle", 0, 10.0, 0.1)

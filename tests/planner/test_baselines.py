@@ -5,16 +5,14 @@ from superconv_tune.planner.brief import Brief
 from superconv_tune.record.events import Requested
 from superconv_tune.record.study import Study
 from superconv_tune.verdict.comparison import compare
-from tests.simulated import PlanningConductor, SimulatedCluster, World, brief, opened
+from tests.simulated import Workers, World, brief, opened, searched
 
 
 def hour(how: Brief, budget_s: float, workers: int, handicap: float = 0.0) -> tuple[Study, tuple[str, ...]]:
     """A search on a machine of 0.03 s a step, and what is said of its comparison."""
     start = opened(budget_s, workers, step_s=0.03)
-    cluster = SimulatedCluster(World(step_s=0.03, handicap=handicap), workers, start.started_at + 30.0)
-    conductor = PlanningConductor(Study(start), how, cluster.clock)
-    cluster.run(conductor)
-    return conductor.study, remarks(comparison_of(conductor.study, how, cluster.now), how)
+    conductor, clock = searched(Workers(World(step_s=0.03, handicap=handicap)), start, how)
+    return conductor.study, remarks(comparison_of(conductor.study, how, clock.now), how)
 
 
 def test_with_time_every_policy_is_compared_at_the_length_of_the_recipe() -> None:
@@ -49,9 +47,7 @@ def test_none_is_none_and_without_a_recipe_there_is_nothing_to_compare() -> None
 def test_a_run_shorter_than_the_way_to_its_worker_is_not_cut_by_its_own_deadline() -> None:
     """Runs of a tenth of a second, on a machine where handing one over takes half a second now and then."""
     start = opened(120.0, 2, step_s=1e-5)
-    cluster = SimulatedCluster(World(step_s=1e-5), 2, start.started_at + 30.0)
-    conductor = PlanningConductor(Study(start), brief(None), cluster.clock)
-    cluster.run(conductor)
+    conductor, _ = searched(Workers(World(step_s=1e-5)), start, brief(None))
     asked = [e for e in conductor.events if isinstance(e, Requested) and e.request.kind == "baseline"]
     assert len(asked) >= 3
     for event in asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.simulation import VirtualClock
+from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.planner.ask import Ask
 from superconv_tune.planner.baselines import SHARE, comparison_of
 from superconv_tune.planner.brief import Brief
@@ -19,13 +21,12 @@ from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.decide import ATTEMPTS, decide
 from superconv_tune.planner.divide import MAX_SEEDS, RUN_OFF_SEEDS
 from superconv_tune.planner.evidence import is_decided, verdict_of, word_of
-from superconv_tune.record.events import Event, Planned, Requested
+from superconv_tune.record.events import Event, Opened, Planned, Requested
 from superconv_tune.record.recipe import calmer, current, requests_of
 from superconv_tune.record.study import Study, Trial
 from superconv_tune.record.trial import Status, TrialRequest
-from tests.simulated import AROUND_S, PlanningConductor, SimulatedCluster, World, brief, opened
+from tests.simulated import AROUND_S, START_S, WatchedConductor, Workers, World, brief, opened, searched
 
-START_S = 30.0  # from the command to the first question
 FAULTS: tuple[Status, ...] = ("preempted", "code_error", "nan", "oom", "data_error")
 SAMPLED = ("base_momentum", "momentum_width", "weight_decay", "pct_start")
 
@@ -59,15 +60,12 @@ def commute(seed: int, workers: int, budget_s: float, start: float) -> list[tupl
 
 def search(
     world: World, how: Brief, budget_s: float, workers: int, commuter: int | None = None
-) -> tuple[PlanningConductor, SimulatedCluster]:
+) -> tuple[WatchedConductor, VirtualClock]:
     """A search from half a minute after the command to its end."""
     start = opened(budget_s, workers)
     began = start.started_at + START_S
     changes = [] if commuter is None else commute(commuter, workers, budget_s - START_S, began)
-    cluster = SimulatedCluster(world, workers, began, changes)
-    conductor = PlanningConductor(Study(start), how, cluster.clock)
-    cluster.run(conductor)
-    return conductor, cluster
+    return searched(Workers(world), start, how, changes)
 
 
 SEARCHES = st.fixed_dictionaries(
@@ -86,7 +84,7 @@ SEARCHES = st.fixed_dictionaries(
 )
 
 
-def drawn(given_search: dict[str, object]) -> tuple[PlanningConductor, SimulatedCluster]:
+def drawn(given_search: dict[str, object]) -> tuple[WatchedConductor, VirtualClock]:
     s = dict(given_search)
     world = faulty(s["seed"], s["share"], s["slow"], s["step_s"], s["hanging"])  # type: ignore[arg-type]  # drawn
     how = brief(s["target"], seed=s["seed"], strategy=s["strategy"])  # type: ignore[arg-type]
@@ -97,8 +95,8 @@ def drawn(given_search: dict[str, object]) -> tuple[PlanningConductor, Simulated
 @settings(max_examples=60, deadline=None)
 @given(SEARCHES)
 def test_whatever_fails_the_deadline_is_kept_and_there_is_a_verdict(of: dict[str, object]) -> None:
-    conductor, cluster = drawn(of)
-    assert cluster.now <= conductor.study.deadline
+    conductor, clock = drawn(of)
+    assert clock.now <= conductor.study.deadline
     if not of["hanging"]:
         assert not conductor.study.running()
     verdict = verdict_of(conductor.study, conductor.brief)
@@ -108,12 +106,12 @@ def test_whatever_fails_the_deadline_is_kept_and_there_is_a_verdict(of: dict[str
 @settings(max_examples=60, deadline=None)
 @given(SEARCHES)
 def test_baselines_stay_within_a_tenth_of_the_worker_seconds(of: dict[str, object]) -> None:
-    conductor, cluster = drawn(of)
+    conductor, _ = drawn(of)
     opened_at, study = conductor.study.opened, conductor.study
     runs = len(study.asked("baseline"))
     # The simulated machine needs its last moments even for a run that has no time left.
     most_s = SHARE * study.workers * (study.deadline - opened_at.started_at) + AROUND_S * (runs > 0)
-    assert cluster.spent_s["baseline"] <= most_s
+    assert conductor.spent_s["baseline"] <= most_s
 
 
 @settings(max_examples=40, deadline=None)
@@ -135,14 +133,13 @@ def test_cut_cycles_that_look_best_are_neither_promoted_nor_confirmed() -> None:
     check_promotions(conductor)
 
 
-def check_promotions(conductor: PlanningConductor) -> None:
+def check_promotions(conductor: WatchedConductor) -> None:
     known = Study(conductor.study.opened)
     for event in conductor.events[1:]:
         if isinstance(event, Requested) and event.request.trial_id in conductor.promoted:
-            ask, whole = conductor.promoted[event.request.trial_id], known.trials("search")
-            assert ask.fixed is not None
+            fixed, whole = conductor.promoted[event.request.trial_id], known.trials("search")
             parents = [r for r, o in filter(was_whole, whole) if r.rung == event.request.rung - 1]
-            assert any(is_child(ask, parent, conductor.brief) for parent in parents)
+            assert any(is_child(fixed, parent, conductor.brief) for parent in parents)
         if isinstance(event, Requested) and event.request.kind in ("confirm", "baseline"):
             peaks = [o.max_lr for _, o in filter(was_whole, known.trials("search"))]
             recipe = next(iter(known.asked("confirm").values()), event.request)
@@ -159,13 +156,12 @@ def was_whole(trial: Trial) -> bool:
     return trial[1].status == "finished" and not trial[1].shortened
 
 
-def is_child(ask: Ask, parent: TrialRequest, how: Brief) -> bool:
+def is_child(fixed: Mapping[str, float], parent: TrialRequest, how: Brief) -> bool:
     """Whether all but length and rate were taken over, as far as the ranges allow."""
-    assert ask.fixed is not None
     for name in SAMPLED:
         dimension = how.space[name]
         inside = float(np.clip(getattr(parent.params, name), dimension.low, dimension.high))  # type: ignore[union-attr]
-        if ask.fixed[name] != inside:
+        if fixed[name] != inside:
             return False
     return True
 
@@ -288,9 +284,9 @@ def test_a_replayed_prefix_decides_the_same(of: dict[str, object]) -> None:
 def test_ten_thousand_trials_take_less_than_a_minute_and_the_last_cost_as_much_as_the_first() -> None:
     how = brief(0.999, strategy="free", trials=10_000)
     start = opened(400_000.0, 8)
-    cluster = SimulatedCluster(World(), 8, start.started_at + START_S)
-    conductor = Stopwatch(Study(start), how, cluster.clock)
-    cluster.run(conductor)
+    clock = VirtualClock(start.started_at + START_S)
+    conductor = Stopwatch(start, how, clock)
+    InProcessCluster(Workers(World()), clock, 8).run(conductor)
     assert len(conductor.study.outcomes) >= 10_000
     asked_s = np.diff([at for at, event in zip(conductor.at_s, conductor.events, strict=True) if is_search(event)])
     early, late = (float(np.median(part)) for part in (asked_s[500:2500], asked_s[-2500:-500]))
@@ -302,11 +298,11 @@ def is_search(event: Event) -> bool:
     return isinstance(event, Requested) and event.request.kind == "search"
 
 
-class Stopwatch(PlanningConductor):
+class Stopwatch(WatchedConductor):
     """Notes the processor's seconds at every event."""
 
-    def __init__(self, study: Study, brief: Brief, clock: Callable[[], float]) -> None:
-        super().__init__(study, brief, clock)
+    def __init__(self, start: Opened, how: Brief, clock: Callable[[], float]) -> None:
+        super().__init__(start, how, clock)
         self.at_s = [time.process_time()]
 
     def record(self, event: Event) -> None:

@@ -18,7 +18,8 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.journal.journal import Journal
-from superconv_tune.proposer.proposer import Proposal, Proposer
+from superconv_tune.proposer.proposal import Proposal
+from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.record.events import Event, Observed, Opened, Requested
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest

@@ -38,10 +38,10 @@ def test_the_recipe_that_is_told_is_the_one_that_was_confirmed(tmp_path: Path) -
         return "diverged" if request.kind == "confirm" and request.pick_lr == first[0] else "finished"
 
     how, storage = brief(None), f"sqlite:///{tmp_path / 'studies.db'}"
-    conductor, cluster = hour(World(fate=fate), budget_s=2100.0, how=how)
+    conductor, clock = hour(World(fate=fate), budget_s=2100.0, how=how)
     study = conductor.study
     sampled = Study(replace(study.opened, spec={"sampler": "random"}))
-    found = findings_of(study, how, proposer_of(sampled, how, storage), cluster.now)
+    found = findings_of(study, how, proposer_of(sampled, how, storage), clock.now)
     recipe = current(study)
     assert recipe is not None
     assert found.winner is not None
