@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nodes import ROOT
+from benchmarks.servers.nodes import ROOT
 
 # In a process of its own: Ray's libraries warn at their import, and a test's process is to end clean.
 SCRIPT = """

@@ -7,6 +7,7 @@ from threading import Timer
 
 from optuna.trial import TrialState
 
+from benchmarks.servers.postgresql import Server
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.journal.journal import Journal
@@ -19,7 +20,6 @@ from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialRequest
 from superconv_tune.study.conductor import StudyConductor
 from superconv_tune.study.places import places
-from tests.postgresql import Server
 from tests.simulated import SPACE, Workers, World, brief, opened
 
 

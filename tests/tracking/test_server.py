@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.servers.tracking_server import tracking_server
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.study_run import check, close_study, open_study
 from superconv_tune.tracking.worker import MlflowTracker
-from tests.tracking_server import tracking_server
 
 pytestmark = [
     pytest.mark.slow,  # a server takes ten seconds to start
