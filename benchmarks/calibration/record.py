@@ -137,10 +137,10 @@ def _search(problem: Problem, brief: Brief, task: LibraryTask) -> Study:
         trivial_value=problem.trivial_value,
     )
     budget_s = SECONDS_PER_TOP_STEP * task.top_steps
-    study = Study(Opened("library", 0.0, budget_s, WORKERS, spec={"sampler": "auto"}, measured=measured))
+    study = Study(Opened("library", 0.0, budget_s, WORKERS, spec={}, measured=measured))
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{folder}/library.db"
-        proposer = proposer_of(study, brief, storage)
+        proposer = proposer_of("library", brief, "auto", storage)
         clock = VirtualClock()
         with Journal(storage) as journal:
             journal.append("library", study.opened)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from superconv_tune.planner.baselines import comparison_of, remarks
 from superconv_tune.planner.brief import Brief
@@ -20,28 +20,30 @@ from superconv_tune.verdict.perspective import with_landmarks
 EXPECTED_TRIALS = 100  # for the choice of the sampler, where the user named no number
 
 
-def proposer_of(study: Study, brief: Brief, storage: str) -> Proposer:
+def proposer_of(name: str, brief: Brief, sampler: str, storage: str) -> Proposer:
     """The sampler of a study, with all that it has been told."""
     return Proposer(
         storage,
-        study.opened.name,
+        name,
         brief.space,
         brief.target.direction,
-        str(study.opened.spec["sampler"]),
+        sampler,
         brief.seed,
         brief.trials or EXPECTED_TRIALS,
     )
 
 
-def findings_of(study: Study, brief: Brief, proposer: Proposer, now: float) -> Findings:
-    """All that the study found, up to now."""
+def findings_of(
+    study: Study, brief: Brief, proposer: Proposer, now: float, data_warnings: Sequence[str] = ()
+) -> Findings:
+    """All that the study found, up to now; what in the data makes the answer weaker is said with it."""
     items = study.opened.measured.validation_items if brief.item_level else None
     direction = brief.target.direction
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
     return Findings(
         study=study,
         target=brief.target,
-        verdict=replace(verdict, warnings=(*verdict.warnings, *_unsteady(study, items), *_data_warnings(study))),
+        verdict=replace(verdict, warnings=(*verdict.warnings, *_unsteady(study, items), *data_warnings)),
         ladder=rungs(study, direction, items),
         winner=_as_frozen(study, winner(study, direction, items)),
         range_test=pooled_range_test(study),
@@ -81,12 +83,6 @@ def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
         f"What looked best, with a peak learning rate of {first.pick_lr:.3g}, did not hold up over fresh seeds; this "
         f"recipe has one of {recipe.pick_lr:.3g}.",
     )
-
-
-def _data_warnings(study: Study) -> tuple[str, ...]:
-    """What in the data makes the answer weaker, as it was found when the study began."""
-    data: Any = study.opened.environment.get("data", {})
-    return tuple(data.get("warnings", ()))
 
 
 def _importance(study: Study, proposer: Proposer) -> dict[str, float]:

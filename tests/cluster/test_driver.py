@@ -20,7 +20,7 @@ from superconv_tune.core.errors import StorageError
 from superconv_tune.record.conductor import Signal
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.spec.load import load_spec
-from superconv_tune.tracking.study_run import StudyHandle
+from superconv_tune.tracking.handle import StudyHandle
 import ray  # last: our rooms set it up first
 
 class Places:

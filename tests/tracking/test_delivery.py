@@ -11,8 +11,8 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import Attempt, create_run, curve_table, deliver, save
+from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import curve_points
-from superconv_tune.tracking.study_run import StudyHandle
 
 REQUEST = TrialRequest("s-1", 1, "search", Hyperparameters(), 7, "one_cycle", 0, 2e9, ramp=(1e-5, 1.0))
 STEP = np.arange(100, dtype=np.float64)

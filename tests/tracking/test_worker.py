@@ -18,8 +18,9 @@ from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import request_params
+from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import Phase
-from superconv_tune.tracking.study_run import StudyHandle, close_study
+from superconv_tune.tracking.study_run import close_study
 from superconv_tune.tracking.worker import MlflowTracker, recover
 from superconv_tune.trial.tracker import Tracker
 
