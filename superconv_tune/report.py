@@ -33,13 +33,16 @@ def report(
     With several names, write side-by-side.html into the output folder and print one table.
     """
     # --help must answer at once, and the imports take seconds.
-    from superconv_tune.study import service  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    from superconv_tune.study.compare import compare  # noqa: PLC0415
+    from superconv_tune.study.render import render  # noqa: PLC0415
 
     with exit_on_user_error():
         if len(names) == 1:
-            service.render(names[0], output, storage)
+            render(names[0], output, storage, Console(soft_wrap=True, highlight=False))
         else:
-            service.compare(names, output, storage)
+            compare(names, output, storage, Console(highlight=False))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import typer
 
 from superconv_tune.cluster.access import refuse_open
-from superconv_tune.core.errors import UserError
-from superconv_tune.spec.load import load_spec, option_of
+from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.template import write_task
-from superconv_tune.study.refusal import exit_on_user_error
+from superconv_tune.study.exit_code import exit_code
+from superconv_tune.study.refusal import exit_on_user_error, refuse_new_question, refuse_two_places
 
 STARTED_AT = time.time()  # the budget counts from the command, the slow imports below included
 
@@ -27,6 +27,7 @@ Examples:
   python -m superconv_tune.search my_problem.yaml --dry-run       the plan; trains nothing
   python -m superconv_tune.search --resume NAME                   after a crash or Ctrl-C, inside the first deadline
   python -m superconv_tune.search --resume NAME --budget +20m     the same, with more time
+  python -m superconv_tune.search my_problem.yaml --debug         in one process: breakpoints work
 
 \b
 Exit codes: 0 a verdict; 2 the input is wrong and nothing was started; 3 --require was not met; 130 interrupted, and
@@ -64,13 +65,16 @@ def search(  # noqa: PLR0913 - a command line
     seed: Annotated[str | None, typer.Option(help="Every random choice derives from it.")] = None,
     workers: Annotated[str | None, typer.Option(help="Trials at once; as many as fit otherwise.")] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster; a local one otherwise.")] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow; a file in the output folder otherwise.")] = None,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow, or none; a file in the output folder otherwise.")
+    ] = None,
     storage: Annotated[str | None, typer.Option(help="Database URL of journal and Optuna study.")] = None,
     output: Annotated[str | None, typer.Option(help="Folder of all studies; runs otherwise.")] = None,
     name: Annotated[str | None, typer.Option(help="Of the study and its folder; made from spec and time else.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with this study.")] = None,
     require: Annotated[Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 for less.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,  # noqa: FBT002
+    debug: Annotated[bool, typer.Option("--debug", help="One process, without Ray: breakpoints work.")] = False,  # noqa: FBT002
     new_task: Annotated[
         Path | None, typer.Option(metavar="FILE.py", help="Write a question of your own to begin with, and end.")
     ] = None,
@@ -86,6 +90,7 @@ def search(  # noqa: PLR0913 - a command line
     overrides = {key: value for key, value in given.items() if value is not None}
     with exit_on_user_error():
         refuse_open(address)
+        refuse_two_places(address, debug=debug)
         if new_task is not None:
             code, written = write_task(new_task)
             typer.echo(f"Wrote {code} and {written}. They run as they are; change them, then:")
@@ -96,39 +101,20 @@ def search(  # noqa: PLR0913 - a command line
         else:
             refuse_new_question(spec, overrides)
         # --help and a typing error must answer at once, and torch, Ray and MLflow take ten seconds to import.
-        from superconv_tune.study import service  # noqa: PLC0415
+        from superconv_tune.study.begin import begin  # noqa: PLC0415
+        from superconv_tune.study.call import Call  # noqa: PLC0415
+        from superconv_tune.study.plan import planned  # noqa: PLC0415
+        from superconv_tune.study.resume import resume as resume_study  # noqa: PLC0415
 
+        call = Call(STARTED_AT, address, debug)
         if resume is not None:
-            ended = service.resume(resume, output or "runs", storage, budget, service.Call(STARTED_AT, address))
+            ended = resume_study(resume, output or "runs", storage, budget, call)
         elif dry_run:
-            typer.echo(service.planned(checked))
+            typer.echo(planned(checked))
             return
         else:
-            ended = service.begin(checked, name, service.Call(STARTED_AT, address))
+            ended = begin(checked, name, call)
     raise typer.Exit(exit_code(ended.verdict, ended.interrupted, require))
-
-
-def refuse_new_question(spec: Path | None, overrides: dict[str, str]) -> None:
-    """A study that is resumed keeps its question.
-
-    Raises:
-        UserError: if a spec or an option that belongs to the question came with ``--resume``.
-    """
-    options = [option_of(key) for key in sorted(set(overrides) - {"output", "storage"})]
-    asked = options + ([str(spec)] if spec else [])
-    if asked:
-        raise UserError(
-            f"--resume goes on with the question as it was asked, but {', '.join(asked)} came too. Leave it out or "
-            f"start a new search; only --budget +TIME, --address, --output and --storage go with --resume."
-        )
-
-
-def exit_code(verdict: str | None, interrupted: bool, require: str | None) -> int:  # noqa: FBT001 - a table's row
-    """What the shell is told; see the table of exit codes in ``--help``."""
-    if interrupted:
-        return 130
-    accepted = {None: (verdict,), "demonstrated": ("demonstrated",), "likely": ("demonstrated", "likely")}
-    return 0 if verdict in accepted[require] else 3
 
 
 if __name__ == "__main__":

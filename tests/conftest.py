@@ -11,8 +11,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
+from benchmarks.servers.postgresql import Server, programs, server
 from superconv_tune.data.cache import PLACE
-from tests.postgresql import Server, programs, server
 
 # Derandomised, so that a test that is green stays green; a slow machine is no failure.
 settings.register_profile("ci", deadline=None, derandomize=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -19,21 +18,20 @@ from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.record.events import Planned, Requested
 from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, TrialRequest
 from tests.planner.test_properties import faulty, search
-from tests.simulated import PlanningConductor, brief
+from tests.simulated import WatchedConductor, brief
 
 RECORDING = Path(__file__).parent / "golden" / "decisions.json.xz"
 SEARCHES = 24
 DIGITS = 9  # significant ones: more would be the order in which floats are multiplied
 
 
-def recorded() -> Iterator[dict[str, Any]]:
-    """Each search with its question, all that it asked for, and its verdict."""
-    for number in range(SEARCHES):
-        question = _question(number)
-        yield {"question": question, **asked(_searched(question))}
+def replayed(number: int) -> dict[str, Any]:
+    """A search run now: its question, all that it asked for, and its verdict."""
+    question = _question(number)
+    return {"question": question, **asked(_searched(question))}
 
 
-def asked(conductor: PlanningConductor) -> dict[str, Any]:
+def asked(conductor: WatchedConductor) -> dict[str, Any]:
     """All that a search asked for, in plain values that no type of ours appears in."""
     verdict = verdict_of(conductor.study, conductor.brief)
     return {
@@ -61,7 +59,7 @@ def _question(number: int) -> dict[str, Any]:
     }
 
 
-def _searched(q: dict[str, Any]) -> PlanningConductor:
+def _searched(q: dict[str, Any]) -> WatchedConductor:
     world = faulty(q["seed"], q["share"], q["slow"], q["step_s"], q["hanging"])
     how = brief(q["target"], seed=q["seed"], strategy=q["strategy"])
     commuter = q["seed"] if q["comes_and_goes"] else None
@@ -86,7 +84,7 @@ def _request(request: TrialRequest) -> list[Any]:
         request.trial_id,
         request.attempt,
         request.kind,
-        request.schedule,
+        request.schedule.label,
         request.rung,
         request.seed,
         _short(request.deadline),
@@ -108,4 +106,5 @@ def read() -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    RECORDING.write_bytes(lzma.compress(json.dumps(list(recorded()), separators=(",", ":")).encode(), preset=9))
+    searches = [replayed(number) for number in range(SEARCHES)]
+    RECORDING.write_bytes(lzma.compress(json.dumps(searches, separators=(",", ":")).encode(), preset=9))

@@ -1,34 +1,32 @@
-"""A whole cluster in memory: fake clock, workers with speeds, trials whose outcomes come from a formula.
+"""A simulated problem: trials whose outcomes come from a formula, on workers that come, go, hang and differ in speed.
 
-It speaks the same protocol as Ray does (`superconv_tune.cluster.conductor.Conductor`), so that an hour of planning is
-tested in well under a second.
+The conductor, the cluster and the clock are those of `benchmarks.simulation`; here they are watched.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from superconv_tune.cluster.conductor import Conductor
+from benchmarks.simulation import VirtualClock
+from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
+from superconv_tune.journal.memory import MemoryJournal
 from superconv_tune.lr.lr_range import RangeTestResult
-from superconv_tune.planner.ask import Draw, Redraw, Signal
-from superconv_tune.planner.brief import Brief, bounds
-from superconv_tune.planner.decide import decide
-from superconv_tune.record.events import Event, Frozen, Measured, Observed, Opened, Planned, Requested, Resized
-from superconv_tune.record.plan import Plan
-from superconv_tune.record.purpose import Proposal
-from superconv_tune.record.recipe import Recipe
+from superconv_tune.lr.schedule import Schedule, schedule_from
+from superconv_tune.planner.brief import Brief
+from superconv_tune.proposer.at_random import RandomProposer
+from superconv_tune.record.conductor import Signal
+from superconv_tune.record.events import Event, Measured, Observed, Opened, Requested
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
+from superconv_tune.study.conductor import StudyConductor
 from superconv_tune.verdict.statistics import pack
 from superconv_tune.verdict.verdict import Target
 
@@ -43,25 +41,25 @@ SPACE: SearchSpace = {
 }
 
 
+START_S = 30.0  # from the command to the first question
 HANGS_S = 5.0  # after its deadline a trial that hangs is ended
 AROUND_S = 0.8  # of evaluation and set-up in a trial
-LOOK_S = 1.0  # the driver looks at the clock this often when nothing happens
 
 
 def brief(target: float | None = 0.9, **changes: object) -> Brief:
-    """A policy over `SPACE`."""
+    """What a user decided, over `SPACE`."""
     values: dict[str, object] = {
         "target": Target("accuracy", "max", target),
         "space": SPACE,
         "defaults": Hyperparameters(),
         "optimizer": "sgd",
-        "schedule": "one_cycle",
+        "schedule": Schedule(),
         "strategy": "ladder",
         "seed": 0,
         "trials": None,
         "item_level": True,
         "report_s": 8.0,
-        "baselines": ("step", "linear", "constant"),
+        "baselines": tuple(map(schedule_from, ("step", "linear", "constant"))),
     }
     return Brief(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -76,14 +74,6 @@ def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_00
 def _times(batch_size: int, alike: bool) -> float:
     """A step of this many examples takes so many times as long as one of 128."""
     return 1.0 if alike else batch_size / 128
-
-
-class Outcomes(Protocol):
-    """What trials give, and how long they take."""
-
-    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
-        """The outcome of a trial that begins now, and its seconds on a machine this much slower."""
-        ...
 
 
 @dataclass
@@ -163,161 +153,79 @@ class World:
         ), math.inf if self.hangs(request) else train_s + AROUND_S
 
 
-class PlanningConductor:
-    """The planner with a random sampler and a journal in memory; a full `Conductor`."""
-
-    def __init__(self, study: Study, brief: Brief, clock: Callable[[], float]) -> None:
-        self.study = study
-        self.brief = brief
-        self.events: list[Event] = [study.opened]
-        self._clock = clock
-        self._rng = np.random.default_rng(brief.seed)
-        self.promoted: dict[str, Draw] = {}  # search trials whose parameters the planner took from the rung below
-        self.idle: list[tuple[int, float]] = []  # how many events there were, and when, each time a worker got nothing
-
-    def record(self, event: Event) -> None:
-        self.events.append(event)
-        self.study.apply(event)
-
-    def next(self) -> TrialRequest | Signal:
-        while True:
-            decision = decide(self.study, self.brief, self._clock())
-            if isinstance(decision, Signal):
-                self.idle.append((len(self.events), self._clock()))
-                return decision
-            if isinstance(decision, Plan):
-                self.record(Planned(self._clock(), decision))
-                continue
-            if isinstance(decision, Recipe):
-                self.record(Frozen(self._clock(), decision))
-                continue
-            request = decision if isinstance(decision, TrialRequest) else self._drawn(decision)
-            if isinstance(decision, Draw) and decision.draft.parent is not None:
-                self.promoted[request.trial_id] = decision
-            self.record(Requested(self._clock(), request))
-            return request
-
-    def observe(self, outcome: TrialOutcome) -> None:
-        self.record(Observed(self._clock(), outcome))
-
-    def lost(self, trial_id: str, reason: str) -> None:
-        request = self.study.requests[trial_id]
-        status: Status = "deadline" if self._clock() > request.deadline else "preempted"
-        self.observe(TrialOutcome(trial_id, request.attempt, status, 0.1, reason))
-
-    def resized(self, workers: int) -> None:
-        if workers != self.study.workers:
-            self.record(Resized(self._clock(), workers))
-
-    def should_stop(self) -> bool:
-        return self._clock() > self.study.deadline - self.brief.report_s / 2
-
-    def _drawn(self, draw: Draw | Redraw) -> TrialRequest:
-        return draw.request({**self._draw(), **draw.fixed}, Proposal(draw.study, len(self.events)))
-
-    def _draw(self) -> dict[str, float]:
-        drawn: dict[str, float] = {}
-        for name, dimension in self.brief.space.items():
-            low, high = bounds(dimension, 0.0)
-            if isinstance(dimension, Choice):
-                drawn[name] = float(self._rng.choice(dimension.values))
-            elif dimension.log:
-                drawn[name] = float(np.exp(self._rng.uniform(np.log(low), np.log(high))))
-            else:
-                drawn[name] = float(self._rng.uniform(low, high))
-        return drawn
-
-
-@dataclass(order=True)
-class Running:
-    """A trial on a worker."""
-
-    ends: float
-    number: int
-    began: float = field(compare=False)
-    request: TrialRequest = field(compare=False)
-    outcome: TrialOutcome = field(compare=False)
-    slot: int = field(compare=False)
-
-
-@dataclass
-class SimulatedCluster:
-    """Runs a conductor on ``workers`` workers until it is done; time passes when all workers are busy or waiting.
+@dataclass(frozen=True)
+class Workers:
+    """Runs the trials of a world.
 
     Attributes:
         world: what a trial gives.
-        workers: at once.
-        now: Unix time.
-        changes: (time, workers from then on), in order; who leaves takes the trial that began last with it.
         nodes: how much slower than the world's speed each worker is, in a cluster of different machines.
-        busy_s: worker-seconds in trials.
-        spent_s: the same by kind of trial.
     """
 
-    world: Outcomes
-    workers: int
-    now: float
-    changes: list[tuple[float, int]] = field(default_factory=list)
+    world: World
     nodes: tuple[float, ...] = ()
-    spent_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    _running: list[Running] = field(default_factory=list)
-    _count: int = 0
 
-    def clock(self) -> float:
-        return self.now
+    def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome | None, float]:
+        """The outcome, None for a trial that is lost with its worker, and its seconds."""
+        outcome, took = self.world.run(request, now, self.nodes[slot] if self.nodes else 1.0)
+        if math.isinf(took):  # as a worker ends a trial that hangs
+            return None, max(0.0, request.deadline - now) + HANGS_S
+        if outcome.status == "preempted":
+            return None, took
+        return replace(outcome, node=f"node-{slot}" if self.nodes else ""), took
+
+
+class WatchedConductor(StudyConductor):
+    """The conductor of a search in memory, with notes on what it was asked.
+
+    Attributes:
+        brief: what the user decided.
+        events: all that happened, in order.
+        idle: how many events there were, and when, each time a worker got nothing.
+    """
+
+    def __init__(self, opened: Opened, brief: Brief, clock: Callable[[], float]) -> None:
+        proposer = RandomProposer(brief.space, brief.seed)
+        super().__init__(Study(opened), brief, MemoryJournal(), proposer, clock, on_event=lambda: None)
+        self.brief = brief
+        self.events: list[Event] = [opened]
+        self.idle: list[tuple[int, float]] = []
+
+    def record(self, event: Event) -> None:
+        super().record(event)
+        self.events.append(event)
+
+    @property
+    def spent_s(self) -> dict[str, float]:
+        """Worker-seconds in trials that came back or were lost, by kind."""
+        asked_at: dict[tuple[str, int], float] = {}
+        spent: defaultdict[str, float] = defaultdict(float)
+        for event in self.events:
+            if isinstance(event, Requested):
+                asked_at[event.request.trial_id, event.request.attempt] = event.at
+            elif isinstance(event, Observed):
+                outcome = event.outcome
+                kind = self.study.requests[outcome.trial_id].kind
+                spent[kind] += event.at - asked_at[outcome.trial_id, outcome.attempt]
+        return spent
 
     @property
     def busy_s(self) -> float:
+        """Worker-seconds in trials."""
         return sum(self.spent_s.values())
 
-    def run(self, conductor: Conductor) -> None:
-        while not conductor.should_stop():
-            signal = self._fill(conductor)
-            if not self._running and not self.changes:
-                assert signal is Signal.DONE, "the conductor waits although nothing runs"
-                return
-            self._pass_time(conductor)
+    def next(self) -> TrialRequest | Signal:
+        answer = super().next()
+        if isinstance(answer, Signal):
+            self.idle.append((len(self.events), self._clock()))
+        return answer
 
-    def _fill(self, conductor: Conductor) -> TrialRequest | Signal:
-        signal: TrialRequest | Signal = Signal.WAIT
-        while len(self._running) < self.workers:
-            signal = conductor.next()
-            if isinstance(signal, Signal):
-                break
-            slot = min(set(range(self.workers)) - {running.slot for running in self._running})
-            outcome, took = self.world.run(signal, self.now, self.nodes[slot] if self.nodes else 1.0)
-            outcome = replace(outcome, node=f"node-{slot}" if self.nodes else "")
-            if math.isinf(took):  # as a worker ends a trial that hangs
-                outcome, took = replace(outcome, status="preempted"), max(0.0, signal.deadline - self.now) + HANGS_S
-            self._count += 1
-            heapq.heappush(self._running, Running(self.now + took, self._count, self.now, signal, outcome, slot))
-        return signal
 
-    def _pass_time(self, conductor: Conductor) -> None:
-        """To the next end of a trial, the next change of the workers, or the next look at the clock."""
-        ends = self._running[0].ends if self._running else math.inf
-        changes = self.changes[0][0] if self.changes else math.inf
-        next_look = self.now + LOOK_S
-        if next_look < min(ends, changes):
-            self.now = next_look
-        elif changes <= ends:
-            self.now, self.workers = self.changes.pop(0)
-            self._shrink(conductor)
-        else:
-            self._return(heapq.heappop(self._running), conductor)
-
-    def _return(self, trial: Running, conductor: Conductor) -> None:
-        self.now = trial.ends
-        self.spent_s[trial.request.kind] += trial.ends - trial.began
-        if trial.outcome.status == "preempted":
-            conductor.lost(trial.request.trial_id, "killed")
-        else:
-            conductor.observe(trial.outcome)
-
-    def _shrink(self, conductor: Conductor) -> None:
-        while len(self._running) > self.workers:
-            trial = max(self._running, key=lambda running: running.number)
-            self._running.remove(trial)
-            heapq.heapify(self._running)
-            self.spent_s[trial.request.kind] += self.now - trial.began
-            conductor.lost(trial.request.trial_id, "its worker left")
+def searched(
+    workers: Workers, start: Opened, how: Brief, changes: Sequence[tuple[float, int]] = ()
+) -> tuple[WatchedConductor, VirtualClock]:
+    """A search from half a minute after the command to its end."""
+    clock = VirtualClock(start.started_at + START_S)
+    conductor = WatchedConductor(start, how, clock)
+    InProcessCluster(workers, clock, start.workers, changes).run(conductor)
+    return conductor, clock

@@ -24,6 +24,8 @@ import torch
 from benchmarks.calibration.tasks import TASKS, LibraryTask
 from benchmarks.rows import append
 from benchmarks.rows import read as rows_of
+from benchmarks.simulation import VirtualClock
+from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.data.batches import ResidentSet, ResidentSource
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.brief import Brief
@@ -41,7 +43,6 @@ from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 from superconv_tune.verdict.ladder import best, complete_cycles
 from superconv_tune.verdict.statistics import pack, unpack
-from tests.simulated import SimulatedCluster
 
 RUNS = Path(__file__).with_name("runs.csv")
 COLUMNS = (
@@ -77,9 +78,9 @@ class TrainingWorld:
 
     problem: Problem
 
-    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
-        """The outcome, with virtual seconds, and how many; all machines are alike here."""
-        del now, slowness
+    def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome, float]:
+        """The outcome, with virtual seconds, and how many; all workers are alike here."""
+        del now, slot
         outcome = run(
             replace(request, deadline=time.time() + PATIENCE_S), self.problem, NullTracker(), time.time, "virtual"
         )
@@ -136,15 +137,15 @@ def _search(problem: Problem, brief: Brief, task: LibraryTask) -> Study:
         trivial_value=problem.trivial_value,
     )
     budget_s = SECONDS_PER_TOP_STEP * task.top_steps
-    study = Study(Opened("library", 0.0, budget_s, WORKERS, spec={"sampler": "auto"}, measured=measured))
+    study = Study(Opened("library", 0.0, budget_s, WORKERS, spec={}, measured=measured))
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{folder}/library.db"
-        proposer = proposer_of(study, brief, storage)
-        cluster = SimulatedCluster(TrainingWorld(problem), WORKERS, now=0.0)
+        proposer = proposer_of("library", brief, "auto", storage)
+        clock = VirtualClock()
         with Journal(storage) as journal:
             journal.append("library", study.opened)
-            conductor = StudyConductor(study, brief, journal, proposer, cluster.clock, on_event=lambda: None)
-            cluster.run(conductor)
+            conductor = StudyConductor(study, brief, journal, proposer, clock, on_event=lambda: None)
+            InProcessCluster(TrainingWorld(problem), clock, WORKERS).run(conductor)
         proposer.close()
     return study
 

@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.division.surface import Cycle, Surface
 from benchmarks.range_test.tasks import TASKS
 from benchmarks.rows import read as rows_of
+from benchmarks.simulation import simulate
 from superconv_tune.core.codec import decode
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval
@@ -22,10 +23,8 @@ from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.planner.brief import Brief, Division
 from superconv_tune.planner.first_ramps import COARSE_STEPS, RAMP_STEPS
 from superconv_tune.record.events import Event, Measured, Observed, Opened, Requested
-from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.verdict.verdict import Target
-from tests.simulated import PlanningConductor, SimulatedCluster
 
 HERE = Path(__file__).parent
 RANGE_TEST = HERE.parent / "range_test"
@@ -146,9 +145,9 @@ class TabledWorld:
     found: Sequence[RangeTestResult]
     slow: float = 1.0
 
-    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
-        """The outcome of a trial that begins now, and its seconds; all machines are alike here."""
-        del slowness
+    def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome, float]:
+        """The outcome of a trial that begins now, and its seconds; all workers are alike here."""
+        del slot
         rng = np.random.default_rng(request.seed)
         seen = self.found[int(rng.integers(len(self.found)))]
         if request.kind == "range_test":
@@ -202,13 +201,10 @@ def replay(question: Question, division: Division, seed: int, slow: float = 1.0)
     sizes = tasks()[question.pair]
     budget_s = EPOCH_S * question.epochs / question.workers
     start = _opened(sizes, budget_s, question.workers)
-    cluster = SimulatedCluster(
-        TabledWorld(sizes, range_tests()[question.pair], slow), question.workers, start.started_at
-    )
-    conductor = PlanningConductor(Study(start), _brief(question, division, seed), cluster.clock)
-    cluster.run(conductor)
+    world = TabledWorld(sizes, range_tests()[question.pair], slow)
+    search = simulate(world, start, _brief(question, division, seed), start.started_at)
     best = _best(question.pair, budget_s / math.ceil(CONFIRMED_SEEDS / question.workers))
-    recipe = next(iter(conductor.study.asked("confirm").values()), None)
+    recipe = next(iter(search.study.asked("confirm").values()), None)
     reached, length, took_s = sizes[BATCH_SIZE].surface.trivial, 0.0, 0.0
     if recipe is not None and recipe.pick_lr is not None:
         size, length = sizes[recipe.params.batch_size], recipe.params.cycle_epochs
@@ -218,8 +214,8 @@ def replay(question: Question, division: Division, seed: int, slow: float = 1.0)
         loss=100.0 * (best - reached),
         length=length,
         length_loss=100.0 * (best - _best(question.pair, took_s)),
-        trials=len(conductor.study.requests),
-        idle=idle_shares(conductor.events, question.workers, start.started_at, start.deadline),
+        trials=len(search.study.requests),
+        idle=idle_shares(search.events, question.workers, start.started_at, start.deadline),
     )
 
 

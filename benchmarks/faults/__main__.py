@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks.faults.scenarios import EPOCHS, FAULTS, LONG_RUN, long_run
 from benchmarks.faults.searching import CONSOLE
 from benchmarks.report import machine, table
-from tests.nodes import descendants
+from benchmarks.servers.nodes import descendants
 
 TABLE, RESULT = (Path(__file__).with_name(f"faults.{kind}") for kind in ("csv", "md"))
 COLUMNS = {

@@ -17,11 +17,11 @@ import yaml
 
 from benchmarks.faults.facts import Facts, examine
 from benchmarks.faults.searching import Search
+from benchmarks.servers import nodes, postgresql
+from benchmarks.servers.nodes import ROOT
+from benchmarks.servers.tracking_server import tracking_server
 from superconv_tune.core.codec import encode
 from superconv_tune.core.hyperparameters import Hyperparameters
-from tests import nodes, postgresql
-from tests.nodes import ROOT
-from tests.tracking_server import tracking_server
 
 FEW = 3  # trials that have come back when a fault strikes
 AWAY_S = 60.0

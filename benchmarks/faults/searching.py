@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.servers.nodes import ROOT, SETTINGS, command_line, descendants
 from superconv_tune.journal.journal import Journal
 from superconv_tune.record.events import Event, Observed, Requested
 from superconv_tune.record.trial import LOST
 from superconv_tune.study.places import Places, places
-from tests.nodes import ROOT, SETTINGS, command_line, descendants
 
 NAME = "it"
 CONSOLE = "console.log"

@@ -16,11 +16,11 @@ from ray import tune
 from ray._private import ray_constants
 
 from superconv_tune.cluster.access import refuse_open
-from superconv_tune.cluster.conductor import Conductor
 from superconv_tune.cluster.searcher import ConductedSearcher, EndNow
 from superconv_tune.cluster.slots import Capacity, Share, join, look
 from superconv_tune.cluster.worker import Setting, TrialActor
 from superconv_tune.core.errors import UserError
+from superconv_tune.record.conductor import Conductor
 
 # Ray reads these once, when it is imported or started.
 SETTINGS = {

@@ -9,12 +9,11 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from superconv_tune.cluster.conductor import Conductor
 from superconv_tune.cluster.slots import Slots
 from superconv_tune.cluster.worker import read_outcome
 from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError
-from superconv_tune.planner.ask import Signal
+from superconv_tune.record.conductor import Conductor, Signal
 
 FIRST_NAP_S, LONGEST_NAP_S = 0.1, 1.0  # an idle worker looks up this often: quickly at first, then with patience
 

@@ -22,11 +22,12 @@ from superconv_tune.core.codec import decode, encode
 from superconv_tune.problems.payload import Payload, realise
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
-from superconv_tune.tracking.study_run import StudyHandle
+from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.worker import MlflowTracker
 from superconv_tune.training.gpu_share import shortage
 from superconv_tune.training.memory import device_for, free_and_missing, release
 from superconv_tune.trial.run import run
+from superconv_tune.trial.trackers import NullTracker
 
 HANGS_S = 5.0  # past its deadline; a trial that still runs then hangs inside a step
 
@@ -37,13 +38,13 @@ class Setting:
 
     Attributes:
         payload: the data and the model's description.
-        handle: where MLflow's runs go.
+        handle: where MLflow's runs go; None records nothing.
         spill_dir: folder, on the worker's node, for what MLflow would not take.
         threads: of torch, per trial.
     """
 
     payload: Payload
-    handle: StudyHandle
+    handle: StudyHandle | None
     spill_dir: str
     threads: int
 
@@ -62,7 +63,7 @@ class TrialActor(tune.Trainable):
     def setup(self, config: dict[str, Any], setting: Setting) -> None:
         """Build what all trials of this actor share; called once per process."""
         self._problem = prepared(setting.payload, setting.threads)
-        self._tracker = MlflowTracker(setting.handle, Path(setting.spill_dir))
+        self._mlflow = None if setting.handle is None else MlflowTracker(setting.handle, Path(setting.spill_dir))
         self._config = config
         self._is_spent = False
         gc.freeze()  # modules and data stay; without this the collection between trials would walk all of them again
@@ -85,12 +86,14 @@ class TrialActor(tune.Trainable):
         if "leave" in self._config:
             raise Leave
         if "nap_s" in self._config:
-            self._tracker.catch_up()
+            if self._mlflow is not None:
+                self._mlflow.catch_up()
             time.sleep(self._config["nap_s"])
             return {"objective": 0.0, "done": True}
         request: TrialRequest = decode(TrialRequest, json.loads(self._config["request"]))
+        tracker = self._mlflow or NullTracker()
         outcome = self._refusal(request) or run(
-            request, self._problem, self._tracker, time.time, guard=_ended_if_it_hangs(request.deadline)
+            request, self._problem, tracker, time.time, guard=_ended_if_it_hangs(request.deadline)
         )
         return {"objective": outcome.objective, "outcome": json.dumps(encode(outcome)), "done": True}
 

@@ -5,24 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.horizon import HorizonRule
 from superconv_tune.lr.schedule import Schedule
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import FromProposer, Promoted, Proposal, Sampled
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.trial import Cycle, OwnRamp, Precision, TrialRequest
 
 OWN_RAMP_STEPS = (40, 180)  # a trial's own ramp is long enough to be read, and never longer than a first one
-
-
-class Signal(Enum):
-    """An answer that is no trial."""
-
-    WAIT = "wait"  # something runs whose outcome decides what is next
-    DONE = "done"  # nothing more is to be asked
 
 
 @dataclass(frozen=True)

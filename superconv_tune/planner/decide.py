@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from superconv_tune.planner.ask import Decision, Redraw, Signal
+from superconv_tune.planner.ask import Decision, Redraw
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.divide import divide
 from superconv_tune.planner.finish import finish
 from superconv_tune.planner.first_ramps import ask_range_test
 from superconv_tune.planner.rungs import RungSteps
 from superconv_tune.planner.situation import Situation, first
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Baseline
 from superconv_tune.record.study import Study

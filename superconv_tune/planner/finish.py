@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass, replace
 
 from superconv_tune.lr.horizon import HorizonRule, prior
-from superconv_tune.planner.ask import Decision, Signal
+from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.baselines import comparison_of
 from superconv_tune.planner.divide import MAX_SEEDS, MIN_SEEDS, RUN_OFF_SEEDS
 from superconv_tune.planner.evidence import is_decided, word_of
 from superconv_tune.planner.scaling import missing
 from superconv_tune.planner.situation import Situation, first
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Baseline, Confirm, Scaling
 from superconv_tune.record.recipe import MOST_RECIPES, Recipe

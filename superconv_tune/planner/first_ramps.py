@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import RangeTestResult, pool
-from superconv_tune.planner.ask import Decision, Signal, own_ramp_steps
+from superconv_tune.planner.ask import Decision, own_ramp_steps
 from superconv_tune.planner.situation import Situation
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.purpose import RangeTest
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import OwnRamp, Ramps

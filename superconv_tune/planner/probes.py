@@ -7,9 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from superconv_tune.lr.rate_grid import FALLBACK_LR, FALLBACK_LR_ELSE, ProbeGrid, next_rates
-from superconv_tune.planner.ask import Signal
 from superconv_tune.planner.first_ramps import pooled_range_test
 from superconv_tune.planner.situation import Situation
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import RungPlan
 from superconv_tune.record.purpose import Probe
 from superconv_tune.record.trial import Cycle, Trial, TrialRequest

@@ -9,12 +9,13 @@ from functools import cached_property
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice
 from superconv_tune.lr.horizon import HorizonRule, fit_exponent, prior
-from superconv_tune.planner.ask import Decision, Draft, Draw, Signal
+from superconv_tune.planner.ask import Decision, Draft, Draw
 from superconv_tune.planner.finalists import Finalists
 from superconv_tune.planner.first_ramps import own_ramp, pooled_range_test
 from superconv_tune.planner.lengths import fitted
 from superconv_tune.planner.probes import Probes
 from superconv_tune.planner.situation import Situation, Step, first
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import FromProposer
 from superconv_tune.record.trial import Trial

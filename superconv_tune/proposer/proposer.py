@@ -6,7 +6,6 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.secrets import masked
 from superconv_tune.core.space import SearchSpace
 from superconv_tune.proposer.history import CONSTRAINT, importance, inherit, trained
+from superconv_tune.proposer.proposal import Proposed
 from superconv_tune.proposer.samplers import SAMPLERS, Conditioned, Moment, contains, distribution
 from superconv_tune.record.purpose import Proposal
 from superconv_tune.record.study import Study
@@ -29,19 +29,6 @@ BUSY_S = 30.0  # how long a write waits for the journal's: both may live in one 
 WARM_START = "warm_start"
 
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"max": "maximize", "min": "minimize"}
-
-
-@dataclass(frozen=True)
-class Proposed:
-    """Parameters to try.
-
-    Attributes:
-        proposal: where they are kept.
-        params: plain numbers by name.
-    """
-
-    proposal: Proposal
-    params: Mapping[str, float]
 
 
 @contextmanager

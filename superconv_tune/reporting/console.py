@@ -50,7 +50,8 @@ class LiveView:
         clock: Unix time, in seconds.
         question: what the study asks, in one line.
         target: metric, direction and value of the question.
-        verbose: also tell of every trial that ended, not only of what is noteworthy.
+        verbose: tell of every trial that ended, not only of what is noteworthy, and in lines on a terminal too: a panel
+            would be drawn over the prompt of a debugger.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class LiveView:
         self._question = one_line(question)
         self._target = target
         self._verbose = verbose
+        self._has_panel = console.is_terminal and not verbose
         self._snapshot = Snapshot()
         self._events: deque[str] = deque(maxlen=EVENTS_SHOWN)
         self._seen: set[tuple[str, int]] = set()
@@ -72,7 +74,7 @@ class LiveView:
         )
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._has_panel:
             self._live.start(refresh=True)
         else:
             self._print(self._question)
@@ -150,7 +152,7 @@ class LiveView:
     def _tell(self, event: str, deadline: float) -> None:
         line = f"{_clock_words(deadline - self._clock())} left  {one_line(event)}"
         self._events.append(line)
-        if not self._console.is_terminal:
+        if not self._has_panel:
             self._print(line)
 
     def _print(self, line: str) -> None:

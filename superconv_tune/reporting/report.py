@@ -38,6 +38,8 @@ from superconv_tune.reporting.sentences import (
 )
 from superconv_tune.verdict.comparison import Baseline
 
+NO_CURVES = "not recorded: the search ran without MLflow"
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -72,7 +74,7 @@ CYCLES = Panel(
     "cycles",
     "The winner's training, and its repetitions",
     "Pale lines: loss of single batches, thinned so that extremes stay; strong lines: their moving average. The "
-    "momentum runs against the learning rate. The full curves are in MLflow.",
+    "momentum runs against the learning rate.",
     "No recipe has been chosen yet, so there is no cycle to show.",
     figures.cycles,
 )
@@ -132,6 +134,7 @@ def _answer(findings: Findings) -> dict[str, Any]:
         "Fresh models behind it": str(len(findings.confirmations)),
         "Recipe": recipe_words(findings.winner) if findings.winner else "no trial finished",
         "Spent": budget_words(findings),
+        "Full curves": f"in MLflow, run {opened.mlflow.get('run_id')}" if opened.mlflow else NO_CURVES,
     }
     if findings.target.value is None:
         del facts["Probability that the target is within reach"]

@@ -18,7 +18,7 @@ from superconv_tune.reporting.sentences import (
 )
 
 
-def summary(findings: Findings, folder: Path, mlflow_hint: str) -> str:
+def summary(findings: Findings, folder: Path, curves: str) -> str:
     """At most eleven lines, each safe to print as it is."""
     compared = comparison_sentence(findings) or next(iter(remarks(findings.shortfall)), "")
     verdict = findings.verdict
@@ -35,6 +35,6 @@ def summary(findings: Findings, folder: Path, mlflow_hint: str) -> str:
         f"  compared     {compared}" if compared else "",
         f"  spent        {budget_words(findings)}",
         f"  report       {folder / 'report.html'}",
-        f"  curves       {mlflow_hint}" if mlflow_hint else "",
+        f"  curves       {curves}" if curves else "",
     ]
     return "\n".join(one_line(line) for line in lines if line)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from superconv_tune.planner.baselines import comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
@@ -21,24 +21,26 @@ from superconv_tune.verdict.steadiness import is_unsteady
 EXPECTED_TRIALS = 100  # for the choice of the sampler, where the user named no number
 
 
-def proposer_of(study: Study, brief: Brief, storage: str) -> Proposer:
+def proposer_of(name: str, brief: Brief, sampler: str, storage: str) -> Proposer:
     """The sampler of a study, with all that it has been told."""
     return Proposer(
         storage,
-        study.opened.name,
+        name,
         brief.space,
         brief.target.direction,
-        str(study.opened.spec["sampler"]),
+        sampler,
         brief.seed,
         brief.trials or EXPECTED_TRIALS,
     )
 
 
-def findings_of(study: Study, brief: Brief, proposer: Proposer, now: float) -> Findings:
-    """All that the study found, up to now."""
+def findings_of(
+    study: Study, brief: Brief, proposer: Proposer, now: float, data_warnings: Sequence[str] = ()
+) -> Findings:
+    """All that the study found, up to now; what in the data makes the answer weaker is said with it."""
     yardstick = yardstick_of(study, brief)
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
-    warnings = (*verdict.warnings, *_unsteady(study, yardstick.items), *_data_warnings(study))
+    warnings = (*verdict.warnings, *_unsteady(study, yardstick.items), *data_warnings)
     return Findings(
         study=study,
         target=brief.target,
@@ -79,12 +81,6 @@ def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
         f"What looked best, with a peak learning rate of {study.recipes[0].max_lr:.3g}, did not hold up over fresh "
         f"seeds; this recipe has one of {recipe.max_lr:.3g}.",
     )
-
-
-def _data_warnings(study: Study) -> tuple[str, ...]:
-    """What in the data makes the answer weaker, as it was found when the study began."""
-    data: Any = study.opened.environment.get("data", {})
-    return tuple(data.get("warnings", ()))
 
 
 def _importance(study: Study, proposer: Proposer) -> dict[str, float]:

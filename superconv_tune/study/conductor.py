@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
 
 from superconv_tune.core.errors import StorageError
-from superconv_tune.journal.journal import Journal
-from superconv_tune.planner.ask import Draw, Redraw, Signal
+from superconv_tune.planner.ask import Draw, Redraw
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import is_decided
-from superconv_tune.proposer.proposer import Proposed, Proposer
+from superconv_tune.proposer.proposal import Proposed
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.events import Closed, Event, Frozen, Observed, Planned, Requested, Resized
 from superconv_tune.record.plan import Plan
+from superconv_tune.record.purpose import Proposal
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
@@ -39,12 +40,40 @@ PHASES = {
 }
 
 
+class EventStore(Protocol):
+    """Keeps what happens; `superconv_tune.journal` has one in a database and one in memory."""
+
+    def append(self, study: str, event: Event, *, again: bool = False) -> None:
+        """Keep one more event of the study; ``again``: it was tried before, and may be kept already."""
+        ...
+
+
+class ProposalSource(Protocol):
+    """Fills in sampled parameters; `superconv_tune.proposer` has one that learns and one that draws at random."""
+
+    def ask(self, study: str, fixed: Mapping[str, float] | None = None) -> Proposed:
+        """Parameters for the next trial of the rung ``study``; those in ``fixed`` come back as they are."""
+        ...
+
+    def tell(self, proposal: Proposal, outcome: TrialOutcome) -> None:
+        """Learn what became of a proposal; a second telling changes nothing."""
+        ...
+
+    def warm_start(self, study: str, previous: str) -> None:
+        """Let the rung ``study`` learn from what the rung ``previous`` found."""
+        ...
+
+    def reconcile(self, study: Study) -> None:
+        """Forget proposals that no trial of the study has, and learn of outcomes that were not told."""
+        ...
+
+
 class StudyConductor:
     """Hands out trials and takes outcomes; every event is in the journal before anything is done about it.
 
     Args:
         study: the state, replayed so far.
-        policy: what the user decided.
+        brief: what the user decided.
         journal: where events go.
         proposer: fills in sampled parameters.
         clock: Unix time in seconds.
@@ -52,7 +81,7 @@ class StudyConductor:
     """
 
     def __init__(
-        self, study: Study, brief: Brief, journal: Journal, proposer: Proposer, clock: Clock, on_event: OnEvent
+        self, study: Study, brief: Brief, journal: EventStore, proposer: ProposalSource, clock: Clock, on_event: OnEvent
     ) -> None:
         self.study = study
         self._brief = brief

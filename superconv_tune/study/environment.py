@@ -21,7 +21,7 @@ def describe(card: DataCard) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {name: package_version(name) for name in PACKAGES},
         "hardware": {
             "cpu": _cpu_model(),
             "cpus": os.cpu_count(),
@@ -31,10 +31,11 @@ def describe(card: DataCard) -> dict[str, Any]:
     }
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """The version of a package that is installed; None for one that is not, as ours may be in a checkout."""
     try:
         return version(package)
-    except PackageNotFoundError:  # run from a checkout that was not installed
+    except PackageNotFoundError:
         return None
 
 

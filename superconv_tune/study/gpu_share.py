@@ -25,15 +25,15 @@ def shared(question: Question, address: str | None) -> Question:
     if spec.resources.gpus_per_trial != "auto":
         return question
     if not has_gpus():
-        return _with(question, 0.0)
+        return question.on_gpus(0.0)
     load = _tried(question, address) if spec.budget_s >= LEAST_BUDGET_S else None
     if load is None:
-        return _with(question, 1.0)
+        return question.on_gpus(1.0)
     logger.info("%d trials share a GPU: %.3g ms a step.", load.trials, 1000 * load.step_s)
     measured = question.measured
     slower = load.step_s / measured.step_s[str(defaults(spec).batch_size)]
     steps = {size: seconds * slower for size, seconds in measured.step_s.items()}
-    return _with(replace(question, measured=replace(measured, step_s=steps)), 1.0 / load.trials)
+    return replace(question, measured=replace(measured, step_s=steps)).on_gpus(1.0 / load.trials)
 
 
 def _tried(question: Question, address: str | None) -> Load | None:
@@ -41,9 +41,3 @@ def _tried(question: Question, address: str | None) -> Load | None:
     payload = question.payload if address is None else portable(question.payload)
     params, precision = defaults(spec), question.measured.precision
     return try_out(Tried(payload, params, precision, spec.resources.cpus_per_trial, threads(spec)))
-
-
-def _with(question: Question, gpus: float) -> Question:
-    resources = question.spec.resources.model_copy(update={"gpus_per_trial": gpus})
-    spec = question.spec.model_copy(update={"resources": resources})
-    return replace(question, spec=spec, payload=replace(question.payload, spec=spec))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import MASK, masked
+from superconv_tune.tracking.handle import NO_TRACKING
 
 STORAGE_VARIABLE = "SUPERCONV_TUNE_STORAGE"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -21,7 +22,7 @@ class Places:
         root: folder of all studies.
         name: of this one.
         storage: database URL of journal and Optuna study.
-        tracking_uri: of MLflow.
+        tracking_uri: of MLflow; ``none`` where nothing is recorded.
         artifact_root: folder for MLflow's files; None where an MLflow server keeps them.
     """
 
@@ -41,6 +42,11 @@ class Places:
         """Whether there can be a study here; a database server is asked and not guessed at."""
         _, is_sqlite, file = self.storage.partition("sqlite:///")
         return not is_sqlite or Path(file).exists()
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether curves go to MLflow."""
+        return self.tracking_uri != NO_TRACKING
 
     @property
     def spill_dir(self) -> Path:

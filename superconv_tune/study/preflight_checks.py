@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 
 import torch
 
 from superconv_tune.core.check import Check
 from superconv_tune.core.errors import UserError
 from superconv_tune.problems.payload import Payload
+from superconv_tune.study.environment import package_version
 from superconv_tune.study.machine import GIB, free_disk, free_memory, is_writable
 from superconv_tune.study.places import Places
 from superconv_tune.study.question import Question
@@ -22,6 +22,7 @@ NUMBERS_PER_WEIGHT = 6  # weight, gradient, two moments, and a copy of the weigh
 BYTES_PER_NUMBER = 4
 STUDY_BYTES = 500 * 2**20  # journal, curves and figures of a long study
 LEAST_DISK_BYTES = 100 * 2**20
+SHOWN_PACKAGES = ("torch", "ray", "optuna", "mlflow")
 
 
 def checks_of(question: Question, where: Places, workers: int) -> list[Check]:
@@ -41,7 +42,7 @@ def checks_of(question: Question, where: Places, workers: int) -> list[Check]:
         _memory(question, workers),
         *disk_checks(where),
         Check("storage", f"{_without_password(where.storage)} is writable"),
-        Check("MLflow", f"{_without_password(where.tracking_uri)} answers"),
+        _mlflow(where),
         Check("versions", _versions()),
     ]
 
@@ -133,9 +134,15 @@ def _data_bytes(payload: Payload) -> int:
     return sum(int(part.inputs.size) * part.inputs.dtype.itemsize + part.targets.nbytes for part in parts)
 
 
+def _mlflow(where: Places) -> Check:
+    if not where.is_tracked:
+        return Check("MLflow", "not used: no curves are recorded")
+    return Check("MLflow", f"{_without_password(where.tracking_uri)} answers")
+
+
 def _versions() -> str:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    shown = ", ".join(f"{name} {version(name)}" for name in ("torch", "ray", "optuna", "mlflow"))
+    shown = ", ".join(f"{name} {package_version(name) or 'not installed'}" for name in SHOWN_PACKAGES)
     return f"Python {platform.python_version()}, {shown}; {device}"
 
 

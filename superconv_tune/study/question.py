@@ -27,7 +27,7 @@ class Question:
 
     Attributes:
         spec: as the user wrote it, with the model that was chosen for it.
-        policy: what it decides about the search.
+        brief: what it decides about the search.
         payload: data and model, ready to travel.
         card: what the data are.
         model: what the model is.
@@ -40,6 +40,12 @@ class Question:
     card: DataCard
     model: ModelCard
     measured: Measured
+
+    def on_gpus(self, per_trial: float) -> Question:
+        """The same question with a number for ``gpus_per_trial``."""
+        resources = self.spec.resources.model_copy(update={"gpus_per_trial": per_trial})
+        spec = self.spec.model_copy(update={"resources": resources})
+        return replace(self, spec=spec, payload=replace(self.payload, spec=spec))
 
 
 def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:

@@ -25,15 +25,13 @@ from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.spec.spec import ExperimentSpec, defaults
 from superconv_tune.study.logs import search_log
+from superconv_tune.study.parent_run import check
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import threads
-from superconv_tune.tracking.study_run import check, close_study, open_study
-from superconv_tune.tracking.worker import MlflowTracker
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
 
-NO_TRACKING = "none"
 CURVES = ("sweeps", "ramps")  # fields of a finding that are written as a table
 
 
@@ -75,13 +73,11 @@ def range_test(
     where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
     if where.folder.exists():
         raise UserError(f"--name: {where.folder} exists. Choose another name.")
-    tracked = spec.tracking_uri != NO_TRACKING
-    if tracked:
-        check(where.tracking_uri)
+    check(where.tracking_uri)
     with search_log(where.folder):
         found = (
             _recorded(spec, problem, plan, where, echo)
-            if tracked
+            if where.is_tracked
             else _found(problem, plan, NullTracker(), where, echo)
         )
     echo(f"\n{told(found, lengths)}\n\nfiles: {where.folder}/")
@@ -120,6 +116,9 @@ def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
 
 def _recorded(spec: ExperimentSpec, problem: Problem, plan: FinderPlan, where: Places, echo: Progress) -> Finding:
     """In MLflow: a parent run with a child for every ramp and every probe, ended whatever happens."""
+    from superconv_tune.tracking.study_run import close_study, open_study  # noqa: PLC0415 - MLflow need not be installed
+    from superconv_tune.tracking.worker import MlflowTracker  # noqa: PLC0415
+
     params = {key: value for key, value in encode(plan).items() if value is not None and key != "params"}
     handle = open_study(
         where.tracking_uri,

@@ -20,9 +20,8 @@ from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.trial import Trial, TrialRequest
-from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.question import threads
-from superconv_tune.study.service import data_change, existing, replayed
+from superconv_tune.study.stored import existing, stored
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
@@ -86,14 +85,14 @@ class Verification:
     def __init__(self, name: str, output: str, storage: str | None) -> None:
         where = existing(Path(output), name, storage)
         with Journal(where.storage) as journal:
-            self._study = replayed(journal, name)
-        self._trials = confirmed(self._study)
+            self._stored = stored(journal, where)
+        self._spec = self._stored.spec
+        self._trials = confirmed(self._stored.study)
         if len(self._trials) < 2:
             raise UserError(
                 f"{name!r} has {len(self._trials)} confirmed models, and at least two are needed to compare with. Give "
                 f"it more time: python -m superconv_tune.search --resume {name} --budget +20m."
             )
-        self._spec = ExperimentSpec.model_validate(self._study.opened.spec)
         self._folder = where.folder
         self._problem = self._realised()
 
@@ -144,10 +143,10 @@ class Verification:
 
     def _realised(self) -> Problem:
         payload, card = prepare(self._spec)
-        change = data_change(self._study, card)
+        change = self._stored.data_change(card)
         if change:
             raise UserError(
-                f"The data of {self._study.opened.name!r} have changed since it was searched ({change}), so there is "
+                f"The data of {self._stored.name!r} have changed since it was searched ({change}), so there is "
                 f"nothing to repeat."
             )
         torch.set_num_threads(threads(self._spec))  # as the workers did, for another number may round differently

@@ -19,10 +19,6 @@ SETTINGS = {
 CHATTY_LOGGERS = ("mlflow", "alembic")
 
 
-class TrackingError(Exception):
-    """MLflow could not be written; nothing that was learned depends on it."""
-
-
 def connect(tracking_uri: str) -> MlflowClient:
     """A client of this store; the first one on a new sqlite file also creates its tables (about two seconds)."""
     for name, value in SETTINGS.items():

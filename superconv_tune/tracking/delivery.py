@@ -26,8 +26,9 @@ from superconv_tune.figures.trial import draw_cycle, draw_range_test
 from superconv_tune.lr.schedule import as_mapping
 from superconv_tune.record.trial import INFORMATIVE, Cycle, TrialOutcome, TrialRequest
 from superconv_tune.record.versions import upgraded_request
+from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import Phase, Point
-from superconv_tune.tracking.study_run import StudyHandle, children_of
+from superconv_tune.tracking.study_run import children_of
 
 RECORD = "attempt.json"
 FIGURES = {"range_test": draw_range_test, "cycle": draw_cycle}

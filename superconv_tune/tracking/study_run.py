@@ -7,7 +7,6 @@ import socket
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -20,7 +19,8 @@ from mlflow.utils.time import get_current_time_millis
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import masked
-from superconv_tune.tracking.client import TrackingError, absolute, connect, sqlite_path
+from superconv_tune.tracking.client import absolute, connect, sqlite_path
+from superconv_tune.tracking.handle import StudyHandle, TrackingError
 
 PROBE_TIMEOUT_S = 5.0
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -28,21 +28,6 @@ PARAM_CHARS = 6000  # MLflow's limit for the value of a param
 
 # What a store that is away or refuses raises; requests' errors are OSErrors.
 STORE_ERRORS = (MlflowException, OSError, sqlite3.Error)
-
-
-@dataclass(frozen=True)
-class StudyHandle:
-    """Where the runs of a study go; plain text, so that it travels to workers and into the journal.
-
-    Attributes:
-        tracking_uri: of the store; a sqlite path in it is absolute.
-        experiment_id: of the experiment that holds parent and children.
-        run_id: of the parent run.
-    """
-
-    tracking_uri: str
-    experiment_id: str
-    run_id: str
 
 
 def check(tracking_uri: str) -> None:

@@ -18,8 +18,8 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import RECORD, Attempt, create_run, deliver, describe, save, send
+from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import SERIES, Phase, Point, curve_points, follow, live_rows, result_points, shown
-from superconv_tune.tracking.study_run import StudyHandle
 
 logger = logging.getLogger(__name__)
 

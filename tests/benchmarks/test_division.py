@@ -10,6 +10,7 @@ import pytest
 from benchmarks.division.replay import PHASES, Question, idle_shares, replay
 from benchmarks.division.surface import DEFAULT_DECAY, Cycle, Surface
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.planner.brief import Division
 from superconv_tune.record.events import Event, Observed, Requested
 from superconv_tune.record.trial import Kind, TrialOutcome, TrialRequest
@@ -64,7 +65,7 @@ def test_noise_is_that_of_repeated_cycles_and_of_the_shorter_length_where_nothin
 
 
 def asked(number: int, kind: Kind, rung: int, begin: float, end: float) -> list[Event]:
-    request = TrialRequest(f"{number}", 1, kind, Hyperparameters(), number, "one_cycle", rung, deadline=100.0)
+    request = TrialRequest(f"{number}", 1, kind, Hyperparameters(), number, Schedule(), rung, deadline=100.0)
     return [Requested(begin, request), Observed(end, TrialOutcome(f"{number}", 1, "finished", 0.5))]
 
 

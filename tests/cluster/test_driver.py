@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nodes import ROOT
+from benchmarks.servers.nodes import ROOT
 
 # In a process of its own: Ray's libraries warn at their import, and a test's process is to end clean.
 SCRIPT = """
@@ -17,10 +17,10 @@ import sys
 from superconv_tune.cluster.driver import Resources, cluster, run
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.errors import StorageError
-from superconv_tune.planner.ask import Signal
+from superconv_tune.record.conductor import Signal
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.spec.load import load_spec
-from superconv_tune.tracking.study_run import StudyHandle
+from superconv_tune.tracking.handle import StudyHandle
 import ray  # last: our rooms set it up first
 
 class Places:

@@ -12,11 +12,12 @@ from superconv_tune.cluster.searcher import LONGEST_NAP_S, ConductedSearcher, En
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.planner.ask import Signal
+from superconv_tune.lr.schedule import Schedule
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.purpose import Probe
 from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 
-REQUEST = TrialRequest("0001-search", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), "one_cycle", 3, 10.0, rung=0)
+REQUEST = TrialRequest("0001-search", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), Schedule(), 3, 10.0, rung=0)
 OUTCOME = TrialOutcome("0001-search", 1, "finished", 0.9)
 
 

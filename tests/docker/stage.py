@@ -23,8 +23,8 @@ from typing import Any
 import psycopg
 import yaml
 
-from tests.nodes import end_all, free_port
-from tests.postgresql import Server, programs
+from benchmarks.servers.nodes import end_all, free_port
+from benchmarks.servers.postgresql import Server, programs
 
 DOCKER = Path(__file__).parents[2] / "docker"
 ROOT = DOCKER.parent

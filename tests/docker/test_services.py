@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from benchmarks.servers.postgresql import Server
 from superconv_tune.journal.journal import Journal
 from superconv_tune.record.events import Observed
 from superconv_tune.tracking.client import connect
 from tests.docker.stage import DOCKER, Stage, new_token
 from tests.end_to_end.conftest import SPEC
-from tests.postgresql import Server
 
 pytestmark = [
     pytest.mark.ray,

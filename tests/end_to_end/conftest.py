@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nodes import SETTINGS
+from benchmarks.servers.nodes import SETTINGS
 
 SPEC = """
 name: small

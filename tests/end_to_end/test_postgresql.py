@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers.postgresql import Server
 from superconv_tune.journal.journal import Journal
 from superconv_tune.record.events import Event, Observed, Requested
 from superconv_tune.study.places import places
 from tests.end_to_end.conftest import Start
-from tests.postgresql import Server
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(420)]
 

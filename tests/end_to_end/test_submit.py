@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.servers import nodes
+from benchmarks.servers.nodes import Cluster
 from superconv_tune.journal.journal import Journal
 from superconv_tune.record.events import Event, Observed, Opened, Resized
-from tests import nodes
 from tests.end_to_end.conftest import Start
-from tests.nodes import Cluster
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 

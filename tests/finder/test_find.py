@@ -18,6 +18,7 @@ from superconv_tune.finder.finding import LENGTHS, Finding
 from superconv_tune.lr.lr_range import RAMPS, Ramp, Refusal, analyse, compared, split_ramps
 from superconv_tune.lr.pick_rules import PICK_RULES
 from superconv_tune.lr.rate_grid import FALLBACK_LR, GRID_FACTOR, MOST_WIDENINGS
+from superconv_tune.lr.schedule import schedule_from
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.trial import Cycle, Ramps, TrialRequest
 from superconv_tune.trial.run import run
@@ -179,10 +180,12 @@ def test_the_bisected_edge_is_not_drowned_by_the_ramps_of_other_replicates() -> 
 
 def test_what_the_plan_says_reaches_every_trial() -> None:
     params = replace(PARAMS, weight_decay=1e-3, base_momentum=0.7)
-    _, tracker = look(replace(SHORT, params=params, schedule="paper", precision="bf16", rule=RULE_OF_PROBES))
+    _, tracker = look(
+        replace(SHORT, params=params, schedule=schedule_from("constant"), precision="bf16", rule=RULE_OF_PROBES)
+    )
     for request in tracker.requests:
         assert (request.params.weight_decay, request.params.base_momentum) == (1e-3, 0.7)
-        assert (request.params.batch_size, request.precision, request.schedule) == (32, "bf16", "paper")
+        assert (request.params.batch_size, request.precision, request.schedule.name) == (32, "bf16", "constant")
     assert set(tracker.curve("range_test").momentum) == {0.7}
 
 

@@ -12,6 +12,7 @@ import torch
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.finder.find import FinderPlan, find
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
@@ -27,7 +28,7 @@ GRID = {"sgd": [0.02 * 3.0**power for power in range(5)], "adamw": [6e-4 * 3.0**
 
 def reached(problem: Problem, epochs: float, max_lr: float) -> float:
     params = replace(PARAMS, cycle_epochs=epochs)
-    request = TrialRequest("t", 1, Probe(max_lr), Cycle(max_lr), params, "one_cycle", 0, math.inf)
+    request = TrialRequest("t", 1, Probe(max_lr), Cycle(max_lr), params, Schedule(), 0, math.inf)
     return fmean(run(replace(request, seed=s), problem, NullTracker(), time.time).objective for s in range(2))
 
 

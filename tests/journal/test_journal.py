@@ -19,6 +19,7 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.journal.journal import KINDS, Journal
 from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.events import (
     Closed,
     Event,
@@ -41,7 +42,7 @@ LOSS = np.array([2.3, 1.0, math.nan, math.inf])
 CURVE = Curve(np.arange(4.0), np.full(4, 0.1), np.full(4, 0.9), LOSS, np.linspace(0.0, 1.0, 4))
 REQUEST = TrialRequest(
     "0001-search", 1, Sampled(Proposal("rung0", 3), 0.1), Cycle(0.15, OwnRamp(1e-3, 1.0, 40)),
-    Hyperparameters(batch_size=64, lr_multiplier=1.5), "one_cycle", 7, deadline=1e9, rung=0,
+    Hyperparameters(batch_size=64, lr_multiplier=1.5), Schedule(), 7, deadline=1e9, rung=0,
 )  # fmt: skip
 OUTCOME = TrialOutcome(
     "0001-search", 1, "diverged", 0.1, reason="loss became infinite", max_lr=0.1 + 0.2, steps=4,
@@ -56,7 +57,7 @@ EVENTS: list[Event] = [
     Planned(2.0, Plan((RungPlan(1.0, 9), RungPlan(3.0, 3, free=True)), 3, (1.5, 4.5), "short")),
     Requested(3.0, REQUEST),
     Observed(4.0, OUTCOME),
-    Frozen(4.5, Recipe(1, "0001-search", Hyperparameters(batch_size=64), 0.1 + 0.2, "one_cycle")),
+    Frozen(4.5, Recipe(1, "0001-search", Hyperparameters(batch_size=64), 0.1 + 0.2, Schedule())),
     Resumed(5.0, 3601.0, 4),
     Resized(5.5, 3),
     Closed(6.0, "decided"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers.postgresql import Server
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.journal.journal import Journal
@@ -16,7 +17,6 @@ from superconv_tune.record.purpose import Sampled
 from superconv_tune.record.study import Study
 from superconv_tune.study.places import places
 from tests.journal.test_journal import EVENTS, OPENED, OUTCOME, REQUEST, kill_after, writer
-from tests.postgresql import Server
 
 SPACE: SearchSpace = {"weight_decay": Interval(1e-5, 1e-2, log=True), "batch_size": Choice((32, 64))}
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from benchmarks.simulation import VirtualClock
 from superconv_tune.planner.brief import Brief
-from superconv_tune.record.study import Study
-from tests.simulated import PlanningConductor, SimulatedCluster, World, brief, opened
+from tests.simulated import WatchedConductor, Workers, World, brief, opened, searched
 
 
 def hour(
     world: World, budget_s: float = 600.0, workers: int = 2, how: Brief | None = None
-) -> tuple[PlanningConductor, SimulatedCluster]:
+) -> tuple[WatchedConductor, VirtualClock]:
     """A search from half a minute after the command to its end."""
     start = opened(budget_s, workers, world.step_s, alike=world.alike)
-    cluster = SimulatedCluster(world, workers, start.started_at + 30.0)
-    conductor = PlanningConductor(Study(start), how or brief(), cluster.clock)
-    cluster.run(conductor)
-    return conductor, cluster
+    return searched(Workers(world), start, how or brief())

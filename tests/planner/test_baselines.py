@@ -9,7 +9,7 @@ from superconv_tune.record.events import Requested
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialRequest
 from superconv_tune.verdict.comparison import RATES, Shortfall, compare
-from tests.simulated import PlanningConductor, SimulatedCluster, World, brief, opened
+from tests.simulated import Workers, World, brief, opened, searched
 
 ACCURACY = Yardstick("accuracy", "max", 2_000)
 
@@ -17,10 +17,8 @@ ACCURACY = Yardstick("accuracy", "max", 2_000)
 def hour(how: Brief, budget_s: float, workers: int, world: World | None = None) -> tuple[Study, Shortfall]:
     """A search on a machine of 0.03 s a step, and what its comparison does not show."""
     start = opened(budget_s, workers, step_s=0.03)
-    cluster = SimulatedCluster(world or World(step_s=0.03), workers, start.started_at + 30.0)
-    conductor = PlanningConductor(Study(start), how, cluster.clock)
-    cluster.run(conductor)
-    return conductor.study, shortfall(comparison_of(conductor.study, how, cluster.now), conductor.study, how)
+    conductor, clock = searched(Workers(world or World(step_s=0.03)), start, how)
+    return conductor.study, shortfall(comparison_of(conductor.study, how, clock.now), conductor.study, how)
 
 
 def test_with_time_every_policy_is_compared_at_the_length_of_the_recipe() -> None:
@@ -53,12 +51,12 @@ def test_a_small_hour_compares_fewer_on_the_rung_below_and_knows_what_is_missing
 
 def test_a_policy_whose_runs_fail_is_told_apart_from_one_that_was_never_begun() -> None:
     def fate(request: TrialRequest) -> Status:
-        return "diverged" if request.schedule == "linear" else "finished"
+        return "diverged" if request.schedule.name == "linear" else "finished"
 
     study, lacking = hour(brief(None), 4800.0, 2, World(step_s=0.03, fate=fate))
     assert [baseline.schedule for baseline in compare(study, ACCURACY)] == ["step", "constant"]
     assert (lacking.absent, lacking.failed) == ((), ("linear",))
-    asked = [request for request in study.asked("baseline").values() if request.schedule == "linear"]
+    asked = [request for request in study.asked("baseline").values() if request.schedule.name == "linear"]
     assert lacking.ends == {"diverged": len(asked)}
     assert len(asked) >= RATES
 
@@ -69,15 +67,13 @@ def test_none_is_none_and_without_a_recipe_there_is_nothing_to_compare() -> None
     assert (lacking.asked, lacking.absent, lacking.failed) == ((), (), ())
     study, lacking = hour(brief(None), 45.0, 2)
     assert study.recipe is None
-    assert lacking == Shortfall(asked=brief().baselines, absent=brief().baselines)
+    assert lacking == Shortfall(("step", "linear", "constant"), absent=("step", "linear", "constant"))
 
 
 def test_a_run_shorter_than_the_way_to_its_worker_is_not_cut_by_its_own_deadline() -> None:
     """Runs of a tenth of a second, on a machine where handing one over takes half a second now and then."""
     start = opened(120.0, 2, step_s=1e-5)
-    cluster = SimulatedCluster(World(step_s=1e-5), 2, start.started_at + 30.0)
-    conductor = PlanningConductor(Study(start), brief(None), cluster.clock)
-    cluster.run(conductor)
+    conductor, _ = searched(Workers(World(step_s=1e-5)), start, brief(None))
     asked = [e for e in conductor.events if isinstance(e, Requested) and e.request.kind == "baseline"]
     assert len(asked) >= 3
     for event in asked:

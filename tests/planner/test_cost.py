@@ -11,22 +11,20 @@ from superconv_tune.planner.divide import MIN_SEEDS
 from superconv_tune.record.events import Opened
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialOutcome
-from tests.simulated import PlanningConductor, SimulatedCluster, World, brief, opened
+from tests.simulated import WatchedConductor, Workers, World, brief, opened, searched
 
 BUDGET_S, STEP_S = 600.0, 0.05
 
 
-def search(measured_over_true: float, nodes: tuple[float, ...], step_s: float = STEP_S) -> PlanningConductor:
+def search(measured_over_true: float, nodes: tuple[float, ...], step_s: float = STEP_S) -> WatchedConductor:
     """A whole search whose preflight ran on a machine this much slower than the workers."""
     start = opened(BUDGET_S, len(nodes), step_s * measured_over_true)
-    cluster = SimulatedCluster(World(step_s=step_s), len(nodes), start.started_at + 30.0, nodes=nodes)
-    conductor = PlanningConductor(Study(start), brief(), cluster.clock)
-    cluster.run(conductor)
-    assert cluster.now <= start.deadline
+    conductor, clock = searched(Workers(World(step_s=step_s), nodes), start, brief())
+    assert clock.now <= start.deadline
     return conductor
 
 
-def seeds(conductor: PlanningConductor) -> list[TrialOutcome]:
+def seeds(conductor: WatchedConductor) -> list[TrialOutcome]:
     outcomes = [trial.outcome for trial in conductor.study.trials("confirm")]
     return [outcome for outcome in outcomes if outcome.status == "finished" and not outcome.shortened]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from superconv_tune.planner.ask import Draw, Signal
+from superconv_tune.planner.ask import Draw
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import verdict_of
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.events import Closed, Requested
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialRequest
@@ -25,13 +26,13 @@ def test_an_unreachable_target_is_not_called_feasible() -> None:
 
 
 def test_a_decided_search_stops_early() -> None:
-    conductor, cluster = hour(World(), budget_s=3600.0, how=brief(0.7))
+    conductor, clock = hour(World(), budget_s=3600.0, how=brief(0.7))
     assert verdict_of(conductor.study, conductor.brief).word == "demonstrated"
-    assert cluster.now < conductor.study.deadline - 60.0
+    assert clock.now < conductor.study.deadline - 60.0
 
 
 def test_at_least_half_of_the_worker_seconds_go_to_the_longest_cycles() -> None:
-    conductor, cluster = hour(World(step_s=0.03), budget_s=600.0, how=brief(None))
+    conductor, _ = hour(World(step_s=0.03), budget_s=600.0, how=brief(None))
     plan = conductor.study.plan
     assert plan is not None
     top = [
@@ -39,12 +40,12 @@ def test_at_least_half_of_the_worker_seconds_go_to_the_longest_cycles() -> None:
         for trial in conductor.study.trials("search", "confirm")
         if trial.request.params.cycle_epochs == plan.rungs[-1].epochs
     ]
-    assert sum(top) >= 0.5 * cluster.busy_s
+    assert sum(top) >= 0.5 * conductor.busy_s
 
 
 def test_workers_are_busy() -> None:
-    conductor, cluster = hour(World(step_s=0.03), budget_s=600.0, how=brief(None))
-    assert cluster.busy_s >= 0.8 * 2 * (cluster.now - conductor.study.opened.started_at - 30.0)
+    conductor, clock = hour(World(step_s=0.03), budget_s=600.0, how=brief(None))
+    assert conductor.busy_s >= 0.8 * 2 * (clock.now - conductor.study.opened.started_at - 30.0)
 
 
 def test_a_replayed_prefix_decides_the_same() -> None:
@@ -61,9 +62,9 @@ def test_a_replayed_prefix_decides_the_same() -> None:
 
 
 def test_a_closed_study_asks_for_nothing() -> None:
-    conductor, cluster = hour(World(), how=brief(None))
-    conductor.record(Closed(cluster.now, "interrupted"))
-    assert decide(conductor.study, conductor.brief, cluster.now) is Signal.DONE
+    conductor, clock = hour(World(), how=brief(None))
+    conductor.record(Closed(clock.now, "interrupted"))
+    assert decide(conductor.study, conductor.brief, clock.now) is Signal.DONE
 
 
 def test_a_lost_trial_is_asked_for_again_and_no_more_than_three_times() -> None:

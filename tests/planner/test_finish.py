@@ -51,13 +51,13 @@ def test_a_recipe_that_only_one_seed_bears_gives_way_to_a_calmer_one() -> None:
         return "diverged" if is_fresh and request.cycle.max_lr > CLIFF and request.seed % 2 else "finished"
 
     world = World(fate=fate, exponent=0.0, best_lr=0.15)
-    conductor, cluster = hour(world, budget_s=900.0, how=brief(None))
+    conductor, clock = hour(world, budget_s=900.0, how=brief(None))
     peaks = [request.cycle.max_lr for request in conductor.study.asked("confirm").values()]
     assert peaks[0] > CLIFF > peaks[-1]
     assert [recipe.number for recipe in conductor.study.recipes] == [1, 2, 3][: len(conductor.study.recipes)]
     assert {trial.outcome.status for trial in confirmed(conductor.study)} == {"finished"}
     assert len(confirmed(conductor.study)) >= 3
-    assert cluster.now <= conductor.study.deadline
+    assert clock.now <= conductor.study.deadline
 
 
 def test_a_recipe_that_fails_gives_way_to_the_next_one_that_held_together_in_the_run_off() -> None:

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.simulation import VirtualClock
+from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.planner.ask import Decision, Draw, Redraw
 from superconv_tune.planner.baselines import SHARE, comparison_of
 from superconv_tune.planner.brief import Brief
@@ -18,15 +20,14 @@ from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.decide import ATTEMPTS, decide
 from superconv_tune.planner.divide import MAX_SEEDS, RUN_OFF_SEEDS
 from superconv_tune.planner.evidence import is_decided, verdict_of, word_of
-from superconv_tune.record.events import Event, Frozen, Planned, Requested
+from superconv_tune.record.events import Event, Frozen, Opened, Planned, Requested
 from superconv_tune.record.purpose import Probe, Promoted
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial, TrialRequest
 from superconv_tune.verdict.ladder import origin_of
-from tests.simulated import AROUND_S, SPACE, PlanningConductor, SimulatedCluster, World, brief, opened
+from tests.simulated import AROUND_S, SPACE, START_S, WatchedConductor, Workers, World, brief, opened, searched
 
-START_S = 30.0  # from the command to the first question
 FAULTS: tuple[Status, ...] = ("preempted", "code_error", "nan", "oom", "data_error")
 SAMPLED = ("base_momentum", "momentum_width", "weight_decay", "pct_start")
 
@@ -60,15 +61,12 @@ def commute(seed: int, workers: int, budget_s: float, start: float) -> list[tupl
 
 def search(
     world: World, how: Brief, budget_s: float, workers: int, commuter: int | None = None
-) -> tuple[PlanningConductor, SimulatedCluster]:
+) -> tuple[WatchedConductor, VirtualClock]:
     """A search from half a minute after the command to its end."""
     start = opened(budget_s, workers)
     began = start.started_at + START_S
     changes = [] if commuter is None else commute(commuter, workers, budget_s - START_S, began)
-    cluster = SimulatedCluster(world, workers, began, changes)
-    conductor = PlanningConductor(Study(start), how, cluster.clock)
-    cluster.run(conductor)
-    return conductor, cluster
+    return searched(Workers(world), start, how, changes)
 
 
 SEARCHES = st.fixed_dictionaries(
@@ -87,7 +85,7 @@ SEARCHES = st.fixed_dictionaries(
 )
 
 
-def drawn(given_search: dict[str, object]) -> tuple[PlanningConductor, SimulatedCluster]:
+def drawn(given_search: dict[str, object]) -> tuple[WatchedConductor, VirtualClock]:
     s = dict(given_search)
     world = faulty(s["seed"], s["share"], s["slow"], s["step_s"], s["hanging"])  # type: ignore[arg-type]  # drawn
     how = brief(s["target"], seed=s["seed"], strategy=s["strategy"])  # type: ignore[arg-type]
@@ -98,8 +96,8 @@ def drawn(given_search: dict[str, object]) -> tuple[PlanningConductor, Simulated
 @settings(max_examples=60, deadline=None)
 @given(SEARCHES)
 def test_whatever_fails_the_deadline_is_kept_and_there_is_a_verdict(of: dict[str, object]) -> None:
-    conductor, cluster = drawn(of)
-    assert cluster.now <= conductor.study.deadline
+    conductor, clock = drawn(of)
+    assert clock.now <= conductor.study.deadline
     if not of["hanging"]:
         assert not conductor.study.running()
     verdict = verdict_of(conductor.study, conductor.brief)
@@ -109,12 +107,12 @@ def test_whatever_fails_the_deadline_is_kept_and_there_is_a_verdict(of: dict[str
 @settings(max_examples=60, deadline=None)
 @given(SEARCHES)
 def test_baselines_stay_within_a_tenth_of_the_worker_seconds(of: dict[str, object]) -> None:
-    conductor, cluster = drawn(of)
+    conductor, _ = drawn(of)
     opened_at, study = conductor.study.opened, conductor.study
     runs = len(study.asked("baseline"))
     # The simulated machine needs its last moments even for a run that has no time left.
     most_s = SHARE * study.workers * (study.deadline - opened_at.started_at) + AROUND_S * (runs > 0)
-    assert cluster.spent_s["baseline"] <= most_s
+    assert conductor.spent_s["baseline"] <= most_s
 
 
 @settings(max_examples=40, deadline=None)
@@ -132,11 +130,11 @@ def test_cut_cycles_that_look_best_are_neither_promoted_nor_confirmed() -> None:
 
     conductor, _ = search(World(step_s=0.03, slow=slow), brief(None), 900.0, 4)
     assert sum(trial.outcome.shortened for trial in conductor.study.trials("search")) >= 3
-    assert conductor.promoted
+    assert conductor.study.asked_for(Promoted)
     check_promotions(conductor)
 
 
-def check_promotions(conductor: PlanningConductor) -> None:
+def check_promotions(conductor: WatchedConductor) -> None:
     known = Study(conductor.study.opened)
     for event in conductor.events[1:]:
         if isinstance(event, Requested) and isinstance(event.request.purpose, Promoted) and event.request.attempt == 1:
@@ -306,9 +304,9 @@ def decided(decision: Decision, drawn: TrialRequest) -> TrialRequest:
 def test_ten_thousand_trials_take_less_than_a_minute_and_the_last_cost_as_much_as_the_first() -> None:
     how = brief(0.999, strategy="free", trials=10_000)
     start = opened(400_000.0, 8)
-    cluster = SimulatedCluster(World(), 8, start.started_at + START_S)
-    conductor = Stopwatch(Study(start), how, cluster.clock)
-    cluster.run(conductor)
+    clock = VirtualClock(start.started_at + START_S)
+    conductor = Stopwatch(start, how, clock)
+    InProcessCluster(Workers(World()), clock, 8).run(conductor)
     assert len(conductor.study.outcomes) >= 10_000
     asked_s = np.diff([at for at, event in zip(conductor.at_s, conductor.events, strict=True) if is_search(event)])
     early, late = (float(np.median(part)) for part in (asked_s[500:2500], asked_s[-2500:-500]))
@@ -320,11 +318,11 @@ def is_search(event: Event) -> bool:
     return isinstance(event, Requested) and event.request.kind == "search"
 
 
-class Stopwatch(PlanningConductor):
+class Stopwatch(WatchedConductor):
     """Notes the processor's seconds at every event."""
 
-    def __init__(self, study: Study, brief: Brief, clock: Callable[[], float]) -> None:
-        super().__init__(study, brief, clock)
+    def __init__(self, start: Opened, how: Brief, clock: Callable[[], float]) -> None:
+        super().__init__(start, how, clock)
         self.at_s = [time.process_time()]
 
     def record(self, event: Event) -> None:

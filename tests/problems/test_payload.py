@@ -21,6 +21,7 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.data import cache
 from superconv_tune.data.batches import ResidentSet, ResidentSource
 from superconv_tune.data.parts import Part, Rows
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.problems.payload import Arrays, DataCard, Payload, portable, realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
@@ -86,7 +87,7 @@ def travelled(payload: Payload) -> Payload:
 def learned(problem: Problem, **params: Any) -> float:
     """Validation after a short cycle."""
     request = TrialRequest(
-        "t", 1, Confirm(1), Cycle(0.1, reads_test=True), Hyperparameters(**params), "one_cycle", seed=0, deadline=4e9
+        "t", 1, Confirm(1), Cycle(0.1, reads_test=True), Hyperparameters(**params), Schedule(), seed=0, deadline=4e9
     )
     outcome = run(request, problem, NullTracker(), lambda: 0.0)
     assert outcome.status == "finished", outcome.reason

@@ -18,6 +18,7 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.journal.journal import Journal
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.record.events import Event, Observed, Opened, Requested
 from superconv_tune.record.purpose import Probe, Proposal, Purpose, Sampled
@@ -211,7 +212,7 @@ def test_an_inherited_model_is_used_at_once(opened: Open) -> None:
 
 def request(trial_id: str, proposal: Proposal | None) -> TrialRequest:
     purpose: Purpose = Probe(0.1) if proposal is None else Sampled(proposal, 0.1)
-    return TrialRequest(trial_id, 1, purpose, Cycle(0.1), Hyperparameters(), "one_cycle", 0, deadline=1e9, rung=0)
+    return TrialRequest(trial_id, 1, purpose, Cycle(0.1), Hyperparameters(), Schedule(), 0, deadline=1e9, rung=0)
 
 
 def test_after_a_crash_the_journal_decides(opened: Open, url: str) -> None:

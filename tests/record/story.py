@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.events import Frozen, Observed, Requested
 from superconv_tune.record.purpose import Baseline, Confirm, OfRecipe, Probe, Purpose, RunOff, Scaling
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Status, Trial, TrialOutcome, TrialRequest
 from tests.simulated import opened
+
+ONE_CYCLE = Schedule()
 
 
 class Story:
@@ -23,7 +26,7 @@ class Story:
         max_lr: float = 0.2,
         rung: int = 0,
         params: Hyperparameters | None = None,
-        schedule: str = "one_cycle",
+        schedule: Schedule = ONE_CYCLE,
     ) -> TrialRequest:
         """A trial of one cycle is asked for; a probe unless another purpose is given."""
         number, purpose = len(self.study.requests), purpose or Probe(max_lr)
@@ -68,7 +71,7 @@ class Story:
 
     def of_recipe(self, purpose: type[OfRecipe], value: float, status: Status = "finished") -> Trial:
         """A trial of the recipe that is confirmed now, and its outcome; one is frozen if there is none."""
-        recipe = self.study.recipe or self.freeze(Recipe(1, "0000", Hyperparameters(), 0.2, "one_cycle"))
+        recipe = self.study.recipe or self.freeze(Recipe(1, "0000", Hyperparameters(), 0.2, ONE_CYCLE))
         request = self.ask(purpose(recipe.number), recipe.max_lr, params=recipe.params, schedule=recipe.schedule)
         return self.answer(request, value, status)
 

@@ -13,6 +13,7 @@ from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.lr.schedule import Schedule, schedule_from
 from superconv_tune.record.events import Closed, Frozen, Observed, Opened, Planned, Requested, Resized, Resumed
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import (
@@ -34,9 +35,10 @@ from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, TrialOutcome, TrialRequest
 
 PROPOSAL = Proposal("rung0", 2)
+COSINE = schedule_from("cosine,warmup=exponential")
 REQUEST = TrialRequest(
     "a", 1, Sampled(PROPOSAL, 0.1), Cycle(0.15, OwnRamp(0.01, 1.0, 40), 0.5, reads_test=True),
-    Hyperparameters(lr_multiplier=1.5), "one_cycle", 3, deadline=10.0, rung=0, precision="bf16",
+    Hyperparameters(lr_multiplier=1.5), Schedule(), 3, deadline=10.0, rung=0, precision="bf16",
 )  # fmt: skip
 PURPOSES: list[Purpose] = [
     RangeTest(), EdgeTest(), Smoke(), Probe(0.1), Sampled(PROPOSAL, 0.1), Promoted("0001", PROPOSAL, 0.1),
@@ -69,7 +71,7 @@ RAMPS = Ramps(1e-5, 10.0, 120, "linear", is_centred=False, is_checked=True, find
         Resumed(1.0, 2.0, 4),
         Resized(1.5, 3),
         Planned(1.0, PLAN),
-        Frozen(1.5, Recipe(1, "a", Hyperparameters(), 0.2, "cosine")),
+        Frozen(1.5, Recipe(1, "a", Hyperparameters(), 0.2, COSINE)),
         Requested(1.0, REQUEST),
         Requested(1.0, replace(REQUEST, purpose=EdgeTest(), work=RAMPS)),
         *(Requested(1.0, replace(REQUEST, purpose=purpose, work=Cycle(0.1))) for purpose in PURPOSES),

@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import schedule_from
 from superconv_tune.record.purpose import Proposal, Sampled
 from superconv_tune.record.recipe import CALMER, Recipe
 from superconv_tune.record.trial import Cycle, Trial, TrialOutcome, TrialRequest
 
+COSINE = schedule_from("cosine,warmup=linear")
 PARAMS = Hyperparameters(cycle_epochs=9.0, lr_multiplier=1.5, weight_decay=1e-3)
 REQUEST = TrialRequest(
-    "0007-search", 1, Sampled(Proposal("rung1", 3), 0.2), Cycle(0.3), PARAMS, "cosine", seed=5, deadline=1e9, rung=1
+    "0007-search", 1, Sampled(Proposal("rung1", 3), 0.2), Cycle(0.3), PARAMS, COSINE, seed=5, deadline=1e9, rung=1
 )
 TRIAL = Trial(REQUEST, TrialOutcome("0007-search", 1, "finished", 0.9, max_lr=0.25, validation=0.9))
 
@@ -21,7 +23,7 @@ TRIAL = Trial(REQUEST, TrialOutcome("0007-search", 1, "finished", 0.9, max_lr=0.
 def test_a_recipe_is_the_trial_as_it_was_really_trained() -> None:
     """Its own ramp capped the peak of 0.3; the multiplier is in the peak and must not count twice."""
     recipe = Recipe.of(TRIAL, number=2)
-    assert recipe == Recipe(2, "0007-search", replace(PARAMS, lr_multiplier=1.0), 0.25, "cosine")
+    assert recipe == Recipe(2, "0007-search", replace(PARAMS, lr_multiplier=1.0), 0.25, COSINE)
 
 
 def test_what_began_no_cycle_is_no_recipe() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.events import Closed, Observed, Opened, Planned, Requested, Resized, Resumed
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import Confirm, Probe, RunOff, Scaling
@@ -16,7 +17,7 @@ from superconv_tune.record.trial import Cycle, Trial, TrialOutcome, TrialRequest
 from tests.record.story import Story
 
 PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), "note")
-REQUEST = TrialRequest("a", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), "one_cycle", 3, deadline=10.0, rung=0)
+REQUEST = TrialRequest("a", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), Schedule(), 3, deadline=10.0, rung=0)
 OUTCOME = TrialOutcome("a", 1, "finished", 0.9)
 
 
@@ -121,7 +122,7 @@ def test_after_a_calmer_recipe_was_frozen_nothing_of_the_first_counts() -> None:
 def test_two_recipes_with_one_peak_are_two() -> None:
     """The number tells them apart: peaks need not differ between two configurations."""
     story = Story()
-    first = story.freeze(Recipe(1, "0000", Hyperparameters(), 0.2, "one_cycle"))
+    first = story.freeze(Recipe(1, "0000", Hyperparameters(), 0.2, Schedule()))
     story.fresh(0.3)
     story.freeze(replace(first, number=2, params=Hyperparameters(weight_decay=1e-3)))
     assert story.study.fresh_models() == []

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Confirm, Kind, Probe, Promoted, Proposal, Purpose, RangeTest, RunOff, Sampled
 from superconv_tune.record.trial import INFORMATIVE, LOST, Cycle, Ramps, Status, Trial, TrialOutcome, TrialRequest
 
@@ -16,7 +17,7 @@ OUTCOME = TrialOutcome("a", 1, "finished", 0.9, max_lr=0.2, validation=0.9)
 
 
 def request(purpose: Purpose, work: Cycle | Ramps | None = None) -> TrialRequest:
-    return TrialRequest("a", 1, purpose, work or Cycle(0.2), PARAMS, "one_cycle", 0, deadline=1e9)
+    return TrialRequest("a", 1, purpose, work or Cycle(0.2), PARAMS, Schedule(), 0, deadline=1e9)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.events import Closed, Event, Frozen, Measured, Observed, Opened, Requested
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.purpose import Confirm, Probe, Purpose
@@ -117,7 +118,7 @@ def search_events(rng: np.random.Generator) -> list[Event]:
 
 def asked(trial_id: str, purpose: Purpose, params: Hyperparameters, seed: int) -> TrialRequest:
     work = Cycle(RANGE.max_lr * params.lr_multiplier, reads_test=isinstance(purpose, Confirm))
-    return TrialRequest(trial_id, 1, purpose, work, params, "one_cycle", seed, STARTED + BUDGET_S, rung=0)
+    return TrialRequest(trial_id, 1, purpose, work, params, Schedule(), seed, STARTED + BUDGET_S, rung=0)
 
 
 def ran(request: TrialRequest, max_lr: float, value: float, rng: np.random.Generator) -> TrialOutcome:
@@ -200,7 +201,7 @@ def findings() -> Findings:
 STEP = Baseline(
     "step", 0.901, 0.897, 0.905, 9.0, 540, 0.072, 3, False,
     rival=0.925, rival_low=0.921, rival_high=0.929, gain=0.024, gain_low=0.0183, gain_high=0.0297,
-    steps_to_match=180, at_most=False, steps_low=60, steps_high=260,
+    steps_to_match=180, at_most=False, steps_low=60, steps_high=260, is_standard=True,
 )  # fmt: skip
 
 
@@ -208,7 +209,7 @@ STEP = Baseline(
 def compared_findings(findings: Findings) -> Findings:
     """The same study with two other policies at equal length, and one that was left out."""
     linear = replace(
-        STEP, schedule="linear", value=0.931, low=0.928, high=0.934, at_border=True,
+        STEP, is_standard=False, schedule="linear", value=0.931, low=0.928, high=0.934, at_border=True,
         gain=-0.006, gain_low=-0.011, gain_high=-0.001, steps_to_match=None, steps_low=400, steps_high=None,
     )  # fmt: skip
     cost = RunCost(recipe_epochs=9.0, epochs=9.0, needed_s=30.0, left_s=60.0, allowance_s=60.0)
@@ -286,9 +287,9 @@ def hostile_findings(findings: Findings) -> Findings:
     )
     study = Study(opened)
     for recipe in findings.study.recipes:
-        study.apply(Frozen(STARTED, replace(recipe, origin=recipe.origin + HOSTILE, schedule=HOSTILE)))
+        study.apply(Frozen(STARTED, replace(recipe, origin=recipe.origin + HOSTILE)))
     for trial in findings.study.trials():
-        renamed = replace(trial.request, trial_id=trial.request.trial_id + HOSTILE, schedule=HOSTILE)
+        renamed = replace(trial.request, trial_id=trial.request.trial_id + HOSTILE)
         study.apply(Requested(STARTED, renamed))
         spoilt = replace(
             trial.outcome, trial_id=renamed.trial_id, reason=HOSTILE, node=HOSTILE, validation_loss=float("inf")

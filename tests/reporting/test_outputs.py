@@ -53,7 +53,7 @@ def test_the_recipe_gives_back_the_hyperparameters(findings: Findings, tmp_path:
     request, outcome = findings.winner.request, findings.winner.outcome
     assert decode(Hyperparameters, recipe["params"]) == request.params
     assert recipe["params"]["max_lr"] == outcome.max_lr
-    assert (recipe["seed"], recipe["schedule"]) == (request.seed, "one_cycle")
+    assert (recipe["seed"], recipe["schedule"]) == (request.seed, {"policy": "one_cycle"})
     assert recipe["data"] == findings.study.opened.spec["data"]
     assert {"model", "optimizer", "split", "metric"} <= set(recipe)
     assert recipe["provenance"]["trial"] == "search-13"

@@ -17,13 +17,11 @@ DOUBT = "2 of 9 examples of the test part are equal to ones of the training part
 
 
 def test_warnings_about_the_data_follow_those_of_the_verdict(tmp_path: Path) -> None:
-    begun = opened(600.0, 2)
-    spec = {**begun.spec, "sampler": "random"}
-    how, storage = brief(0.85), f"sqlite:///{tmp_path / 'studies.db'}"
-    for data, added in (({"warnings": [DOUBT]}, (DOUBT,)), ({}, ())):
-        study = Study(replace(begun, spec=spec, environment={"data": data}))
-        found = findings_of(study, how, proposer_of(study, how, storage), begun.started_at)
-        assert found.verdict.warnings == (*verdict_of(study, how).warnings, *added)
+    study, how = Study(opened(600.0, 2)), brief(0.85)
+    proposer = proposer_of("simulated", how, "random", f"sqlite:///{tmp_path / 'studies.db'}")
+    for doubts in ((DOUBT,), ()):
+        found = findings_of(study, how, proposer, study.opened.started_at, doubts)
+        assert found.verdict.warnings == (*verdict_of(study, how).warnings, *doubts)
         assert verdict_json(found)["warnings"] == list(found.verdict.warnings)
 
 
@@ -34,10 +32,9 @@ def test_the_recipe_that_is_told_is_the_one_that_was_confirmed(tmp_path: Path) -
         return "diverged" if request.kind == "confirm" and request.recipe == 1 else "finished"
 
     how, storage = brief(None), f"sqlite:///{tmp_path / 'studies.db'}"
-    conductor, cluster = hour(World(fate=fate), budget_s=2100.0, how=how)
+    conductor, clock = hour(World(fate=fate), budget_s=2100.0, how=how)
     study = conductor.study
-    sampled = Study(replace(study.opened, spec={"sampler": "random"}))
-    found = findings_of(study, how, proposer_of(sampled, how, storage), cluster.now)
+    found = findings_of(study, how, proposer_of("simulated", how, "random", storage), clock.now)
     first, recipe = study.recipes
     assert found.winner is not None
     assert found.winner.max_lr == recipe.max_lr != first.max_lr

@@ -7,24 +7,26 @@ from threading import Timer
 
 from optuna.trial import TrialState
 
+from benchmarks.servers.postgresql import Server
+from benchmarks.simulation import VirtualClock
+from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.journal.journal import Journal
-from superconv_tune.planner.ask import Signal
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.proposer.proposer import Proposer
+from superconv_tune.record.conductor import Signal
 from superconv_tune.record.events import Closed
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialRequest
 from superconv_tune.study.conductor import StudyConductor
 from superconv_tune.study.places import places
-from tests.postgresql import Server
-from tests.simulated import SPACE, SimulatedCluster, World, brief, opened
+from tests.simulated import SPACE, Workers, World, brief, opened
 
 
-def conducted(storage: str, how: Brief, cluster: SimulatedCluster, study: Study, journal: Journal) -> StudyConductor:
+def conducted(storage: str, how: Brief, clock: VirtualClock, study: Study, journal: Journal) -> StudyConductor:
     proposer = Proposer(storage, "simulated", SPACE, "max", "random", 0, 20)
     proposer.reconcile(study)
-    conductor = StudyConductor(study, how, journal, proposer, cluster.clock, lambda: None)
+    conductor = StudyConductor(study, how, journal, proposer, clock, lambda: None)
     conductor.take_over()
     return conductor
 
@@ -36,21 +38,21 @@ def sqlite(folder: Path) -> str:
 def test_an_hour_is_journalled_replayed_and_resumed_without_training_twice(tmp_path: Path) -> None:
     how = brief(0.85, trials=12)
     start = opened(600.0, 2)
-    cluster = SimulatedCluster(World(), 2, start.started_at + 30.0)
+    clock = VirtualClock(start.started_at + 30.0)
     with Journal(f"sqlite:///{tmp_path / 'studies.db'}") as journal:
         journal.append("simulated", start)
-        conductor = conducted(sqlite(tmp_path), how, cluster, Study(start), journal)
+        conductor = conducted(sqlite(tmp_path), how, clock, Study(start), journal)
         for _ in range(3):  # the driver dies with one trial running
             request = conductor.next()
-            conductor.observe(cluster.world.run(request, cluster.now)[0])  # type: ignore[arg-type]
+            conductor.observe(World().run(request, clock.now)[0])  # type: ignore[arg-type]
         conductor.next()
         done = set(conductor.study.outcomes)
 
         again = Study.replay(journal.events("simulated"))
         assert set(again.outcomes) == done
         assert len(again.running()) == 1
-        resumed = conducted(sqlite(tmp_path), how, cluster, again, journal)
-        cluster.run(resumed)
+        resumed = conducted(sqlite(tmp_path), how, clock, again, journal)
+        InProcessCluster(Workers(World()), clock, 2).run(resumed)
         resumed.close()
 
         final = Study.replay(journal.events("simulated"))
@@ -64,14 +66,14 @@ def test_an_hour_is_journalled_replayed_and_resumed_without_training_twice(tmp_p
 
 def test_an_interrupted_search_asks_for_nothing_more(tmp_path: Path) -> None:
     start = opened(600.0, 2)
-    cluster = SimulatedCluster(World(), 2, start.started_at + 30.0)
+    clock = VirtualClock(start.started_at + 30.0)
     with Journal(f"sqlite:///{tmp_path / 'studies.db'}") as journal:
         journal.append("simulated", start)
-        conductor = conducted(sqlite(tmp_path), brief(), cluster, Study(start), journal)
+        conductor = conducted(sqlite(tmp_path), brief(), clock, Study(start), journal)
         conductor.next()
         conductor.interrupt()
         assert conductor.should_stop()
-        cluster.run(conductor)
+        InProcessCluster(Workers(World()), clock, 2).run(conductor)
         conductor.close()
         final = Study.replay(journal.events("simulated"))
         assert final.closed is not None
@@ -83,14 +85,14 @@ def test_a_database_that_restarts_is_waited_for_and_has_everything_once(postgres
     """The server is killed and away while a trial is asked for, and again while its outcome is told."""
     how, start = brief(0.85, trials=12), opened(600.0, 2)
     storage = places(tmp_path, "simulated", postgresql.database(), None).storage
-    cluster = SimulatedCluster(World(), 2, start.started_at + 30.0)
+    clock = VirtualClock(start.started_at + 30.0)
     with Journal(storage) as journal:
         journal.append("simulated", start)
-        conductor = conducted(storage, how, cluster, Study(start), journal)
+        conductor = conducted(storage, how, clock, Study(start), journal)
         while not isinstance(request := conductor.next(), Signal) and request.proposal is None:
-            conductor.observe(cluster.world.run(request, cluster.now)[0])
+            conductor.observe(World().run(request, clock.now)[0])
         assert isinstance(request, TrialRequest)
-        for step in (conductor.next, lambda: conductor.observe(cluster.world.run(request, cluster.now)[0])):
+        for step in (conductor.next, lambda: conductor.observe(World().run(request, clock.now)[0])):
             postgresql.stop()
             comes_back = Timer(1.5, postgresql.start)
             comes_back.start()
@@ -100,6 +102,7 @@ def test_a_database_that_restarts_is_waited_for_and_has_everything_once(postgres
         replayed = journal.events("simulated")
     assert Study.replay(replayed).outcomes == conductor.study.outcomes
     assert len(replayed) == len({repr(event) for event in replayed})
+    assert isinstance(conductor._proposer, Proposer)
     conductor._proposer.close()
     again = Proposer(storage, "simulated", SPACE, "max", "random", 0, 20)
     again.reconcile(conductor.study)
@@ -111,12 +114,12 @@ def test_a_database_that_restarts_is_waited_for_and_has_everything_once(postgres
 
 def test_a_trial_that_hung_until_its_worker_ended_is_not_asked_for_again(tmp_path: Path) -> None:
     start = opened(3600.0, 1)
-    cluster = SimulatedCluster(World(hangs=lambda request: request.kind == "search" and request.seed % 4 == 0), 1, 0.0)
-    cluster.now = start.started_at + 30.0
+    world = World(hangs=lambda request: request.kind == "search" and request.seed % 4 == 0)
+    clock = VirtualClock(start.started_at + 30.0)
     with Journal(sqlite(tmp_path)) as journal:
         journal.append("simulated", start)
-        conductor = conducted(sqlite(tmp_path), brief(0.85, trials=16), cluster, Study(start), journal)
-        cluster.run(conductor)
+        conductor = conducted(sqlite(tmp_path), brief(0.85, trials=16), clock, Study(start), journal)
+        InProcessCluster(Workers(world), clock, 1).run(conductor)
         hung = [trial.request for trial in conductor.study.trials("search") if trial.outcome.status == "deadline"]
         assert hung
         assert all(request.attempt == 1 for request in hung)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from superconv_tune.tracking.study_run import StudyHandle, check, open_study
+from superconv_tune.tracking.handle import StudyHandle
+from superconv_tune.tracking.study_run import check, open_study
 
 
 @pytest.fixture(scope="session")

@@ -8,15 +8,16 @@ import numpy as np
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Probe
 from superconv_tune.record.trial import Cycle, OwnRamp, TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import Attempt, create_run, curve_table, deliver, save
+from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import curve_points
-from superconv_tune.tracking.study_run import StudyHandle
 
 WORK = Cycle(0.05, OwnRamp(1e-5, 1.0, 100))
-REQUEST = TrialRequest("s-1", 1, Probe(0.05), WORK, Hyperparameters(), "one_cycle", 7, 2e9, rung=0)
+REQUEST = TrialRequest("s-1", 1, Probe(0.05), WORK, Hyperparameters(), Schedule(), 7, 2e9, rung=0)
 STEP = np.arange(100, dtype=np.float64)
 CYCLE = Curve(STEP, STEP + 0.1, STEP, STEP, STEP)
 

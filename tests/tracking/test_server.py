@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.servers.tracking_server import tracking_server
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Probe
 from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.study_run import check, close_study, open_study
 from superconv_tune.tracking.worker import MlflowTracker
-from tests.tracking_server import tracking_server
 
 pytestmark = [
     pytest.mark.slow,  # a server takes ten seconds to start
@@ -30,7 +31,7 @@ def test_a_server_that_dies_in_a_trial_has_every_step_once_it_is_back(
     step = np.arange(400, dtype=np.float64)
     curve = Curve(step, step + 0.1, step, step, step)
     requests = [
-        TrialRequest(f"s-{n}", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), "one_cycle", n, 2e9) for n in range(2)
+        TrialRequest(f"s-{n}", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), Schedule(), n, 2e9) for n in range(2)
     ]
     with tracking_server(tmp_path) as server:
         check(server.uri)

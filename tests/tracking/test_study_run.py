@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.tracking.client import TrackingError, absolute, connect
-from superconv_tune.tracking.study_run import StudyHandle, check, close_study, is_open, open_study, reopen_study
+from superconv_tune.tracking.client import absolute, connect
+from superconv_tune.tracking.handle import StudyHandle, TrackingError
+from superconv_tune.tracking.study_run import check, close_study, is_open, open_study, reopen_study
 
 
 def closed_port() -> int:

@@ -15,12 +15,14 @@ import pytest
 from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Probe, RangeTest
 from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import request_params
+from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import Phase
-from superconv_tune.tracking.study_run import StudyHandle, close_study
+from superconv_tune.tracking.study_run import close_study
 from superconv_tune.tracking.worker import MlflowTracker, recover
 from superconv_tune.trial.tracker import Tracker
 
@@ -30,7 +32,7 @@ FOUND = RangeTestResult(0.1, 0.4, 0.05, 0.01, "good", 0.0, 120)
 
 def asked(trial_id: str = "s-1", attempt: int = 1) -> TrialRequest:
     work = Cycle(0.05, OwnRamp(1e-4, 1.0, 100))
-    return TrialRequest(trial_id, attempt, Probe(0.05), work, PARAMS, "one_cycle", 7, 2e9, rung=0)
+    return TrialRequest(trial_id, attempt, Probe(0.05), work, PARAMS, Schedule(), 7, 2e9, rung=0)
 
 
 def ended(request: TrialRequest, steps: int = 0, **more: Any) -> TrialOutcome:

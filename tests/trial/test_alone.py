@@ -19,6 +19,7 @@ BLOCKED = {
 
 sys.modules.update(dict.fromkeys(BLOCKED))  # an import of any of them fails as if it were not installed
 
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.record.purpose import Confirm, RangeTest
 from superconv_tune.record.trial import Cycle, Ramps, TrialRequest
@@ -28,12 +29,12 @@ from tests.fakes import toy_problem
 
 request = TrialRequest(
     "alone", 1, Confirm(1), Cycle(0.1, reads_test=True), Hyperparameters(cycle_epochs=4.0, batch_size=32),
-    seed=0, schedule="one_cycle", deadline=time.time() + 600.0,
+    seed=0, schedule=Schedule(), deadline=time.time() + 600.0,
 )
 outcome = run(request, toy_problem(), NullTracker(), time.time)
 ramps = TrialRequest(
     "ramps", 1, RangeTest(), Ramps(1e-5, 10.0), Hyperparameters(batch_size=32),
-    seed=0, schedule="one_cycle", deadline=time.time() + 600.0,
+    seed=0, schedule=Schedule(), deadline=time.time() + 600.0,
 )
 found = run(ramps, toy_problem(), NullTracker(), time.time)
 assert all(sys.modules[name] is None for name in BLOCKED)

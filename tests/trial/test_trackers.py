@@ -6,13 +6,14 @@ import pytest
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Probe
 from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.trial.tracker import Phase
 from superconv_tune.trial.trackers import NullTracker, ShelteredTracker
 from tests.fakes import MemoryTracker
 
-REQUEST = TrialRequest("t", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), "one_cycle", seed=0, deadline=0.0)
+REQUEST = TrialRequest("t", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), Schedule(), seed=0, deadline=0.0)
 OUTCOME = TrialOutcome("t", 1, "finished", 0.5)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.yardstick import Yardstick
+from superconv_tune.lr.schedule import Schedule, schedule_from
 from superconv_tune.record.events import Event, Frozen, Measured, Observed, Opened, Requested
 from superconv_tune.record.purpose import Baseline as OtherPolicy
 from superconv_tune.record.purpose import Confirm, Probe, Purpose
@@ -22,7 +23,7 @@ from superconv_tune.verdict.comparison import Baseline, compare, expected_best, 
 CURVE = [(1.0, 0.5), (4.0, 0.7), (16.0, 0.9)]
 ITEMS = 2_000
 ACCURACY = Yardstick("accuracy", "max", ITEMS)
-RECIPE = Recipe(1, "6", Hyperparameters(cycle_epochs=16.0), 0.1, "one_cycle")
+RECIPE = Recipe(1, "6", Hyperparameters(cycle_epochs=16.0), 0.1, Schedule())
 
 
 @pytest.mark.parametrize(
@@ -42,8 +43,9 @@ def test_the_expected_best_is_the_mean_over_all_draws(worths: list[float], tries
     assert expected_best(worths, tries) == pytest.approx(fmean(max(draw) for draw in draws))
 
 
-def trial(number: int, purpose: Purpose, epochs: float, value: float, schedule: str, lr: float) -> list[Event]:
+def trial(number: int, purpose: Purpose, epochs: float, value: float, policy: str, lr: float) -> list[Event]:
     params = Hyperparameters(cycle_epochs=epochs)
+    schedule = schedule_from(policy)
     request = TrialRequest(f"{number}", 1, purpose, Cycle(lr), params, schedule, number, deadline=0.0)
     outcome = TrialOutcome(f"{number}", 1, "finished", value, max_lr=lr, validation=value, steps=round(100 * epochs))
     return [Requested(0.0, request), Observed(0.0, outcome)]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.nodes import free_port
+from benchmarks.servers.nodes import free_port
 
 OWNER = "owner"
 ACCOUNT = "postgres"  # a server refuses to run as root; Debian's package brings this account

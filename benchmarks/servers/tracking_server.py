@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tests.nodes import free_port
+from benchmarks.servers.nodes import free_port
 
 READY_S = 90.0
 

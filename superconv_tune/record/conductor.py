@@ -1,15 +1,22 @@
-"""What a cluster asks of whoever decides."""
+"""What a cluster asks of whoever decides, and what it may be answered."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Protocol
 
-from superconv_tune.planner.ask import Signal
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 
 
+class Signal(Enum):
+    """An answer that is no trial."""
+
+    WAIT = "wait"  # something runs whose outcome decides what is next
+    DONE = "done"  # nothing more is to be asked
+
+
 class Conductor(Protocol):
-    """Hands out trials and takes their outcomes. A real cluster and a simulated one ask the same two questions."""
+    """Hands out trials and takes their outcomes. Ray and the cluster in this process ask the same two questions."""
 
     def next(self) -> TrialRequest | Signal:
         """A trial for a free worker, `Signal.WAIT`, or `Signal.DONE`."""

@@ -1,0 +1,208 @@
+"""Trials inside this process, without Ray: ``search --debug``, and hours of planning on a virtual clock.
+
+It asks a `superconv_tune.record.conductor.Conductor` the same questions as Ray does.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Protocol
+
+from superconv_tune.problems.problem import Problem
+from superconv_tune.record.conductor import Conductor, Signal
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.training.memory import release
+from superconv_tune.trial.run import run
+from superconv_tune.trial.tracker import Tracker
+
+LOOK_S = 1.0  # the conductor is asked at least this often, for it may stop the search while trials run
+ENDED = "its worker ended before it did"
+
+
+class Executor(Protocol):
+    """Runs one trial."""
+
+    def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome | None, float]:
+        """The outcome of a trial, and the seconds that have to pass until it is there; 0 where they have passed.
+
+        Args:
+            request: what to run.
+            now: the clock's time.
+            slot: which of the workers runs it, from 0.
+
+        Returns:
+            None in the place of the outcome where the worker ends and the trial is lost with it.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Unix time in seconds, real or virtual."""
+
+    def __call__(self) -> float:
+        """The time."""
+        ...
+
+    def wait_until(self, moment: float) -> None:
+        """Return when it is this time; at once if that has passed."""
+        ...
+
+
+class RealClock:
+    """The time of this machine."""
+
+    def __call__(self) -> float:
+        """Unix time in seconds."""
+        return time.time()
+
+    def wait_until(self, moment: float) -> None:
+        """Sleep until then."""
+        time.sleep(max(0.0, moment - time.time()))
+
+
+@dataclass(order=True)
+class _Running:
+    """A trial on a worker; the one that ends first comes first."""
+
+    ends: float
+    number: int
+    request: TrialRequest = field(compare=False)
+    outcome: TrialOutcome | None = field(compare=False)
+    slot: int = field(compare=False)
+
+
+class InProcessCluster:
+    """Runs what a conductor asks for on several workers until it is done or says stop.
+
+    Time passes only while all workers are busy or have nothing to do. Trials that are really trained run one after the
+    other, whatever the number of workers; simulated ones, whose outcome is there at once, overlap on the clock.
+
+    Args:
+        executor: runs a trial.
+        clock: passes the time that trials take.
+        workers: trials at once.
+        changes: (time, workers from then on), in order; a worker that leaves takes the trial that began last with it.
+    """
+
+    def __init__(
+        self, executor: Executor, clock: Clock, workers: int = 1, changes: Sequence[tuple[float, int]] = ()
+    ) -> None:
+        self._executor = executor
+        self._clock = clock
+        self._workers = workers
+        self._changes = list(changes)
+        self._running: list[_Running] = []
+        self._count = 0
+
+    def run(self, conductor: Conductor) -> None:
+        """Run trials until nothing more is to be asked, or the conductor says stop; what runs then is forgotten.
+
+        Raises:
+            RuntimeError: if the conductor waits although nothing runs: it would wait for ever.
+        """
+        while not conductor.should_stop():
+            answer = self._fill(conductor)
+            if not self._running and not self._changes:
+                if answer is not Signal.DONE:
+                    raise RuntimeError("The conductor waits although no trial runs.")
+                return
+            self._pass_time(conductor)
+
+    def _fill(self, conductor: Conductor) -> TrialRequest | Signal:
+        """Give every free worker a trial; returns the last answer of the conductor."""
+        answer: TrialRequest | Signal = Signal.WAIT
+        while len(self._running) < self._workers:
+            answer = conductor.next()
+            if isinstance(answer, Signal):
+                break
+            slot = min(set(range(self._workers)) - {running.slot for running in self._running})
+            outcome, left_s = self._executor.run(answer, self._clock(), slot)
+            self._count += 1
+            heapq.heappush(self._running, _Running(self._clock() + left_s, self._count, answer, outcome, slot))
+        return answer
+
+    def _pass_time(self, conductor: Conductor) -> None:
+        """To the next end of a trial, the next change of the workers, or the next look at the conductor."""
+        ends = self._running[0].ends if self._running else math.inf
+        changes = self._changes[0][0] if self._changes else math.inf
+        look = self._clock() + LOOK_S
+        if look < min(ends, changes):
+            self._clock.wait_until(look)
+        elif changes <= ends:
+            at, self._workers = self._changes.pop(0)
+            self._clock.wait_until(at)
+            self._end_those_above(conductor)
+        else:
+            self._clock.wait_until(ends)
+            _hand_back(heapq.heappop(self._running), conductor)
+
+    def _end_those_above(self, conductor: Conductor) -> None:
+        """End the trials of the workers that have left."""
+        while len(self._running) > self._workers:
+            trial = max(self._running, key=lambda running: running.number)
+            self._running.remove(trial)
+            heapq.heapify(self._running)
+            conductor.lost(trial.request.trial_id, ENDED)
+
+
+def _hand_back(trial: _Running, conductor: Conductor) -> None:
+    if trial.outcome is None:
+        conductor.lost(trial.request.trial_id, ENDED)
+    else:
+        conductor.observe(trial.outcome)
+
+
+class TrainingExecutor:
+    """Really trains, in this thread, so that a breakpoint in the user's code or in ours stops where one can look.
+
+    Ctrl-C and SIGTERM end the trial at once, as Ray ends its workers, after the handler that was there before.
+
+    Args:
+        problem: what is trained.
+        tracker: records it.
+    """
+
+    def __init__(self, problem: Problem, tracker: Tracker) -> None:
+        self._problem = problem
+        self._tracker = tracker
+
+    def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome, float]:
+        """The outcome of a whole trial; no seconds are left, for they have passed."""
+        del now, slot
+        release(self._problem.device)
+        try:
+            return run(request, self._problem, self._tracker, time.time, guard=_ended_by_signals()), 0.0
+        except _Interrupted:
+            worst, reason = self._problem.trivial_value, "the search was ended while the trial ran"
+            return TrialOutcome(request.trial_id, request.attempt, "interrupted", worst, reason), 0.0
+
+
+class _Interrupted(BaseException):
+    """Leaves a trial at once; not an Exception, which a trial would take for a failure of its own."""
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+        raise _Interrupted
+
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is interrupt:  # the handler before may have put another one there
+                signal.signal(number, handler)

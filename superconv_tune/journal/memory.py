@@ -1,0 +1,32 @@
+"""A journal that is forgotten when the process ends; no database is needed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.record.events import Event, Opened
+
+
+class MemoryJournal:
+    """Events of all studies of this process, kept as `superconv_tune.journal.journal.Journal` keeps them in a table."""
+
+    def __init__(self) -> None:
+        self._events: defaultdict[str, list[Event]] = defaultdict(list)
+
+    def append(self, study: str, event: Event, *, again: bool = False) -> None:
+        """Keep one more event of the study; ``again``: only if its last event is another one.
+
+        Raises:
+            UserError: if the study is opened a second time.
+        """
+        kept = self._events[study]
+        if again and kept and kept[-1] == event:
+            return
+        if kept and isinstance(event, Opened):
+            raise UserError(f"A study {study!r} exists. Choose another name.")
+        kept.append(event)
+
+    def events(self, study: str) -> list[Event]:
+        """All events of the study, in the order they were appended; none if it is unknown."""
+        return list(self._events.get(study, ()))

@@ -1,0 +1,55 @@
+"""A proposer that draws at random and learns nothing; in memory, and without Optuna."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from superconv_tune.core.space import Dimension, Interval, SearchSpace
+from superconv_tune.proposer.proposal import Proposed
+from superconv_tune.record.purpose import Proposal
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import TrialOutcome
+
+
+class RandomProposer:
+    """Independent draws from the whole space, the same ones in the same order for the same seed.
+
+    Args:
+        space: what may be drawn.
+        seed: every draw derives from it.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        self._space = space
+        self._rng = np.random.default_rng(seed)
+        self._count = 0
+
+    def ask(self, study: str, fixed: Mapping[str, float] | None = None) -> Proposed:
+        """Parameters for the next trial of the rung ``study``; those in ``fixed`` come back as they are.
+
+        All dimensions are drawn whatever is fixed, so that what is fixed in one trial does not move the next draws.
+        """
+        drawn = {name: self._draw(dimension) for name, dimension in self._space.items()}
+        proposal = Proposal(study, self._count)
+        self._count += 1
+        return Proposed(proposal, {**drawn, **(fixed or {})})
+
+    def tell(self, proposal: Proposal, outcome: TrialOutcome) -> None:
+        """Nothing: the next draws do not depend on it."""
+
+    def warm_start(self, study: str, previous: str) -> None:
+        """Nothing, for the same reason."""
+
+    def reconcile(self, study: Study) -> None:
+        """Go on with numbers that no trial of a study that is resumed has."""
+        known = [request.proposal.number for request in study.requests.values() if request.proposal is not None]
+        self._count = max([self._count, *(number + 1 for number in known)])
+
+    def _draw(self, dimension: Dimension) -> float:
+        if not isinstance(dimension, Interval):
+            return float(self._rng.choice(dimension.values))
+        if dimension.log:
+            return float(np.exp(self._rng.uniform(np.log(dimension.low), np.log(dimension.high))))
+        return float(self._rng.uniform(dimension.low, dimension.high))

@@ -1,0 +1,54 @@
+"""Where the trials of a search run: on Ray, or in this process."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from superconv_tune.record.conductor import Conductor
+from superconv_tune.study.call import Call
+from superconv_tune.study.in_this_process import in_this_process
+from superconv_tune.study.question import Question
+from superconv_tune.tracking.handle import StudyHandle
+
+
+class Engine(Protocol):
+    """Runs trials; it was started for one question."""
+
+    @property
+    def question(self) -> Question:
+        """The question with a number for ``gpus_per_trial``, and with the speed of a step under that load."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """Trials at once."""
+        ...
+
+    def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:
+        """Run trials until the conductor is done or says stop; then none runs.
+
+        Args:
+            conductor: hands out trials and takes their outcomes.
+            handle: where MLflow's runs go; None records nothing.
+            spill_dir: for what MLflow would not take.
+
+        Raises:
+            UserError: if an event cannot be stored.
+        """
+        ...
+
+
+def started(question: Question, call: Call) -> AbstractContextManager[Engine]:
+    """The engine that the command asks for, until the block ends.
+
+    Raises:
+        UserError: if the Ray cluster does not answer, or has no place for a trial.
+    """
+    if call.debug:
+        return in_this_process(question)
+    # Ray takes seconds to import, and need not be installed for --debug.
+    from superconv_tune.study.on_ray import on_ray  # noqa: PLC0415
+
+    return on_ray(question, call.address)

@@ -1,0 +1,53 @@
+"""Trials one after the other in this process, where a debugger can follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from superconv_tune.cluster.in_process import InProcessCluster, RealClock, TrainingExecutor
+from superconv_tune.problems.payload import realise
+from superconv_tune.record.conductor import Conductor
+from superconv_tune.study.question import Question
+from superconv_tune.tracking.handle import StudyHandle
+from superconv_tune.training.memory import device_for
+from superconv_tune.trial.tracker import Tracker
+from superconv_tune.trial.trackers import NullTracker
+
+
+@dataclass(frozen=True)
+class InThisProcess:
+    """One worker, which is this process; see `superconv_tune.study.engine.Engine`."""
+
+    question: Question
+    workers: int = 1
+
+    def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:
+        """Run trials until the conductor is done or says stop.
+
+        Raises:
+            UserError: if an event cannot be stored.
+        """
+        device = device_for(with_gpu=self.question.spec.resources.gpus_per_trial != 0)
+        executor = TrainingExecutor(realise(self.question.payload, device), _tracker(handle, spill_dir))
+        InProcessCluster(executor, RealClock(), self.workers).run(conductor)
+
+
+@contextmanager
+def in_this_process(question: Question) -> Iterator[InThisProcess]:
+    """The engine; where the spec leaves the GPU to us, a trial has all of it."""
+    if question.spec.resources.gpus_per_trial == "auto":
+        question = question.on_gpus(1.0 if torch.cuda.is_available() else 0.0)
+    yield InThisProcess(question)
+
+
+def _tracker(handle: StudyHandle | None, spill_dir: Path) -> Tracker:
+    if handle is None:
+        return NullTracker()
+    from superconv_tune.tracking.worker import MlflowTracker  # noqa: PLC0415 - MLflow need not be installed
+
+    return MlflowTracker(handle, spill_dir)

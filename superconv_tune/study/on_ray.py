@@ -1,0 +1,68 @@
+"""Trials on a Ray cluster, or on a local Ray that is started for the search and ended after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from superconv_tune.cluster.driver import Resources, cluster, run, slots
+from superconv_tune.cluster.slots import Share
+from superconv_tune.cluster.worker import Setting
+from superconv_tune.problems.payload import portable
+from superconv_tune.record.conductor import Conductor
+from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.study.gpu_share import shared
+from superconv_tune.study.question import Question, threads
+from superconv_tune.tracking.handle import StudyHandle
+
+
+@dataclass(frozen=True)
+class OnRay:
+    """A connected cluster; see `superconv_tune.study.engine.Engine`.
+
+    Attributes:
+        question: settled, see there.
+        share: of the cluster.
+        is_local: the workers see the files of this machine.
+    """
+
+    question: Question
+    share: Share
+    is_local: bool
+
+    @property
+    def workers(self) -> int:
+        """Trials at once."""
+        return self.share.count(held=0)
+
+    def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:
+        """Run trials, as many at once as the search's share of the cluster allows.
+
+        Raises:
+            UserError: if an event cannot be stored.
+        """
+        question = self.question
+        payload = question.payload if self.is_local else portable(question.payload)
+        setting = Setting(payload, handle, str(spill_dir), threads(question.spec))
+        run(conductor, setting, _resources(question.spec), self.share)
+
+
+@contextmanager
+def on_ray(question: Question, address: str | None) -> Iterator[OnRay]:
+    """The engine, connected until the block ends.
+
+    Raises:
+        UserError: if the cluster does not answer, or has no place for a trial.
+    """
+    with cluster(address):
+        question = shared(question, address)
+        yield OnRay(question, slots(_resources(question.spec)), is_local=address is None)
+
+
+def _resources(spec: ExperimentSpec) -> Resources:
+    wanted = spec.resources
+    workers = wanted.workers if isinstance(wanted.workers, int) else None
+    gpus = 0.0 if wanted.gpus_per_trial == "auto" else wanted.gpus_per_trial
+    return Resources(wanted.cpus_per_trial, gpus, workers)

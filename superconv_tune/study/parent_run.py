@@ -1,0 +1,126 @@
+"""The parent run of a study in MLflow, or none; MLflow is imported only where something is recorded."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import masked
+from superconv_tune.reporting.findings import Findings
+from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.study.places import Places
+from superconv_tune.study.stored import StoredStudy
+from superconv_tune.tracking.handle import NO_TRACKING, StudyHandle, TrackingError
+
+logger = logging.getLogger(__name__)
+
+# Parts of the spec that the parent run has as params.
+SHOWN = (
+    "data", "task", "model", "optimizer", "schedule", "baselines", "metric", "target", "budget", "strategy", "sampler",
+    "seed",
+)  # fmt: skip
+
+
+def check(tracking_uri: str) -> None:
+    """Try MLflow before anything is trained.
+
+    Raises:
+        UserError: if it cannot be used, reached or written.
+    """
+    if tracking_uri != NO_TRACKING:
+        from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
+
+        study_run.check(tracking_uri)
+
+
+def begin_run(where: Places, spec: ExperimentSpec) -> StudyHandle | None:
+    """The parent run of a new study; None where nothing is recorded.
+
+    Raises:
+        UserError: if MLflow cannot be used, reached or written.
+    """
+    if not where.is_tracked:
+        return None
+    from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
+
+    values = spec.model_dump(mode="json")
+    params = {key: values[key] for key in SHOWN if values[key] is not None}
+    return study_run.open_study(
+        where.tracking_uri, where.artifact_root, spec.name, where.name, params, {"phase": "search"}
+    )
+
+
+def resume_run(handle: StudyHandle | None) -> None:
+    """The parent run says again that its study runs.
+
+    Raises:
+        UserError: if MLflow or the run cannot be reached.
+    """
+    if handle is not None:
+        from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
+
+        study_run.reopen_study(handle)
+
+
+def end_run(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
+    """Bring the files, and what the workers could not send, to MLflow; False where it would not take them all.
+
+    Raises:
+        UserError: if a password of MLflow is not at hand.
+    """
+    handle, where = stored.handle(), stored.where
+    if handle is None:
+        return True
+    from superconv_tune.tracking import study_run, worker  # noqa: PLC0415 - MLflow need not be installed
+
+    left = worker.recover(handle, where.spill_dir)
+    if left:
+        logger.warning("%d trials could not be sent to MLflow; they stay in %s.", left, where.spill_dir)
+    closed = findings.study.closed
+    try:
+        study_run.close_study(
+            handle,
+            status="KILLED" if closed is not None and closed.reason == "interrupted" else "FINISHED",
+            tags={"verdict": str(findings.verdict.word), "target": str(findings.target.value), "phase": "done"},
+            metrics=_metrics(findings),
+            artifacts=files,
+        )
+    except TrackingError as error:
+        logger.warning("The parent run was not ended: %s", error)
+        return False
+    return not left
+
+
+def catch_up(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
+    """Send what MLflow missed of a study that has ended; False where it still would not take it."""
+    try:
+        handle = stored.handle()
+        if handle is None:
+            return True
+        from superconv_tune.tracking import study_run, worker  # noqa: PLC0415 - MLflow need not be installed
+
+        is_behind = bool(worker.unsent(handle, stored.where.spill_dir)) or study_run.is_open(handle)
+        return not is_behind or end_run(findings, stored, files)
+    except (TrackingError, UserError) as error:  # the latter where its password is not at hand
+        logger.warning("MLflow was not asked: %s", error)
+        return False
+
+
+def where_curves_are(handle: StudyHandle | None) -> str:
+    """How the user gets to see the curves, in words."""
+    if handle is None:
+        return f"not recorded (--tracking-uri {NO_TRACKING})"
+    if handle.tracking_uri.startswith("sqlite:"):
+        return f"mlflow ui --backend-store-uri {handle.tracking_uri}"
+    return masked(handle.tracking_uri)
+
+
+def _metrics(findings: Findings) -> dict[str, float]:
+    numbers = {"used_s": findings.used_s, "training_share": findings.training_share}
+    if findings.verdict.probability is not None:
+        numbers["probability"] = findings.verdict.probability
+    if findings.verdict.estimate is not None:
+        estimate = findings.verdict.estimate
+        numbers |= {"estimate": estimate.value, "estimate_low": estimate.low, "estimate_high": estimate.high}
+    return numbers

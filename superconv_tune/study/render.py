@@ -1,0 +1,45 @@
+"""The files and the summary of a study once more, from its journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from superconv_tune.journal.journal import Journal
+from superconv_tune.reporting.findings import Findings
+from superconv_tune.study.conclude import findings_of, proposer_of
+from superconv_tune.study.logs import no_log
+from superconv_tune.study.parent_run import catch_up
+from superconv_tune.study.publish import print_summary, write_files
+from superconv_tune.study.stored import StoredStudy, existing, stored
+
+
+def render(name: str, output: str, storage: str | None, console: Console) -> None:
+    """Write the files of a study again from its journal, and print the summary.
+
+    What MLflow has not got of a study that has ended, because it was away then, is brought to it too.
+
+    Raises:
+        UserError: if there is no such study, or its files cannot be written.
+    """
+    findings, found = findings_from_journal(name, output, storage)
+    files = write_files(findings, found.where)
+    with no_log():
+        sent = found.study.closed is None or catch_up(findings, found, files)
+    print_summary(console, findings, found, sent=sent)
+
+
+def findings_from_journal(name: str, output: str, storage: str | None) -> tuple[Findings, StoredStudy]:
+    """What a study has found up to its last event.
+
+    Raises:
+        UserError: if there is no such study.
+    """
+    where = existing(Path(output), name, storage)
+    with Journal(where.storage) as journal:
+        found = stored(journal, where)
+        last = journal.events(name)[-1].at
+    brief = found.brief
+    proposer = proposer_of(name, brief, found.spec.sampler, where.storage)
+    return findings_of(found.study, brief, proposer, last, found.card.warnings), found

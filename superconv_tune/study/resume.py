@@ -1,0 +1,79 @@
+"""A study goes on from its journal, inside its deadline."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.journal.journal import Journal
+from superconv_tune.problems.payload import DataCard
+from superconv_tune.record.events import Resumed
+from superconv_tune.record.study import Study
+from superconv_tune.spec.fields import to_seconds
+from superconv_tune.study.call import Call, Ended
+from superconv_tune.study.conduct import conduct
+from superconv_tune.study.engine import started
+from superconv_tune.study.logs import search_log
+from superconv_tune.study.parent_run import check, resume_run
+from superconv_tune.study.question import ready
+from superconv_tune.study.stored import StoredStudy, existing, stored
+
+
+def resume(name: str, output: str, storage: str | None, budget: str | None, call: Call) -> Ended:
+    """Go on with a study from its journal, inside its deadline; ``budget`` such as ``+20m`` moves that.
+
+    Raises:
+        UserError: if there is no such study, it has ended, its time is over, or its data changed.
+    """
+    more_s = _added(budget)
+    where = existing(Path(output), name, storage)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(where.storage))
+        found = stored(journal, where)
+        _refuse_ended(found.study, more_s)
+        handle = found.handle()
+        if handle is not None:
+            check(handle.tracking_uri)
+        question = ready(found.spec)
+        _refuse_other_data(found, question.card)
+        stack.enter_context(search_log(where.folder))
+        engine = stack.enter_context(started(question, call))
+        resume_run(handle)
+        event = Resumed(time.time(), found.study.deadline + more_s, engine.workers)
+        journal.append(name, event)
+        found.study.apply(event)
+        return conduct(found, journal, engine, call)
+
+
+def _added(budget: str | None) -> float:
+    if budget is None:
+        return 0.0
+    if not budget.startswith("+"):
+        raise UserError(f"--budget: with --resume it adds time to the deadline, but got {budget!r}. Write +{budget}.")
+    try:
+        return to_seconds(budget[1:])
+    except ValueError as error:
+        raise UserError(f"--budget: {error}.") from error
+
+
+def _refuse_ended(study: Study, more_s: float) -> None:
+    name = study.opened.name
+    if study.closed is not None and study.closed.reason != "interrupted" and not more_s:
+        raise UserError(
+            f"--resume: {name!r} has ended ({study.closed.reason}). Render it with `python -m superconv_tune.report "
+            f"{name}`, or go on with --resume {name} --budget +20m."
+        )
+    late_s = time.time() - study.deadline - more_s
+    if late_s >= 0.0:
+        raise UserError(f"--resume: the deadline of {name!r} passed {late_s:.0f} s ago. Add time: --budget +20m.")
+
+
+def _refuse_other_data(found: StoredStudy, card: DataCard) -> None:
+    change = found.data_change(card)
+    if change:
+        raise UserError(
+            f"--resume: the data of {found.name!r} have changed since it began ({change}). Start a new search on the "
+            f"new data."
+        )
