@@ -110,6 +110,6 @@ def test_fewer_rates_are_no_comparison() -> None:
 
 def test_without_step_or_constant_nothing_is_said_of_super_convergence() -> None:
     (found,) = compare(study([0.7, 0.6, 0.5]), ACCURACY)
-    assert super_convergence([replace(found, schedule="linear")]) is None
+    assert super_convergence([replace(found, schedule="linear", is_standard=False)]) is None
     unknown: Baseline = replace(found, steps_low=None, steps_high=None)
     assert super_convergence([unknown]) is None
