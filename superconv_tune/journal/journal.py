@@ -34,7 +34,7 @@ from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.secrets import masked
 from superconv_tune.record.events import Event, Opened
-from superconv_tune.record.versions import stamped, upgraded
+from superconv_tune.record.versions import NewerVersionError, stamped, upgraded
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 BACKENDS = ("sqlite", "postgresql")
@@ -179,6 +179,11 @@ class Journal:
 
         try:
             return [decode(KINDS[kind], value) for kind, value in upgraded(parsed())]
+        except NewerVersionError as error:
+            raise UserError(
+                f"Event {place[0]} of study {study!r} in {self._place} {error}. Read the study with the program that "
+                f"wrote it, or a newer one."
+            ) from error
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             number, kind = place
             raise UserError(

@@ -20,17 +20,21 @@ def stamped(value: dict[str, Any]) -> dict[str, Any]:
     return {KEY: VERSION, **value}
 
 
+class NewerVersionError(ValueError):
+    """An event that a newer version of this program wrote."""
+
+
 def upgraded(rows: Iterable[Row]) -> Iterator[Row]:
     """The events of one study, from its first one on, as this version writes them.
 
     Raises:
-        ValueError: if a newer version wrote one of them.
+        NewerVersionError: if a newer version wrote one of them.
     """
     story = _Story()
     for kind, value in rows:
         version = value.get(KEY, 1)
         if version > VERSION:
-            raise ValueError(f"it is of version {version} of the journal, and this program reads up to {VERSION}")
+            raise NewerVersionError(f"is of version {version} of the journal, and this program reads up to {VERSION}")
         yield from story.read(kind, value) if version < VERSION else [(kind, story.seen(kind, value))]
 
 
@@ -117,11 +121,11 @@ class _Story:
         return peaks.index(old["pick_lr"]) + 1
 
     def _origin(self, old: Mapping[str, Any]) -> str:
-        """Id of the search trial with these parameters and this peak; of the last recipe's where there is none."""
+        """Id of the search trial of its rung with these parameters and this peak; of the last recipe's if none is."""
         for apart in (("lr_multiplier",), ("lr_multiplier", "cycle_epochs")):
             wanted = _without(old["params"], apart)
             for trial_id, request in self._searched.items():
-                is_same = _without(request["params"], apart) == wanted
+                is_same = request["rung"] == old["rung"] and _without(request["params"], apart) == wanted
                 if is_same and self._peaks.get(trial_id) == old["pick_lr"] and request is not old:
                     return trial_id
         if self._recipes:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.rate_grid import FALLBACK_LR, first_grid
+from superconv_tune.planner.ask import Decision
+from superconv_tune.planner.decide import decide
 from superconv_tune.planner.divide import RUN_OFF_SEEDS
 from superconv_tune.planner.evidence import confirmed
-from superconv_tune.record.trial import Status, TrialRequest
+from superconv_tune.record.events import Frozen, Observed, Planned, Requested
+from superconv_tune.record.plan import Plan, RungPlan
+from superconv_tune.record.purpose import Confirm, Probe, Proposal, Purpose, RangeTest, RunOff, Sampled
+from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Cycle, Ramps, Status, Trial, TrialOutcome, TrialRequest
 from superconv_tune.verdict.ladder import complete_cycles, origin_of
 from tests.planner.hours import hour
-from tests.simulated import World, brief
+from tests.simulated import World, brief, opened
 
 CLIFF = 0.09
 
@@ -77,3 +87,88 @@ def test_a_recipe_that_fails_gives_way_to_the_next_one_that_held_together_in_the
     assert {trial.request.recipe for trial in fresh} == {2}
     assert {trial.request.cycle.max_lr for trial in fresh} == {second.max_lr}
     assert len({request.params.cycle_epochs for request in conductor.study.asked("confirm").values()}) == 1
+
+
+class RunOffIsOver:
+    """A search whose two best configurations were trained as often as they may be: what is confirmed is next."""
+
+    PLAN = Plan((RungPlan(1.0, 3), RungPlan(9.0, 2)), 3, (1.0, 8.0))
+    HOW = brief(None, trials=2, baselines=())
+
+    def __init__(self) -> None:
+        self.study = Study(opened(600.0, 2))
+        self.now = self.study.opened.started_at + 100.0
+        for _ in range(2):
+            ramps = self._asked(RangeTest(), Ramps(1e-5, 10.0), Hyperparameters(), rung=-1)
+            self.study.apply(Observed(self.now, TrialOutcome(ramps.trial_id, 1, "no_lr", 0.1)))
+        self.study.apply(Planned(self.now, self.PLAN))
+        for rate in first_grid(FALLBACK_LR["sgd"]):
+            self.trained(Probe(rate), rate, Hyperparameters(cycle_epochs=1.0), 0, 0.6 - abs(rate - FALLBACK_LR["sgd"]))
+
+    def contender(self, number: int, max_lr: float, weight_decay: float, values: tuple[float, ...]) -> Trial:
+        """A configuration of the longest cycles, and what it reached in each of its seeds."""
+        params = Hyperparameters(cycle_epochs=9.0, weight_decay=weight_decay)
+        first = self.trained(Sampled(Proposal("rung1", number), max_lr), max_lr, params, 1, values[0])
+        for value in values[1:]:
+            self.trained(RunOff(first.request.trial_id), max_lr, params, 1, value)
+        return first
+
+    def trained(self, purpose: Purpose, max_lr: float, params: Hyperparameters, rung: int, value: float) -> Trial:
+        return self.ends(self._asked(purpose, Cycle(max_lr), params, rung), value)
+
+    def ends(self, request: TrialRequest, value: float, status: Status = "finished") -> Trial:
+        """It comes back after as many seconds as such a cycle takes."""
+        outcome, seconds = World().run(request, self.now)
+        validation = value if status == "finished" else None
+        told = replace(outcome, status=status, objective=value, validation=validation)
+        self.study.apply(Observed(self.now + seconds, told))
+        return self.study.trial(request.trial_id)
+
+    def decide(self) -> Decision:
+        """The next decision, with what the driver writes down of it."""
+        decision = decide(self.study, self.HOW, self.now)
+        if isinstance(decision, Recipe):
+            self.study.apply(Frozen(self.now, decision))
+        if isinstance(decision, TrialRequest):
+            self.study.apply(Requested(self.now, decision))
+        return decision
+
+    def _asked(self, purpose: Purpose, work: Cycle | Ramps, params: Hyperparameters, rung: int) -> TrialRequest:
+        number = len(self.study.requests)
+        request = TrialRequest(f"{number:04d}", 1, purpose, work, params, "one_cycle", number, self.now + 60.0, rung)
+        self.study.apply(Requested(self.now, request))
+        return request
+
+
+def test_the_steady_runner_up_is_confirmed_next_though_its_peak_is_that_of_the_recipe_which_failed() -> None:
+    """A recipe used to be known by its peak alone: the runner-up with the same one counted as tried and was hidden."""
+    hour = RunOffIsOver()
+    best = hour.contender(0, max_lr=0.2, weight_decay=1e-3, values=(0.95, 0.95, 0.95))
+    runner_up = hour.contender(1, max_lr=0.2, weight_decay=1e-4, values=(0.945, 0.945, 0.945))
+    assert len(hour.study.asked_for(RunOff)) == 2 * (RUN_OFF_SEEDS - 1)
+    assert hour.decide() == Recipe.of(best, number=1)
+    fresh = hour.decide()
+    assert isinstance(fresh, TrialRequest)
+    assert fresh.purpose == Confirm(1)
+    hour.ends(fresh, 0.1, "diverged")
+
+    second = hour.decide()
+    assert second == Recipe.of(runner_up, number=2)
+    assert hour.study.recipe == second
+    assert second.max_lr == hour.study.recipes[0].max_lr
+    fresh = hour.decide()
+    assert isinstance(fresh, TrialRequest)
+    assert (fresh.purpose, fresh.params, fresh.cycle.max_lr) == (Confirm(2), runner_up.request.params, 0.2)
+    hour.ends(fresh, 0.945)
+    assert [trial.value for trial in hour.study.fresh_models()] == [0.945]
+
+
+def test_where_no_other_configuration_held_together_the_same_one_is_tried_with_half_the_peak() -> None:
+    hour = RunOffIsOver()
+    best = hour.contender(0, max_lr=0.2, weight_decay=1e-3, values=(0.95, 0.95, 0.95))
+    first = hour.decide()
+    assert first == Recipe.of(best, number=1)
+    fresh = hour.decide()
+    assert isinstance(fresh, TrialRequest)
+    hour.ends(fresh, 0.1, "diverged")
+    assert hour.decide() == first.calmer()

@@ -1,0 +1,271 @@
+"""Journals that version 0.1.0 wrote, read by the real journal and understood as if they were written today."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from superconv_tune.core.codec import decode
+from superconv_tune.core.errors import UserError
+from superconv_tune.journal.journal import EVENTS, KINDS, Journal
+from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.evidence import confirmed, verdict_of
+from superconv_tune.record.events import Closed, Event, Frozen, Observed, Requested, Resumed
+from superconv_tune.record.purpose import Baseline, Confirm, Probe, RangeTest, RunOff, Sampled, Scaling
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
+from superconv_tune.record.versions import KEY, VERSION, NewerVersionError, stamped, upgraded, upgraded_request
+from tests.simulated import PlanningConductor, SimulatedCluster, World, brief
+
+JOURNALS = Path(__file__).parent.parent / "golden" / "journal_v1.json.xz"
+Row = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """One journal of version 0.1.0, and what that version said of it."""
+
+    rows: list[Row]
+    said: dict[str, Any]
+    name: str
+
+    def requests(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The latest attempts as they were written, by id."""
+        found = (value["request"] for name, value in self.rows if name == "Requested")
+        return {request["trial_id"]: request for request in found if request["kind"] == kind}
+
+    def searched(self, *, is_proposed: bool, is_lowest: bool) -> set[str]:
+        """Ids of search trials, by what told in version 1 what they were for."""
+        return {
+            trial_id
+            for trial_id, request in self.requests("search").items()
+            if (request["proposal"] is not None) == is_proposed and (is_proposed or (request["rung"] == 0) == is_lowest)
+        }
+
+
+def journals() -> dict[str, Written]:
+    content = json.loads(lzma.decompress(JOURNALS.read_bytes()))
+    return {key: written(said) for key, said in content.items()}
+
+
+def written(said: dict[str, Any]) -> Written:
+    rows = [(kind, json.loads(payload)) for kind, payload in said["events"]]
+    return Written(rows, said, rows[0][1]["name"])
+
+
+def stored(path: Path, of: Written, rows: Iterable[Row]) -> str:
+    """A database with these rows as that version left them; its URL."""
+    url = f"sqlite:///{path}"
+    Journal(url).close()
+    with sqlite3.connect(path) as database:
+        database.executemany(
+            f"INSERT INTO {EVENTS.name} (study, kind, payload) VALUES (?, ?, ?)",
+            [(of.name, kind, json.dumps(value)) for kind, value in rows],
+        )
+    database.close()
+    return url
+
+
+def through_the_journal(of: Written, folder: Path) -> list[Event]:
+    with Journal(stored(folder / "studies.db", of, of.rows)) as journal:
+        return journal.events(of.name)
+
+
+def through_upgraded(of: Written, folder: Path) -> list[Event]:
+    return [decode(KINDS[kind], value) for kind, value in upgraded(of.rows)]
+
+
+READERS = pytest.mark.parametrize("read", [through_the_journal, through_upgraded])
+
+
+@READERS
+def test_a_simulated_search_has_the_verdict_and_the_recipes_that_it_had(tmp_path: Path, read: Any) -> None:
+    of = journals()["simulated"]
+    study, said = Study.replay(read(of, tmp_path)), of.said
+    verdict = verdict_of(study, brief(0.99, seed=3))
+    assert verdict.estimate is not None
+    assert (verdict.word, verdict.probability) == (said["word"], said["probability"])
+    assert verdict.estimate.value == said["estimate"]
+    assert [recipe.number for recipe in study.recipes] == list(range(1, said["recipes"] + 1))
+    assert study.recipes[-1].max_lr == said["recipe_max_lr"]
+    assert len(study.of_recipe("confirm")) == said["confirm"]
+    assert len(study.of_recipe("scaling")) == said["scaling"]
+
+
+@READERS
+def test_a_search_of_digits_has_the_verdict_that_its_file_has(tmp_path: Path, read: Any) -> None:
+    of = journals()["digits"]
+    study, said = Study.replay(read(of, tmp_path)), of.said["verdict"]
+    verdict = verdict_of(study, brief(said["question"]["target"]))
+    assert verdict.estimate is not None
+    assert (verdict.word, verdict.probability) == (said["verdict"], said["probability"])
+    estimate = {name: getattr(verdict.estimate, name) for name in said["estimate"]}
+    assert estimate == pytest.approx(said["estimate"])
+    (recipe,) = study.recipes
+    assert recipe.origin == said["best"]["trial"]
+    assert recipe.max_lr == said["best"]["params"]["max_lr"]
+    kept = {name: value for name, value in said["best"]["params"].items() if hasattr(recipe.params, name)}
+    assert {**kept, "lr_multiplier": 1.0} == {name: getattr(recipe.params, name) for name in kept}
+    trials = [(trial.request.seed, trial.outcome.validation, trial.outcome.test) for trial in confirmed(study)]
+    assert trials == [(seed["seed"], seed["validation"], seed["test"]) for seed in said["confirmation"]]
+
+
+@pytest.mark.parametrize("of", journals().values(), ids=journals())
+def test_every_trial_has_the_purpose_that_its_empty_fields_told(tmp_path: Path, of: Written) -> None:
+    study = Study.replay(through_the_journal(of, tmp_path))
+    assert study.asked_for(Probe).keys() == of.searched(is_proposed=False, is_lowest=True)
+    assert study.asked_for(Sampled).keys() == of.searched(is_proposed=True, is_lowest=False)
+    assert study.asked_for(RunOff).keys() == of.searched(is_proposed=False, is_lowest=False)
+    assert study.asked_for(RangeTest).keys() == of.requests("range_test").keys()
+    assert study.asked_for(Scaling).keys() == of.requests("scaling").keys()
+    assert study.asked_for(Baseline).keys() == of.requests("baseline").keys()
+    peaks = list(dict.fromkeys(request["pick_lr"] for request in of.requests("confirm").values()))
+    for trial_id, old in of.requests("confirm").items():
+        assert study.requests[trial_id].purpose == Confirm(peaks.index(old["pick_lr"]) + 1)
+    for trial_id, old in of.requests("search").items():
+        request = study.requests[trial_id]
+        assert (request.pick_lr, request.seed, request.rung) == (old["pick_lr"], old["seed"], old["rung"])
+        proposal = None if request.proposal is None else [request.proposal.study, request.proposal.number]
+        assert proposal == old["proposal"]
+
+
+@pytest.mark.parametrize("of", journals().values(), ids=journals())
+def test_what_is_trained_is_what_was_trained(tmp_path: Path, of: Written) -> None:
+    study = Study.replay(through_the_journal(of, tmp_path))
+    for request in study.requests.values():
+        old = of.requests(request.kind)[request.trial_id]
+        if isinstance(request.work, Ramps):
+            assert [request.work.low, request.work.high] == old["ramp"]
+            assert (request.work.steps, request.work.is_centred) == (old["ramp_steps"], old["ramp_centred"])
+            continue
+        assert request.cycle.max_lr == old["pick_lr"] * old["params"]["lr_multiplier"]
+        assert request.cycle.reads_test == (request.kind == "confirm")
+        assert request.cycle.data_share == old["data_share"]
+        own = request.cycle.own_ramp
+        if own is not None:
+            assert ([own.low, own.high], own.steps) == (old["ramp"], old["ramp_steps"])
+        assert (own is None) == (old["ramp"] is None or request.kind in ("confirm", "scaling"))
+
+
+@pytest.mark.parametrize("of", journals().values(), ids=journals())
+def test_recipes_and_run_offs_name_the_trial_that_they_repeat(tmp_path: Path, of: Written) -> None:
+    study = Study.replay(through_the_journal(of, tmp_path))
+    pairs = [(study.trial(recipe.origin), recipe.max_lr, recipe.params) for recipe in study.recipes]
+    for request in study.asked_for(RunOff).values():
+        assert isinstance(request.purpose, RunOff)
+        first = study.trial(request.purpose.parent)
+        assert first.request.rung == request.rung
+        pairs.append((first, request.cycle.max_lr, request.params))
+    assert len(pairs) >= 2
+    for first, max_lr, params in pairs:
+        assert isinstance(first.request.purpose, Sampled)
+        assert first.max_lr == max_lr
+        assert first.request.params.weight_decay == params.weight_decay
+        assert first.request.params.base_momentum == params.base_momentum
+
+
+def test_a_recipe_is_frozen_just_before_its_first_fresh_seed(tmp_path: Path) -> None:
+    events = through_the_journal(journals()["simulated"], tmp_path)
+    frozen = [place for place, event in enumerate(events) if isinstance(event, Frozen)]
+    assert len(frozen) == 2
+    for number, place in enumerate(frozen, start=1):
+        following = events[place + 1]
+        assert isinstance(following, Requested)
+        assert following.request.purpose == Confirm(number)
+        assert following.at == events[place].at
+
+
+def test_a_request_on_its_own_reads_and_a_new_one_is_left_alone() -> None:
+    for of in journals().values():
+        for kind in ("range_test", "search", "confirm", "scaling", "baseline"):
+            for trial_id, old in of.requests(kind).items():
+                request = decode(TrialRequest, upgraded_request(old))
+                assert (request.trial_id, request.kind) == (trial_id, kind)
+    new = {"trial_id": "a", "purpose": {"name": "smoke"}}
+    assert upgraded_request(new) is new
+
+
+def cut(of: Written, at: int) -> list[Row]:
+    """All before the first request of a confirmation with so many before it, as if the driver was killed there."""
+    asked = [
+        place
+        for place, (kind, value) in enumerate(of.rows)
+        if kind == "Requested" and value["request"]["kind"] == "confirm"
+    ]
+    return of.rows[: asked[at]]
+
+
+def resumed(study: Study, how: Brief) -> list[Event]:
+    """What a driver of today adds to a study that was killed, from its end on."""
+    now = max(study.opened.started_at + 30.0, max(r.deadline for r in study.requests.values()))
+    cluster = SimulatedCluster(World(), 4, now)
+    conductor = PlanningConductor(study, how, cluster.clock)
+    conductor.events.clear()
+    conductor.record(Resumed(now, now + 900.0, 4))
+    for request in study.running():
+        conductor.observe(TrialOutcome(request.trial_id, request.attempt, "interrupted", 0.1))
+    cluster.run(conductor)
+    conductor.record(Closed(cluster.now, "decided"))
+    return conductor.events
+
+
+@pytest.mark.parametrize("at", [0, 2, 6])
+def test_an_old_search_goes_on_and_reads_with_what_was_added(tmp_path: Path, at: int) -> None:
+    """Killed before its first fresh seed, among those of its first recipe, and among those of its second."""
+    of, how = journals()["simulated"], brief(0.99, seed=3)
+    rows = cut(of, at)
+    with Journal(stored(tmp_path / "studies.db", of, rows)) as journal:
+        before = journal.events(of.name)
+        study = Study.replay(before)
+        recipes = list(study.recipes)
+        added = resumed(study, how)
+        for event in added:
+            journal.append(of.name, event)
+        after = journal.events(of.name)
+    assert after == [*before, *added]
+    read = Study.replay(after)
+    assert read.outcomes == study.outcomes
+    assert read.recipes == study.recipes
+    assert [recipe.number for recipe in read.recipes] == list(range(1, len(read.recipes) + 1))
+    assert read.recipes[: len(recipes)] == recipes
+    assert len(confirmed(read)) >= 3
+    assert verdict_of(read, how).word is not None
+    assert any(isinstance(event, Observed) for event in added)
+
+
+def test_every_event_is_written_with_its_version(tmp_path: Path) -> None:
+    path = tmp_path / "studies.db"
+    with Journal(f"sqlite:///{path}") as journal:
+        journal.append("mine", Closed(1.0, "decided"))
+    with sqlite3.connect(path) as database:
+        ((payload,),) = database.execute(f"SELECT payload FROM {EVENTS.name}").fetchall()
+    database.close()
+    assert json.loads(payload) == {KEY: VERSION, "at": 1.0, "reason": "decided"}
+
+
+def test_a_journal_of_a_newer_version_is_refused_with_one_clear_message(tmp_path: Path) -> None:
+    of = journals()["digits"]
+    newer = ("Closed", {"at": 1.0, "reason": "decided", "why": "a field of tomorrow", KEY: VERSION + 1})
+    with pytest.raises(NewerVersionError):
+        list(upgraded([*of.rows, newer]))
+    with (
+        Journal(stored(tmp_path / "studies.db", of, [*of.rows, newer])) as journal,
+        pytest.raises(UserError) as refused,
+    ):
+        journal.events(of.name)
+    (message,) = refused.value.messages
+    assert f"Event {len(of.rows) + 1} of study '{of.name}'" in message
+    assert f"version {VERSION + 1} of the journal, and this program reads up to {VERSION}" in message
+    assert "Read the study with the program that wrote it" in message
+    assert "Restore" not in message
+
+
+def test_a_stamp_changes_nothing_else() -> None:
+    assert stamped({"at": 1.0}) == {KEY: VERSION, "at": 1.0}
