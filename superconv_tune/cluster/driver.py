@@ -21,6 +21,7 @@ from superconv_tune.cluster.searcher import ConductedSearcher, EndNow
 from superconv_tune.cluster.slots import Capacity, Share, join, look
 from superconv_tune.cluster.worker import Setting, TrialActor
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import masked
 
 # Ray reads these once, when it is imported or started.
 SETTINGS = {
@@ -64,7 +65,7 @@ def cluster(address: str | None) -> Iterator[None]:
         )
     except ConnectionError as error:
         raise UserError(
-            f"--address: no Ray cluster answers at {address!r} ({error}). Start one, or leave it out."
+            f"--address: no Ray cluster answers at {masked(address or '')!r} ({masked(str(error))}). Start one, or leave it out."
         ) from error
     try:
         if address is not None:

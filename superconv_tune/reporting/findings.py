@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from superconv_tune.core.codec import encode
+from superconv_tune.core.secrets import masked
 from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.record.recipe import fresh_models
 from superconv_tune.record.study import Study, Trial
@@ -17,8 +17,6 @@ from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
 from superconv_tune.verdict.comparison import Baseline
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.verdict import Target, Verdict
-
-CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 @dataclass(frozen=True)
@@ -100,18 +98,18 @@ def trained_params(request: TrialRequest, outcome: TrialOutcome) -> dict[str, An
 
 
 def publishable(value: object) -> Any:
-    """A strict JSON value: no NaN or infinity (they become null), and no user or password inside an address."""
-    return _scrub(encode(value))
+    """A strict JSON value: NaN and infinity become null, passwords inside addresses ``***``."""
+    return _cleaned(encode(value))
 
 
-def _scrub(value: Any) -> Any:
+def _cleaned(value: Any) -> Any:
     match value:
         case dict():
-            return {key: _scrub(item) for key, item in value.items()}
+            return {key: _cleaned(item) for key, item in value.items()}
         case list():
-            return [_scrub(item) for item in value]
+            return [_cleaned(item) for item in value]
         case float():
             return value if math.isfinite(value) else None
         case str():
-            return CREDENTIALS.sub("***@", value)
+            return masked(value)
     return value

@@ -11,6 +11,7 @@ import torch
 
 from superconv_tune.core.check import Check
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import masked
 from superconv_tune.problems.payload import Payload
 from superconv_tune.study.machine import GIB, free_disk, free_memory, is_writable
 from superconv_tune.study.places import Places
@@ -40,8 +41,8 @@ def checks_of(question: Question, where: Places, workers: int) -> list[Check]:
         *(Check(mark.kind, mark.words, "warning" if mark.is_warning else "ok") for mark in question.measured.landmarks),
         _memory(question, workers),
         *disk_checks(where),
-        Check("storage", f"{_without_password(where.storage)} is writable"),
-        Check("MLflow", f"{_without_password(where.tracking_uri)} answers"),
+        Check("storage", f"{masked(where.storage)} is writable"),
+        Check("MLflow", f"{masked(where.tracking_uri)} answers"),
         Check("versions", _versions()),
     ]
 
@@ -137,8 +138,3 @@ def _versions() -> str:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     shown = ", ".join(f"{name} {version(name)}" for name in ("torch", "ray", "optuna", "mlflow"))
     return f"Python {platform.python_version()}, {shown}; {device}"
-
-
-def _without_password(address: str) -> str:
-    before, at, behind = address.rpartition("@")
-    return f"{before.partition('://')[0]}://…@{behind}" if at else address

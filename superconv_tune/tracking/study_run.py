@@ -19,7 +19,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.time import get_current_time_millis
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.secrets import masked
+from superconv_tune.core.secrets import masked, needs_encoding
 from superconv_tune.tracking.client import TrackingError, absolute, connect, sqlite_path
 
 PROBE_TIMEOUT_S = 5.0
@@ -188,15 +188,21 @@ def _experiment_id(client: MlflowClient, name: str, artifact_root: Path | None) 
 
 
 def _refuse_unusable(tracking_uri: str) -> None:
-    if urlsplit(tracking_uri).scheme in ("", "file"):
+    scheme = urlsplit(tracking_uri).scheme
+    if scheme.partition("+")[0] in DATABASE_PORTS and needs_encoding(tracking_uri):
         raise UserError(
-            f"The MLflow tracking URI {tracking_uri!r} is a folder, and MLflow 3.13 and later refuse to keep runs in "
+            f"The password in the MLflow tracking URI {masked(tracking_uri)!r} holds a character that means something "
+            f"else in an address. Write it percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #."
+        )
+    if scheme in ("", "file"):
+        raise UserError(
+            f"The MLflow tracking URI {masked(tracking_uri)!r} is a folder, and MLflow 3.13 and later refuse to keep runs in "
             "plain files. Use a database such as sqlite:///runs/mlflow.db, or a server such as http://localhost:5000."
         )
     path = sqlite_path(tracking_uri)
     if tracking_uri.startswith("sqlite") and (path is None or path.name == ":memory:"):
         raise UserError(
-            f"The MLflow tracking URI {tracking_uri!r} names no file, but the workers are processes of their own and "
+            f"The MLflow tracking URI {masked(tracking_uri)!r} names no file, but the workers are processes of their own and "
             "meet in a file only. Use for example sqlite:///runs/mlflow.db."
         )
 
