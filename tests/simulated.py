@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from superconv_tune.cluster.conductor import Conductor
+from superconv_tune.core.bits import pack
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
@@ -27,7 +28,6 @@ from superconv_tune.record.events import Event, Measured, Observed, Opened, Plan
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
-from superconv_tune.verdict.statistics import pack
 from superconv_tune.verdict.verdict import Target
 
 SPACE: SearchSpace = {
@@ -47,7 +47,7 @@ LOOK_S = 1.0  # the driver looks at the clock this often when nothing happens
 
 
 def brief(target: float | None = 0.9, **changes: object) -> Brief:
-    """A policy over `SPACE`."""
+    """A brief that searches `SPACE`."""
     values: dict[str, object] = {
         "target": Target("accuracy", "max", target),
         "space": SPACE,

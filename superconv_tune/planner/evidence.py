@@ -7,13 +7,13 @@ from collections import defaultdict
 
 import numpy as np
 
+from superconv_tune.core.bits import unpack
 from superconv_tune.planner.brief import Brief
 from superconv_tune.record.recipe import count, fresh_models, trials_of
 from superconv_tune.record.study import Study, Trial, is_whole
 from superconv_tune.verdict.calibration import library
 from superconv_tune.verdict.judge import judge
 from superconv_tune.verdict.ladder import rungs
-from superconv_tune.verdict.statistics import unpack
 from superconv_tune.verdict.verdict import Case, Evidence, Repeat, Verdict, Word
 
 

@@ -52,7 +52,7 @@ def _train(attempt: Attempt, learner: Learner, plan: SchedulePlan, pacer: Pacer)
             if stop is not None:
                 raise Stopped(*stop)
             pacer.taken(taken)
-            if pacer.pace.is_useless:
+            if pacer.pace.is_too_short:
                 raise Stopped("deadline", f"Only {pacer.pace.last_step + 1} of {plan.steps} steps fit the deadline.")
     return taken
 

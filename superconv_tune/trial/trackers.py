@@ -24,7 +24,7 @@ class NullTracker:
         """There is nothing to write."""
 
 
-class ShelteredTracker:
+class FaultTolerantTracker:
     """Another tracker whose failures cost its record and not the trial: they are logged, and recording ends."""
 
     def __init__(self, tracker: Tracker) -> None:

@@ -8,7 +8,7 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.trial.tracker import Phase
-from superconv_tune.trial.trackers import NullTracker, ShelteredTracker
+from superconv_tune.trial.trackers import FaultTolerantTracker, NullTracker
 from tests.fakes import MemoryTracker
 
 REQUEST = TrialRequest("t", 1, "search", Hyperparameters(), 0, "one_cycle", 0, deadline=0.0)
@@ -33,11 +33,11 @@ class BrokenTracker(MemoryTracker):
 
 def test_a_broken_tracker_is_asked_once_warned_about_and_still_finished(caplog: pytest.LogCaptureFixture) -> None:
     broken = BrokenTracker()
-    sheltered = ShelteredTracker(broken)
+    tolerant = FaultTolerantTracker(broken)
     with caplog.at_level(logging.WARNING):
-        assert sheltered.start(REQUEST) is None
-        sheltered.record("cycle", Curve.empty())
-        sheltered.finish(OUTCOME)
+        assert tolerant.start(REQUEST) is None
+        tolerant.record("cycle", Curve.empty())
+        tolerant.finish(OUTCOME)
     assert (len(broken.requests), len(broken.blocks), len(broken.outcomes)) == (1, 0, 1)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert "no space left" in caplog.text
@@ -45,10 +45,10 @@ def test_a_broken_tracker_is_asked_once_warned_about_and_still_finished(caplog: 
 
 def test_a_sound_tracker_gets_everything() -> None:
     tracker = MemoryTracker()
-    sheltered = ShelteredTracker(tracker)
-    assert sheltered.start(REQUEST) == "run-1"
-    sheltered.record("cycle", Curve.empty())
-    sheltered.finish(OUTCOME)
+    tolerant = FaultTolerantTracker(tracker)
+    assert tolerant.start(REQUEST) == "run-1"
+    tolerant.record("cycle", Curve.empty())
+    tolerant.finish(OUTCOME)
     assert (tracker.requests, tracker.outcomes) == ([REQUEST], [OUTCOME])
     assert len(tracker.blocks) == 1
 
