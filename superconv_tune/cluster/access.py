@@ -45,10 +45,10 @@ def refuse_open(address: str | None) -> None:
     if uses_token or address is None or address in ON_THIS_MACHINE or _is_loopback(host(address)):
         return
     raise UserError(
-        f"--address: {masked(address)} is reachable from other machines, and no token is set: whoever reaches a Ray cluster "
-        f"without one runs code on it. Make a token (`ray get-auth-token --generate` prints one), start every node of "
-        f"the cluster with {MODE}=token and {TOKEN}=<the token>, and set the same two here; or put the token into a "
-        f"file and name it in {TOKEN_PATH}."
+        f"--address: {masked(address)} is reachable from other machines, and no token is set: whoever reaches a Ray "
+        f"cluster without one runs code on it. Make a token (`ray get-auth-token --generate` prints one), start every "
+        f"node of the cluster with {MODE}=token and {TOKEN}=<the token>, and set the same two here; or put the token "
+        f"into a file and name it in {TOKEN_PATH}."
     )
 
 
