@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.faults.facts import Facts, examine
-from benchmarks.faults.searching import Search
+from benchmarks.searching import Search
 from superconv_tune.core.codec import encode
 from superconv_tune.core.hyperparameters import Hyperparameters
 from tests import nodes, postgresql
