@@ -20,7 +20,7 @@ class BrokenTracker(MemoryTracker):
 
     def start(self, request: TrialRequest) -> str | None:
         super().start(request)
-        raise OSError("no space left")
+        raise OSError("no space left for postgresql://me:se@cret@host/db")
 
     def record(self, phase: Phase, block: Curve) -> None:
         super().record(phase, block)
@@ -40,7 +40,8 @@ def test_a_broken_tracker_is_asked_once_warned_about_and_still_finished(caplog: 
         tolerant.finish(OUTCOME)
     assert (len(broken.requests), len(broken.blocks), len(broken.outcomes)) == (1, 0, 1)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
-    assert "no space left" in caplog.text
+    assert "no space left for postgresql://me:***@host/db" in caplog.text
+    assert "cret" not in caplog.text
 
 
 def test_a_sound_tracker_gets_everything() -> None:
