@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.problems.problem import Batch, Metric, Problem
+from superconv_tune.data.batches import Batch
+from superconv_tune.problems.problem import Metric, Problem
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.trial.tracker import Phase
 

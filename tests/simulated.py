@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import InProcessCluster
+from superconv_tune.core.bits import pack
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
@@ -27,7 +28,6 @@ from superconv_tune.record.events import Event, Measured, Observed, Opened, Requ
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
 from superconv_tune.study.conductor import StudyConductor
-from superconv_tune.verdict.statistics import pack
 from superconv_tune.verdict.verdict import Target
 
 SPACE: SearchSpace = {

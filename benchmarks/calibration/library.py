@@ -12,9 +12,9 @@ import numpy as np
 from benchmarks.calibration.questions import validation_items
 from benchmarks.calibration.record import read
 from benchmarks.calibration.tasks import TASKS
+from superconv_tune.core.bits import unpack
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.outlook import REACH, Known, inside, log_odds
-from superconv_tune.verdict.statistics import unpack
 from superconv_tune.verdict.verdict import Evidence, Repeat, data_slope, last_slope
 
 Run = Mapping[str, str]

@@ -26,6 +26,7 @@ from benchmarks.rows import append
 from benchmarks.rows import read as rows_of
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import InProcessCluster
+from superconv_tune.core.bits import pack, unpack
 from superconv_tune.data.batches import ResidentSet, ResidentSource
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.brief import Brief
@@ -42,7 +43,6 @@ from superconv_tune.study.question import brief_of
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 from superconv_tune.verdict.ladder import best, complete_cycles
-from superconv_tune.verdict.statistics import pack, unpack
 
 RUNS = Path(__file__).with_name("runs.csv")
 COLUMNS = (

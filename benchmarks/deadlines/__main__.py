@@ -8,9 +8,8 @@ Every search is a whole process with its own Ray. Wall seconds are those of the 
 from __future__ import annotations
 
 import argparse
-import json
+import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import machine, table
+from benchmarks.searching import Search
 
 FOLDER = Path(__file__).parent
 TROUBLED = FOLDER / "troubled.py"
@@ -65,20 +65,18 @@ def search(number: int, workers: int | None) -> Ended:
     budget_s = BUDGETS_S[number % len(BUDGETS_S)]
     share, target = SHARES[number % len(SHARES)], TARGETS[number // len(SHARES) % len(TARGETS)]
     with tempfile.TemporaryDirectory() as folder:
-        spec = Path(folder) / "troubled.yaml"
-        spec.write_text(SPEC.format(factory=TROUBLED, share=share, target=target), encoding="utf-8")
-        command = [sys.executable, "-m", "superconv_tune.search", str(spec), "--budget", f"{budget_s}s"]
-        command += ["--seed", str(number), "--name", "it", *(["--workers", str(workers)] if workers else [])]
+        options = ["--budget", f"{budget_s}s", "--seed", str(number), *(["--workers", str(workers)] if workers else [])]
+        spec = SPEC.format(factory=TROUBLED, share=share, target=target)
+        asked = Search(Path(folder), tuple(options), spec=spec)
         started = time.monotonic()
-        with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            try:
-                code = process.wait(budget_s + PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                code = -9
+        asked.begin()
+        try:
+            code = asked.end(budget_s + PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            asked.kill()
+            code = -signal.SIGKILL
         wall_s = time.monotonic() - started
-        written = Path(folder) / "runs" / "it" / "verdict.json"
-        found = json.loads(written.read_text(encoding="utf-8")) if written.exists() else {}
+        found = asked.verdict()
     return Ended(budget_s, wall_s, code, str(found.get("verdict", "none")), found.get("trials", {}))
 
 

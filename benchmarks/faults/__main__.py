@@ -20,8 +20,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.faults.scenarios import EPOCHS, FAULTS, LONG_RUN, long_run
-from benchmarks.faults.searching import CONSOLE
 from benchmarks.report import machine, table
+from benchmarks.searching import CONSOLE
 from benchmarks.servers.nodes import descendants
 
 TABLE, RESULT = (Path(__file__).with_name(f"faults.{kind}") for kind in ("csv", "md"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from optuna.trial import TrialState
 
-from benchmarks.faults.searching import NAME, Search, completed, lost
+from benchmarks.searching import NAME, Search, completed, lost
 from superconv_tune.record.events import Event, Observed, Opened, Requested, Resumed
 from superconv_tune.record.trial import LOST, TrialOutcome
 from superconv_tune.study.places import places
@@ -73,10 +72,8 @@ def examine(search: Search, before: list[Event], exit_code: int) -> Facts:
     repeated = sum(repeats(client, run) for run in runs)
     running = [run.info.run_name for run in [*runs, client.get_run(opened.mlflow["run_id"])] if is_running(run)]
     ghosts = running_in_optuna(search)
-    folder = search.folder / "runs" / NAME
-    file = folder / "verdict.json"
-    verdict = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    late_s = max((path.stat().st_mtime for path in folder.glob("*.*")), default=0.0) - opened.deadline
+    verdict = search.verdict()
+    late_s = max((path.stat().st_mtime for path in search.output.glob("*.*")), default=0.0) - opened.deadline
     checks = {
         f"the exit code is {exit_code}": exit_code == 0,
         "the journal lost events": events[: len(before)] == before,

@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.faults.facts import Facts, examine
-from benchmarks.faults.searching import Search
+from benchmarks.searching import Search
 from benchmarks.servers import nodes, postgresql
 from benchmarks.servers.nodes import ROOT
 from benchmarks.servers.tracking_server import tracking_server

@@ -53,7 +53,7 @@ def _section(data: str, minutes: float, label: str, lines: list[Line]) -> str:
             WORDS[name],
             _percent(line["delivered"] for line in found),
             _percent(line["single"] for line in found),
-            ", ".join(_told(line["delivered"]) for line in found),
+            ", ".join(_in_percent(line["delivered"]) for line in found),
             "; ".join(line["note"] for line in found),
         )
         for name, found in present.items()
@@ -133,7 +133,7 @@ def _percent(values: Iterable[float | None]) -> str:
     return f"{np.mean(found):.2f}" if found else "-"
 
 
-def _told(value: float | None) -> str:
+def _in_percent(value: float | None) -> str:
     return "-" if value is None else f"{100.0 * value:.2f}"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import masked
 
 MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 ON_THIS_MACHINE = ("auto", "local")  # Ray's own words; where they lead shows once they are followed
@@ -44,10 +45,10 @@ def refuse_open(address: str | None) -> None:
     if uses_token or address is None or address in ON_THIS_MACHINE or _is_loopback(host(address)):
         return
     raise UserError(
-        f"--address: {address} is reachable from other machines, and no token is set: whoever reaches a Ray cluster "
-        f"without one runs code on it. Make a token (`ray get-auth-token --generate` prints one), start every node of "
-        f"the cluster with {MODE}=token and {TOKEN}=<the token>, and set the same two here; or put the token into a "
-        f"file and name it in {TOKEN_PATH}."
+        f"--address: {masked(address)} is reachable from other machines, and no token is set: whoever reaches a Ray "
+        f"cluster without one runs code on it. Make a token (`ray get-auth-token --generate` prints one), start every "
+        f"node of the cluster with {MODE}=token and {TOKEN}=<the token>, and set the same two here; or put the token "
+        f"into a file and name it in {TOKEN_PATH}."
     )
 
 
@@ -62,7 +63,7 @@ def host(address: str) -> str:
     except ValueError:
         found = None
     if not found:
-        raise UserError(f"--address: {address!r} names no host. Write for example http://head:8265.")
+        raise UserError(f"--address: {masked(address)!r} names no host. Write for example http://head:8265.")
     return found
 
 

@@ -20,6 +20,7 @@ from superconv_tune.cluster.searcher import ConductedSearcher, EndNow
 from superconv_tune.cluster.slots import Capacity, Share, join, look
 from superconv_tune.cluster.worker import Setting, TrialActor
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import masked
 from superconv_tune.record.conductor import Conductor
 
 # Ray reads these once, when it is imported or started.
@@ -64,7 +65,8 @@ def cluster(address: str | None) -> Iterator[None]:
         )
     except ConnectionError as error:
         raise UserError(
-            f"--address: no Ray cluster answers at {address!r} ({error}). Start one, or leave it out."
+            f"--address: no Ray cluster answers at {masked(address or '')!r} ({masked(str(error))}). "
+            f"Start one, or leave it out."
         ) from error
     try:
         if address is not None:
@@ -81,7 +83,7 @@ def slots(resources: Resources) -> Share:
     Raises:
         UserError: if not even one trial fits, or others hold all of it and will not make room.
     """
-    _refuse_crowd(look(), resources)
+    _refuse_full_cluster(look(), resources)
     return Share(lambda amounts: min(fitting(amounts, resources), resources.workers or sys.maxsize), look)
 
 
@@ -146,7 +148,7 @@ def fitting(amounts: Mapping[str, float], resources: Resources) -> int:
     return int(min(by_cpu, by_gpu) + 1e-9)
 
 
-def _refuse_crowd(now: Capacity, resources: Resources) -> None:
+def _refuse_full_cluster(now: Capacity, resources: Resources) -> None:
     """Other searches make room, as long as there is a place for each; other jobs do not."""
     most = concurrency(now.total, resources)
     if now.searches > most or (now.searches == 1 and fitting(now.free, resources) < 1):

@@ -18,6 +18,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from superconv_tune.cluster.access import refuse_open
 from superconv_tune.cluster.job_entry import unpack
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import masked
 
 STUDY = "superconv_tune_study"  # metadata of our jobs: which study
 ENDED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED)
@@ -66,7 +67,8 @@ class Jobs:
         for logger in CHATTY:
             logging.getLogger(logger).setLevel(logging.WARNING)
         self._address = address if "://" in address else f"http://{address}"
-        with self._told():
+        self._shown = masked(self._address)
+        with self._explained():
             self._client = JobSubmissionClient(self._address)
 
     def submit(self, study: str, bundle: Path, options: Mapping[str, str]) -> str:
@@ -79,7 +81,7 @@ class Jobs:
         job_id = study if "--resume" not in options else f"{study}-resumed-{int(time.time())}"
         flags = [f"{option}={value}" for option, value in options.items()]
         command = ["python", "-m", "superconv_tune.cluster.job_entry", "begin", study, *flags]
-        with self._told(f"--name: the cluster had a search {study!r} before. Choose another name."):
+        with self._explained(f"--name: the cluster had a search {study!r} before. Choose another name."):
             self._client.submit_job(
                 entrypoint=shlex.join(command),
                 submission_id=job_id,
@@ -90,7 +92,7 @@ class Jobs:
 
     def all(self) -> list[Job]:
         """All searches, the last one started first."""
-        with self._told():
+        with self._explained():
             found = self._client.list_jobs()
         jobs = [_job(details) for details in found if STUDY in (details.metadata or {})]
         return sorted(jobs, key=lambda job: job.started_at, reverse=True)
@@ -105,18 +107,18 @@ class Jobs:
         own = [job for job in jobs if job.study == study]
         if not own:
             known = ", ".join(dict.fromkeys(job.study for job in jobs)) or "none"
-            raise UserError(f"{self._address} knows no search {study!r}. Known, newest first: {known}.")
+            raise UserError(f"{self._shown} knows no search {study!r}. Known, newest first: {known}.")
         return own[0]
 
     def logs(self, job_id: str) -> str:
         """What a job has printed so far."""
-        with self._told():
+        with self._explained():
             return str(self._client.get_job_logs(job_id))
 
     def stop(self, study: str) -> bool:
         """Ask a search to end and to report what it learned, as Ctrl-C does; False if it does not run any more."""
         job = self.latest(study)
-        with self._told():
+        with self._explained():
             return bool(self._client.stop_job(job.id))
 
     def follow(self, study: str, write: Callable[[str], object]) -> Job:
@@ -154,7 +156,7 @@ class Jobs:
         """
         refuse_name(study)
         command = ["python", "-m", "superconv_tune.cluster.job_entry", "send", study]
-        with self._told():
+        with self._explained():
             parcel = self._client.submit_job(entrypoint=shlex.join(command))
             end = time.monotonic() + FETCH_S
             while (status := self._client.get_job_status(parcel)) not in ENDED and time.monotonic() < end:
@@ -171,23 +173,24 @@ class Jobs:
             raise UserError(f"The files of {study!r} came damaged: {error}. Try --fetch {study} again.") from error
 
     @contextmanager
-    def _told(self, taken: str = "") -> Iterator[None]:
+    def _explained(self, taken: str = "") -> Iterator[None]:
+        """Turn what Ray's client raises into a message for the user; ``taken`` is that of a name that is taken."""
         try:
             yield
         except AuthenticationError as error:
             raise UserError(
-                f"{self._address} refuses the token, or asks for one: set RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH, a "
+                f"{self._shown} refuses the token, or asks for one: set RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH, a "
                 f"file) to that of the cluster, and RAY_AUTH_MODE to token."
             ) from error
         except OSError as error:  # requests' errors are OSErrors too
             raise _AwayError(
-                f"--address: no job server answers at {self._address} ({type(error).__name__}). It is the address of "
+                f"--address: no job server answers at {self._shown} ({type(error).__name__}). It is the address of "
                 f"Ray's dashboard on the head, such as http://head:8265, or a tunnel to it."
             ) from error
         except RuntimeError as error:
             if taken and "already" in str(error):
                 raise UserError(taken) from error
-            raise UserError(f"{self._address} answered: {str(error).strip()[-500:]}") from error
+            raise UserError(f"{self._shown} answered: {masked(str(error)).strip()[-500:]}") from error
 
 
 class _AwayError(UserError):

@@ -46,7 +46,7 @@ class ConductedSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as a config of one JSON text, a nap, a leave, FINISHED, or None for nothing now."""
-        with _not_swallowed():
+        with _user_errors_end_search():
             return self._suggested(trial_id)
 
     def _suggested(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -87,7 +87,7 @@ class ConductedSearcher(Searcher):
         name = self._names.pop(trial_id, None)
         if name is None:
             return
-        with _not_swallowed():
+        with _user_errors_end_search():
             if error or not result or "outcome" not in result:
                 self._conductor.lost(name, "the worker process ended before the trial did")
             else:
@@ -105,7 +105,8 @@ class ConductedSearcher(Searcher):
 
 
 @contextmanager
-def _not_swallowed() -> Iterator[None]:
+def _user_errors_end_search() -> Iterator[None]:
+    """Raise user errors as `EndNow`: Ray Tune logs any other error of a searcher and goes on."""
     try:
         yield
     except UserError as error:

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from superconv_tune.data.augment import AUGMENTATIONS
 from superconv_tune.data.normalise import Normaliser, normalised
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Tensor]  # inputs and targets
 LoaderFactory = Callable[[int, int], Iterable[Batch]]  # batch size and seed to the batches of one epoch
 
 EVALUATION_BATCH = 1024

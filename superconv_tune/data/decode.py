@@ -104,7 +104,7 @@ def processes(total_bytes: int, items: int) -> Iterator[ProcessPoolExecutor | No
         yield None
         return
     # Not forked: torch has threads by now, and a fork copies the locks that they hold.
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_leave_ctrl_c)
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_ignore_ctrl_c)
     try:
         yield pool
     finally:
@@ -206,6 +206,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _leave_ctrl_c() -> None:
+def _ignore_ctrl_c() -> None:
     """The terminal sends Ctrl-C to all; the process that waits for us ends us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -47,9 +47,9 @@ def doubts(parts: Mapping[str, Part], names: Mapping[str, Sequence[str]], classe
     """
     digests = {name: exact(part.inputs) for name, part in parts.items()}
     same = [_same((one, other), digests) for one, other in combinations(parts, 2)]
-    found = _told(same, names, "equal")
+    found = _shared_examples(same, names, "equal")
     if parts["training"].inputs.ndim == 4:
-        found += _told(_alike(parts, same), names, "nearly equal (by a perceptual hash)")
+        found += _shared_examples(_alike(parts, same), names, "nearly equal (by a perceptual hash)")
     if classes is None:
         return found
     return [*found, *_contradictions(parts, digests), *_uneven(parts["training"], classes)]
@@ -109,7 +109,8 @@ def _centred(items: NDArray[np.uint8]) -> NDArray[np.float32]:
     return centred
 
 
-def _told(twins: Iterable[Twins], names: Mapping[str, Sequence[str]], how: str) -> list[str]:
+def _shared_examples(twins: Iterable[Twins], names: Mapping[str, Sequence[str]], how: str) -> list[str]:
+    """One warning for each pair of parts that share examples."""
     return [
         f"{len(each.second):,} of {each.of:,} examples of the {each.parts[1]} part are {how} to ones "
         f"of the {each.parts[0]} part{_pairs(each, names)}: what is reached on them says little about new data."

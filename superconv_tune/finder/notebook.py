@@ -76,7 +76,7 @@ def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test
         ValueError: if there is no batch, batches cannot be joined, or the optimizer is not of the parameters given.
     """
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    with _untouched(batches, validation), isolated(device):
+    with _generators_restored(batches, validation), isolated(device):
         train = _joined(batches, device)
         judged_by = train if validation is None else _joined(validation, device)
         spare = _made(optimizer, copy.deepcopy(model))
@@ -181,7 +181,7 @@ def _kind(optimizer: torch.optim.Optimizer) -> str:
 
 
 @contextmanager
-def _untouched(*loaders: Batches | None) -> Iterator[None]:
+def _generators_restored(*loaders: Batches | None) -> Iterator[None]:
     """Give the loaders' own generators back as they were."""
     generators = [generator for loader in loaders for generator in _generators(loader)]
     states = [generator.get_state() for generator in generators]

@@ -15,7 +15,7 @@ MEANING: dict[Quality, str] = {
 }
 
 
-def told(found: Finding, lengths: Sequence[float]) -> str:
+def finding_text(found: Finding, lengths: Sequence[float]) -> str:
     """The answer and what it rests on, in lines.
 
     Args:

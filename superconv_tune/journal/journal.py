@@ -32,7 +32,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import StorageError, UserError
-from superconv_tune.core.secrets import masked
+from superconv_tune.core.secrets import masked, needs_encoding
 from superconv_tune.record.events import Event, Opened
 from superconv_tune.record.versions import NewerVersionError, stamped, upgraded
 
@@ -75,7 +75,7 @@ class Journal:
 
     def __init__(self, storage_url: str) -> None:
         url = _url(storage_url)
-        self._place = url.render_as_string(hide_password=True)
+        self._place = masked(storage_url)
         try:
             self._engine = _engine(url)
             self._prepare()
@@ -193,6 +193,11 @@ class Journal:
 
 
 def _url(storage_url: str) -> URL:
+    if needs_encoding(storage_url):
+        raise UserError(
+            f"storage: the password in {masked(storage_url)!r} holds a character that means something else in an "
+            f"address. Write it percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #."
+        )
     try:
         url = make_url(storage_url)
     except ArgumentError as error:

@@ -7,6 +7,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from superconv_tune.core.bits import unpack
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.brief import Brief
 from superconv_tune.record.study import Study
@@ -14,7 +15,6 @@ from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.calibration import library
 from superconv_tune.verdict.judge import judge
 from superconv_tune.verdict.ladder import rungs
-from superconv_tune.verdict.statistics import unpack
 from superconv_tune.verdict.verdict import Case, Evidence, Repeat, Verdict, Word
 
 

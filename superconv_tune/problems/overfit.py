@@ -43,7 +43,7 @@ def overfit(problem: Problem, train_items: int, seconds: float, clock: Clock = t
     metric = problem.metric
     best = metric.high if metric.direction == "max" else metric.low
     if best is None or best == problem.trivial_value:
-        return _told(f"{metric.name} has no best value to measure it by", None)
+        return _landmark(f"{metric.name} has no best value to measure it by", None)
     count = min(MOST, max(LEAST, round(SHARE * train_items)), train_items)
     deadline = clock() + seconds
     reached: float | None = None
@@ -53,12 +53,12 @@ def overfit(problem: Problem, train_items: int, seconds: float, clock: Clock = t
             run = _Run(problem, inputs, targets, rate)
             value, verdict = run.until(_goal(problem.trivial_value, best), deadline, clock)
             if verdict == "slow":
-                return _told(f"{FEWEST} steps do not fit into what is left of {seconds:.1f} s", reached)
+                return _landmark(f"{FEWEST} steps do not fit into what is left of {seconds:.1f} s", reached)
             reached = value if reached is None else _better(metric, value, reached)
             if verdict == "learned":
-                return _told(f"{metric.name} {value:.4g} on {count} training examples", value)
+                return _landmark(f"{metric.name} {value:.4g} on {count} training examples", value)
             if verdict == "learning":
-                return _told(
+                return _landmark(
                     f"{metric.name} {reached:.4g} on {count} training examples when the time was over", reached
                 )
     assert reached is not None
@@ -133,5 +133,5 @@ def _better(metric: Metric, one: float, other: float) -> float:
     return max(one, other) if metric.direction == "max" else min(one, other)
 
 
-def _told(words: str, value: float | None) -> Landmark:
+def _landmark(words: str, value: float | None) -> Landmark:
     return Landmark(NAME, "check", value, f"{NAME}: {words}.")

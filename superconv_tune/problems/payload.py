@@ -22,7 +22,7 @@ from superconv_tune.problems.losses import Loss, loss_of
 from superconv_tune.problems.metrics import METRICS
 from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Metric, Problem
-from superconv_tune.problems.source import Source, call, told
+from superconv_tune.problems.source import Source, call, describe_error
 from superconv_tune.problems.user import Loader, Task, task_faults
 from superconv_tune.spec.spec import ExperimentSpec
 
@@ -248,7 +248,7 @@ def _targets(validation: EvaluationSet) -> Tensor:
     try:
         return torch.cat([targets for _, targets in validation.batches()])
     except Exception as error:
-        raise UserError(f"task: the validation part cannot be read: {told(error)}.") from error
+        raise UserError(f"task: the validation part cannot be read: {describe_error(error)}.") from error
 
 
 def _trivial(metric: Metric, targets: Tensor, classes: int | None) -> float:
@@ -260,7 +260,7 @@ def _trivial(metric: Metric, targets: Tensor, classes: int | None) -> float:
     try:
         value = float(metric.compute(_constant_guess(targets, classes), targets))
     except Exception as error:
-        raise UserError(f"metric {metric.name} of a constant guess failed: {told(error)}.") from error
+        raise UserError(f"metric {metric.name} of a constant guess failed: {describe_error(error)}.") from error
     if not math.isfinite(value):
         raise UserError(
             f"metric: {metric.name} has no value on these validation data: for a constant guess it is {value}. Are "

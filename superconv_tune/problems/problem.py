@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.data.batches import Batch
 
-Batch = tuple[Tensor, Tensor]
 Direction = Literal["max", "min"]
 
 

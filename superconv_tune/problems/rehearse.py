@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.problems.problem import Problem
-from superconv_tune.problems.source import first_line, told
+from superconv_tune.problems.source import describe_error, first_line
 from superconv_tune.training.randomness import isolated, seed_all
 
 
@@ -45,34 +45,35 @@ def rehearse(problem: Problem, params: Hyperparameters, expected: int | None) ->
     """
     with isolated(problem.device):
         seed_all(0)
-        model = _module(_tried("model", problem.make_model)).to(problem.device)
-        optimizer = _optimizer(_tried("optimizer", lambda: problem.make_optimizer(model, params)))
+        model = _module(_checked("model", problem.make_model)).to(problem.device)
+        optimizer = _optimizer(_checked("optimizer", lambda: problem.make_optimizer(model, params)))
         batches = problem.train.stream(params.batch_size, 0)
-        inputs, targets = _pair(_tried("data: a training batch", lambda: next(batches)))
+        inputs, targets = _pair(_checked("data: a training batch", lambda: next(batches)))
         model.train()
         shape = list(inputs.shape)
-        outputs = _outputs(_tried(f"model, given inputs of the shape {shape},", lambda: model(inputs)), targets)
+        outputs = _outputs(_checked(f"model, given inputs of the shape {shape},", lambda: model(inputs)), targets)
         _check_shape(outputs, targets, expected)
-        value = _tried("loss", lambda: problem.loss(outputs, targets, params.label_smoothing))
+        value = _checked("loss", lambda: problem.loss(outputs, targets, params.label_smoothing))
         _check_value(value)
-        _tried("loss: its backward pass", value.backward)
+        _checked("loss: its backward pass", value.backward)
         _check_gradients(model)
-        _tried("optimizer: its step", optimizer.step)
-        _tried(f"metric {problem.metric.name}", lambda: _metric(problem, outputs.detach(), targets))
+        _checked("optimizer: its step", optimizer.step)
+        _checked(f"metric {problem.metric.name}", lambda: _metric(problem, outputs.detach(), targets))
     sizes = {
         trained: sum(p.numel() for p in model.parameters() if p.requires_grad is trained) for trained in (True, False)
     }
     return ModelCard(sizes[True], sizes[False], tuple(outputs.shape[1:]))
 
 
-def _tried(what: str, attempt: Callable[[], Any]) -> Any:
+def _checked(what: str, attempt: Callable[[], Any]) -> Any:
+    """What ``attempt`` returns; an error of it becomes one for the user that names ``what``."""
     try:
         return attempt()
     except UserError:
         raise
     except Exception as error:
         cause = error.__cause__ or error
-        raise UserError(f"{what} failed: {told(cause)}. Nothing was started; mend it first.") from error
+        raise UserError(f"{what} failed: {describe_error(cause)}. Nothing was started; mend it first.") from error
 
 
 def _module(made: object) -> nn.Module:

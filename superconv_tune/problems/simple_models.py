@@ -81,7 +81,7 @@ def probe(payload: Payload, metric: Metric, seconds: float, clock: Clock = time.
     deadline = clock() + seconds
     found: list[Landmark] = []
     for size in _affordable(len(payload.arrays.train), deadline, clock):
-        with _calm():
+        with _single_threaded():
             sample = _sample(payload, size)
             found = _marks(payload, metric, sample)
     return found
@@ -217,8 +217,8 @@ def _label_doubts(model: LogisticRegression, sample: Sample) -> list[Landmark]:
 
 
 @contextmanager
-def _calm() -> Iterator[None]:
-    """On one thread, as several wait for each other on a busy machine; and a probe need not have converged."""
+def _single_threaded() -> Iterator[None]:
+    """One thread, because several would wait for each other on a busy machine; unfinished fits are no warning."""
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield

@@ -77,7 +77,9 @@ def call(source: Source, args: Mapping[str, Any]) -> Any:
         module = _from_text(source) if source.file else importlib.import_module(source.module)
     except (Exception, SystemExit) as error:  # a script that ends itself must not end the search without a word
         mend = _mend_of_import(error, source)
-        raise UserError(f"factory {_shown(source)} cannot be imported: {told(error, source)}.{mend}") from error
+        raise UserError(
+            f"factory {_shown(source)} cannot be imported: {describe_error(error, source)}.{mend}"
+        ) from error
     function = getattr(module, source.function, None)
     if not callable(function):
         raise UserError(f"factory {_shown(source)}: it has no function {source.function!r}. {_functions(module)}")
@@ -87,10 +89,10 @@ def call(source: Source, args: Mapping[str, Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:
         mend = _mend_of_import(error, source) or _mend_of_call(error, args)
-        raise UserError(f"factory {_shown(source)} failed: {told(error, source)}.{mend}") from error
+        raise UserError(f"factory {_shown(source)} failed: {describe_error(error, source)}.{mend}") from error
 
 
-def told(error: BaseException, source: Source | None = None) -> str:
+def describe_error(error: BaseException, source: Source | None = None) -> str:
     """Type and first line of the error, and where in the user's own files it came up, deep in a library or not."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
@@ -113,7 +115,7 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-class _Beside(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+class _HelperFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     """Finds the modules that came with a user's file; after all others, so that nothing installed is shadowed."""
 
     def __init__(self) -> None:
@@ -147,12 +149,12 @@ class _Beside(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
             self.texts[name] = (path, text)
 
 
-_BESIDE = _Beside()
+_HELPERS = _HelperFinder()
 
 
 def _from_text(source: Source) -> types.ModuleType:
     """A module of its own for the file's text; kept in ``sys.modules`` so that what it defines can be pickled."""
-    _BESIDE.offer(source.helpers)
+    _HELPERS.offer(source.helpers)
     name = f"superconv_tune_user_{source.digest[:16]}"
     if name not in sys.modules:
         module = types.ModuleType(name)

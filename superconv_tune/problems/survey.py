@@ -28,10 +28,14 @@ def survey(payload: Payload, problem: Problem, train_items: int, seconds: float)
     constant = Landmark("a constant guess", "floor", trivial, f"a constant guess reaches {metric.name} {trivial:.4g}.")
     if seconds <= 0.0:
         return (constant,)
-    return (constant, *probe(payload, metric, PROBES_SHARE * seconds), _spared(problem, train_items, seconds))
+    return (
+        constant,
+        *probe(payload, metric, PROBES_SHARE * seconds),
+        _overfit_or_reason(problem, train_items, seconds),
+    )
 
 
-def _spared(problem: Problem, train_items: int, seconds: float) -> Landmark:
+def _overfit_or_reason(problem: Problem, train_items: int, seconds: float) -> Landmark:
     """The check, or why there is none: a model that stumbles over it may do well in a trial."""
     try:
         return overfit(problem, train_items, (1.0 - PROBES_SHARE) * seconds)

@@ -32,8 +32,8 @@ DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"max": "maximize", "mi
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """A database that is away is the user's to mend, and told so."""
+def _storage_checked() -> Iterator[None]:
+    """Turn Optuna's failure to reach its database into an error that says how to mend it."""
     try:
         yield
     except StorageInternalError as error:
@@ -98,7 +98,7 @@ class Proposer:
         self._storage.remove_session()
         self._storage.engine.dispose()
 
-    @_told()
+    @_storage_checked()
     def ask(self, study: str, fixed: Mapping[str, float] | None = None) -> Proposed:
         """Parameters for the next trial of the rung ``study``; those in ``fixed`` come back as they are.
 
@@ -120,7 +120,7 @@ class Proposer:
             trial.set_user_attr(key, fixed[key])
         return Proposed(Proposal(study, trial.number), {**fixed, **trial.params})
 
-    @_told()
+    @_storage_checked()
     def tell(self, proposal: Proposal, outcome: TrialOutcome) -> None:
         """Learn what became of a proposal; a second telling changes nothing.
 
@@ -142,7 +142,7 @@ class Proposer:
             trial.set_constraint(CONSTRAINT, -1.0 if outcome.status == "finished" else 1.0)
         trial.study.tell(trial, outcome.objective)
 
-    @_told()
+    @_storage_checked()
     def warm_start(self, study: str, previous: str) -> None:
         """Let the rung ``study`` learn from what the rung ``previous`` found, before the first draw of its own.
 
@@ -151,7 +151,7 @@ class Proposer:
         """
         self._rung(study).set_user_attr(WARM_START, previous)
 
-    @_told()
+    @_storage_checked()
     def reconcile(self, study: Study) -> None:
         """Bring Optuna into line with the replayed journal, which is the one truth.
 
@@ -168,7 +168,7 @@ class Proposer:
                 elif trial_id in study.outcomes:
                     self.tell(proposal, study.outcomes[trial_id])
 
-    @_told()
+    @_storage_checked()
     def importance(self, study: str) -> dict[str, float]:
         """Share of each parameter in what made the rung's good trials good; empty where too few trials tell."""
         rung = self._rungs.get(study)

@@ -68,7 +68,7 @@ class LiveView:
         self._seen: set[tuple[str, int]] = set()
         self._best: float | None = None
         self._failed = 0
-        self._told: set[str] = set()
+        self._said: set[str] = set()
         self._live = Live(
             get_renderable=self._panel, console=console, refresh_per_second=REFRESHES_PER_S, transient=True
         )
@@ -97,7 +97,7 @@ class LiveView:
         if study.closed is not None and self._is_new(closing := f"no further trials: {study.closed.reason}"):
             news.append(closing)
         for event in news:
-            self._tell(event, study.deadline)
+            self._add_event(event, study.deadline)
         self._snapshot = Snapshot(
             phase=phase,
             deadline=study.deadline,
@@ -144,12 +144,12 @@ class LiveView:
         return best if self._target.value is None else f"{best}, target {number(self._target.value)}"
 
     def _is_new(self, event: str) -> bool:
-        """Whether this was never told: a hundred equal failures are one piece of news."""
-        new = event not in self._told
-        self._told.add(event)
+        """Whether this event is shown for the first time: of a hundred equal failures only the first is shown."""
+        new = event not in self._said
+        self._said.add(event)
         return new
 
-    def _tell(self, event: str, deadline: float) -> None:
+    def _add_event(self, event: str, deadline: float) -> None:
         line = f"{_clock_words(deadline - self._clock())} left  {one_line(event)}"
         self._events.append(line)
         if not self._has_panel:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from superconv_tune.core.codec import encode
+from superconv_tune.core.secrets import masked
 from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial, TrialOutcome
 from superconv_tune.verdict.comparison import Baseline, Shortfall
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.verdict import Target, Verdict
-
-CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 @dataclass(frozen=True)
@@ -99,18 +97,18 @@ def trained_params(trial: Trial) -> dict[str, Any]:
 
 
 def publishable(value: object) -> Any:
-    """A strict JSON value: no NaN or infinity (they become null), and no user or password inside an address."""
-    return _scrub(encode(value))
+    """A strict JSON value: NaN and infinity become null, passwords inside addresses ``***``."""
+    return _cleaned(encode(value))
 
 
-def _scrub(value: Any) -> Any:
+def _cleaned(value: Any) -> Any:
     match value:
         case dict():
-            return {key: _scrub(item) for key, item in value.items()}
+            return {key: _cleaned(item) for key, item in value.items()}
         case list():
-            return [_scrub(item) for item in value]
+            return [_cleaned(item) for item in value]
         case float():
             return value if math.isfinite(value) else None
         case str():
-            return CREDENTIALS.sub("***@", value)
+            return masked(value)
     return value

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from superconv_tune.core.curve import Curve
 from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.recipe_yaml import write_recipe
 from superconv_tune.reporting.report import render_report
-from superconv_tune.reporting.tables import curves_table, trials_table
+from superconv_tune.reporting.tables import curves_table, ramps_table, trials_table
 from superconv_tune.reporting.verdict_json import verdict_json
 
 
@@ -40,6 +42,15 @@ def write_outputs(findings: Findings, folder: Path) -> list[Path]:
     write_atomically(curves, _parquet(curves_table(findings.study)))
     write_atomically(report, render_report(findings).encode())
     return [verdict, *([recipe] if has_recipe else []), trials, curves, report]
+
+
+def write_ramps(path: Path, ramps: Mapping[str, Sequence[Curve]]) -> None:
+    """Write every step of the ramps of a range test that ran alone, as parquet, atomically; see `ramps_table`.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    write_atomically(path, _parquet(ramps_table(ramps)))
 
 
 def _parquet(table: pa.Table) -> bytes:

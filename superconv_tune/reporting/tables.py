@@ -1,11 +1,13 @@
-"""trials.parquet and curves.parquet: one row per trial, one row per kept step."""
+"""Rows for parquet files: one per trial, one per kept step of a cycle, one per step of a range test's ramps."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pyarrow as pa
 
 from superconv_tune.core.curve import COLUMNS, Curve
@@ -49,6 +51,20 @@ def curves_table(study: Study) -> pa.Table:
         if curve is not None
     ]
     return pa.concat_tables([_curve_table("", "", Curve.empty()), *parts])
+
+
+def ramps_table(ramps: Mapping[str, Sequence[Curve]]) -> pa.Table:
+    """One row per step of each ramp: columns ramp (its kind, the key), replicate, lr, loss."""
+    rows = [(kind, number, curve) for kind, curves in ramps.items() for number, curve in enumerate(curves)]
+    joined = Curve.join([curve for _, _, curve in rows])
+    return pa.table(
+        {
+            "ramp": np.repeat([kind for kind, _, _ in rows], [len(curve) for _, _, curve in rows]),
+            "replicate": np.repeat([number for _, number, _ in rows], [len(curve) for _, _, curve in rows]),
+            "lr": joined.lr,
+            "loss": joined.loss,
+        }
+    )
 
 
 def _curve_table(trial_id: str, phase: str, curve: Curve) -> pa.Table:

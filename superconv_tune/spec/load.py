@@ -50,7 +50,7 @@ def load_spec(path: Path | None, overrides: Mapping[str, object], *, data_elsewh
         spec = ExperimentSpec.model_validate(content)
     except ValidationError as error:
         details = [each for each in error.errors() if "data.path" not in absent or each["loc"] != ("data", "format")]
-        messages += [_told(place, detail, overrides) for detail in details]
+        messages += [_message(place, detail, overrides) for detail in details]
         raise UserError(messages) from error
     raise_any(messages)
     return spec
@@ -123,7 +123,8 @@ def option_of(key: str) -> str:
     return OPTIONS.get(key, f"--{key.rpartition('.')[2].replace('_', '-')}")
 
 
-def _told(path: Path, detail: ErrorDetails, overrides: Mapping[str, object]) -> str:
+def _message(path: Path, detail: ErrorDetails, overrides: Mapping[str, object]) -> str:
+    """The user's message for one of pydantic's errors: where, what is wrong, what would be right."""
     keys = [str(key) for key in detail["loc"] if key not in SHAPES]
     dotted = ".".join(keys)
     where = _where(path, dotted, overrides)

@@ -10,6 +10,7 @@ import torch
 
 from superconv_tune.core.check import Check
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import masked
 from superconv_tune.problems.payload import Payload
 from superconv_tune.study.environment import package_version
 from superconv_tune.study.machine import GIB, free_disk, free_memory, is_writable
@@ -41,7 +42,7 @@ def checks_of(question: Question, where: Places, workers: int) -> list[Check]:
         *(Check(mark.kind, mark.words, "warning" if mark.is_warning else "ok") for mark in question.measured.landmarks),
         _memory(question, workers),
         *disk_checks(where),
-        Check("storage", f"{_without_password(where.storage)} is writable"),
+        Check("storage", f"{masked(where.storage)} is writable"),
         _mlflow(where),
         Check("versions", _versions()),
     ]
@@ -137,15 +138,10 @@ def _data_bytes(payload: Payload) -> int:
 def _mlflow(where: Places) -> Check:
     if not where.is_tracked:
         return Check("MLflow", "not used: no curves are recorded")
-    return Check("MLflow", f"{_without_password(where.tracking_uri)} answers")
+    return Check("MLflow", f"{masked(where.tracking_uri)} answers")
 
 
 def _versions() -> str:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     shown = ", ".join(f"{name} {package_version(name) or 'not installed'}" for name in SHOWN_PACKAGES)
     return f"Python {platform.python_version()}, {shown}; {device}"
-
-
-def _without_password(address: str) -> str:
-    before, at, behind = address.rpartition("@")
-    return f"{before.partition('://')[0]}://…@{behind}" if at else address

@@ -7,22 +7,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from superconv_tune.core.codec import encode
-from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError, did_you_mean, raise_any
 from superconv_tune.finder.find import RULES, FinderPlan, Progress, find
 from superconv_tune.finder.finding import LENGTHS as LENGTHS
 from superconv_tune.finder.finding import Finding
-from superconv_tune.finder.words import told
+from superconv_tune.finder.words import finding_text
 from superconv_tune.lr.lr_range import MIN_POINTS, Ramp
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
+from superconv_tune.reporting.outputs import write_ramps
 from superconv_tune.spec.spec import ExperimentSpec, defaults
 from superconv_tune.study.logs import search_log
 from superconv_tune.study.parent_run import check
@@ -80,7 +77,7 @@ def range_test(
             if where.is_tracked
             else _found(problem, plan, NullTracker(), where, echo)
         )
-    echo(f"\n{told(found, lengths)}\n\nfiles: {where.folder}/")
+    echo(f"\n{finding_text(found, lengths)}\n\nfiles: {where.folder}/")
     return found.rule is not None
 
 
@@ -148,23 +145,9 @@ def _found(problem: Problem, plan: FinderPlan, tracker: Tracker, where: Places, 
     content = {"name": where.name, "max_lr": _peaks(found), "peers": dict(found.peers())}
     content |= {key: value for key, value in encode(found).items() if key not in CURVES}
     (where.folder / "range_test.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    pq.write_table(_ramp_table(found), where.folder / "range_test.parquet", compression="zstd")
+    write_ramps(where.folder / "range_test.parquet", {kind: getattr(found, kind) for kind in CURVES})
     found.figure(where.name).savefig(where.folder / "range_test.png")
     return found
-
-
-def _ramp_table(found: Finding) -> pa.Table:
-    """All steps of all ramps: columns ramp (``sweep`` or ``fine``), replicate, lr, loss."""
-    rows = [(kind, number, curve) for kind in CURVES for number, curve in enumerate(getattr(found, kind))]
-    joined = Curve.join([curve for _, _, curve in rows])
-    return pa.table(
-        {
-            "ramp": np.repeat([kind for kind, _, _ in rows], [len(curve) for _, _, curve in rows]),
-            "replicate": np.repeat([number for _, number, _ in rows], [len(curve) for _, _, curve in rows]),
-            "lr": joined.lr,
-            "loss": joined.loss,
-        }
-    )
 
 
 def _peaks(found: Finding) -> dict[str, float]:

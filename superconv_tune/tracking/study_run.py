@@ -18,7 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.time import get_current_time_millis
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.secrets import masked
+from superconv_tune.core.secrets import masked, needs_encoding
 from superconv_tune.tracking.client import absolute, connect, sqlite_path
 from superconv_tune.tracking.handle import StudyHandle, TrackingError
 
@@ -40,7 +40,7 @@ def check(tracking_uri: str) -> None:
         UserError: if the store is of a kind that cannot be used, cannot be reached or cannot be written.
     """
     _refuse_unusable(tracking_uri)
-    with _told_to_user(tracking_uri):
+    with _store_checked(tracking_uri):
         _probe(tracking_uri)
         connect(absolute(tracking_uri)).search_experiments(max_results=1)
 
@@ -69,7 +69,7 @@ def open_study(
     """
     _refuse_unusable(tracking_uri)
     uri = absolute(tracking_uri)
-    with _told_to_user(tracking_uri):
+    with _store_checked(tracking_uri):
         client = connect(uri)
         experiment_id = _experiment_id(client, experiment, artifact_root)
         run_id: str = client.create_run(experiment_id, tags=dict(tags), run_name=name).info.run_id
@@ -84,7 +84,7 @@ def reopen_study(handle: StudyHandle) -> None:
     Raises:
         UserError: if the store or the run cannot be reached.
     """
-    with _told_to_user(handle.tracking_uri):
+    with _store_checked(handle.tracking_uri):
         connect(handle.tracking_uri).update_run(handle.run_id, status="RUNNING")
 
 
@@ -173,21 +173,28 @@ def _experiment_id(client: MlflowClient, name: str, artifact_root: Path | None) 
 
 
 def _refuse_unusable(tracking_uri: str) -> None:
-    if urlsplit(tracking_uri).scheme in ("", "file"):
+    scheme = urlsplit(tracking_uri).scheme
+    if scheme.partition("+")[0] in DATABASE_PORTS and needs_encoding(tracking_uri):
         raise UserError(
-            f"The MLflow tracking URI {tracking_uri!r} is a folder, and MLflow 3.13 and later refuse to keep runs in "
-            "plain files. Use a database such as sqlite:///runs/mlflow.db, or a server such as http://localhost:5000."
+            f"The password in the MLflow tracking URI {masked(tracking_uri)!r} holds a character that means something "
+            f"else in an address. Write it percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #."
+        )
+    if scheme in ("", "file"):
+        raise UserError(
+            f"The MLflow tracking URI {masked(tracking_uri)!r} is a folder, and MLflow 3.13 and later refuse "
+            "to keep runs in plain files. Use a database such as sqlite:///runs/mlflow.db, or a server such as http://localhost:5000."
         )
     path = sqlite_path(tracking_uri)
     if tracking_uri.startswith("sqlite") and (path is None or path.name == ":memory:"):
         raise UserError(
-            f"The MLflow tracking URI {tracking_uri!r} names no file, but the workers are processes of their own and "
-            "meet in a file only. Use for example sqlite:///runs/mlflow.db."
+            f"The MLflow tracking URI {masked(tracking_uri)!r} names no file, but the workers are processes "
+            "of their own and meet in a file only. Use for example sqlite:///runs/mlflow.db."
         )
 
 
 @contextmanager
-def _told_to_user(tracking_uri: str) -> Iterator[None]:
+def _store_checked(tracking_uri: str) -> Iterator[None]:
+    """Turn the failure of a store into an error that says how to mend it."""
     try:
         yield
     except STORE_ERRORS as error:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from mlflow.tracking import MlflowClient
 
 from superconv_tune.core.curve import Curve
+from superconv_tune.core.secrets import masked
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import RECORD, Attempt, create_run, deliver, describe, save, send
@@ -215,4 +216,4 @@ def _logged(doing: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 -- a recorder must not stop the training, whatever a library raises
-        logger.warning("MLflow: %s failed, to be tried again: %s: %s", doing, type(error).__name__, error)
+        logger.warning("MLflow: %s failed, to be tried again: %s: %s", doing, type(error).__name__, masked(str(error)))

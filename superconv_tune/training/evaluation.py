@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from superconv_tune.training.loop import Batch, Runtime
+from superconv_tune.data.batches import Batch
+from superconv_tune.training.loop import Runtime
 
 
 def evaluate(model: nn.Module, batches: Iterable[Batch], runtime: Runtime) -> tuple[Tensor, Tensor]:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from superconv_tune.core.curve import Curve
+from superconv_tune.data.batches import Batch
 from superconv_tune.lr.schedule import Knobs
 from superconv_tune.record.trial import Precision
 
-Batch = tuple[Tensor, Tensor]
 Row = tuple[float, float, float, float]
 Loss = Callable[[Tensor, Tensor], Tensor]
 

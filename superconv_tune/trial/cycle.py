@@ -52,7 +52,7 @@ def _train(attempt: Attempt, learner: Learner, span: Span, pacer: Pacer) -> int:
             if stop is not None:
                 raise Stopped(*stop)
             pacer.taken(taken)
-            if pacer.pace.is_useless:
+            if pacer.pace.is_too_short:
                 raise Stopped("deadline", f"Only {pacer.pace.last_step + 1} of {span.steps} steps fit the deadline.")
     return taken
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from superconv_tune.data.batches import Batch
 from superconv_tune.record.trial import Status
-from superconv_tune.training.loop import Batch
 
 _LIBRARIES = ("site-packages", "dist-packages")
 

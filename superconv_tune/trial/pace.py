@@ -41,7 +41,7 @@ class Pace:
         return self.last_step < self.steps - 1
 
     @property
-    def is_useless(self) -> bool:
+    def is_too_short(self) -> bool:
         """Whether so little of the cycle is left that it says nothing about its parameters."""
         return self.last_step + 1 < USEFUL_SHARE * self.steps
 

@@ -71,7 +71,7 @@ def edge_test(attempt: Attempt, ramps: Ramps) -> None:
     found = range_test(attempt, ramps)
     before = float(np.median(_losses_at(attempt, found.edge / NOTHING, OPENING)))
     bracket = bisect(lambda lr: is_stable(_losses_at(attempt, lr, PROBE_STEPS), before), found.edge)
-    attempt.note(range_test=replace(found, edge=bracket.edge), reason=_told(bracket))
+    attempt.note(range_test=replace(found, edge=bracket.edge), reason=_one_sided_reason(bracket))
 
 
 def _losses_at(attempt: Attempt, lr: float, steps: int) -> Column:
@@ -88,7 +88,8 @@ def _losses_at(attempt: Attempt, lr: float, steps: int) -> Column:
     return losses
 
 
-def _told(bracket: Bracket) -> str:
+def _one_sided_reason(bracket: Bracket) -> str:
+    """Why the bracket has one side only; empty if it has both."""
     if bracket.stable == 0.0:
         return f"No constant learning rate was stable, down to {bracket.unstable:.3g}."
     if math.isinf(bracket.unstable):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import math
 import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-import numpy as np
-from torch import Tensor
-
+from superconv_tune.core.bits import pack
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.trial import Cycle, Ramps, TrialOutcome, TrialRequest
 from superconv_tune.training.memory import release
@@ -21,7 +18,7 @@ from superconv_tune.trial.cycle import run_cycle
 from superconv_tune.trial.failures import Stopped, explain
 from superconv_tune.trial.ramp import capped_max_lr, edge_test, range_test
 from superconv_tune.trial.tracker import Tracker
-from superconv_tune.trial.trackers import ShelteredTracker
+from superconv_tune.trial.trackers import FaultTolerantTracker
 
 _log = logging.getLogger(__name__)
 
@@ -52,16 +49,16 @@ def run(
         The outcome. A failure of data, model, loss, metric or memory is an outcome too, with a finite objective; only
         interrupts are raised. The caller's global random state is left as it was.
     """
-    sheltered = ShelteredTracker(tracker)
-    run_id = sheltered.start(request)
-    attempt = Attempt(request, problem, sheltered, clock, node or platform.node())
+    recorder = FaultTolerantTracker(tracker)
+    run_id = recorder.start(request)
+    attempt = Attempt(request, problem, recorder, clock, node or platform.node())
     attempt.note(mlflow_run_id=run_id)
     with isolated(problem.device), guard or nullcontext():
         _run_phases(attempt)
     outcome = attempt.outcome()
     if outcome.status == "oom":
         release(problem.device)  # so that the next trial finds all memory
-    sheltered.finish(outcome)
+    recorder.finish(outcome)
     return outcome
 
 
@@ -104,12 +101,7 @@ def _test(attempt: Attempt, learner: Learner) -> None:
     attempt.note(test=_finite(metric.compute(outputs, targets), f"{metric.name} of the test part"))
     if metric.correct is not None:
         correct = metric.correct(outputs, targets)
-        attempt.note(test_correct=_packed(correct), test_items=len(correct))
-
-
-def _packed(correct: Tensor) -> str:
-    """The bits "item i was right" as base64; `core.statistics.unpack` is the inverse, but lives with scipy."""
-    return base64.b64encode(np.packbits(correct.cpu().numpy()).tobytes()).decode("ascii")
+        attempt.note(test_correct=pack(correct.cpu().numpy()), test_items=len(correct))
 
 
 def _finite(value: float, what: str) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from traceback import format_exc
 
 from superconv_tune.core.curve import Curve
+from superconv_tune.core.secrets import masked
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.trial.tracker import Phase, Tracker
 
@@ -24,7 +26,7 @@ class NullTracker:
         """There is nothing to write."""
 
 
-class ShelteredTracker:
+class FaultTolerantTracker:
     """Another tracker whose failures cost its record and not the trial: they are logged, and recording ends."""
 
     def __init__(self, tracker: Tracker) -> None:
@@ -57,4 +59,4 @@ class ShelteredTracker:
 
     def _give_up(self, call: str) -> None:
         self._works = False
-        _log.warning("The tracker failed in `%s`; the trial goes on unrecorded.", call, exc_info=True)
+        _log.warning("The tracker failed in `%s`; the trial goes on unrecorded.\n%s", call, masked(format_exc()))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-Correct = NDArray[np.bool_]
+from superconv_tune.core.bits import Bits
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Spread:
     items: float | None
 
 
-def proportion(correct: Correct) -> Spread:
+def proportion(correct: Bits) -> Spread:
     """The spread of an accuracy over items and seeds.
 
     ``correct[j, i]`` says whether model j is right on item i. The variance joins two sources: which items are in the
@@ -146,14 +144,3 @@ def confidence_above(spread: Spread, value: float) -> float:
 def wilson(value: float, items: int, level: float) -> tuple[float, float]:
     """Wilson's interval of one model's accuracy ``value`` on ``items`` items."""
     return interval(Spread(value, 0.0, math.inf, float(items)), level)
-
-
-def pack(correct: Correct) -> str:
-    """One model's row of `proportion` as text: base64 of the bits."""
-    return base64.b64encode(np.packbits(correct).tobytes()).decode("ascii")
-
-
-def unpack(text: str, items: int) -> Correct:
-    """The inverse of `pack`."""
-    bits = np.unpackbits(np.frombuffer(base64.b64decode(text), dtype=np.uint8), count=items)
-    return bits.astype(np.bool_)

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from superconv_tune.core.bits import Bits
 from superconv_tune.core.yardstick import Direction, Yardstick
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.outlook import REACH, Calibration, Outlook, inside, log_odds, outlook, slope_between
-from superconv_tune.verdict.statistics import Correct, Spread, confidence_above, interval, over_seeds, proportion
+from superconv_tune.verdict.statistics import Spread, confidence_above, interval, over_seeds, proportion
 
 Word = Literal["demonstrated", "likely", "undecided", "infeasible"]
 
@@ -128,7 +129,7 @@ class Evidence:
     """
 
     values: Sequence[float]
-    correct: Correct | None
+    correct: Bits | None
     looks: int
     rungs: Sequence[Rung]
     validation_items: int | None

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.range_test import invariances
 from benchmarks.range_test.known_answers import (
     FULL_BATCH_BOUND,
     MINI_BATCH_BOUND,
@@ -46,23 +45,6 @@ def test_a_plain_ramp_of_the_same_problem_is_far_beyond_its_edge() -> None:
 def test_ka3_the_edge_of_a_logistic_regression_is_that_of_its_hessian(momentum: float) -> None:
     case = logistic_regression(3, momentum, **SMALL)
     assert edge_of(case, None, 3) == pytest.approx(case.edge, rel=FULL_BATCH_BOUND)
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        "SGD, loss times 1/8: pick times 8",
-        "SGD, loss times 100: pick over 100",
-        "AdamW, loss and epsilon times 64: pick the same",
-        "every example twice, full batch: pick the same",
-        "classes permuted: pick the same",
-        "scale-invariant net, weights times 4: pick times 16",
-    ],
-)
-def test_ka4_the_pick_changes_as_the_question_does(case: str) -> None:
-    assert case in invariances.EXACT
-    for ratios in invariances.measure(case, seeds=1).values():
-        assert list(ratios) == pytest.approx([1.0], rel=invariances.GRID_STEP)
 
 
 @pytest.mark.parametrize(("noise", "octaves"), [(0.0, 0.1), (0.03, 1.0), (0.06, 1.25), (0.12, 1.75)])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from superconv_tune.cluster.access import has_token, refuse_open, use_token
+from superconv_tune.cluster.jobs import Jobs
 from superconv_tune.core.errors import UserError
 
 # Prints the address of every socket that a process of this search listens on.
@@ -77,6 +80,22 @@ def test_without_a_token_an_address_beyond_this_machine_is_refused_and_told_how_
         refuse_open(address)
     assert address in str(refused.value)
     assert "ray get-auth-token" in str(refused.value)
+
+
+@pytest.mark.parametrize("address", ["http://me:se@cret@head:8265", "http://me:secret@"])
+def test_a_password_in_an_address_is_not_repeated(address: str) -> None:
+    with pytest.raises(UserError, match=r"me:\*\*\*@") as refused:
+        refuse_open(address)
+    assert "cret" not in str(refused.value)
+
+
+def test_a_password_in_the_address_of_a_job_server_is_not_repeated() -> None:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(UserError, match=r"http://me:\*\*\*@127") as away:
+        Jobs(f"http://me:secret@127.0.0.1:{port}")
+    assert "cret" not in str(away.value)
 
 
 @pytest.mark.parametrize("address", OPEN)

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from superconv_tune.data import batches
 from superconv_tune.data.augment import AUGMENTATIONS
-from superconv_tune.data.batches import LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
+from superconv_tune.data.batches import Batch, LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
 from superconv_tune.data.normalise import Normaliser
-from superconv_tune.problems.problem import Batch, BatchSource, EvaluationSet
+from superconv_tune.problems.problem import BatchSource, EvaluationSet
 
 CPU = torch.device("cpu")
 ITEMS = 23

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.faults.facts import examine
 from benchmarks.faults.scenarios import long_run
-from benchmarks.faults.searching import Search, lost
+from benchmarks.searching import Search, lost
 
 pytestmark = [
     pytest.mark.ray,

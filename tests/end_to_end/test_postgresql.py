@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.servers.postgresql import Server
+from benchmarks.servers.postgresql import OWNER, Server
 from superconv_tune.journal.journal import Journal
 from superconv_tune.record.events import Event, Observed, Requested
 from superconv_tune.study.places import places
@@ -72,7 +72,7 @@ def test_a_killed_search_resumes_from_the_server_and_nothing_tells_its_password(
     verdict = json.loads((tmp_path / "runs" / "it" / "verdict.json").read_text(encoding="utf-8"))
     assert verdict["verdict"] in ("demonstrated", "likely", "undecided")  # by how busy this machine is
     assert verdict["trials"]["finished"] >= len(done)
-    assert verdict["mlflow"]["tracking_uri"].startswith("postgresql://***@127.0.0.1")
+    assert verdict["mlflow"]["tracking_uri"].startswith(f"postgresql://{OWNER}:***@127.0.0.1")
 
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {"report.html", "verdict.json", "recipe.yaml", "search.log"} <= {path.name for path in files}

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.range_test import degenerate, restoration
 from superconv_tune.finder.find import FinderPlan
 from superconv_tune.finder.finding import Finding
 from superconv_tune.finder.notebook import MOST_BATCHES, OptimizerFactory, find_lr
 from superconv_tune.lr.lr_range import Refusal
 from superconv_tune.record.trial import Precision
 from superconv_tune.training.loop import supports_bf16
+from tests.finder import degenerate, restoration
 
 SHORT = FinderPlan(replicates=1, probe_seeds=1, probe_epochs=1.0)
 BATCHES = degenerate.clouds(400, 40)
@@ -261,6 +261,22 @@ def test_little_data_have_an_answer(case: str) -> None:
     assert found.refusal is None
     assert found.max_lr(10.0) > 0.0
     assert found.quality in ("good", "fair", "poor")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", NUMBERS)
+def test_little_data_are_fair_with_the_usual_plan(case: str) -> None:
+    found = degenerate.look(case)
+    assert (found.refusal, found.quality) == (None, "fair")
+
+
+@pytest.mark.slow
+def test_constant_inputs_have_probes_although_the_loss_only_rises() -> None:
+    found = degenerate.look("constant inputs")
+    assert found.range_test.refusal == Refusal.NO_DESCENT
+    assert found.refusal is None
+    assert any("The probes began" in note for note in found.notes)
+    assert found.quality in ("fair", "poor")
 
 
 def test_pretrained_weights_have_no_descent_and_fall_back_to_probes() -> None:

@@ -220,7 +220,9 @@ def test_when_the_database_takes_no_more_the_earlier_events_are_kept(journal: Jo
     assert journal.events("mine") == [OPENED]
 
 
-def test_a_password_is_not_repeated_in_an_error() -> None:
+@pytest.mark.parametrize("password", ["secret", "se cret", "se:cret", "se@cret", "se/cret", "se?cret", "se#cret"])
+def test_a_password_is_not_repeated_in_an_error(password: str) -> None:
     with pytest.raises(UserError) as raised:
-        Journal("postgresql+psycopg2cffi://me:secret@localhost/x")
-    assert "secret" not in str(raised.value)
+        Journal(f"postgresql+psycopg2cffi://me:{password}@localhost/x")
+    assert "cret" not in str(raised.value)
+    assert ("%40 for @" in str(raised.value)) is any(sign in password for sign in "@/?#")

@@ -9,6 +9,7 @@ import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.rate_grid import FALLBACK_LR, first_grid
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.divide import RUN_OFF_SEEDS
@@ -135,7 +136,7 @@ class RunOffIsOver:
 
     def _asked(self, purpose: Purpose, work: Cycle | Ramps, params: Hyperparameters, rung: int) -> TrialRequest:
         number = len(self.study.requests)
-        request = TrialRequest(f"{number:04d}", 1, purpose, work, params, "one_cycle", number, self.now + 60.0, rung)
+        request = TrialRequest(f"{number:04d}", 1, purpose, work, params, Schedule(), number, self.now + 60.0, rung)
         self.study.apply(Requested(self.now, request))
         return request
 

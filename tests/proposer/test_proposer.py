@@ -12,9 +12,10 @@ from typing import Protocol
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.journal.journal import Journal
@@ -329,3 +330,17 @@ def test_a_random_walk_of_outcomes_leaves_no_trial_running(opened: Open, url: st
     for proposal in pending:
         made.tell(proposal, outcome("interrupted", 0.1))
     assert {t.state for t in trials(url)} == {TrialState.COMPLETE, TrialState.FAIL}
+
+
+def test_a_password_is_not_repeated_when_the_database_takes_no_more(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = opened()
+
+    def fail(*_: object, **__: object) -> None:
+        raise StorageInternalError("lost") from OSError("no answer from postgresql://me:se@cret@host/db\nat all")
+
+    monkeypatch.setattr(optuna.Study, "ask", fail)
+    with pytest.raises(StorageError, match=r"no answer from postgresql://me:\*\*\*@host/db\.") as away:
+        made.ask("rung0")
+    assert "cret" not in str(away.value)

@@ -12,17 +12,22 @@ from typing import Any
 
 import pytest
 
+from benchmarks.simulation import VirtualClock
+from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.core.codec import decode
 from superconv_tune.core.errors import UserError
 from superconv_tune.journal.journal import EVENTS, KINDS, Journal
+from superconv_tune.journal.memory import MemoryJournal
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.evidence import confirmed, verdict_of
+from superconv_tune.proposer.at_random import RandomProposer
 from superconv_tune.record.events import Closed, Event, Frozen, Observed, Requested, Resumed
 from superconv_tune.record.purpose import Baseline, Confirm, Probe, RangeTest, RunOff, Sampled, Scaling
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Ramps, TrialRequest
 from superconv_tune.record.versions import KEY, VERSION, NewerVersionError, stamped, upgraded, upgraded_request
-from tests.simulated import PlanningConductor, SimulatedCluster, World, brief
+from superconv_tune.study.conductor import StudyConductor
+from tests.simulated import Workers, World, brief
 
 JOURNALS = Path(__file__).parent.parent / "golden" / "journal_v1.json.xz"
 Row = tuple[str, dict[str, Any]]
@@ -205,15 +210,14 @@ def cut(of: Written, at: int) -> list[Row]:
 def resumed(study: Study, how: Brief) -> list[Event]:
     """What a driver of today adds to a study that was killed, from its end on."""
     now = max(study.opened.started_at + 30.0, max(r.deadline for r in study.requests.values()))
-    cluster = SimulatedCluster(World(), 4, now)
-    conductor = PlanningConductor(study, how, cluster.clock)
-    conductor.events.clear()
+    clock, journal, proposer = VirtualClock(now), MemoryJournal(), RandomProposer(how.space, how.seed)
+    proposer.reconcile(study)
+    conductor = StudyConductor(study, how, journal, proposer, clock, on_event=lambda: None)
     conductor.record(Resumed(now, now + 900.0, 4))
-    for request in study.running():
-        conductor.observe(TrialOutcome(request.trial_id, request.attempt, "interrupted", 0.1))
-    cluster.run(conductor)
-    conductor.record(Closed(cluster.now, "decided"))
-    return conductor.events
+    conductor.take_over()
+    InProcessCluster(Workers(World()), clock, 4).run(conductor)
+    conductor.close()
+    return list(journal.events(study.opened.name))
 
 
 @pytest.mark.parametrize("at", [0, 2, 6])

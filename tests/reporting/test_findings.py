@@ -53,6 +53,11 @@ def test_optimism_is_positive_where_validation_flatters(findings: Findings, dire
 
 
 def test_publishable_drops_passwords_and_what_json_has_no_word_for() -> None:
-    value = {"uri": "postgresql://tuner:hunter2@db/x", "list": (float("nan"), float("-inf"), 1.5), "n": 3, "flag": True}
+    value = {
+        "uri": "postgresql://tuner:hun@ter2@db/x",
+        "list": (float("nan"), float("-inf"), 1.5),
+        "n": 3,
+        "flag": True,
+    }
 
-    assert publishable(value) == {"uri": "postgresql://***@db/x", "list": [None, None, 1.5], "n": 3, "flag": True}
+    assert publishable(value) == {"uri": "postgresql://tuner:***@db/x", "list": [None, None, 1.5], "n": 3, "flag": True}

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from superconv_tune.core.codec import decode
-from superconv_tune.core.curve import COLUMNS
+from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings
-from superconv_tune.reporting.outputs import write_outputs
+from superconv_tune.reporting.outputs import write_outputs, write_ramps
 from superconv_tune.reporting.verdict_json import verdict_json
 
 
@@ -109,3 +109,17 @@ def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path: Path, monkeyp
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_ramps_of_a_range_test_have_a_row_per_step(tmp_path: Path) -> None:
+    def ramp(*losses: float) -> Curve:
+        steps = np.arange(float(len(losses)))
+        return Curve(step=steps, lr=0.1 + steps, momentum=steps, loss=np.array(losses), elapsed_s=steps)
+
+    write_ramps(tmp_path / "ramps.parquet", {"sweeps": [ramp(3.0, 2.0)], "ramps": [ramp(1.0), ramp(0.5)]})
+    assert pq.read_table(tmp_path / "ramps.parquet").to_pylist() == [
+        {"ramp": "sweeps", "replicate": 0, "lr": 0.1, "loss": 3.0},
+        {"ramp": "sweeps", "replicate": 0, "lr": 1.1, "loss": 2.0},
+        {"ramp": "ramps", "replicate": 0, "lr": 0.1, "loss": 1.0},
+        {"ramp": "ramps", "replicate": 1, "lr": 0.1, "loss": 0.5},
+    ]

@@ -32,7 +32,7 @@ def lines(folder: Path, workers: int = 2, survey_s: float | None = 0.5, **conten
     args = {key: content.pop(key) for key in ("items", "outputs") if key in content}
     spec = {"name": "t", "task": {"factory": "own.py:task", "args": args}, **content}
     (folder / "s.json").write_text(json.dumps(spec), encoding="utf-8")
-    where = places(folder, "t", "postgresql://me:secret@host/db", None)
+    where = places(folder, "t", "postgresql://me:se@cret@host/db", "http://me:se@cret@host")
     found = checks_of(ready(load_spec(folder / "s.json", {}), survey_s), where, workers)
     return {check.name: check for check in found}
 
@@ -47,7 +47,9 @@ def test_every_part_of_a_search_has_its_line(tmp_path: Path) -> None:
     assert "8 parameters" in found["model"].found
     assert "ms with" in found["speed"].found
     assert "torch" in found["versions"].found
-    assert "secret" not in str(found)
+    assert found["storage"].found == "postgresql+psycopg://me:***@host/db is writable"
+    assert found["MLflow"].found == "http://me:***@host answers"
+    assert "cret" not in str(found)
 
 
 def test_a_test_part_that_cannot_demonstrate_the_target(tmp_path: Path) -> None:

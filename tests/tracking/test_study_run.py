@@ -4,7 +4,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -120,6 +122,31 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_a_server_that_is_away_is_refused(scheme: str) -> None:
     with pytest.raises(UserError, match=f"{scheme}://.*refused"):
         check(f"{scheme}://127.0.0.1:{closed_port()}")
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("http://me:se@cret@127.0.0.1:{port}", "refused"),
+        ("postgresql://me:secret@127.0.0.1:{port}/x", "refused"),
+        ("postgresql://me:se@cret@127.0.0.1:{port}/x", "%40 for @"),
+        ("postgresql://me:se/cret@127.0.0.1:{port}/x", "%2F for /"),
+        ("file://me:se@cret@host/runs", "plain files"),
+    ],
+)
+def test_a_password_is_not_repeated_when_a_store_is_refused(uri: str, why: str) -> None:
+    with pytest.raises(UserError, match=why) as refused:
+        check(uri.format(port=closed_port()))
+    assert "cret" not in str(refused.value)
+    assert "me:***@" in str(refused.value)
+
+
+@pytest.mark.parametrize("ask", [is_open, partial(close_study, status="FINISHED", tags={}, metrics={}, artifacts=[])])
+def test_a_password_is_not_repeated_when_a_store_is_away(ask: Callable[[StudyHandle], object]) -> None:
+    handle = StudyHandle(f"http://me:se%40cret@127.0.0.1:{closed_port()}", "0", "run")
+    with pytest.raises(TrackingError, match=r"me:\*\*\*@127") as away:
+        ask(handle)
+    assert "cret" not in str(away.value)
 
 
 def test_a_deleted_experiment_is_named(handle: StudyHandle) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import platform
+import socket
 import threading
 import time
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -306,3 +309,17 @@ def wait_until(condition: Any, timeout_s: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < limit, "it did not happen in time"
         time.sleep(0.02)
+
+
+def test_a_password_is_not_repeated_in_the_log_of_a_worker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    away = StudyHandle(f"http://me:se%40cret@127.0.0.1:{port}", "0", "run")
+    with caplog.at_level(logging.WARNING, logger="superconv_tune"):
+        tracker = MlflowTracker(away, tmp_path / "spill")
+        assert tracker.start(asked()) is None
+        tracker.finish(ended(asked()))
+    assert "to be tried again" in caplog.text
+    assert "me:***@" in caplog.text
+    assert "cret" not in caplog.text

@@ -13,8 +13,9 @@ from torch.overrides import TorchFunctionMode
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.data.batches import Batch
 from superconv_tune.lr.schedule import Knobs
-from superconv_tune.training.loop import MOST_SKIPS, Batch, Runtime, apply, supports_bf16, train
+from superconv_tune.training.loop import MOST_SKIPS, Runtime, apply, supports_bf16, train
 from tests.fakes import FakeClock, TensorSource, toy_model, toy_optimizer, toy_problem
 
 CPU = Runtime(torch.device("cpu"))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from superconv_tune.training.loop import Batch
+from superconv_tune.data.batches import Batch
 from superconv_tune.trial.failures import Stopped, endless, explain, guarded
 
 BATCH: Batch = (torch.zeros(1), torch.zeros(1))

@@ -90,9 +90,9 @@ def test_without_room_the_cycle_ends_where_it_is_and_is_not_complete() -> None:
     assert not pace.completes(41)
 
 
-def test_a_cycle_cut_to_less_than_a_tenth_is_useless() -> None:
-    assert Pace.even(1000).fit(step=9, room=50).is_useless
-    assert not Pace.even(1000).fit(step=9, room=100).is_useless
+def test_a_cycle_cut_to_less_than_a_tenth_is_too_short() -> None:
+    assert Pace.even(1000).fit(step=9, room=50).is_too_short
+    assert not Pace.even(1000).fit(step=9, room=100).is_too_short
 
 
 def test_a_cycle_of_one_step_is_a_cycle() -> None:

@@ -14,20 +14,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from superconv_tune.core.bits import unpack
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.data.batches import Batch
 from superconv_tune.lr.edge import HALVINGS, OPENING, PROBE_STEPS
 from superconv_tune.lr.lr_range import MIN_POINTS, RAMPS, Ramp, analyse, compared, split_ramps
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.lr.span import Span
-from superconv_tune.problems.problem import Batch, Metric, Problem
+from superconv_tune.problems.problem import Metric, Problem
 from superconv_tune.record.purpose import Confirm, EdgeTest, Probe, Purpose, RangeTest, Scaling
 from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, Status, TrialOutcome, TrialRequest, Work
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
-from superconv_tune.verdict.statistics import unpack
 from tests.fakes import (
     ACCURACY,
     FakeClock,

@@ -10,7 +10,7 @@ from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Probe
 from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.trial.tracker import Phase
-from superconv_tune.trial.trackers import NullTracker, ShelteredTracker
+from superconv_tune.trial.trackers import FaultTolerantTracker, NullTracker
 from tests.fakes import MemoryTracker
 
 REQUEST = TrialRequest("t", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), Schedule(), seed=0, deadline=0.0)
@@ -22,7 +22,7 @@ class BrokenTracker(MemoryTracker):
 
     def start(self, request: TrialRequest) -> str | None:
         super().start(request)
-        raise OSError("no space left")
+        raise OSError("no space left for postgresql://me:se@cret@host/db")
 
     def record(self, phase: Phase, block: Curve) -> None:
         super().record(phase, block)
@@ -35,22 +35,23 @@ class BrokenTracker(MemoryTracker):
 
 def test_a_broken_tracker_is_asked_once_warned_about_and_still_finished(caplog: pytest.LogCaptureFixture) -> None:
     broken = BrokenTracker()
-    sheltered = ShelteredTracker(broken)
+    tolerant = FaultTolerantTracker(broken)
     with caplog.at_level(logging.WARNING):
-        assert sheltered.start(REQUEST) is None
-        sheltered.record("cycle", Curve.empty())
-        sheltered.finish(OUTCOME)
+        assert tolerant.start(REQUEST) is None
+        tolerant.record("cycle", Curve.empty())
+        tolerant.finish(OUTCOME)
     assert (len(broken.requests), len(broken.blocks), len(broken.outcomes)) == (1, 0, 1)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
-    assert "no space left" in caplog.text
+    assert "no space left for postgresql://me:***@host/db" in caplog.text
+    assert "cret" not in caplog.text
 
 
 def test_a_sound_tracker_gets_everything() -> None:
     tracker = MemoryTracker()
-    sheltered = ShelteredTracker(tracker)
-    assert sheltered.start(REQUEST) == "run-1"
-    sheltered.record("cycle", Curve.empty())
-    sheltered.finish(OUTCOME)
+    tolerant = FaultTolerantTracker(tracker)
+    assert tolerant.start(REQUEST) == "run-1"
+    tolerant.record("cycle", Curve.empty())
+    tolerant.finish(OUTCOME)
     assert (tracker.requests, tracker.outcomes) == ([REQUEST], [OUTCOME])
     assert len(tracker.blocks) == 1
 

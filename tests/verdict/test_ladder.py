@@ -15,7 +15,7 @@ from tests.record.story import Story
 ITEMS = 1_000
 
 
-def told(*trials: tuple[float, float, Status], rung: int = 1, story: Story | None = None) -> Story:
+def study_of(*trials: tuple[float, float, Status], rung: int = 1, story: Story | None = None) -> Story:
     """A study with search trials of one rung: peak, validation value, status; a peak again is a fresh seed of it."""
     story = story or Story()
     first: dict[float, Trial] = {}
@@ -48,45 +48,45 @@ def chosen(story: Story, items: int | None = ITEMS, direction: Direction = "max"
 
 
 def test_without_a_whole_cycle_there_is_no_winner() -> None:
-    assert chosen(told()) is None
-    assert chosen(told((0.1, 0.1, "diverged"))) is None
+    assert chosen(study_of()) is None
+    assert chosen(study_of((0.1, 0.1, "diverged"))) is None
 
 
 def test_of_single_trials_the_best_wins() -> None:
-    assert chosen(told(*finished((0.1, 0.90), (0.2, 0.95), (0.3, 0.94)))) == 0.2
-    assert chosen(told(*finished((0.1, 0.90), (0.2, 0.95))), direction="min") == 0.1
+    assert chosen(study_of(*finished((0.1, 0.90), (0.2, 0.95), (0.3, 0.94)))) == 0.2
+    assert chosen(study_of(*finished((0.1, 0.90), (0.2, 0.95))), direction="min") == 0.1
 
 
 def test_a_lucky_trial_loses_to_one_that_did_nearly_as_well_twice() -> None:
-    story = told(*finished((0.1, 0.952), (0.2, 0.950), (0.2, 0.951), (0.2, 0.951)))
+    story = study_of(*finished((0.1, 0.952), (0.2, 0.950), (0.2, 0.951), (0.2, 0.951)))
     assert chosen(story) == 0.2
     assert len(contenders(story.study, yardstick())[0].trials) == 3
 
 
 def test_a_second_seed_that_disappoints_counts() -> None:
-    assert chosen(told(*finished((0.1, 0.96), (0.2, 0.95), (0.1, 0.92)))) == 0.2
+    assert chosen(study_of(*finished((0.1, 0.96), (0.2, 0.95), (0.1, 0.92)))) == 0.2
 
 
 @pytest.mark.parametrize(("second", "among"), [(0.945, [0.1, 0.2]), (0.90, [0.1])])
 def test_only_what_the_noise_of_the_items_leaves_open_contends(second: float, among: Sequence[float]) -> None:
-    assert peaks(told(*finished((0.1, 0.95), (0.2, second)))) == among
+    assert peaks(study_of(*finished((0.1, 0.95), (0.2, second)))) == among
 
 
 def test_where_items_are_not_counted_the_best_mean_wins_alone() -> None:
-    story = told(*finished((0.1, 0.30), (0.2, 0.31), (0.1, 0.33)))
+    story = study_of(*finished((0.1, 0.30), (0.2, 0.31), (0.1, 0.33)))
     assert peaks(story, items=None, direction="min") == [0.2]
 
 
 def test_a_configuration_of_which_a_seed_diverged_is_left_out_unless_all_did() -> None:
     shaky = [*finished((0.4, 0.97)), (0.4, 0.1, "diverged")]
-    assert chosen(told(*shaky, *finished((0.2, 0.95)))) == 0.2
-    assert chosen(told(*shaky)) == 0.4
+    assert chosen(study_of(*shaky, *finished((0.2, 0.95)))) == 0.2
+    assert chosen(study_of(*shaky)) == 0.4
 
 
 def test_a_shorter_cycle_wins_only_past_the_interval_of_the_longest() -> None:
     for shorter, expected in ((0.955, 0.2), (0.99, 0.1)):
-        story = told(*finished((0.1, shorter)), rung=0)
-        assert chosen(told(*finished((0.2, 0.95)), rung=1, story=story)) == expected
+        story = study_of(*finished((0.1, shorter)), rung=0)
+        assert chosen(study_of(*finished((0.2, 0.95)), rung=1, story=story)) == expected
 
 
 def test_two_configurations_with_one_peak_are_two_contenders() -> None:

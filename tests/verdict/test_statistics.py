@@ -14,9 +14,7 @@ from superconv_tune.verdict.statistics import (
     difference,
     interval,
     over_seeds,
-    pack,
     proportion,
-    unpack,
     wilson,
 )
 
@@ -62,12 +60,6 @@ def test_confidence_inverts_the_interval(mean: float, items: int, df: float, val
     one_sided = 0.5 + level / 2
     if abs(confidence - one_sided) > 1e-6:
         assert (low >= value) == (confidence >= one_sided)
-
-
-@given(st.lists(st.booleans(), min_size=1, max_size=70))
-def test_pack_keeps_every_bit(bits: list[bool]) -> None:
-    correct = np.array(bits, dtype=np.bool_)
-    assert np.array_equal(unpack(pack(correct), len(bits)), correct)
 
 
 @pytest.mark.parametrize("models", [3, 5])

@@ -1,7 +1,8 @@
-"""A real search as a process tree of its own, watched through its journal."""
+"""A real search as a process tree of its own: started, struck, waited for, and read through its journal and verdict."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.servers.nodes import ROOT, SETTINGS, command_line, descendants
 from superconv_tune.journal.journal import Journal
@@ -49,6 +51,7 @@ class Search:
         environment: what its commands find in theirs, beyond this one's.
         storage: database URL of the journal; None for the file in the folder.
         tracking_uri: of MLflow; None for the file in the folder.
+        spec: the question, as YAML.
     """
 
     folder: Path
@@ -77,9 +80,13 @@ class Search:
         """Render it again, which also brings to MLflow what that has missed."""
         self._start("superconv_tune.report", NAME)
 
-    def end(self) -> int:
-        """Wait for its end; returns the exit code."""
-        return self._process.wait(END_S)
+    def end(self, within_s: float = END_S) -> int:
+        """Wait for its end; returns the exit code.
+
+        Raises:
+            TimeoutExpired: if it has not ended within so many seconds; it goes on.
+        """
+        return self._process.wait(within_s)
 
     def kill(self) -> None:
         """SIGKILL to the driver, as when memory runs out; the processes of Ray are left to see for themselves."""
@@ -105,6 +112,16 @@ class Search:
     def said(self) -> str:
         """What its commands printed."""
         return (self.folder / CONSOLE).read_text(encoding="utf-8")
+
+    @property
+    def output(self) -> Path:
+        """The folder with its verdict, its report and its recipe."""
+        return self._where().folder
+
+    def verdict(self) -> dict[str, Any]:
+        """What its ``verdict.json`` holds; empty if there is none."""
+        file = self.output / "verdict.json"
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
     def events(self) -> list[Event]:
         """The journal, up to now."""

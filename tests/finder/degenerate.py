@@ -1,10 +1,9 @@
-"""KA7: inputs from which nothing, or hardly anything, can be learned: each has a typed answer."""
+"""Inputs from which nothing, or hardly anything, can be learned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +15,6 @@ from superconv_tune.finder.notebook import Batches, Loss, find_lr
 from superconv_tune.training.randomness import isolated, seed_all
 
 FEATURES, CLASSES = 8, 4
-ROOT = Path(__file__).parents[2]  # is left out of what is said
-EPOCHS = 10.0  # of the cycle that an answer is shown for
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,6 @@ NOTEBOOKS: Mapping[str, Callable[[], Notebook]] = {
     "no batch": lambda: Notebook([]),
     "batches without an item": lambda: Notebook([(torch.empty(0, FEATURES), torch.empty(0, dtype=torch.int64))]),
 }
-CASES = tuple(NOTEBOOKS)
 
 
 def look(case: str, plan: FinderPlan | None = None) -> Finding:
@@ -103,17 +99,6 @@ def look(case: str, plan: FinderPlan | None = None) -> Finding:
         seed_all(0)
         given = NOTEBOOKS[case]()
         return find_lr(given.model, _sgd, given.batches, given.loss, plan=plan)
-
-
-def answer(case: str) -> tuple[str, str, str, str]:
-    """Case, quality, peak and what is said, for a table."""
-    try:
-        found = look(case)
-    except ValueError as error:
-        return case, "-", "-", f"ValueError: {error}"
-    peak = "-" if found.rule is None else f"{found.max_lr(EPOCHS):.3g}"
-    said = [found.refusal] if found.refusal is not None else list(found.notes)
-    return case, found.quality, peak, " ".join(said).replace(f"{ROOT}/", "")
 
 
 def _sgd(params: object) -> torch.optim.Optimizer:

@@ -1,4 +1,4 @@
-"""KA6: what a range test leaves behind, bit for bit: nothing.
+"""What a range test leaves behind, bit for bit: nothing.
 
 The same notebook is run twice, with a look at the learning rate in the middle of its training and without one.
 """

@@ -1,1 +1,0 @@
-"""Claims of the science behind this project about searching: each has one command and one recorded result."""

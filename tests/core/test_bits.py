@@ -1,0 +1,16 @@
+"""Bits as text and back."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from superconv_tune.core.bits import pack, unpack
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=70))
+def test_every_bit_comes_back(bits: list[bool]) -> None:
+    text = pack(np.array(bits, dtype=np.bool_))
+    assert text.isascii()
+    assert unpack(text, len(bits)).tolist() == bits
