@@ -27,6 +27,7 @@ from benchmarks.rows import read as rows_of
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.core.bits import pack, unpack
+from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.data.batches import ResidentSet, ResidentSource
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.brief import Brief
@@ -34,9 +35,10 @@ from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.events import Measured, Opened
-from superconv_tune.record.recipe import current, requests_of
-from superconv_tune.record.study import Study, Trial
-from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import Confirm
+from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Cycle, Ramps, Trial, TrialOutcome, TrialRequest
 from superconv_tune.study.conclude import proposer_of
 from superconv_tune.study.conductor import StudyConductor
 from superconv_tune.study.question import brief_of
@@ -84,7 +86,7 @@ class TrainingWorld:
         outcome = run(
             replace(request, deadline=time.time() + PATIENCE_S), self.problem, NullTracker(), time.time, "virtual"
         )
-        ramp_s = float(RAMP_STEPS if request.kind == "range_test" else request.ramp_steps if request.ramp else 0)
+        ramp_s = float(_ramp_steps(request))
         train_s = float(outcome.steps)
         ramp = outcome.range_curve
         return replace(
@@ -97,16 +99,22 @@ class TrainingWorld:
         ), train_s + ramp_s
 
 
+def _ramp_steps(request: TrialRequest) -> int:
+    if isinstance(request.work, Ramps):
+        return RAMP_STEPS
+    return request.work.own_ramp.steps if request.work.own_ramp else 0
+
+
 def rows(name: str) -> list[Row]:
     """All that the table holds of one task."""
     torch.set_num_threads(1)
     problem, study = searched(name)
     runs = [_row(name, "rung", trial) for trial in _best_of_rungs(study)]
-    recipe = current(study)
+    recipe = study.recipe
     if recipe is None:
         return runs
-    asked = [*requests_of(study, "confirm"), *requests_of(study, "scaling")]
-    runs += [_row(name, r.kind, (r, study.outcomes[r.trial_id])) for r in asked if r.trial_id in study.outcomes]
+    asked = [*study.of_recipe("confirm"), *study.of_recipe("scaling")]
+    runs += [_row(name, trial.request.kind, trial) for trial in study.came_back(asked)]
     return [*runs, *_truth(name, problem, recipe), *_more_data(name, problem, recipe)]
 
 
@@ -119,9 +127,9 @@ def searched(name: str) -> tuple[Problem, Study]:
 
 
 def _best_of_rungs(study: Study) -> list[Trial]:
-    cycles = complete_cycles(study)
-    rungs = sorted({request.rung for request, _ in cycles})
-    found = (best([trial for trial in cycles if trial[0].rung == rung], "max") for rung in rungs)
+    cycles, accuracy = complete_cycles(study), Yardstick("accuracy", "max")
+    rungs = sorted({trial.request.rung for trial in cycles})
+    found = (best([trial for trial in cycles if trial.request.rung == rung], accuracy) for rung in rungs)
     return [trial for trial in found if trial is not None]
 
 
@@ -150,21 +158,21 @@ def _search(problem: Problem, brief: Brief, task: LibraryTask) -> Study:
     return study
 
 
-def _truth(name: str, problem: Problem, recipe: TrialRequest) -> Iterator[Row]:
+def _truth(name: str, problem: Problem, recipe: Recipe) -> Iterator[Row]:
     """The recipe and its neighbours in longer cycles, and the best of them by validation with fresh seeds."""
     for stretch in LONGER:
         epochs = stretch * recipe.params.cycle_epochs
         screened = []
         for lr_factor, decay_factor in NEIGHBOURS:
             trial = _train(problem, recipe, epochs, (lr_factor, decay_factor), seed=1)
-            screened.append((trial[1].objective, (lr_factor, decay_factor)))
+            screened.append((trial.value, (lr_factor, decay_factor)))
             yield _row(name, "screen", trial, (lr_factor, decay_factor))
         _, best = max(screened)
         for seed in range(2, 2 + FRESH_SEEDS):
             yield _row(name, "truth", _train(problem, recipe, epochs, best, seed), best)
 
 
-def _more_data(name: str, problem: Problem, recipe: TrialRequest) -> Iterator[Row]:
+def _more_data(name: str, problem: Problem, recipe: Recipe) -> Iterator[Row]:
     """The recipe with as many steps on twice the data; the other half of them comes from the fresh examples."""
     train, test = problem.train, problem.test
     assert isinstance(train, ResidentSource)
@@ -182,28 +190,30 @@ def _more_data(name: str, problem: Problem, recipe: TrialRequest) -> Iterator[Ro
         test=replace(test, inputs=test.inputs[items:], targets=test.targets[items:]),
     )
     for seed in range(2, 2 + FRESH_SEEDS):
-        request, outcome = _train(more, recipe, recipe.params.cycle_epochs / 2.0, (1.0, 1.0), seed)
-        yield _row(name, "data", (replace(request, data_share=2.0), outcome))
+        trial = _train(more, recipe, recipe.params.cycle_epochs / 2.0, (1.0, 1.0), seed)
+        work = replace(trial.request.cycle, data_share=2.0)
+        yield _row(name, "data", replace(trial, request=replace(trial.request, work=work)))
 
 
-def _train(problem: Problem, recipe: TrialRequest, epochs: float, factors: tuple[float, float], seed: int) -> Trial:
+def _train(problem: Problem, recipe: Recipe, epochs: float, factors: tuple[float, float], seed: int) -> Trial:
     lr_factor, decay_factor = factors
-    assert recipe.pick_lr is not None
     params = replace(recipe.params, cycle_epochs=epochs, weight_decay=decay_factor * recipe.params.weight_decay)
-    request = replace(
-        recipe,
-        kind="confirm",
+    request = TrialRequest(
+        trial_id="library",
+        attempt=1,
+        purpose=Confirm(recipe.number),
+        work=Cycle(lr_factor * recipe.max_lr, reads_test=True),
         params=params,
-        pick_lr=lr_factor * recipe.pick_lr,
+        schedule=recipe.schedule,
         seed=seed,
         deadline=time.time() + PATIENCE_S,
     )
-    return request, run(request, problem, NullTracker(), time.time, "virtual")
+    return Trial(request, run(request, problem, NullTracker(), time.time, "virtual"))
 
 
 def _row(name: str, role: str, trial: Trial, factors: tuple[float, float] = (1.0, 1.0)) -> Row:
     """``items`` and ``correct`` are those of the small test part of a confirmed model."""
-    request, outcome = trial
+    request, outcome = trial.request, trial.outcome
     items, packed = 0, ""
     if role == "confirm" and outcome.test_correct is not None:
         small = unpack(outcome.test_correct, outcome.test_items)[:SMALL_TEST]
@@ -213,7 +223,7 @@ def _row(name: str, role: str, trial: Trial, factors: tuple[float, float] = (1.0
         role,
         f"{request.params.cycle_epochs:.6g}",
         outcome.steps,
-        request.data_share,
+        request.cycle.data_share,
         *factors,
         request.seed,
         outcome.status,

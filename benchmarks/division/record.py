@@ -26,8 +26,10 @@ from benchmarks.range_test.tasks import GRIDS, PATIENCE_S, TASKS
 from benchmarks.rows import append
 from benchmarks.rows import read as rows_of
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import Confirm
+from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 
@@ -126,13 +128,12 @@ def train(job: Job) -> TrialOutcome:
     request = TrialRequest(
         trial_id="bench",
         attempt=1,
-        kind="confirm",
+        purpose=Confirm(recipe=1),
+        work=Cycle(float(job.max_lr), reads_test=True),
         params=params,
         seed=job.seed,
-        schedule="one_cycle",
-        rung=-1,
+        schedule=Schedule(),
         deadline=time.time() + PATIENCE_S,
-        pick_lr=float(job.max_lr),
     )
     return run(request, _problem(job.task), NullTracker(), time.time)
 

@@ -20,6 +20,7 @@ from superconv_tune.core.codec import decode
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval
 from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.lr.schedule import Schedule, schedule_from
 from superconv_tune.planner.brief import Brief, Division
 from superconv_tune.planner.first_ramps import COARSE_STEPS, RAMP_STEPS
 from superconv_tune.record.events import Event, Measured, Observed, Opened, Requested
@@ -161,13 +162,12 @@ class TabledWorld:
     ) -> tuple[TrialOutcome, float]:
         params = request.params
         surface, step_s = self.sizes[params.batch_size].surface, self.slow * self.sizes[params.batch_size].step_s
-        assert request.pick_lr is not None
-        max_lr = request.pick_lr * params.lr_multiplier
-        if request.ramp is not None and request.kind != "confirm":
+        max_lr, own_ramp = request.cycle.max_lr, request.cycle.own_ramp
+        if own_ramp is not None:
             max_lr = min(max_lr, CAP_FACTOR * seen.edge)
         diverged = bool(rng.random() < surface.lost(params.cycle_epochs, max_lr))
         steps = max(1, round(params.cycle_epochs * surface.steps_per_epoch * (DIVERGED_SHARE if diverged else 1.0)))
-        ramp_s = step_s * (request.ramp_steps if request.ramp is not None else 0)
+        ramp_s = step_s * (0 if own_ramp is None else own_ramp.steps)
         room_s = max(0.0, request.deadline - now - ramp_s - EVAL_S - AROUND_S)
         train_s = min(steps * step_s, room_s)
         shortened = train_s < steps * step_s
@@ -185,7 +185,7 @@ class TabledWorld:
             objective=surface.trivial if diverged else validation,
             max_lr=max_lr,
             validation=None if diverged else validation,
-            test=test if request.kind == "confirm" and not diverged else None,
+            test=test if request.cycle.reads_test and not diverged else None,
             steps=steps,
             epochs=params.cycle_epochs,
             shortened=shortened,
@@ -204,11 +204,11 @@ def replay(question: Question, division: Division, seed: int, slow: float = 1.0)
     world = TabledWorld(sizes, range_tests()[question.pair], slow)
     search = simulate(world, start, _brief(question, division, seed), start.started_at)
     best = _best(question.pair, budget_s / math.ceil(CONFIRMED_SEEDS / question.workers))
-    recipe = next(iter(search.study.asked("confirm").values()), None)
+    recipe = next(iter(search.study.recipes), None)
     reached, length, took_s = sizes[BATCH_SIZE].surface.trivial, 0.0, 0.0
-    if recipe is not None and recipe.pick_lr is not None:
+    if recipe is not None:
         size, length = sizes[recipe.params.batch_size], recipe.params.cycle_epochs
-        reached = float(size.surface.expected(length, recipe.pick_lr, recipe.params.weight_decay))
+        reached = float(size.surface.expected(length, recipe.max_lr, recipe.params.weight_decay))
         took_s = length * size.epoch_s
     return Result(
         loss=100.0 * (best - reached),
@@ -246,13 +246,13 @@ def _brief(question: Question, division: Division, seed: int) -> Brief:
         },
         defaults=replace(Hyperparameters(), batch_size=BATCH_SIZE),
         optimizer=question.pair[1],
-        schedule="one_cycle",
+        schedule=Schedule(),
         strategy="ladder",
         seed=seed,
         trials=None,
         item_level=True,
         report_s=0.0,
-        baselines=("step", "linear", "constant"),
+        baselines=tuple(map(schedule_from, ("step", "linear", "constant"))),
         division=division,
     )
 

@@ -23,7 +23,9 @@ from benchmarks.range_test.quadratics import KnownEdge, least_squares, logistic_
 from benchmarks.report import machine
 from superconv_tune.lr.lr_range import RAMP_INTERVALS
 from superconv_tune.lr.pick_rules import PICK_RULES
-from superconv_tune.record.trial import Kind, TrialOutcome, TrialRequest
+from superconv_tune.lr.schedule import Schedule
+from superconv_tune.record.purpose import EdgeTest, Purpose, RangeTest
+from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 
@@ -89,31 +91,29 @@ HEAD = ("test", "what", "n", "geometric mean", "sd, octaves", "range", "allowed"
 
 
 def edge_of(case: KnownEdge, batch_size: int | None, seed: int) -> float:
-    """The bisected edge that a trial of kind ``edge`` finds; NaN if it finds none."""
-    outcome = _outcome(case, batch_size, seed, "edge")
+    """The bisected edge that an edge test finds; NaN if it finds none."""
+    outcome = _outcome(case, batch_size, seed, EdgeTest(), Ramps(*RAMP_INTERVALS["sgd"], finds_edge=True))
     found = outcome.range_test
     return found.edge if outcome.status == "finished" and found is not None else math.nan
 
 
 def plain_edge_of(case: KnownEdge, batch_size: int | None, seed: int) -> float:
     """What a single ramp of 200 steps over the whole interval says."""
-    found = _outcome(case, batch_size, seed, "range_test", steps=PLAIN_STEPS).range_test
+    ramps = Ramps(*RAMP_INTERVALS["sgd"], steps=PLAIN_STEPS, is_centred=False)
+    found = _outcome(case, batch_size, seed, RangeTest(), ramps).range_test
     return found.edge if found is not None and found.refusal is None else math.nan
 
 
-def _outcome(case: KnownEdge, batch_size: int | None, seed: int, kind: Kind, steps: int = 0) -> TrialOutcome:
+def _outcome(case: KnownEdge, batch_size: int | None, seed: int, purpose: Purpose, ramps: Ramps) -> TrialOutcome:
     request = TrialRequest(
         trial_id="known-answer",
         attempt=1,
-        kind=kind,
+        purpose=purpose,
+        work=ramps,
         params=case.params(batch_size),
         seed=seed,
-        schedule="one_cycle",
-        rung=-1,
+        schedule=Schedule(),
         deadline=math.inf,
-        ramp=RAMP_INTERVALS["sgd"],
-        ramp_steps=steps,
-        ramp_centred=steps == 0,
     )
     return run(request, case.problem(), NullTracker(), time.time)
 

@@ -26,8 +26,10 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.finder.find import FinderPlan, find
 from superconv_tune.lr.lr_range import HALF_LIFE_SHARE, MIN_HALF_LIFE, running_mean, split_ramps
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import RangeTest
+from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Phase
 from superconv_tune.trial.trackers import NullTracker
@@ -106,15 +108,12 @@ def _ramp(problem: Problem, optimizer: str, params: Hyperparameters, steps: int,
     request = TrialRequest(
         trial_id="ramp-speed",
         attempt=1,
-        kind="range_test",
+        purpose=RangeTest(),
+        work=Ramps(*SIX_DECADES[optimizer], steps=steps, is_centred=False),
         params=params,
         seed=seed,
-        schedule="one_cycle",
-        rung=-1,
+        schedule=Schedule(),
         deadline=math.inf,
-        ramp=SIX_DECADES[optimizer],
-        ramp_steps=steps,
-        ramp_centred=False,
     )
     outcome: TrialOutcome = run(request, problem, keeper, time.time)
     assert keeper.blocks, outcome.reason

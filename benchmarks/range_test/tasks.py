@@ -11,10 +11,12 @@ from typing import Any
 import torch
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import schedule_from
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import Probe
+from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
@@ -104,12 +106,11 @@ def cycle(
     request = TrialRequest(
         trial_id="bench",
         attempt=1,
-        kind="search",
+        purpose=Probe(max_lr),
+        work=Cycle(max_lr),
         params=replace(Hyperparameters(), cycle_epochs=epochs, batch_size=task.batch_size),
         seed=seed,
-        schedule=schedule,
-        rung=-1,
+        schedule=schedule_from(schedule),
         deadline=time.time() + PATIENCE_S,
-        pick_lr=max_lr,
     )
     return run(request, problem, NullTracker(), time.time)

@@ -45,12 +45,12 @@ RESAMPLES = 4000
 LEAST_GAIN, LEAST_GAIN_LIMIT, LEAST_SPEED_UP = 2.0, 1.0, 2.0  # points, points, factor: the claims and their bounds
 MOST_FAILURES = 1  # of the three models
 
-Brief = tuple[str, float]  # schedule and epochs
+Contestant = tuple[str, float]  # schedule and epochs
 Job = tuple[str, str, float, float, tuple[int, ...]]
 Rows = list[dict[str, str]]
 Values = NDArray[np.float64]
 
-POLICIES: tuple[Brief, ...] = (*((name, EPOCHS) for name in BASELINES), *(("one_cycle", t) for t in LENGTHS))
+POLICIES: tuple[Contestant, ...] = (*((name, EPOCHS) for name in BASELINES), *(("one_cycle", t) for t in LENGTHS))
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +90,7 @@ class Tuned:
     values: Values
 
 
-def values(rows: Rows, name: str, policy: Brief, max_lr: float, seeds: Sequence[int]) -> Values:
+def values(rows: Rows, name: str, policy: Contestant, max_lr: float, seeds: Sequence[int]) -> Values:
     """Accuracy in percent of the cycles at one rate, in the order of the seeds."""
     found = {
         int(row["seed"]): 100.0 * float(row["validation"])
@@ -100,7 +100,7 @@ def values(rows: Rows, name: str, policy: Brief, max_lr: float, seeds: Sequence[
     return np.array([found[seed] for seed in seeds])
 
 
-def best_rate(rows: Rows, name: str, policy: Brief) -> float:
+def best_rate(rows: Rows, name: str, policy: Contestant) -> float:
     """The rate of the highest mean over the seeds that choose."""
     return max(RATES, key=lambda max_lr: float(values(rows, name, policy, max_lr, TUNING).mean()))
 
@@ -129,7 +129,7 @@ def gain(one_cycle: Values, other: Values) -> tuple[float, float, float]:
     return (spread.mean, *interval(spread, 0.95))
 
 
-def report(tuned: Mapping[tuple[str, Brief], Tuned]) -> str:
+def report(tuned: Mapping[tuple[str, Contestant], Tuned]) -> str:
     """The recorded result, with what became of the two claims."""
     accuracies, comparisons = [], []
     failed_gain, failed_speed = [], []

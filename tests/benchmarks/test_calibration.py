@@ -13,7 +13,6 @@ from benchmarks.calibration.evaluate import FAR, Pair, brier, conformal, naive, 
 from benchmarks.calibration.library import library
 from benchmarks.calibration.record import LONGER, searched
 from benchmarks.calibration.tasks import TASKS
-from superconv_tune.record.recipe import fresh_models
 from superconv_tune.verdict.calibration import known
 from superconv_tune.verdict.verdict import IMPOSSIBLE
 
@@ -50,7 +49,7 @@ def test_a_random_task_searched_again_ends_where_it_ended() -> None:
     name = random.choice(QUICK)
     recorded = next(judged for judged in library() if judged.task == name)
     _, study = searched(name)
-    found = [outcome.test for _, outcome in fresh_models(study) if outcome.test is not None]
+    found = [trial.outcome.test for trial in study.fresh_models() if trial.outcome.test is not None]
     assert len(found) >= 3
     assert 1.0 - float(np.mean(found)) == pytest.approx(recorded.error, abs=REPEATS), name
 

@@ -12,8 +12,10 @@ from benchmarks.division.surface import DEFAULT_DECAY, Cycle, Surface
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.planner.brief import Division
+from superconv_tune.record import trial as trials
 from superconv_tune.record.events import Event, Observed, Requested
-from superconv_tune.record.trial import Kind, TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import Confirm, Probe, Purpose, RangeTest
+from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
 
 
 def cycle(epochs: float, max_lr: float, accuracy: float, decay: float = DEFAULT_DECAY, finished: bool = True) -> Cycle:
@@ -64,19 +66,22 @@ def test_noise_is_that_of_repeated_cycles_and_of_the_shorter_length_where_nothin
     assert surface.spread(40.0) == pytest.approx(0.02)
 
 
-def asked(number: int, kind: Kind, rung: int, begin: float, end: float) -> list[Event]:
-    request = TrialRequest(f"{number}", 1, kind, Hyperparameters(), number, Schedule(), rung, deadline=100.0)
+def asked(number: int, purpose: Purpose, rung: int, begin: float, end: float) -> list[Event]:
+    work = Ramps(1e-5, 10.0) if isinstance(purpose, RangeTest) else trials.Cycle(0.1)
+    request = TrialRequest(
+        f"{number}", 1, purpose, work, Hyperparameters(), Schedule(), seed=number, deadline=100.0, rung=rung
+    )
     return [Requested(begin, request), Observed(end, TrialOutcome(f"{number}", 1, "finished", 0.5))]
 
 
 def test_idle_time_goes_to_the_phase_in_which_it_was() -> None:
     events = [
-        *asked(0, "range_test", -1, 0.0, 10.0),  # one of two workers
-        *asked(1, "search", 0, 10.0, 20.0),
-        *asked(2, "search", 0, 10.0, 30.0),
-        *asked(3, "search", 1, 30.0, 50.0),
-        *asked(4, "search", 1, 30.0, 50.0),
-        *asked(5, "confirm", 1, 50.0, 70.0),
+        *asked(0, RangeTest(), -1, 0.0, 10.0),  # one of two workers
+        *asked(1, Probe(0.1), 0, 10.0, 20.0),
+        *asked(2, Probe(0.1), 0, 10.0, 30.0),
+        *asked(3, Probe(0.1), 1, 30.0, 50.0),
+        *asked(4, Probe(0.1), 1, 30.0, 50.0),
+        *asked(5, Confirm(1), 1, 50.0, 70.0),
     ]
     idle = idle_shares(events, workers=2, begin=0.0, deadline=100.0)
     assert [idle[phase] for phase in PHASES] == pytest.approx([10 / 200, 10 / 200, 0.0, 20 / 200, 60 / 200])

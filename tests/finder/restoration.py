@@ -24,7 +24,9 @@ from benchmarks.range_test.tasks import TASKS
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.finder.find import FinderPlan
 from superconv_tune.finder.notebook import find_lr
-from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.lr.schedule import Schedule
+from superconv_tune.record.purpose import Probe
+from superconv_tune.record.trial import Cycle, OwnRamp, TrialOutcome, TrialRequest
 from superconv_tune.training.randomness import seed_all
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
@@ -121,8 +123,8 @@ def _trial_is_untouched() -> bool:
     task = TASKS["digits-mlp"]
     problem = task.problem("sgd")
     params = Hyperparameters(cycle_epochs=2.0, batch_size=task.batch_size)
-    plain = TrialRequest("t", 1, "search", params, 0, "one_cycle", -1, math.inf, pick_lr=0.01)
-    ramped = replace(plain, ramp=(1e-4, 1.0), ramp_steps=100)
+    plain = TrialRequest("t", 1, Probe(0.01), Cycle(0.01), params, Schedule(), seed=0, deadline=math.inf)
+    ramped = replace(plain, work=Cycle(0.01, OwnRamp(1e-4, 1.0, steps=100)))
     one, other = (run(request, problem, NullTracker(), time.time) for request in (plain, ramped))
     assert other.range_curve is not None
     return _learned(one) == _learned(other)
