@@ -317,7 +317,7 @@ class ExperimentSpec(Section):
         resources: what a trial takes.
         scheduler: ``fifo``; the others are refused, with the reason.
         horizon: epochs of the long run that "this budget of training" means; None for 8 times the longest cycle.
-        tracking_uri: MLflow; None for a local file.
+        tracking_uri: MLflow; None for a local file, ``none`` to record no curves.
         storage: database URL of journal and Optuna study; None for a local file.
         output: folder of all studies.
     """

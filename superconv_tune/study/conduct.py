@@ -66,5 +66,5 @@ def _interrupting(conductor: StudyConductor) -> Iterator[None]:
 
 def _title(study: Study, target: Target) -> str:
     goal = "how far can one get" if target.value is None else f"is {target.metric} {target.value:g} within reach"
-    trials = "one trial" if study.workers == 1 else f"{study.workers} trials"
-    return f"{study.opened.name}: {goal}? {trials} at a time"
+    trials = "one trial at a time" if study.workers == 1 else f"{study.workers} trials at once"
+    return f"{study.opened.name}: {goal}? {trials}"

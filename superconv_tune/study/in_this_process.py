@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,11 @@ class InThisProcess:
         """
         device = device_for(with_gpu=self.question.spec.resources.gpus_per_trial != 0)
         executor = TrainingExecutor(realise(self.question.payload, device), _tracker(handle, spill_dir))
-        InProcessCluster(executor, RealClock(), self.workers).run(conductor)
+        gc.freeze()  # modules and data stay; without this the collection between trials would walk all of them again
+        try:
+            InProcessCluster(executor, RealClock(), self.workers).run(conductor)
+        finally:
+            gc.unfreeze()
 
 
 @contextmanager

@@ -122,7 +122,8 @@ def _memory(question: Question, workers: int) -> Check:
     free = free_memory()
     if free is None:
         return Check("memory", f"about {needed / GIB:.1f} GiB needed; what is free is not known here")
-    found = f"{free / GIB:.1f} GiB free, about {needed / GIB:.1f} GiB needed by {workers} trials at once"
+    trials = "one trial at a time" if workers == 1 else f"{workers} trials at once"
+    found = f"{free / GIB:.1f} GiB free, about {needed / GIB:.1f} GiB needed by {trials}"
     if free >= needed:
         return Check("memory", found)
     return Check("memory", found, "warning", "Lower resources.workers (--workers), or end other programs.")

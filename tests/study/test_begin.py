@@ -1,0 +1,81 @@
+"""A new search from the command to its files, in this process."""
+
+from __future__ import annotations
+
+import json
+import signal
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.record.events import Closed, Opened, Requested
+from superconv_tune.record.study import Study
+from superconv_tune.tracking.client import connect
+from tests.study.conftest import Workplace
+
+
+def test_a_search_trains_decides_and_writes_its_files(workplace: Workplace) -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    ended, printed = workplace.begin("mine")
+    assert (ended.verdict, ended.interrupted) == ("demonstrated", False)
+    assert "one trial after the other in this process" in printed
+    assert "DEMONSTRATED" in printed
+    assert "not recorded (--tracking-uri none)" in printed
+    verdict = workplace.verdict("mine")
+    jsonschema.validate(
+        verdict, json.loads(files("superconv_tune.reporting").joinpath("verdict.schema.json").read_text())
+    )
+    assert verdict["mlflow"] == {"tracking_uri": None, "experiment_id": None, "run_id": None}
+    assert len(verdict["confirmation"]) >= 3
+    folder = workplace.folder / "runs" / "mine"
+    assert {"report.html", "recipe.yaml", "search.log"} <= {file.name for file in folder.iterdir()}
+    assert "not recorded: the search ran without MLflow" in (folder / "report.html").read_text(encoding="utf-8")
+    assert not (workplace.folder / "runs" / "mlflow.db").exists()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_every_trial_is_in_the_journal_before_it_runs_and_one_runs_at_a_time(finished: Workplace) -> None:
+    opened, *rest = finished.events("done")
+    assert isinstance(opened, Opened)
+    assert opened.workers == 1
+    study = Study(opened)
+    for event in rest:
+        if isinstance(event, Requested):
+            assert not study.running()
+        study.apply(event)
+    assert isinstance(rest[-1], Closed)
+    assert rest[-1].reason == "decided"
+    assert {outcome.status for outcome in study.outcomes.values()} == {"finished"}
+    assert len([r for r in study.asked("search").values() if r.proposal is not None]) <= 3
+
+
+def test_a_name_is_taken_once(finished: Workplace) -> None:
+    with pytest.raises(UserError, match=r"--name: a study 'done' exists.*--resume done"):
+        finished.begin("done")
+
+
+def test_what_is_the_users_to_mend_leaves_no_trace(workplace: Workplace) -> None:
+    workplace.task.write_text("def task():\n    return 1 / 0\n", encoding="utf-8")
+    with pytest.raises(UserError, match="division by zero"):
+        workplace.begin("mine")
+    assert not (workplace.folder / "runs").exists()
+
+
+def test_every_curve_is_in_mlflow_without_ray_too(workplace: Workplace, tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
+    ended, printed = workplace.begin("mine", tracking_uri=uri, trials=1)
+    assert ended.verdict == "demonstrated"
+    assert f"mlflow ui --backend-store-uri {uri}" in printed
+    study, client = Study.replay(workplace.events("mine")), connect(uri)
+    for request, outcome in study.trials():
+        assert outcome.mlflow_run_id is not None
+        run = client.get_run(outcome.mlflow_run_id)
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["mlflow.parentRunId"] == study.opened.mlflow["run_id"]
+        if request.kind != "range_test":
+            assert len(client.get_metric_history(run.info.run_id, "cycle/lr")) == outcome.steps
+    parent = client.get_run(study.opened.mlflow["run_id"])
+    assert (parent.info.status, parent.data.tags["verdict"]) == ("FINISHED", "demonstrated")

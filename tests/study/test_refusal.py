@@ -1,0 +1,51 @@
+"""What a command refuses, and what the shell is told."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.study.environment import package_version
+from superconv_tune.study.exit_code import exit_code
+from superconv_tune.study.refusal import exit_on_user_error, refuse_new_question, refuse_two_places
+
+
+def test_messages_go_to_stderr_and_the_code_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as ended, exit_on_user_error():
+        raise UserError(["first", "second"])
+    assert ended.value.exit_code == 2
+    assert capsys.readouterr().err == "error: first\nerror: second\n"
+
+
+def test_a_resumed_study_keeps_its_question() -> None:
+    refuse_new_question(None, {"output": "runs", "storage": "sqlite:///x.db"})
+    with pytest.raises(UserError, match="--data, --metric came too"):
+        refuse_new_question(None, {"data.path": "x", "metric": "auroc"})
+
+
+def test_debugging_on_a_cluster_is_refused() -> None:
+    refuse_two_places(None, debug=True)
+    refuse_two_places("auto", debug=False)
+    with pytest.raises(UserError, match="--debug runs in this process"):
+        refuse_two_places("auto", debug=True)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "interrupted", "require", "code"),
+    [
+        ("infeasible", False, None, 0),
+        (None, False, None, 0),
+        ("likely", False, "demonstrated", 3),
+        ("likely", False, "likely", 0),
+        ("demonstrated", False, "likely", 0),
+        ("demonstrated", True, "demonstrated", 130),
+    ],
+)
+def test_exit_codes(verdict: str | None, interrupted: bool, require: str | None, code: int) -> None:
+    assert exit_code(verdict, interrupted, require) == code
+
+
+def test_a_package_that_is_not_installed_has_no_version() -> None:
+    assert package_version("torch")
+    assert package_version("no-such-package-of-ours") is None

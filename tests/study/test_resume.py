@@ -1,0 +1,76 @@
+"""A study that was interrupted goes on, and what must not go on is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.record.events import Closed, Resumed
+from superconv_tune.record.study import Study
+from superconv_tune.study.resume import resume
+from tests.study.conftest import Workplace, debugging
+
+
+@pytest.fixture
+def interrupted(workplace: Workplace) -> Workplace:
+    """With the study ``cut``, which met a Ctrl-C in the middle of a trial."""
+    (workplace.folder / "interrupt").touch()
+    ended, _ = workplace.begin("cut")
+    assert ended.interrupted
+    return workplace
+
+
+def test_what_was_done_is_not_trained_again_and_what_was_cut_is(interrupted: Workplace) -> None:
+    before = Study.replay(interrupted.events("cut"))
+    assert isinstance(before.closed, Closed)
+    assert before.closed.reason == "interrupted"
+    cut = [outcome.trial_id for outcome in before.outcomes.values() if outcome.status == "interrupted"]
+    done = {trial_id for trial_id, outcome in before.outcomes.items() if outcome.status == "finished"}
+    assert len(cut) == 1
+    assert done
+    assert interrupted.verdict("cut")["trials"]["interrupted"] == 1
+
+    call, printed = debugging()
+    ended = resume("cut", interrupted.output, None, None, call)
+    assert (ended.verdict, ended.interrupted) == ("demonstrated", False)
+    assert "DEMONSTRATED" in printed()
+    after = Study.replay(interrupted.events("cut"))
+    assert {after.requests[trial_id].attempt for trial_id in done} == {1}
+    assert after.requests[cut[0]].attempt == 2
+    assert after.deadline == before.deadline
+    assert after.opened == before.opened
+
+
+def test_time_that_is_added_moves_the_deadline(interrupted: Workplace) -> None:
+    before = Study.replay(interrupted.events("cut"))
+    resume("cut", interrupted.output, None, "+30s", debugging()[0])
+    (event,) = [event for event in interrupted.events("cut") if isinstance(event, Resumed)]
+    assert event.deadline == before.deadline + 30.0
+
+
+def test_changed_data_are_refused_and_nothing_is_trained_on_them(interrupted: Workplace) -> None:
+    before = interrupted.events("cut")
+    (interrupted.folder / "seed").write_text("1", encoding="utf-8")
+    with pytest.raises(UserError, match="the data of 'cut' have changed since it began"):
+        resume("cut", interrupted.output, None, None, debugging()[0])
+    assert interrupted.events("cut") == before
+
+
+def test_a_study_that_has_ended_needs_more_time(finished: Workplace) -> None:
+    with pytest.raises(UserError, match=r"'done' has ended \(decided\)"):
+        resume("done", finished.output, None, None, debugging()[0])
+
+
+@pytest.mark.parametrize(("budget", "message"), [("20m", r"Write \+20m"), ("+soon", "--budget")])
+def test_a_budget_that_adds_nothing_is_refused(finished: Workplace, budget: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        resume("done", finished.output, None, budget, debugging()[0])
+
+
+def test_an_unknown_study_is_told_with_the_known_ones(finished: Workplace, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Known, newest first: done"):
+        resume("dome", finished.output, None, None, debugging()[0])
+    with pytest.raises(UserError, match="nothing was searched"):
+        resume("done", str(tmp_path), None, None, debugging()[0])

@@ -1,0 +1,42 @@
+"""The confirmation of a study once more."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.study.verification import FILE, Verification
+from tests.study.conftest import Workplace
+
+
+def test_a_seed_of_the_study_gives_the_same_and_fresh_ones_agree(finished: Workplace) -> None:
+    verification = Verification("done", finished.output, None)
+    first, *fresh = list(verification.repetitions(2))
+    assert not first.is_fresh
+    assert first.test == first.recorded
+    assert [repetition.is_fresh for repetition in fresh] == [True, True]
+    assert len({first.seed, *(repetition.seed for repetition in fresh)}) == 3
+    agreement = verification.judge([first, *fresh])
+    assert agreement.agrees
+    assert agreement.same_seed == 0.0
+    assert agreement.low <= agreement.difference <= agreement.high
+    written = json.loads((finished.folder / "runs" / "done" / FILE).read_text(encoding="utf-8"))
+    assert written["fresh"] == [repetition.test for repetition in fresh]
+
+
+def test_other_data_have_nothing_to_repeat(finished: Workplace) -> None:
+    (finished.folder / "seed").write_text("1", encoding="utf-8")
+    try:
+        with pytest.raises(UserError, match="have changed since it was searched"):
+            Verification("done", finished.output, None)
+    finally:
+        (finished.folder / "seed").write_text("0", encoding="utf-8")
+
+
+def test_without_confirmed_models_there_is_nothing_to_compare_with(workplace: Workplace) -> None:
+    (workplace.folder / "interrupt").touch()
+    workplace.begin("cut")
+    with pytest.raises(UserError, match="0 confirmed models"):
+        Verification("cut", workplace.output, None)
