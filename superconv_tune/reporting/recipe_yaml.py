@@ -34,7 +34,7 @@ def recipe(findings: Findings, winner: Trial) -> RecipeFile:
     question = {part: value for part, value in opened.spec.items() if part in QUESTION}
     params = {key: value for key, value in encode(request.params).items() if key != "lr_multiplier"}
     return RecipeFile(
-        question=ExperimentSpec.model_validate(publishable(question | {"schedule": request.schedule})),
+        question=ExperimentSpec.model_validate(publishable(question) | {"schedule": request.schedule}),
         precision=request.precision,
         seed=request.seed,
         params=RecipeParams(**params, max_lr=winner.max_lr),

@@ -13,10 +13,10 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from superconv_tune.core.codec import decode
-from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.core.errors import UserError, did_you_mean, raise_any
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.record.trial import Precision
-from superconv_tune.spec.fields import Count, Number, Positive, Section, Seed, did_you_mean
+from superconv_tune.spec.fields import Count, Number, Positive, Section, Seed
 from superconv_tune.spec.files import make_absolute, missing, name_format, near
 from superconv_tune.spec.load import message, read_yaml
 from superconv_tune.spec.spec import ExperimentSpec
@@ -118,7 +118,7 @@ class Provenance(Section):
     Attributes:
         study: name of the study.
         trial: id of the trial in it.
-        verdict: of the study.
+        verdict: of the study; None where it had no target.
         validation: metric of that trial on the validation part.
         mlflow_run_id: of that trial.
         environment: versions, hardware and data.
@@ -126,7 +126,7 @@ class Provenance(Section):
 
     study: str
     trial: str
-    verdict: str
+    verdict: str | None
     validation: Number | None
     mlflow_run_id: str | None
     environment: dict[str, Any]
