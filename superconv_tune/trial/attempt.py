@@ -11,11 +11,12 @@ import torch
 from torch import nn
 
 from superconv_tune.core.curve import Curve
+from superconv_tune.data.batches import Batch
 from superconv_tune.lr.schedule import Knobs
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Problem
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.training.evaluation import evaluate
-from superconv_tune.training.loop import Batch, Runtime, train
+from superconv_tune.training.loop import Runtime, train
 from superconv_tune.training.randomness import seed_all
 from superconv_tune.trial.failures import Stopped, endless, guarded
 from superconv_tune.trial.tracker import Phase, Tracker

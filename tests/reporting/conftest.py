@@ -308,7 +308,7 @@ def hostile_findings(findings: Findings) -> Findings:
         study=study,
         target=target,
         verdict=verdict,
-        winner=replace(winner, request=replace(winner.request, schedule="one_cycle")),  # the recipe's is checked
+        winner=winner,
         importance={HOSTILE: 0.6, "x": 0.4},
         baselines=(replace(STEP, schedule=HOSTILE, low=float("nan"), high=float("nan")),),
         shortfall=Shortfall((HOSTILE,), absent=(HOSTILE,)),

@@ -47,7 +47,7 @@ def test_the_file_gives_back_what_was_found(findings: Findings, tmp_path: Path) 
 
 def test_the_schedule_is_that_of_the_winner_with_its_options(findings: Findings) -> None:
     assert findings.winner is not None
-    request = replace(findings.winner.request, schedule="step,gamma=0.3")
+    request = replace(findings.winner.request, schedule=schedule_from("step,gamma=0.3"))
     found = recipe(findings, replace(findings.winner, request=request))
     assert found.question.schedule == schedule_from("step,gamma=0.3")
     assert found.question.model_dump(mode="json")["schedule"] == {"policy": "step", "gamma": 0.3}

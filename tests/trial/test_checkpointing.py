@@ -12,6 +12,7 @@ import pytest
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.purpose import LongRun
 from superconv_tune.record.trial import Cycle, OwnRamp, TrialOutcome, TrialRequest
@@ -26,7 +27,7 @@ REQUEST = TrialRequest(
     purpose=LongRun(),
     work=Cycle(0.1, reads_test=True),
     params=Hyperparameters(cycle_epochs=6.0, batch_size=32),
-    schedule="one_cycle",
+    schedule=Schedule(),
     seed=7,
     deadline=math.inf,
 )
