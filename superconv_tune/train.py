@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,12 @@ Examples:
 \b
   python -m superconv_tune.train runs/NAME/recipe.yaml --epochs 100
   python -m superconv_tune.train recipe.yaml --epochs 100 --max-lr 0.3 --output long/a
+  python -m superconv_tune.train recipe.yaml --epochs 100 --tracking-uri none     without MLflow
   (the same command again, after an interruption: goes on from the last epoch, with the same curve)
+
+\b
+Exit codes: 0 trained to the end; 1 it diverged or failed, and why; 2 the input is wrong and nothing was started;
+130 interrupted, and the same command goes on.
 """
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -26,20 +30,44 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def train(
     recipe: Annotated[Path, typer.Argument(help="recipe.yaml of a study.")],
     epochs: Annotated[float, typer.Option(min=0.01, help="Length of the one cycle.")],
-    max_lr: Annotated[float | None, typer.Option(help="Peak; the recipe's, moved to the length, otherwise.")] = None,
+    max_lr: Annotated[
+        float | None, typer.Option(min=1e-12, help="Peak; the recipe's, moved to the length, otherwise.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder for checkpoint, weights and result.")] = Path("long_run"),
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow, or none; the file of the recipe's study (runs/mlflow.db) otherwise.")
+    ] = None,
 ) -> None:
     """Train one long cycle with a recipe; writes checkpoint.pt, weights.pt and result.json."""
-    # --help must answer at once, and the imports take seconds.
-    from superconv_tune.study import long_run  # noqa: PLC0415
+    try:
+        with exit_on_user_error():
+            status = _train(recipe, epochs, max_lr, output, tracking_uri)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; the same command goes on after the last epoch saved in {output}/.", err=True)
+        raise typer.Exit(130) from None
+    raise typer.Exit(0 if status == "finished" else 1)
 
-    with exit_on_user_error():
-        run = long_run.open_run(recipe, epochs, max_lr, output)
-        typer.echo(f"{run.plan.steps} steps, max_lr {run.plan.max_lr:.3g}")
-        for done in long_run.follow(run):
-            typer.echo(f"epoch {done.epochs} of {done.of:g}: loss {done.loss:.4f}")
-    result = json.loads((output / long_run.RESULT).read_text(encoding="utf-8"))
-    typer.echo(f"{result['metric']}: validation {result['validation']:.4g}, test {result['test']:.4g}; see {output}/")
+
+def _train(recipe: Path, epochs: float, max_lr: float | None, output: Path, tracking_uri: str | None) -> str:
+    """How it ended."""
+    # --help must answer at once, and the imports take seconds.
+    import time  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+
+    from superconv_tune.reporting.long_run_view import LongRunView  # noqa: PLC0415
+    from superconv_tune.study import long_run  # noqa: PLC0415
+    from superconv_tune.study.long_run_record import LongRunRecord  # noqa: PLC0415
+
+    run = long_run.open_run(recipe, epochs, max_lr, output)
+    view = LongRunView(Console(soft_wrap=True, highlight=False), time.time, run.steps, run.steps_per_epoch)
+    view.say(f"{run.steps} steps, max_lr {run.max_lr:.3g}")
+    for notice in run.notices:
+        view.say(notice)
+    result = long_run.train(run, LongRunRecord(recipe, tracking_uri), view)
+    summary = long_run.summary(run, result)
+    typer.echo(summary, err=result.status != "finished")
+    return result.status
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ class LiveView:
         return new
 
     def _add_event(self, event: str, deadline: float) -> None:
-        line = f"{_clock_words(deadline - self._clock())} left  {one_line(event)}"
+        line = f"{clock_words(deadline - self._clock())} left  {one_line(event)}"
         self._events.append(line)
         if not self._has_panel:
             self._print(line)
@@ -160,7 +160,7 @@ class LiveView:
 
     def _panel(self) -> RenderableType:
         seen = self._snapshot
-        left = "not known yet" if seen.deadline is None else _clock_words(seen.deadline - self._clock())
+        left = "not known yet" if seen.deadline is None else clock_words(seen.deadline - self._clock())
         facts = Table.grid(padding=(0, 2))
         facts.add_column(style="dim")
         facts.add_column()
@@ -178,7 +178,7 @@ def _counts(seen: Snapshot) -> Text:
     return counts.append(f", {seen.failed} failed", style="red") if seen.failed else counts
 
 
-def _clock_words(seconds: float) -> str:
+def clock_words(seconds: float) -> str:
     """``9:05`` or ``1:02:03``; never below zero."""
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)

@@ -19,6 +19,7 @@ from superconv_tune.spec.spec import ExperimentSpec
 DEFAULT = Path(__file__).with_name("digits.yaml")  # what a search without a spec asks
 NO_TARGET = "none"
 OPTIONS = {"data.path": "--data", "baselines": "--baseline"}  # not called as their key is
+EXAMPLES = "See search_spaces/ for examples."
 SHOWN_CHARS = 80  # of a wrong value in a message
 
 
@@ -36,7 +37,7 @@ def load_spec(path: Path | None, overrides: Mapping[str, object], *, data_elsewh
     """
     place = path or DEFAULT
     is_about_own_data = path is None and "data.path" in overrides
-    content = {"name": _slug(str(overrides["data.path"]))} if is_about_own_data else _read(place)
+    content = {"name": _slug(str(overrides["data.path"]))} if is_about_own_data else read_yaml(place, "spec", EXAMPLES)
     make_absolute(content, place.parent.absolute())
     for key, value in overrides.items():
         _override(content, key, value)
@@ -50,7 +51,7 @@ def load_spec(path: Path | None, overrides: Mapping[str, object], *, data_elsewh
         spec = ExperimentSpec.model_validate(content)
     except ValidationError as error:
         details = [each for each in error.errors() if "data.path" not in absent or each["loc"] != ("data", "format")]
-        messages += [_message(place, detail, overrides) for detail in details]
+        messages += [message(place, detail, overrides) for detail in details]
         raise UserError(messages) from error
     raise_any(messages)
     return spec
@@ -73,18 +74,28 @@ _StrictLoader.add_implicit_resolver(
 )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, what: str, hint: str) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Args:
+        path: of the file.
+        what: it is to be, for messages.
+        hint: where one that is right is found.
+
+    Raises:
+        UserError: if the file cannot be read, or holds anything else.
+    """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}). {near(path)}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text file ({error.reason}). A spec is YAML.") from error
+        raise UserError(f"{path} is no text file ({error.reason}). A {what} is YAML.") from error
     except (yaml.YAMLError, ValueError) as error:  # a date that is none, such as 2024-13-01, is a plain ValueError
         raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
         came = "is empty" if content is None else f"holds a {type(content).__name__}"
-        raise UserError(f"{path} {came}, but a spec is a mapping of keys. See search_spaces/ for examples.")
+        raise UserError(f"{path} {came}, but a {what} is a mapping of keys. {hint}")
     return content
 
 
@@ -123,13 +134,27 @@ def option_of(key: str) -> str:
     return OPTIONS.get(key, f"--{key.rpartition('.')[2].replace('_', '-')}")
 
 
-def _message(path: Path, detail: ErrorDetails, overrides: Mapping[str, object]) -> str:
-    """The user's message for one of pydantic's errors: where, what is wrong, what would be right."""
+def message(
+    path: Path,
+    detail: ErrorDetails,
+    overrides: Mapping[str, object],
+    root: type[BaseModel] = ExperimentSpec,
+    hints: Mapping[str, str] = ELSEWHERE,
+) -> str:
+    """What pydantic found, in the user's words: where, what is wrong, what came, how to mend it.
+
+    Args:
+        path: of the file.
+        detail: of the error; its ``loc`` are the keys as in the file.
+        overrides: values by dotted key that came as options.
+        root: the section that the whole file is.
+        hints: what people who write an unknown key want instead.
+    """
     keys = [str(key) for key in detail["loc"] if key not in SHAPES]
     dotted = ".".join(keys)
     where = _where(path, dotted, overrides)
     if detail["type"] == "extra_forbidden":
-        return f"{where}: unknown key. {_known_key(keys)}"
+        return f"{where}: unknown key. {_known_key(keys, root, hints)}"
     if detail["type"] == "missing":
         return f"{where}: is missing. Add it."
     text = detail["msg"].removeprefix("Value error, ")
@@ -139,7 +164,7 @@ def _message(path: Path, detail: ErrorDetails, overrides: Mapping[str, object]) 
     if detail["type"] == "literal_error":
         return f"{where}: is unknown: {shown}. {did_you_mean(detail['input'], _words(detail))}"
     if detail["type"] == "model_type":
-        return f"{where}: takes keys, but got {shown}. Known: {', '.join(_keys_of(keys))}."
+        return f"{where}: takes keys, but got {shown}. Known: {', '.join(_keys_of(keys, root))}."
     return f"{where}: {text[0].lower()}{text[1:]}, but got {shown}."
 
 
@@ -148,17 +173,17 @@ def _words(detail: ErrorDetails) -> list[str]:
     return re.findall(r"'([^']*)'", detail["ctx"]["expected"])
 
 
-def _known_key(keys: list[str]) -> str:
+def _known_key(keys: list[str], root: type[BaseModel], hints: Mapping[str, str]) -> str:
     """What the unknown key may have meant: a word for a known mistake, else the nearest key of its section."""
-    if keys[-1] in ELSEWHERE:
-        return ELSEWHERE[keys[-1]]
-    known = _keys_of(keys[:-1])
+    if keys[-1] in hints:
+        return hints[keys[-1]]
+    known = _keys_of(keys[:-1], root)
     return did_you_mean(keys[-1], known) if known else "Leave it out."
 
 
-def _keys_of(keys: list[str]) -> list[str]:
+def _keys_of(keys: list[str], root: type[BaseModel]) -> list[str]:
     """The keys of a section."""
-    section: type[BaseModel] | None = ExperimentSpec
+    section: type[BaseModel] | None = root
     for key in keys:
         section = _section(section, key) if section else None
     return list(section.model_fields) if section else []

@@ -1,69 +1,127 @@
-"""The long run: one cycle with the recipe of a search, checkpointed, continued exactly after an interruption."""
+"""The long run: one cycle with the recipe of a search, saved after every epoch and continued exactly."""
 
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
-from pydantic import ValidationError
 
-from superconv_tune.core.codec import decode
+from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.horizon import HorizonRule, prior
-from superconv_tune.lr.schedule import Schedule, schedule_from
-from superconv_tune.lr.span import Span
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
-from superconv_tune.problems.problem import EvaluationSet, Problem
-from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.problems.problem import Problem
+from superconv_tune.record.purpose import LongRun as LongRunPurpose
+from superconv_tune.record.trial import INFORMATIVE, Cycle, Precision, Status, TrialOutcome, TrialRequest
+from superconv_tune.reporting.files import write_atomically
+from superconv_tune.reporting.long_run_view import LongRunView
+from superconv_tune.spec.recipe_file import RecipeFile, read_recipe
+from superconv_tune.study.logs import search_log
+from superconv_tune.study.long_run_record import LongRunRecord
 from superconv_tune.training import checkpoint
-from superconv_tune.training.evaluation import evaluate
-from superconv_tune.training.loop import Runtime, train
+from superconv_tune.training.loop import supports_bf16
 from superconv_tune.training.memory import device_for
-from superconv_tune.training.randomness import seed_all
+from superconv_tune.trial.checkpointing import Checkpoint, identity
+from superconv_tune.trial.run import run as run_trial
+from superconv_tune.trial.tracker import Phase, Tracker
+from superconv_tune.verdict.statistics import wilson
 
-CHECKPOINT, WEIGHTS, RESULT = "checkpoint.pt", "weights.pt", "result.json"
-FIELDS = set(ExperimentSpec.model_fields)
+CHECKPOINT, WEIGHTS, RESULT, STATE = "checkpoint.pt", "weights.pt", "result.json", "run.json"
+LEVEL = 0.95  # of the interval of the test value
 
 
 @dataclass(frozen=True)
 class LongRun:
-    """One long cycle.
+    """One long cycle, ready to be trained.
 
     Attributes:
+        recipe: what was found.
         problem: the question.
-        params: of the recipe, with the length of this run.
-        schedule: of the recipe.
-        plan: what the schedule runs over.
-        runtime: device and precision.
-        seed: everything random derives from it.
+        request: the trial that it is.
         folder: for checkpoint, weights and result.
+        state: how often it was begun, and where it is recorded.
+        notices: what the user should know before it begins, in sentences.
     """
 
+    recipe: RecipeFile
     problem: Problem
-    params: Hyperparameters
-    schedule: Schedule
-    plan: Span
-    runtime: Runtime
-    seed: int
+    request: TrialRequest
     folder: Path
+    state: LongRunState
+    notices: tuple[str, ...] = ()
+
+    @property
+    def max_lr(self) -> float:
+        """The peak."""
+        return self.request.cycle.max_lr
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one epoch."""
+        return self.problem.train.steps_per_epoch(self.request.params.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return max(1, round(self.request.params.cycle_epochs * self.steps_per_epoch))
 
 
 @dataclass(frozen=True)
-class Progress:
-    """After an epoch: epochs done, the epochs of the run, the mean training loss of the last one."""
+class LongRunState:
+    """What the folder of a run remembers besides the checkpoint.
 
-    epochs: int
-    of: float
-    loss: float
+    Attributes:
+        trial: all that fixes what is trained.
+        data: fingerprint of the data.
+        attempts: how often it was begun or continued.
+        mlflow: its parent run in MLflow, the address without a password; None while it was recorded nowhere.
+    """
+
+    trial: str
+    data: str
+    attempts: int = 0
+    mlflow: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a long run ended.
+
+    Attributes:
+        status: ``finished``, or why not.
+        reason: one sentence where it did not finish.
+        metric: its name.
+        validation: on the validation part; None without a finish, as all that follows from one.
+        test: on the test part.
+        test_low: lower end of the interval of ``test`` at `LEVEL`, over the test items; None for a metric that is no
+            mean over items.
+        test_high: upper end of it.
+        test_items: number of test items behind it; 0 for such a metric.
+        epochs: length of the cycle.
+        max_lr: its peak.
+        losses: training loss of every step; None where it was not finite.
+        mlflow_run_id: the run that holds the curves; None where nothing is recorded.
+    """
+
+    status: Status
+    reason: str
+    metric: str
+    validation: float | None
+    test: float | None
+    test_low: float | None
+    test_high: float | None
+    test_items: int
+    epochs: float
+    max_lr: float
+    losses: tuple[float | None, ...]
+    mlflow_run_id: str | None
 
 
 def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) -> LongRun:
@@ -72,101 +130,180 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     The peak is the recipe's, moved to the new length by the horizon rule with the optimizer's prior, unless given.
 
     Raises:
-        UserError: if the recipe is none, or its data or model do not work any more.
+        UserError: if the recipe is none, its data or model do not work any more, or the folder holds another run.
     """
-    content = _read(recipe)
-    try:
-        spec = ExperimentSpec.model_validate(
-            {"name": "train", **{k: v for k, v in content.items() if k in FIELDS - {"schedule"}}}
-        )
-        params: Hyperparameters = decode(Hyperparameters, content["params"])
-        found_lr, schedule = float(content["params"]["max_lr"]), schedule_from(content["schedule"])
-    except (ValidationError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{recipe} is no recipe of this version ({error}). Search again, or render its study again."
-        ) from error
-    rule = HorizonRule(found_lr, params.cycle_epochs, prior(spec.optimizer.name)[0])
-    payload, _ = prepare(spec)
+    found = read_recipe(recipe)
+    rule = HorizonRule(found.params.max_lr, found.params.cycle_epochs, prior(found.question.optimizer.name)[0])
+    payload, card = prepare(found.question)
     device = device_for(with_gpu=True)
-    problem = realise(payload, device)
-    params = replace(params, cycle_epochs=epochs)
-    steps = max(1, round(epochs * problem.train.steps_per_epoch(params.batch_size)))
-    plan = Span.of(params, steps, max_lr or rule.max_lr(epochs))
-    folder.mkdir(parents=True, exist_ok=True)
-    return LongRun(problem, params, schedule, plan, Runtime(device, content["precision"]), int(content["seed"]), folder)
+    precision = _supported(found.precision, device)
+    request = TrialRequest(
+        trial_id="long_run",
+        attempt=1,
+        purpose=LongRunPurpose(),
+        work=Cycle(max_lr or rule.max_lr(epochs), reads_test=True),
+        params=replace(found.params.hyperparameters, cycle_epochs=epochs),
+        schedule=found.question.schedule,
+        seed=found.seed,
+        deadline=math.inf,
+        precision=precision,
+    )
+    state = _state(folder, LongRunState(identity(request), card.fingerprint))
+    notice = f"warning: this {device.type} does not train in {found.precision}, so the run trains in {precision}."
+    notices = () if precision == found.precision else (notice,)
+    return LongRun(found, realise(payload, device), request, folder, state, notices)
 
 
-def follow(run: LongRun) -> Iterator[Progress]:
-    """Train, an epoch per item, from the checkpoint if there is one; then write weights and result.
+def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:
+    """Train, from the checkpoint if there is one; then write weights and result into the folder.
 
-    The curve is the same bit for bit as without an interruption, on the same machine.
+    The curve is the same bit for bit as without an interruption, on the same machine. A run that has ended with a
+    result which would come again is not trained again.
 
     Raises:
-        UserError: if the checkpoint in the folder is of another run.
+        UserError: if MLflow cannot be used.
     """
-    problem, params = run.problem, run.params
-    seed_all(run.seed)
-    model = run.runtime.place(problem.make_model())
-    optimizer = problem.make_optimizer(model, params)
-    first, loss_before = _continued(run, model, optimizer)
-    knobs = run.schedule.knobs(run.plan)
-    per_epoch = problem.train.steps_per_epoch(params.batch_size)
-    blocks = train(
-        model,
-        optimizer,
-        problem.train.stream(params.batch_size, run.seed, first),
-        lambda outputs, targets: problem.loss(outputs, targets, params.label_smoothing),
-        lambda step: knobs(step / max(1, run.plan.steps - 1)) if step < run.plan.steps else None,
-        runtime=run.runtime,
-        clock=time.time,
-        first_step=first,
-        block_steps=per_epoch,
+    known = _known_result(run)
+    if known is not None:
+        view.say(f"This run has ended already; its result is in {run.folder}/. Another --output starts a new one.")
+        return known
+    run.folder.mkdir(parents=True, exist_ok=True)
+    with search_log(run.folder):
+        tracker = record.begin(run.recipe.question.name, run.request, run.folder, run.state.mlflow)
+        attempts = run.state.attempts + 1
+        state = replace(run.state, attempts=attempts, mlflow=record.reference)
+        _write_json(run.folder / STATE, state)
+        result = None
+        try:
+            result = _trained(run, attempts, tracker, view)
+            _write_json(run.folder / RESULT, result)
+        finally:
+            notice = record.end(result.status if result else None, _numbers(result), [run.folder / RESULT])
+    if notice:
+        view.say(notice)
+    return result
+
+
+def summary(run: LongRun, result: Result) -> str:
+    """How it ended, in one line."""
+    if result.status == "diverged":
+        return (
+            f"The run diverged: {result.reason} Take a --max-lr below {result.max_lr:.3g}, and another --output. "
+            f"The files are in {run.folder}/."
+        )
+    if result.status != "finished":
+        return (
+            f"The run ended as {result.status}: {result.reason} Mend that, and the same command goes on after the last "
+            f"saved epoch. The files are in {run.folder}/."
+        )
+    text = f"{result.metric}: validation {result.validation:.4g}, test {result.test:.4g}"
+    if result.test_low is None or result.test_high is None:
+        return f"{text}; no interval, because {result.metric} is no mean over test items; see {run.folder}/"
+    interval = f"{100 * LEVEL:g} % interval {result.test_low:.4g} to {result.test_high:.4g}"
+    return f"{text}; {interval} over {result.test_items:,} test items; see {run.folder}/"
+
+
+class _Shown:
+    """A tracker that shows the progress too."""
+
+    def __init__(self, tracker: Tracker, view: LongRunView, first_step: int) -> None:
+        self._tracker = tracker
+        self._view = view
+        self._first_step = first_step
+        self._blocks: list[Curve] = []
+
+    @property
+    def curve(self) -> Curve:
+        """Every step of the cycle, of interrupted attempts too."""
+        return Curve.join(self._blocks)
+
+    def start(self, request: TrialRequest) -> str | None:
+        """As the tracker within."""
+        run_id = self._tracker.start(request)
+        self._view.begin(self._first_step)
+        return run_id
+
+    def record(self, phase: Phase, block: Curve) -> None:
+        """As the tracker within."""
+        self._blocks.append(block)
+        self._view.advance(block)
+        self._tracker.record(phase, block)
+
+    def finish(self, outcome: TrialOutcome) -> None:
+        """As the tracker within."""
+        self._tracker.finish(outcome)
+
+
+def _trained(run: LongRun, attempt: int, tracker: Tracker, view: LongRunView) -> Result:
+    place = Checkpoint(run.folder / CHECKPOINT, view.saved)
+    first_step = place.steps()
+    if first_step > 0:
+        view.say(f"goes on after epoch {first_step / run.steps_per_epoch:.4g}")
+    shown = _Shown(tracker, view, first_step)
+    with view:
+        outcome = run_trial(replace(run.request, attempt=attempt), run.problem, shown, time.time, checkpoint=place)
+    if outcome.status == "finished":
+        torch.save(checkpoint.weights(place.path), run.folder / WEIGHTS)
+    low, high = (None, None)
+    if outcome.test is not None and outcome.test_items > 0:
+        low, high = wilson(outcome.test, outcome.test_items, LEVEL)
+    return Result(
+        status=outcome.status,
+        reason=outcome.reason,
+        metric=run.problem.metric.name,
+        validation=outcome.validation,
+        test=outcome.test,
+        test_low=low,
+        test_high=high,
+        test_items=outcome.test_items,
+        epochs=run.request.params.cycle_epochs,
+        max_lr=run.max_lr,
+        losses=tuple(loss if math.isfinite(loss) else None for loss in shown.curve.loss.tolist()),
+        mlflow_run_id=outcome.mlflow_run_id,
     )
-    done, losses = first, loss_before
-    for block in blocks:
-        done += len(block)
-        losses = [*losses, *block.loss.tolist()]
-        checkpoint.save(run.folder / CHECKPOINT, model, optimizer, done, {"plan": _identity(run), "losses": losses})
-        yield Progress(done // per_epoch, run.params.cycle_epochs, _mean(block))
-    torch.save(model.state_dict(), run.folder / WEIGHTS)
-    result = {
-        "metric": problem.metric.name,
-        "validation": _value(run, model, problem.validation),
-        "test": _value(run, model, problem.test),
-        "epochs": params.cycle_epochs,
-        "max_lr": run.plan.max_lr,
-        "losses": losses,
-    }
-    (run.folder / RESULT).write_text(json.dumps(result), encoding="utf-8")
 
 
-def _continued(run: LongRun, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, list[float]]:
-    if not (run.folder / CHECKPOINT).exists():
-        return 0, []
-    step, extra = checkpoint.load(run.folder / CHECKPOINT, model, optimizer)
-    if extra["plan"] != _identity(run):
-        raise UserError(f"--output: {run.folder} holds a run with another plan. Choose another folder for this one.")
-    return step, extra["losses"]
+def _supported(wanted: Precision, device: torch.device) -> Precision:
+    """The precision of the recipe where the device computes in it; fp32 otherwise."""
+    works = {"fp32": True, "bf16": supports_bf16(device), "fp16": device.type == "cuda"}
+    return wanted if works[wanted] else "fp32"
 
 
-def _identity(run: LongRun) -> str:
-    return repr((run.schedule, run.plan, run.params, run.seed))
+def _state(folder: Path, fresh: LongRunState) -> LongRunState:
+    """What the folder remembers of this very run; the fresh state where it holds nothing.
+
+    Raises:
+        UserError: if it holds another run.
+    """
+    if not (folder / STATE).exists() and not (folder / CHECKPOINT).exists():
+        return fresh
+    kept: LongRunState | None = _read_json(folder / STATE, LongRunState)
+    if kept is None or (kept.trial, kept.data) != (fresh.trial, fresh.data):
+        raise UserError(f"--output: {folder} holds a run with another plan or other data. Choose another folder.")
+    return kept
 
 
-def _mean(block: Curve) -> float:
-    return float(block.loss.mean())
+def _known_result(run: LongRun) -> Result | None:
+    """The result of a run that has ended; None if it has not, or if what stopped it may be gone."""
+    result: Result | None = _read_json(run.folder / RESULT, Result) if (run.folder / STATE).exists() else None
+    return result if result is not None and result.status in INFORMATIVE else None
 
 
-def _value(run: LongRun, model: torch.nn.Module, part: EvaluationSet) -> float:
-    outputs, targets = evaluate(model, part.batches(), run.runtime)
-    return run.problem.metric.compute(outputs, targets)
+def _numbers(result: Result | None) -> dict[str, float]:
+    """What the parent run shows."""
+    if result is None:
+        return {}
+    values = {name: getattr(result, name) for name in ("validation", "test", "test_low", "test_high", "max_lr")}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _read(recipe: Path) -> dict[str, Any]:
+def _read_json(path: Path, kind: Any) -> Any:
+    """The value of a type in a file; None if the file is not there or holds no such value."""
     try:
-        content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{recipe} cannot be read ({error}). Name the recipe.yaml of a study.") from error
-    if not isinstance(content, dict) or content.get("recipe_version") != 1:
-        raise UserError(f"{recipe} is no recipe of version 1. Name the recipe.yaml of a study.")
-    return content
+        return decode(kind, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write_json(path: Path, value: object) -> None:
+    write_atomically(path, json.dumps(encode(value), allow_nan=False).encode())

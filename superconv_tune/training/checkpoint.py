@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from superconv_tune.core.curve import COLUMNS, Curve
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a checkpoint holds beside the states of model, optimizer and random generators.
+
+    Attributes:
+        step: number of steps taken, which is the index of the next one.
+        extra: as it was handed to `save`.
+        curve: of the steps so far.
+    """
+
+    step: int
+    extra: Mapping[str, Any]
+    curve: Curve
+
 
 def save(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, extra: Mapping[str, Any] | None = None
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    extra: Mapping[str, Any] | None = None,
+    curve: Curve | None = None,
 ) -> None:
-    """Write model, optimizer, step, torch's random state and ``extra`` to ``path``.
+    """Write model, optimizer, step, all global random states, ``extra`` and the curve to ``path``.
 
     The file is written beside its place and renamed into it, so that a kill leaves the old checkpoint or the new one.
 
@@ -25,17 +50,23 @@ def save(
         optimizer: of that model.
         step: number of steps taken, which is the index of the next one.
         extra: anything else that the run needs, as plain JSON.
+        curve: of the steps so far; None for one without a step.
 
     Raises:
         TypeError: if ``extra`` is not JSON.
         OSError: if the file cannot be written.
     """
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002  (a user's transforms may draw from the legacy global state)
+    columns = Curve.empty() if curve is None else curve
     state = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "step": step,
         "rng_cpu": torch.get_rng_state(),
         "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "rng_python": random.getstate(),
+        "rng_numpy": [name, torch.from_numpy(np.asarray(keys)), *rest],
+        "curve": {column: torch.from_numpy(np.ascontiguousarray(getattr(columns, column))) for column in COLUMNS},
         "extra": json.dumps(dict(extra or {})),
     }
     part = path.with_name(f"{path.name}.part")
@@ -46,8 +77,8 @@ def save(
     part.replace(path)
 
 
-def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, dict[str, Any]]:
-    """Bring model, optimizer and torch's global random state back; returns the next step's index and ``extra``.
+def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Saved:
+    """Bring model, optimizer and all global random states back; returns what else was saved.
 
     The model lies on its device already, and the optimizer was made from it as in the run that saved.
 
@@ -56,12 +87,46 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tupl
         pickle.UnpicklingError: if the file holds more than tensors and plain values.
         RuntimeError: if it belongs to another model, or is not a checkpoint.
     """
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = _read(path)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["rng_cpu"])
     if state["rng_cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["rng_cuda"][: torch.cuda.device_count()])
-    step: int = state["step"]
-    extra: dict[str, Any] = json.loads(state["extra"])
-    return step, extra
+    random.setstate(state["rng_python"])
+    name, keys, *rest = state["rng_numpy"]
+    np.random.set_state((name, keys.numpy(), *rest))  # noqa: NPY002  (as in `save`)
+    return _saved(state)
+
+
+def peek(path: Path) -> Saved:
+    """What else was saved, with every state left alone.
+
+    Raises:
+        FileNotFoundError: if there is no checkpoint.
+        pickle.UnpicklingError: if the file holds more than tensors and plain values.
+        RuntimeError: if it is not a checkpoint.
+    """
+    return _saved(_read(path))
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    """The model's state in a checkpoint, on the CPU.
+
+    Raises:
+        FileNotFoundError: if there is no checkpoint.
+        pickle.UnpicklingError: if the file holds more than tensors and plain values.
+        RuntimeError: if it is not a checkpoint.
+    """
+    state: dict[str, torch.Tensor] = _read(path)["model"]
+    return state
+
+
+def _read(path: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _saved(state: dict[str, Any]) -> Saved:
+    curve = Curve(*(state["curve"][column].numpy() for column in COLUMNS))
+    return Saved(state["step"], json.loads(state["extra"]), curve)

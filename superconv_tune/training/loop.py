@@ -104,7 +104,9 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
     clock: Callable[[], float],
     first_step: int = 0,
     block_steps: int = 50,
+    round_steps: int = 0,
     micro_batches: int = 1,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> Generator[Curve, None, None]:
     """Train step by step, and yield what was recorded in blocks.
 
@@ -124,7 +126,9 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
         clock: seconds.
         first_step: index of the first step, for a continued run.
         block_steps: steps per yielded block; the last block may be shorter.
+        round_steps: a block also ends at every multiple of so many steps, such as an epoch; 0 for no such ends.
         micro_batches: batches whose gradients are averaged for one step.
+        scaler: of the loss, for a run whose scale is to be continued; None for the runtime's own.
 
     Raises:
         ValueError: if a block would have no step, or a step no batch.
@@ -135,7 +139,7 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
     if micro_batches < 1:
         raise ValueError(f"`micro_batches >= 1` must hold, but got {micro_batches=}.")
     model.train()
-    stepper = _Stepper(model, optimizer, loss, runtime, runtime.scaler())
+    stepper = _Stepper(model, optimizer, loss, runtime, scaler or runtime.scaler())
     losses = torch.empty(block_steps, device=runtime.device)
     rows: list[Row] = []
     started = clock()
@@ -147,7 +151,7 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
         row = (float(step), now.lr, now.momentum, clock() - started)
         losses[len(rows)] = stepper.step(batches, micro_batches)
         rows.append(row)
-        if len(rows) == block_steps:
+        if len(rows) == block_steps or (round_steps and (step + 1) % round_steps == 0):
             yield _read(rows, losses)
             rows.clear()
     if rows:

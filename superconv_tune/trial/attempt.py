@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from superconv_tune.core.curve import Curve
+from superconv_tune.data.batches import Batch
 from superconv_tune.lr.schedule import Knobs
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Problem
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
@@ -27,11 +28,25 @@ Timed = Literal["train_s", "eval_s", "range_test_s"]
 
 @dataclass(frozen=True)
 class Learner:
-    """A model, its optimizer and where they run."""
+    """A model, its optimizer, where they run, and the scale of the loss, which fp16 adapts as it trains."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     runtime: Runtime
+    scaler: torch.amp.GradScaler
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a phase has come.
+
+    Attributes:
+        step: optimizer steps taken.
+        batches: training batches read; more than the steps where a step takes several, or fp16 skipped one.
+    """
+
+    step: int = 0
+    batches: int = 0
 
 
 class Attempt:
@@ -41,6 +56,7 @@ class Attempt:
         request: what was asked.
         problem: the question.
         clock: Unix time in seconds.
+        position: how far the phase has come that runs now.
     """
 
     def __init__(
@@ -49,6 +65,7 @@ class Attempt:
         self.request = request
         self.problem = problem
         self.clock = clock
+        self.position = Position()
         self._tracker = tracker
         self._started = clock()
         self._phase_started: dict[Phase, float] = {}
@@ -72,7 +89,7 @@ class Attempt:
 
     def outcome(self) -> TrialOutcome:
         """What is known now."""
-        ramp, cycle = (Curve.join(self._blocks[phase]) for phase in ("range_test", "cycle"))
+        ramp, cycle = self.curve("range_test"), self.curve("cycle")
         steps_per_epoch = self.steps_per_epoch() if len(cycle) else 1
         return replace(
             self._outcome,
@@ -82,6 +99,16 @@ class Attempt:
             cycle_curve=cycle.thin(CURVE_POINTS) if len(cycle) else None,
             wall_s=self.clock() - self._started,
         )
+
+    def curve(self, phase: Phase) -> Curve:
+        """Every step of the phase so far."""
+        return Curve.join(self._blocks[phase])
+
+    def restore(self, phase: Phase, curve: Curve) -> None:
+        """Take the curve of an interrupted attempt, which has a step at least, as the first part of this phase."""
+        self._blocks[phase] = [curve]
+        self._phase_started[phase] = self.clock() - curve.elapsed_s[-1]
+        self._tracker.record(phase, curve)
 
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one pass over the training part."""
@@ -105,39 +132,64 @@ class Attempt:
         has_images = any(isinstance(module, nn.Conv2d) for module in model.modules())
         runtime = Runtime(self.problem.device, self.request.precision, channels_last=has_images)
         model = runtime.place(model)
-        return Learner(model, self.problem.make_optimizer(model, self.request.params), runtime)
+        return Learner(model, self.problem.make_optimizer(model, self.request.params), runtime, runtime.scaler())
 
     def steps(
-        self, phase: Phase, learner: Learner, knobs: Callable[[int], Knobs | None], block_steps: int
+        self,
+        phase: Phase,
+        learner: Learner,
+        knobs: Callable[[int], Knobs | None],
+        block_steps: int,
+        *,
+        start: Position = Position(),
+        round_steps: int = 0,
     ) -> Generator[Curve, None, None]:
         """Train, and hand every block to the record before the caller judges it.
 
         Steps and seconds go on from an earlier run of the same phase, so that a phase is one series.
+
+        Args:
+            phase: which one.
+            learner: what is trained.
+            knobs: of a step, counted from the beginning of this run of the phase; None ends it.
+            block_steps: most steps of a block.
+            start: where this run of the phase was interrupted; see `restore`.
+            round_steps: a block also ends at every multiple of so many steps; 0 for no such ends.
         """
         began = self._phase_started.setdefault(phase, self.clock())
-        past_steps, past_s = sum(map(len, self._blocks[phase])), self.clock() - began
+        past_steps, past_s = sum(map(len, self._blocks[phase])) - start.step, self.clock() - began
         params, source = self.request.params, self._source(phase)
+        self.position = start
         with (
-            closing(guarded(lambda: source.stream(params.batch_size, self.request.seed))) as batches,
+            closing(guarded(lambda: source.stream(params.batch_size, self.request.seed, start.batches))) as batches,
             closing(
                 train(
                     learner.model,
                     learner.optimizer,
-                    endless(batches),
+                    self._counted(endless(batches)),
                     lambda outputs, targets: self.problem.loss(outputs, targets, params.label_smoothing),
                     knobs,
                     runtime=learner.runtime,
                     clock=self.clock,
+                    first_step=start.step,
                     block_steps=block_steps,
+                    round_steps=round_steps,
                     micro_batches=self.problem.micro_batches,
+                    scaler=learner.scaler,
                 )
             ) as blocks,
         ):
             for block in blocks:
+                self.position = replace(self.position, step=self.position.step + len(block))
                 block = replace(block, step=block.step + past_steps, elapsed_s=block.elapsed_s + past_s)
                 self._blocks[phase].append(block)
                 self._tracker.record(phase, block)
                 yield block
+
+    def _counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self.position = replace(self.position, batches=self.position.batches + 1)
+            yield batch
 
     def _source(self, phase: Phase) -> BatchSource:
         """The training batches; in a cycle those of the share of the data that was asked for, drawn by the seed."""

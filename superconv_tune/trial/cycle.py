@@ -6,7 +6,8 @@ from contextlib import closing
 
 from superconv_tune.lr.schedule import Knobs
 from superconv_tune.lr.span import Span
-from superconv_tune.trial.attempt import Attempt, Learner
+from superconv_tune.trial.attempt import Attempt, Learner, Position
+from superconv_tune.trial.checkpointing import Checkpoint
 from superconv_tune.trial.divergence import DivergenceWatch
 from superconv_tune.trial.failures import Stopped
 from superconv_tune.trial.pace import Pacer
@@ -15,37 +16,46 @@ MAX_BLOCK_STEPS = 50
 BLOCKS_PER_CYCLE = 10  # at least, so that a late cycle is noticed in time
 
 
-def run_cycle(attempt: Attempt, max_lr: float) -> Learner:
+def run_cycle(attempt: Attempt, max_lr: float, checkpoint: Checkpoint | None = None) -> Learner:
     """Train a fresh model for one cycle that peaks at ``max_lr``; returns it for evaluation.
 
+    With a checkpoint the cycle is saved after every epoch and at its end, and goes on from what was saved before.
+
     Raises:
-        Stopped: if the cycle diverged, its loss was not a number, or the deadline left no useful cycle.
+        Stopped: if the cycle diverged, its loss was not a number, the deadline left no useful cycle, or the checkpoint
+            belongs to another one.
     """
     attempt.check_deadline()
     attempt.note(max_lr=max_lr)
     steps = max(1, round(attempt.request.params.cycle_epochs * attempt.steps_per_epoch()))
     learner = attempt.fresh_learner()
+    start = checkpoint.resume(attempt, learner) if checkpoint else Position()
     pacer = Pacer(steps, _evaluation_steps(attempt), attempt.request.deadline, attempt.clock)
     with attempt.timed("train_s"):
-        taken = _train(attempt, learner, Span.of(attempt.request.params, steps, max_lr), pacer)
+        span = Span.of(attempt.request.params, steps, max_lr)
+        taken = _train(attempt, learner, span, pacer, checkpoint, start)
     if not pacer.pace.completes(taken):
         raise Stopped("deadline", f"The deadline came {taken} steps into a cycle of {steps}.")
     attempt.note(shortened=pacer.pace.is_shortened)
     return learner
 
 
-def _train(attempt: Attempt, learner: Learner, span: Span, pacer: Pacer) -> int:
+def _train(
+    attempt: Attempt, learner: Learner, span: Span, pacer: Pacer, checkpoint: Checkpoint | None, start: Position
+) -> int:
     """The steps taken until the cycle ended, by its schedule or by the clock."""
     schedule = attempt.request.schedule.knobs(span)
     watch = DivergenceWatch(span.steps, attempt.problem.chance_loss)
+    watch.judge(attempt.curve("cycle").loss)  # of an interrupted attempt: the watch is then where it was
 
     def knobs(step: int) -> Knobs | None:
         progress = pacer.progress(step)
         return None if progress is None else schedule(progress)
 
-    taken = 0
+    taken = start.step
     block_steps = min(MAX_BLOCK_STEPS, span.steps // BLOCKS_PER_CYCLE + 1)
-    with closing(attempt.steps("cycle", learner, knobs, block_steps)) as blocks:
+    epoch = attempt.steps_per_epoch() if checkpoint else 0
+    with closing(attempt.steps("cycle", learner, knobs, block_steps, start=start, round_steps=epoch)) as blocks:
         for block in blocks:
             taken += len(block)
             stop = watch.judge(block.loss)
@@ -54,6 +64,8 @@ def _train(attempt: Attempt, learner: Learner, span: Span, pacer: Pacer) -> int:
             pacer.taken(taken)
             if pacer.pace.is_too_short:
                 raise Stopped("deadline", f"Only {pacer.pace.last_step + 1} of {span.steps} steps fit the deadline.")
+            if checkpoint and (taken % epoch == 0 or taken == span.steps):
+                checkpoint.save(attempt, learner)
     return taken
 
 

@@ -14,6 +14,7 @@ from superconv_tune.record.trial import Cycle, Ramps, TrialOutcome, TrialRequest
 from superconv_tune.training.memory import release
 from superconv_tune.training.randomness import isolated
 from superconv_tune.trial.attempt import Attempt, Learner
+from superconv_tune.trial.checkpointing import Checkpoint
 from superconv_tune.trial.cycle import run_cycle
 from superconv_tune.trial.failures import Stopped, explain
 from superconv_tune.trial.ramp import capped_max_lr, edge_test, range_test
@@ -23,13 +24,14 @@ from superconv_tune.trial.trackers import FaultTolerantTracker
 _log = logging.getLogger(__name__)
 
 
-def run(
+def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
     request: TrialRequest,
     problem: Problem,
     tracker: Tracker,
     clock: Callable[[], float],
     node: str | None = None,
     guard: AbstractContextManager[None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> TrialOutcome:
     """Run one attempt of a trial from its first ramp to its last evaluation.
 
@@ -44,17 +46,23 @@ def run(
         clock: Unix time in seconds.
         node: host name for the outcome; this machine's if None.
         guard: entered while the trial computes, and not while the tracker waits for its server.
+        checkpoint: where a cycle is saved after every epoch and goes on from; None for a cycle in one go.
 
     Returns:
         The outcome. A failure of data, model, loss, metric or memory is an outcome too, with a finite objective; only
         interrupts are raised. The caller's global random state is left as it was.
+
+    Raises:
+        ValueError: if a cycle with a deadline is to be saved: what the clock cut cannot be continued exactly.
     """
+    if checkpoint is not None and request.deadline < math.inf:
+        raise ValueError(f"A cycle with a checkpoint has no deadline, but got {request.deadline}.")
     recorder = FaultTolerantTracker(tracker)
     run_id = recorder.start(request)
     attempt = Attempt(request, problem, recorder, clock, node or platform.node())
     attempt.note(mlflow_run_id=run_id)
     with isolated(problem.device), guard or nullcontext():
-        _run_phases(attempt)
+        _run_phases(attempt, checkpoint)
     outcome = attempt.outcome()
     if outcome.status == "oom":
         release(problem.device)  # so that the next trial finds all memory
@@ -62,7 +70,7 @@ def run(
     return outcome
 
 
-def _run_phases(attempt: Attempt) -> None:
+def _run_phases(attempt: Attempt, checkpoint: Checkpoint | None) -> None:
     try:
         match attempt.request.work:
             case Ramps(finds_edge=True) as ramps:
@@ -70,7 +78,7 @@ def _run_phases(attempt: Attempt) -> None:
             case Ramps() as ramps:
                 range_test(attempt, ramps)
             case Cycle() as cycle:
-                _train_and_judge(attempt, cycle)
+                _train_and_judge(attempt, cycle, checkpoint)
     except Exception as error:  # noqa: BLE001 - a trial returns its failure, whatever it is
         status, reason = explain(error)
         attempt.note(status=status, reason=reason)
@@ -78,8 +86,8 @@ def _run_phases(attempt: Attempt) -> None:
             _log.exception("Trial %s ended as %s.", attempt.request.trial_id, status)
 
 
-def _train_and_judge(attempt: Attempt, cycle: Cycle) -> None:
-    learner = run_cycle(attempt, capped_max_lr(attempt, cycle))
+def _train_and_judge(attempt: Attempt, cycle: Cycle, checkpoint: Checkpoint | None) -> None:
+    learner = run_cycle(attempt, capped_max_lr(attempt, cycle), checkpoint)
     with attempt.timed("eval_s"):
         _validate(attempt, learner)
         if cycle.reads_test:

@@ -15,8 +15,10 @@ import pytest
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import ENDED, InProcessCluster, RealClock, TrainingExecutor
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.conductor import Signal
-from superconv_tune.record.trial import TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import Probe
+from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from tests.fakes import HookedSource, MemoryTracker, TensorSource, toy_problem
 
 FOREVER = 1e12
@@ -24,7 +26,8 @@ FOREVER = 1e12
 
 def asked(number: int, seconds: float = 1.0) -> TrialRequest:
     """A trial whose seed says how long it takes."""
-    return TrialRequest(f"{number}", 1, "search", Hyperparameters(), round(seconds), "one_cycle", 0, deadline=FOREVER)
+    purpose, seed = Probe(0.1), round(seconds)
+    return TrialRequest(f"{number}", 1, purpose, Cycle(0.1), Hyperparameters(), Schedule(), seed, deadline=FOREVER)
 
 
 @dataclass
@@ -104,7 +107,7 @@ def test_a_conductor_that_waits_for_nothing_is_an_error_of_ours() -> None:
 
 def cycle(seed: int, epochs: float = 2.0) -> TrialRequest:
     params = Hyperparameters(cycle_epochs=epochs, batch_size=48)
-    return replace(asked(seed), params=params, deadline=time.time() + 100.0, pick_lr=0.1)
+    return replace(asked(seed), params=params, deadline=time.time() + 100.0)
 
 
 def test_trials_are_really_trained_and_recorded_one_after_the_other() -> None:

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.proposer.at_random import RandomProposer
 from superconv_tune.record.events import Opened, Requested
+from superconv_tune.record.purpose import Proposal, Sampled
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.trial import Cycle, TrialRequest
 
 SPACE: SearchSpace = {
     "weight_decay": Interval(1e-6, 1e-2, log=True),
@@ -45,10 +47,11 @@ def test_what_is_fixed_comes_back_and_does_not_move_the_next_draws() -> None:
 def test_a_resumed_study_gets_numbers_that_no_trial_has() -> None:
     proposer = RandomProposer(SPACE, 0)
     study = Study(Opened("a", 0.0, 1.0, 1, spec={}))
-    request = TrialRequest("t", 1, "search", Hyperparameters(), 0, "one_cycle", 0, 1.0, proposal=("rung-0", 7))
+    purpose = Sampled(Proposal("rung-0", 7), pick_lr=0.1)
+    request = TrialRequest("t", 1, purpose, Cycle(0.1), Hyperparameters(), Schedule(), seed=0, deadline=1.0)
     study.apply(Requested(0.0, request))
     proposer.reconcile(study)
-    assert proposer.ask("rung-0").number == 8
+    assert proposer.ask("rung-0").proposal.number == 8
 
 
 def test_it_needs_no_optuna() -> None:

@@ -48,7 +48,8 @@ OPENED = Opened(
     deadline=STARTED + BUDGET_S,
     workers=2,
     spec={
-        "data": {"format": "idx", "path": "/usr/share/datasets/fashion-mnist", "limit": None},
+        "name": "fashion-mnist",
+        "data": {"format": "idx", "path": "/usr/share/datasets/fashion-mnist", "args": {"limit": None}},
         "model": {"name": "resnet9", "width": 32},
         "optimizer": {"name": "sgd", "nesterov": True},
         "split": {"validation": 0.1, "test": 0.1, "seed": 0},
@@ -281,7 +282,11 @@ def hostile_findings(findings: Findings) -> Findings:
     opened = replace(
         OPENED,
         name=HOSTILE,
-        spec={"data": {"format": HOSTILE}, "model": {HOSTILE: HOSTILE}},
+        spec={
+            "name": "hostile",
+            "data": {"format": "npz", "path": HOSTILE},
+            "model": {"factory": "own.py:model", "args": {HOSTILE: HOSTILE}},
+        },
         measured=Measured(landmarks=(Landmark(HOSTILE, "floor", 0.5, HOSTILE),)),
         environment={HOSTILE: {"share": float("nan"), "store": "http://user:hunter2@host/x"}},
     )

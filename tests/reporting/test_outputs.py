@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from superconv_tune.core.codec import decode
 from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.reporting.files import write_atomically
@@ -45,31 +43,9 @@ def test_writing_again_replaces_the_files(findings: Findings, empty_findings: Fi
     assert json.loads((tmp_path / "verdict.json").read_text())["verdict"] == "demonstrated"
 
 
-def test_the_recipe_gives_back_the_hyperparameters(findings: Findings, tmp_path: Path) -> None:
-    write_outputs(findings, tmp_path)
-    recipe = yaml.safe_load((tmp_path / "recipe.yaml").read_text())
-
-    assert findings.winner is not None
-    request, outcome = findings.winner.request, findings.winner.outcome
-    assert decode(Hyperparameters, recipe["params"]) == request.params
-    assert recipe["params"]["max_lr"] == outcome.max_lr
-    assert (recipe["seed"], recipe["schedule"]) == (request.seed, {"policy": "one_cycle"})
-    assert recipe["data"] == findings.study.opened.spec["data"]
-    assert {"model", "optimizer", "split", "metric"} <= set(recipe)
-    assert recipe["provenance"]["trial"] == "search-13"
-    assert recipe["estimate"]["low"] == 0.9218
-
-
 def test_no_file_shows_the_password_of_the_store(findings: Findings, tmp_path: Path) -> None:
     for path in write_outputs(findings, tmp_path):
         assert b"hunter2" not in path.read_bytes()
-
-
-def test_hostile_words_come_back_from_the_recipe_as_they_were(hostile_findings: Findings, tmp_path: Path) -> None:
-    write_outputs(hostile_findings, tmp_path)
-    recipe = yaml.safe_load((tmp_path / "recipe.yaml").read_text())
-
-    assert recipe["provenance"]["study"] == hostile_findings.study.opened.name
 
 
 def test_the_trial_table_has_a_row_per_trial_and_its_own_range_test(findings: Findings, tmp_path: Path) -> None:

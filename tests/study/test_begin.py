@@ -70,7 +70,8 @@ def test_every_curve_is_in_mlflow_without_ray_too(workplace: Workplace, tmp_path
     assert ended.verdict == "demonstrated"
     assert f"mlflow ui --backend-store-uri {uri}" in printed
     study, client = Study.replay(workplace.events("mine")), connect(uri)
-    for request, outcome in study.trials():
+    for trial in study.trials():
+        request, outcome = trial.request, trial.outcome
         assert outcome.mlflow_run_id is not None
         run = client.get_run(outcome.mlflow_run_id)
         assert run.info.status == "FINISHED"

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pickle
+import random
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,7 +14,7 @@ from torch.nn import functional as F
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import Knobs
-from superconv_tune.training.checkpoint import load, save
+from superconv_tune.training.checkpoint import Saved, load, peek, save, weights
 from superconv_tune.training.loop import Runtime, train
 from tests.fakes import FakeClock, toy_model, toy_optimizer, toy_problem
 
@@ -54,18 +56,44 @@ def test_an_interrupted_run_continues_bit_for_bit(tmp_path: Path, make_optimizer
     first = toy_model()
     optimizer = make_optimizer(first, Hyperparameters())
     before = run(first, optimizer, 0, 17)
-    save(tmp_path / "last.pt", first, optimizer, step=17, extra={"best": 0.5, "note": "ä"})
+    save(tmp_path / "last.pt", first, optimizer, step=17, extra={"best": 0.5, "note": "ä"}, curve=before)
 
     torch.manual_seed(99)  # another process
     second = toy_model()
     optimizer = make_optimizer(second, Hyperparameters())
-    step, extra = load(tmp_path / "last.pt", second, optimizer)
-    after = run(second, optimizer, step, STEPS)
+    saved = load(tmp_path / "last.pt", second, optimizer)
+    after = run(second, optimizer, saved.step, STEPS)
 
-    assert Curve.join([before, after]) == whole
-    assert extra == {"best": 0.5, "note": "ä"}
+    assert Curve.join([saved.curve, after]) == whole
+    assert saved.extra == {"best": 0.5, "note": "ä"}
     for mine, theirs in zip(second.state_dict().values(), model.state_dict().values(), strict=True):
         assert torch.equal(mine, theirs)
+
+
+def draws() -> tuple[float, ...]:
+    return float(torch.rand(1)), random.random(), float(np.random.random())  # noqa: NPY002
+
+
+def test_every_global_generator_goes_on_where_it_was(tmp_path: Path) -> None:
+    """A user's transforms may draw from Python's generator, or from NumPy's old one."""
+    model = toy_model()
+    optimizer = toy_optimizer(model, Hyperparameters())
+    save(tmp_path / "last.pt", model, optimizer, step=1)
+    expected = draws()
+    assert draws() != expected
+    load(tmp_path / "last.pt", model, optimizer)
+    assert draws() == expected
+
+
+def test_a_look_into_a_checkpoint_changes_nothing(tmp_path: Path) -> None:
+    model = toy_model()
+    save(tmp_path / "last.pt", model, toy_optimizer(model, Hyperparameters()), step=4, extra={"a": 1})
+    random.seed(1)
+    state = random.getstate()
+    assert peek(tmp_path / "last.pt") == Saved(4, {"a": 1}, Curve.empty())
+    kept = weights(tmp_path / "last.pt")
+    assert random.getstate() == state
+    assert all(torch.equal(kept[name], value) for name, value in model.state_dict().items())
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path) -> None:
@@ -76,9 +104,9 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         save(path, model, optimizer, step=4, extra={"not JSON": object()})
     (tmp_path / "last.pt.part").write_bytes(b"half a file of a killed process")
-    assert load(path, model, optimizer) == (3, {})
+    assert load(path, model, optimizer) == Saved(3, {}, Curve.empty())
     save(path, model, optimizer, step=5)
-    assert load(path, model, optimizer) == (5, {})
+    assert load(path, model, optimizer) == Saved(5, {}, Curve.empty())
     assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
 
 

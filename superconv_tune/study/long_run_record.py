@@ -1,0 +1,119 @@
+"""A long run in MLflow: a parent run with a child for every attempt, of which the last one holds the whole curve."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from superconv_tune.core.codec import encode
+from superconv_tune.core.secrets import masked
+from superconv_tune.record.trial import Status, TrialRequest
+from superconv_tune.study.parent_run import check
+from superconv_tune.study.places import places
+from superconv_tune.tracking.handle import StudyHandle, TrackingError
+from superconv_tune.trial.tracker import Tracker
+from superconv_tune.trial.trackers import NullTracker
+
+logger = logging.getLogger(__name__)
+
+SPILL = "spill"  # in the folder of the run: what MLflow would not take
+
+
+class LongRunRecord:
+    """Where a long run is recorded.
+
+    Args:
+        recipe: path of the recipe; the store of its study is taken where nothing else is named.
+        tracking_uri: of MLflow, or ``none``; None for the environment's, or else for that of the study.
+    """
+
+    def __init__(self, recipe: Path, tracking_uri: str | None) -> None:
+        studies = recipe.absolute().parent.parent
+        root = studies if (studies / "mlflow.db").exists() else Path("runs")
+        self._where = places(root, "long_run", None, tracking_uri)
+        self._handle: StudyHandle | None = None
+        self._spill = Path(SPILL)
+        self.reference: dict[str, str] | None = None
+
+    def begin(self, name: str, request: TrialRequest, folder: Path, before: Mapping[str, str] | None) -> Tracker:
+        """The tracker of one attempt.
+
+        Args:
+            name: of the experiment.
+            request: the long run.
+            folder: of the run.
+            before: what `reference` was in the attempt before; None in the first.
+
+        Raises:
+            UserError: if MLflow cannot be used, reached or written.
+        """
+        self.reference = None if before is None else dict(before)
+        self._spill = folder.absolute() / SPILL
+        if not self._where.is_tracked:
+            return NullTracker()
+        check(self._where.tracking_uri)
+        from superconv_tune.tracking import worker  # noqa: PLC0415 - MLflow need not be installed
+
+        self._handle = self._reopened(before) or self._opened(name, request, folder)
+        self.reference = asdict(self._handle) | {"tracking_uri": masked(self._handle.tracking_uri)}
+        return worker.MlflowTracker(self._handle, self._spill)
+
+    def end(self, status: Status | None, numbers: Mapping[str, float], files: Sequence[Path]) -> str:
+        """Close the parent run; returns what the user should know about it, and mostly nothing.
+
+        Args:
+            status: of the long run; None if it was interrupted.
+            numbers: to be shown.
+            files: to be kept there, those that exist.
+        """
+        if self._handle is None:
+            return ""
+        from superconv_tune.tracking import study_run, worker  # noqa: PLC0415 - MLflow need not be installed
+
+        left = worker.recover(self._handle, self._spill)
+        try:
+            study_run.close_study(
+                self._handle,
+                status="KILLED" if status is None else "FINISHED" if status == "finished" else "FAILED",
+                tags={"phase": "done", "status": status or "interrupted"},
+                metrics=numbers,
+                artifacts=[path for path in files if path.exists()],
+            )
+        except TrackingError as error:
+            logger.warning("The parent run was not ended: %s", error)
+            left += 1
+        return f"warning: MLflow lacks a part of this run; its curve is kept in {self._spill}/." if left else ""
+
+    def _reopened(self, before: Mapping[str, str] | None) -> StudyHandle | None:
+        """The parent run of the attempt before, if it is in this store."""
+        from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
+        from superconv_tune.tracking.client import absolute  # noqa: PLC0415
+
+        uri = absolute(self._where.tracking_uri)
+        if before is None or before["tracking_uri"] != masked(uri):
+            return None
+        handle = StudyHandle(uri, before["experiment_id"], before["run_id"])
+        study_run.reopen_study(handle)
+        return handle
+
+    def _opened(self, name: str, request: TrialRequest, folder: Path) -> StudyHandle:
+        from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
+
+        params = encode(request.params) | {
+            "max_lr": request.cycle.max_lr,
+            "schedule": request.schedule.label,
+            "precision": request.precision,
+            "seed": request.seed,
+            "folder": folder,
+        }
+        return study_run.open_study(
+            self._where.tracking_uri,
+            self._where.artifact_root,
+            name,
+            f"{name}-long-run-{time.strftime('%Y%m%d-%H%M%S')}",
+            params,
+            {"phase": "long_run"},
+        )
