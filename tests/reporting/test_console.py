@@ -55,6 +55,16 @@ def test_off_a_terminal_there_is_a_line_per_noteworthy_event(findings: Findings)
     assert "\x1b" not in printed(shown)
 
 
+def test_a_verbose_view_draws_no_panel_over_a_debugger(findings: Findings) -> None:
+    shown = console(terminal=True)
+    now = findings.study.opened.started_at + 60
+    with LiveView(shown, lambda: now, "Can it?", findings.target, verbose=True) as view:
+        replayed(findings, view)
+    assert HIDE_CURSOR not in printed(shown)
+    assert printed(shown).startswith("Can it?")
+    assert printed(shown).count("search-") >= 1
+
+
 def test_an_improvement_of_an_error_is_downward(regression_findings: Findings) -> None:
     shown = console(terminal=False)
     with LiveView(shown, lambda: 0.0, "How far?", regression_findings.target) as view:
