@@ -39,7 +39,6 @@ class LongRunView:
         self._marks: deque[tuple[int, float]] = deque(maxlen=RECENT_BLOCKS + 1)
         self._losses: list[float] = []  # since the last epoch that was shown
         self._lr = 0.0
-        self._works = True
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"), console=console
         )
@@ -53,7 +52,8 @@ class LongRunView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._console.is_terminal:
+            self._bar.stop()
 
     def begin(self, first_step: int) -> None:
         """Training begins at this step; the time left is measured from here."""
@@ -81,13 +81,8 @@ class LongRunView:
         self._losses.clear()
 
     def say(self, line: str) -> None:
-        """Print a line; a reader who went away, as ``head`` does, costs the lines and not the run."""
-        if not self._works:
-            return
-        try:
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True, emoji=False)
-        except OSError:
-            self._works = False
+        """Print a line."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True, emoji=False)
 
     def _epochs(self, step: int) -> str:
         return f"epoch {step / self._steps_per_epoch:.4g} of {self._steps / self._steps_per_epoch:.4g}"

@@ -96,14 +96,3 @@ def test_no_color_is_kept(colour: bool, monkeypatch: pytest.MonkeyPatch) -> None
         clock.advance(1.0)
         view.advance(block(0, 15, 0.75))
     assert ("\x1b[38;" in text.getvalue()) == colour
-
-
-def test_a_reader_who_goes_away_does_not_end_the_run() -> None:
-    class Closed(io.StringIO):
-        def write(self, text: str) -> int:
-            raise BrokenPipeError(32, "Broken pipe")
-
-    view = view_on(Closed(), FakeClock())
-    view.begin(0)
-    view.say("somebody there?")
-    view.saved(10)
