@@ -26,7 +26,11 @@ def steady(steps: int, lr: float = 0.05) -> Callable[[int], Knobs | None]:
 
 
 def start(
-    steps: int, block_steps: int, runtime: Runtime = CPU, clock: Callable[[], float] | None = None
+    steps: int,
+    block_steps: int,
+    runtime: Runtime = CPU,
+    clock: Callable[[], float] | None = None,
+    round_steps: int = 0,
 ) -> Iterator[Curve]:
     torch.manual_seed(0)
     problem = toy_problem()
@@ -40,6 +44,7 @@ def start(
         runtime=runtime,
         clock=clock or FakeClock(),
         block_steps=block_steps,
+        round_steps=round_steps,
     )
 
 
@@ -70,6 +75,12 @@ def test_the_host_reads_the_device_once_per_block() -> None:
     assert [len(block) for block in blocks] == [5, 5, 5, 5, 3]
     assert reads.moves == len(blocks)
     assert reads.others == 0
+
+
+def test_a_block_ends_at_every_round_number_of_steps_too() -> None:
+    blocks = list(start(steps=23, block_steps=6, round_steps=10))
+    assert [len(block) for block in blocks] == [6, 4, 6, 4, 3]
+    assert Curve.join(blocks) == Curve.join(list(start(steps=23, block_steps=6)))
 
 
 def test_every_step_is_recorded_as_a_bare_loop_trains_it() -> None:
