@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.data.formats import FORMATS, load
+from superconv_tune.data.formats import FORMATS, FROM_FILES, format_of, load
 from superconv_tune.data.split import fingerprint, split
-from superconv_tune.spec.files import format_of
-from superconv_tune.spec.names import READS_PATH, Format
 from tests.samples import csv_file, hf_folder, idx_folder, npy_folder, npz_file, photos
 
 PLACES: dict[str, Callable[[Path], Path]] = {
@@ -31,9 +28,8 @@ def place(name: str, folder: Path) -> Path | None:
     return PLACES[name](folder) if name in PLACES else None
 
 
-def test_the_spec_knows_the_same_names() -> None:
-    assert set(get_args(Format)) == set(FORMATS)
-    assert {name for name, reads in READS_PATH.items() if reads} == set(PLACES)
+def test_every_format_that_reads_files_has_a_sample() -> None:
+    assert set(FROM_FILES) == set(PLACES)
 
 
 @pytest.mark.parametrize("name", FORMATS)
