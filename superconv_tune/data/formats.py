@@ -42,6 +42,7 @@ FORMATS: dict[str, Format] = {
     "npy": Format(
         LazyFunction("superconv_tune.data.arrays:npy"), named(file=("*.npy",), inside=("x.npy", "x_train.npy"))
     ),
+    "jsonl": Format(LazyFunction("superconv_tune.data.jsonl:jsonl"), named(file=("*.jsonl", "*.jsonl.gz"))),
     "table": Format(
         LazyFunction("superconv_tune.data.table:table"),
         named(file=ending(TABLE_SUFFIXES), inside=ending(TABLE_SUFFIXES)),

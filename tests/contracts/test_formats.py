@@ -11,7 +11,7 @@ import pytest
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.formats import FORMATS, FROM_FILES, format_of, load
 from superconv_tune.data.split import fingerprint, split
-from tests.samples import csv_file, hf_folder, idx_folder, npy_folder, npz_file, photos
+from tests.samples import csv_file, hf_folder, idx_folder, jsonl_file, npy_folder, npz_file, photos
 
 PLACES: dict[str, Callable[[Path], Path]] = {
     "idx": idx_folder,
@@ -20,6 +20,7 @@ PLACES: dict[str, Callable[[Path], Path]] = {
     "image_folder": lambda folder: photos(folder / "photos"),
     "table": csv_file,
     "hf": hf_folder,
+    "jsonl": jsonl_file,
 }
 ARGS: dict[str, dict[str, object]] = {"mnist1d": {"samples": 100}}
 
