@@ -65,6 +65,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric("balanced_accuracy", "max", 0.0, 1.0, LazyFunction(f"{SCORES}:balanced_accuracy")),
         Metric("macro_f1", "max", 0.0, 1.0, LazyFunction(f"{SCORES}:macro_f1")),
+        Metric("mcc", "max", -1.0, 1.0, LazyFunction(f"{SCORES}:mcc")),
         Metric("auroc", "max", 0.0, 1.0, LazyFunction(f"{SCORES}:auroc")),
         Metric("average_precision", "max", 0.0, 1.0, LazyFunction(f"{SCORES}:average_precision")),
         Metric("rmse", "min", 0.0, None, LazyFunction(f"{SCORES}:rmse"), regression=True),

@@ -30,6 +30,17 @@ def macro_f1(outputs: Tensor, targets: Tensor) -> float:
     return float(tm.classification.multiclass_f1_score(labels, targets, classes, average="macro"))
 
 
+def mcc(outputs: Tensor, targets: Tensor) -> float:
+    """Matthews correlation of predicted and true classes (Gorodkin 2004): 1 if all are right, 0 for a constant guess.
+
+    torchmetrics has it too, but gives a constant guess of two classes a value below 0.
+    """
+    table = tm.classification.multiclass_confusion_matrix(predicted(outputs), targets, _classes(outputs)).double()
+    true, guessed, items = table.sum(dim=1), table.sum(dim=0), table.sum()
+    spread = (items**2 - true @ true) * (items**2 - guessed @ guessed)
+    return float((table.trace() * items - true @ guessed) / spread.sqrt()) if spread > 0 else 0.0
+
+
 def _classes(outputs: Tensor) -> int:
     """As many as outputs per item; one logit decides between two."""
     return max(2, outputs.shape[-1]) if outputs.dim() > 1 else 2

@@ -1,4 +1,4 @@
-"""What every data format keeps to; a new one needs a line in `places` only."""
+"""What every data format keeps to; a new one needs a line in `PLACES` only."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ def place(name: str, folder: Path) -> Path | None:
 
 def test_every_format_that_reads_files_has_a_sample() -> None:
     assert set(FROM_FILES) == set(PLACES)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_readme_has_a_row_for_it(name: str) -> None:
+    section = Path("README.md").read_text(encoding="utf-8").split("### Your own data")[1].split("###")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert sum(f"`{name}`" in row for row in rows) == 1
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as oracle
 
+from superconv_tune.measures.losses import LOSSES
 from superconv_tune.measures.metrics import METRICS
+
+README = Path("README.md").read_text(encoding="utf-8")
 
 Scores = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -34,6 +38,7 @@ CLASSES: dict[str, Callable[[Scores, Labels], float]] = {
     "accuracy": lambda logits, targets: oracle.accuracy_score(targets, logits.argmax(1)),
     "balanced_accuracy": lambda logits, targets: oracle.balanced_accuracy_score(targets, logits.argmax(1)),
     "macro_f1": lambda logits, targets: oracle.f1_score(targets, logits.argmax(1), average="macro"),
+    "mcc": lambda logits, targets: oracle.matthews_corrcoef(targets, logits.argmax(1)),
     "auroc": lambda logits, targets: per_class(oracle.roc_auc_score, logits, targets),
     "average_precision": lambda logits, targets: per_class(oracle.average_precision_score, logits, targets),
     "top5_accuracy": lambda logits, targets: oracle.top_k_accuracy_score(
@@ -58,7 +63,14 @@ def theirs(measure: Callable[[Any, Any], float], outputs: Any, targets: Any) -> 
 
 
 def test_every_metric_has_an_oracle() -> None:
-    assert CLASSES.keys() | NUMBERS.keys() == METRICS.keys()
+    assert CLASSES.keys() == {name for name, metric in METRICS.items() if not metric.regression}
+    assert NUMBERS.keys() == {name for name, metric in METRICS.items() if metric.regression}
+
+
+@pytest.mark.parametrize("name", [*METRICS, *LOSSES])
+def test_the_readme_names_it(name: str) -> None:
+    (paragraph,) = [text for text in README.split("\n\n") if text.startswith("Metrics: ")]
+    assert f"`{name}`" in paragraph
 
 
 @pytest.mark.parametrize(
