@@ -73,6 +73,12 @@ def csv_file(folder: Path) -> Path:
     return folder / "flowers.csv"
 
 
+def jsonl_file(folder: Path) -> Path:
+    """`flowers` as JSON lines."""
+    flowers().to_json(folder / "flowers.jsonl", orient="records", lines=True)
+    return folder / "flowers.jsonl"
+
+
 def hf_folder(folder: Path) -> Path:
     """Images with a ClassLabel, saved as Hugging Face's library does."""
     import datasets  # noqa: PLC0415 - an extra

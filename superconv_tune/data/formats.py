@@ -1,38 +1,55 @@
-"""Readers of the known formats. A new one is a function and a line in `FORMATS`."""
+"""The known data formats. A new one is a function that reads it and a line in `FORMATS`.
+
+Only the tables and names of formats are imported with this file: a spec is checked against them before anything heavy
+is loaded. Every reader is imported when it is first called.
+"""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from sklearn.datasets import load_digits
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.data.arrays import npy, npz
-from superconv_tune.data.huggingface import hf
-from superconv_tune.data.idx import read_pair
-from superconv_tune.data.images import image_folder
-from superconv_tune.data.options import Args, options
-from superconv_tune.data.parts import MIN_EXAMPLES, Part, RawData, classified, numeric, problems
-from superconv_tune.data.table import table
+from superconv_tune.core.lazy import LazyFunction
+from superconv_tune.data.options import Args
+from superconv_tune.data.parts import RawData, problems
+from superconv_tune.data.recognise import TABLE_SUFFIXES, Recognise, ending, has_images, is_saved_dataset, named
 
-try:  # an extra: only this format needs it
-    from mnist1d.data import get_dataset_args, make_dataset
-except ImportError:
-    make_dataset = None
+SHOWN_FILES = 6  # of a folder in a message
 
-MNIST1D_KNOBS = (
-    "scale_coeff",
-    "max_translation",
-    "corr_noise_scale",
-    "iid_noise_scale",
-    "shear_scale",
-    "shuffle_seq",
-)
+
+@dataclass(frozen=True)
+class Format:
+    """A data format.
+
+    Attributes:
+        read: from a path (None for data that come with a package) and options to the data; raises a `UserError`.
+        recognise: whether a file or folder looks like this format; None for data that come with a package.
+    """
+
+    read: Callable[[Path | None, Args], RawData]
+    recognise: Recognise | None = None
+
+
+# The first that recognises a path reads it, if the user names no format: the particular ones come before the general.
+FORMATS: dict[str, Format] = {
+    "digits": Format(LazyFunction("superconv_tune.data.packaged:digits")),
+    "mnist1d": Format(LazyFunction("superconv_tune.data.packaged:mnist1d")),
+    "idx": Format(LazyFunction("superconv_tune.data.idx:idx"), named(inside=("*-ubyte*",))),
+    "hf": Format(LazyFunction("superconv_tune.data.huggingface:hf"), is_saved_dataset),
+    "npz": Format(LazyFunction("superconv_tune.data.arrays:npz"), named(file=("*.npz",))),
+    "npy": Format(
+        LazyFunction("superconv_tune.data.arrays:npy"), named(file=("*.npy",), inside=("x.npy", "x_train.npy"))
+    ),
+    "jsonl": Format(LazyFunction("superconv_tune.data.jsonl:jsonl"), named(file=("*.jsonl", "*.jsonl.gz"))),
+    "table": Format(
+        LazyFunction("superconv_tune.data.table:table"),
+        named(file=ending(TABLE_SUFFIXES), inside=ending(TABLE_SUFFIXES)),
+    ),
+    "image_folder": Format(LazyFunction("superconv_tune.data.images:image_folder"), has_images),
+}
+FROM_FILES = tuple(name for name, each in FORMATS.items() if each.recognise)  # the formats that read a path
 
 
 def load(name: str, path: Path | None, args: Args) -> RawData:
@@ -43,7 +60,7 @@ def load(name: str, path: Path | None, args: Args) -> RawData:
     """
     if name not in FORMATS:
         raise UserError(f"data.format: {name!r} is unknown. Known: {', '.join(FORMATS)}.")
-    data = FORMATS[name](path, args)
+    data = FORMATS[name].read(path, args)
     where = f"{name}{f' at {path}' if path else ''}"
     found = problems(data)
     if found:
@@ -51,63 +68,36 @@ def load(name: str, path: Path | None, args: Args) -> RawData:
     return data if data.notes else replace(data, notes=(_note(where, data),))
 
 
-def digits(_path: Path | None, args: Args) -> RawData:
-    """1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn; no test part."""
-    options("digits", args, {})
-    bunch = load_digits()
-    images = (bunch.images * (255.0 / 16.0)).round().astype(np.uint8)
-    return classified(Part(images[:, None], bunch.target.astype(np.int64)), None)
+def format_of(path: Path) -> str:
+    """The format that reads what lies at a path, by its names; no file is opened.
 
-
-def idx(path: Path | None, args: Args) -> RawData:
-    """A folder laid out like MNIST: ``train-images-idx3-ubyte``, ``train-labels-…``, ``t10k-…``, raw or ``.gz``.
-
-    ``limit`` takes the first so many training examples only; 0 takes them all.
+    Raises:
+        UserError: if none does.
     """
-    chosen = options("idx", args, {"limit": 0})
-    if path is None or not path.is_dir():
-        raise UserError(f"data.path: no folder {path}. The format idx reads the folder that holds train-images-idx3-…")
-    images, labels = read_pair(path, "train")
-    rows = slice(chosen["limit"] or None)
-    train = numeric(images[rows], labels[rows], "training", "classification")
-    test = numeric(*read_pair(path, "t10k"), "test", "classification") if any(path.glob("t10k-*")) else None
-    return classified(train, test)
-
-
-def mnist1d(_path: Path | None, args: Args) -> RawData:
-    """Signals of one channel and 40 samples that stand for digits, generated from a seed; no test part.
-
-    Greydanus and Kobak 2020, arXiv 2011.14439. ``samples`` and ``seed``, and what makes the task easier or harder under
-    the names of the ``mnist1d`` package.
-    """
-    if make_dataset is None:
+    try:
+        found = next((name for name in FROM_FILES if _recognises(name, path)), None)
+    except OSError as error:
+        raise UserError(f"data: {path} cannot be looked into ({error.strerror}). Check its rights.") from error
+    if found is None:
         raise UserError(
-            "data.format: mnist1d needs the package mnist1d. Install it: pip install 'superconv-tune[mnist1d]'."
+            f"data: it is not plain what {path} holds. {_seen(path)} Formats that read files: {', '.join(FROM_FILES)}; "
+            f"name one in a spec, `data: {{format: …, path: …}}`. All else is for a function of yours: "
+            f"`task: {{factory: my_problem.py:task}}`."
         )
-    settings = get_dataset_args()
-    known = {"samples": 5000, "seed": settings.seed} | {name: getattr(settings, name) for name in MNIST1D_KNOBS}
-    chosen = options("mnist1d", args, known)
-    settings.num_samples = chosen.pop("samples")
-    settings.train_split = 1.0
-    for name, value in chosen.items():
-        setattr(settings, name, value)
-    settings.seed %= 2**32  # as many bits as numpy's legacy generator takes
-    if settings.num_samples < MIN_EXAMPLES:  # the generator itself cannot do with less than one of each class
-        raise UserError(f"data.args: samples of mnist1d is {MIN_EXAMPLES} or more, but got {settings.num_samples}.")
-    made = _generate(settings)
-    return classified(numeric(made["x"][:, None], made["y"], "training", "classification"), None)
+    return found
 
 
-FORMATS: dict[str, Callable[[Path | None, Args], RawData]] = {
-    "digits": digits,
-    "idx": idx,
-    "npz": npz,
-    "npy": npy,
-    "mnist1d": mnist1d,
-    "image_folder": image_folder,
-    "table": table,
-    "hf": hf,
-}
+def _recognises(name: str, path: Path) -> bool:
+    recognise = FORMATS[name].recognise
+    return recognise is not None and recognise(path)
+
+
+def _seen(path: Path) -> str:
+    if path.is_file():
+        return f"Its name ends in {path.suffix!r}." if path.suffix else "Its name has no ending."
+    names = sorted(entry.name for entry in path.iterdir())
+    more = ", …" if len(names) > SHOWN_FILES else ""
+    return f"There is: {', '.join(names[:SHOWN_FILES]) or 'nothing'}{more}."
 
 
 def _note(where: str, data: RawData) -> str:
@@ -115,13 +105,3 @@ def _note(where: str, data: RawData) -> str:
     target = f"{data.classes} classes" if data.classes else "numbers to predict"
     shape = " x ".join(map(str, data.train.inputs.shape[1:]))
     return f"{where}: {counts} examples of {shape}, {target}."
-
-
-def _generate(settings: Any) -> dict[str, Any]:
-    """The generator seeds Python's and numpy's global state; they are given back as they were."""
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002  (what the package draws from)
-    try:
-        return dict(make_dataset(settings))
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002  (as above)

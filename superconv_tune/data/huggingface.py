@@ -11,9 +11,9 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.data.images import Listed, decode, raw_images, state
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import RawData
+from superconv_tune.data.recognise import SPLIT_FOLDERS
 from superconv_tune.data.table import OPTIONS as TABLE_OPTIONS
 from superconv_tune.data.table import from_frames
-from superconv_tune.spec.names import SPLIT_FOLDERS
 
 try:  # an extra: only this format needs it
     import datasets

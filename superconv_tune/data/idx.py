@@ -12,10 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.data.options import Args, options
+from superconv_tune.data.parts import RawData, classified, numeric
 
 # Third byte of the magic number, as on the MNIST page of LeCun, Cortes and Burges; numbers are big-endian.
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
+
+
+def idx(path: Path | None, args: Args) -> RawData:
+    """A folder laid out like MNIST: ``train-images-idx3-ubyte``, ``train-labels-…``, ``t10k-…``, raw or ``.gz``.
+
+    ``limit`` takes the first so many training examples only; 0 takes them all.
+    """
+    chosen = options("idx", args, {"limit": 0})
+    if path is None or not path.is_dir():
+        raise UserError(f"data.path: no folder {path}. The format idx reads the folder that holds train-images-idx3-…")
+    images, labels = read_pair(path, "train")
+    rows = slice(chosen["limit"] or None)
+    train = numeric(images[rows], labels[rows], "training", "classification")
+    test = numeric(*read_pair(path, "t10k"), "test", "classification") if any(path.glob("t10k-*")) else None
+    return classified(train, test)
 
 
 def read_pair(folder: Path, prefix: str) -> tuple[NDArray[Any], NDArray[Any]]:

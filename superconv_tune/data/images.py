@@ -22,7 +22,7 @@ from superconv_tune.data import cache
 from superconv_tune.data.decode import Header, Shape, Source, each, header, pixels, processes, progress
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData, Rows
-from superconv_tune.spec.names import SPLIT_FOLDERS
+from superconv_tune.data.recognise import SPLIT_FOLDERS
 
 VERSION = 2  # of what is stored; a change of the decoding makes it higher
 LEAST = 8  # pixels of a side, where the data decide

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Column, Kind, Part, RawData
-from superconv_tune.spec.names import SPLIT_FOLDERS, TABLE_SUFFIXES
+from superconv_tune.data.recognise import SPLIT_FOLDERS, TABLE_SUFFIXES
 
 OPTIONS: dict[str, Any] = {"label": "", "kind": ("auto", "classification", "regression"), "ignore": []}
 LABELS = ("label", "target", "class", "y")  # what a label column is called where nobody says it

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from superconv_tune.models.layers import Shape
-from superconv_tune.spec.names import Model
 
 SMALL = 32  # pixels a side
 LEAST = 8  # of resnet9, which halves them three times; lenet5 and cnn1d have theirs
@@ -14,7 +13,7 @@ QUICK_WIDTH = 0.25  # of resnet9: 0.4 million weights, and half the time of a Re
 Kind = Literal["classification", "regression", "text"]
 
 
-def default_model(input_shape: Shape, kind: Kind) -> tuple[Model, float | None]:
+def default_model(input_shape: Shape, kind: Kind) -> tuple[str, float | None]:
     """Name and width of a small model that suits inputs of this shape; a family to begin with, seldom the best one.
 
     Args:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from superconv_tune.data.parts import MIN_EXAMPLES, Part, RawData
-from superconv_tune.problems.metrics import METRICS, TOP
+from superconv_tune.measures.losses import BALANCED, LOSSES
+from superconv_tune.measures.metrics import METRICS, TOP
 from superconv_tune.problems.user import Task
-from superconv_tune.spec.names import METRIC_FACTS, REGRESSION_LOSSES
 from superconv_tune.spec.spec import ExperimentSpec
 
 
@@ -46,10 +46,10 @@ def _metric_faults(spec: ExperimentSpec, task: Task | None) -> list[str]:
             f"metric: {asked.name!r} is not built in, and the task brings none. Return it: Task(…, metric=Metric(…))."
         )
         return [] if asked.name in METRICS else [missing]
-    if (own.name, own.direction, own.correct is not None) == (asked.name, asked.direction, asked.item_level):
+    if (own.name, own.direction, own.item_level) == (asked.name, asked.direction, asked.item_level):
         return []
-    shown = f"{{name: {own.name}, direction: {own.direction}, item_level: {str(own.correct is not None).lower()}}}"
-    mend = "Give it a name of its own" if own.name in METRIC_FACTS else f"Write in the spec: metric: {shown}"
+    shown = f"{{name: {own.name}, direction: {own.direction}, item_level: {str(own.item_level).lower()}}}"
+    mend = "Give it a name of its own" if own.name in METRICS else f"Write in the spec: metric: {shown}"
     return [
         f"metric: the spec asks for {asked.name} ({asked.direction}), but the task brings {shown}. {mend}, or leave it "
         f"out of the Task for the spec's."
@@ -57,15 +57,15 @@ def _metric_faults(spec: ExperimentSpec, task: Task | None) -> list[str]:
 
 
 def _kind_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:
-    facts = METRIC_FACTS.get(spec.metric_name)
-    if facts is None:
+    known = METRICS.get(spec.metric_name)
+    if known is None:
         return []
-    if facts.regression != (raw.kind == "regression"):
+    if known.regression != (raw.kind == "regression"):
         came = "numbers" if raw.kind == "regression" else f"{raw.classes} classes"
-        fitting = ", ".join(name for name, each in METRIC_FACTS.items() if each.regression != facts.regression)
+        fitting = ", ".join(name for name, each in METRICS.items() if each.regression != known.regression)
         return [
             f"metric: {spec.metric_name} does not go with targets that are {came}. Choose {fitting}; or give the "
-            f"targets as {'floats' if facts.regression else 'whole numbers'}, if that is what they are."
+            f"targets as {'floats' if known.regression else 'whole numbers'}, if that is what they are."
         ]
     if spec.metric_name == "top5_accuracy" and raw.classes is not None and raw.classes <= TOP:
         return [f"metric: top5_accuracy of {raw.classes} classes is 1 whatever the model says. Choose accuracy."]
@@ -80,9 +80,9 @@ def _loss_faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -
             "space.label_smoothing: the task brings its own loss, which takes no smoothing. Leave it out."
         ] * smooths
         return found + ["loss: the spec names one, and the task brings one too. Keep one."] * (spec.loss != "auto")
-    if smooths and name in REGRESSION_LOSSES:
+    if smooths and LOSSES[name].regression:
         return [f"space.label_smoothing: {name} has no labels to smooth. Leave it out."]
-    if name == "balanced_cross_entropy" and (raw is None or raw.classes is None):
+    if name == BALANCED and (raw is None or raw.classes is None):
         return ["loss: balanced_cross_entropy needs to know how frequent every class is. Choose cross_entropy."]
     return []
 

@@ -16,10 +16,10 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.data.batches import LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
 from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.parts import Part, Rows
-from superconv_tune.models.registry import make
+from superconv_tune.measures.loss_functions import LossFunction, loss_of
+from superconv_tune.measures.metrics import METRICS
+from superconv_tune.models.make import make
 from superconv_tune.problems.fit import loss_name
-from superconv_tune.problems.losses import Loss, loss_of
-from superconv_tune.problems.metrics import METRICS
 from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Metric, Problem
 from superconv_tune.problems.source import Source, call, describe_error
@@ -224,7 +224,7 @@ def _optimizer(payload: Payload) -> Callable[[nn.Module, Hyperparameters], torch
     return OPTIMIZERS[wanted.name]
 
 
-def _loss(payload: Payload, task: Task | None) -> Loss:
+def _loss(payload: Payload, task: Task | None) -> LossFunction:
     if task is not None and task.loss is not None:
         own = task.loss
         return lambda outputs, targets, _smoothing: own(outputs, targets)
@@ -232,7 +232,7 @@ def _loss(payload: Payload, task: Task | None) -> Loss:
     return loss_of(loss_name(payload.spec, payload.kind), payload.classes, targets)
 
 
-def _chance_loss(loss: Loss, targets: Tensor, outputs: int | None) -> float:
+def _chance_loss(loss: LossFunction, targets: Tensor, outputs: int | None) -> float:
     """The loss of equal logits, or of a prediction of 0; infinity for a loss whose outputs may mean anything."""
     if outputs is None:
         return math.inf

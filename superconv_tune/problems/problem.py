@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.data.batches import Batch
-
-Direction = Literal["max", "min"]
+from superconv_tune.measures.metrics import Metric as Metric  # where a task of the user's imports it from
 
 
 class BatchSource(Protocol):
@@ -42,27 +41,6 @@ class EvaluationSet(Protocol):
     def batches(self) -> Iterable[Batch]:
         """All items once, in a fixed order, on the device."""
         ...
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number that says how good the outputs are.
-
-    Attributes:
-        name: as in the spec, the report and MLflow.
-        direction: ``max`` if higher is better.
-        low: least possible value; None if unbounded.
-        high: greatest possible value; None if unbounded.
-        compute: outputs [n, ...] and targets [n, ...] to the value.
-        correct: the same to a boolean per item, shape [n]; None where the metric is not a mean over items.
-    """
-
-    name: str
-    direction: Direction
-    low: float | None
-    high: float | None
-    compute: Callable[[Tensor, Tensor], float]
-    correct: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)

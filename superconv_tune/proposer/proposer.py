@@ -19,8 +19,9 @@ from superconv_tune.core.errors import StorageError, UserError
 from superconv_tune.core.secrets import masked
 from superconv_tune.core.space import SearchSpace
 from superconv_tune.proposer.history import CONSTRAINT, importance, inherit, trained
+from superconv_tune.proposer.optuna_samplers import Conditioned, Moment, contains, distribution
 from superconv_tune.proposer.proposal import Proposed
-from superconv_tune.proposer.samplers import SAMPLERS, Conditioned, Moment, contains, distribution
+from superconv_tune.proposer.samplers import SAMPLERS
 from superconv_tune.record.purpose import Proposal
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import INFORMATIVE, TrialOutcome

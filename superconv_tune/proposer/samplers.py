@@ -1,153 +1,19 @@
-"""Who proposes: the samplers by name, and the one that keeps given parameters as they are."""
+"""The known samplers. A new one is a function in `superconv_tune.proposer.optuna_samplers` and a line in `SAMPLERS`.
+
+A spec is checked against this table before Optuna is imported, so a sampler is imported when it is first called.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from superconv_tune.core.lazy import LazyFunction
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
-from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+MODULE = "superconv_tune.proposer.optuna_samplers"
 
-from superconv_tune.core.space import Dimension, Interval
-
-START_TRIALS = 8  # complete trials before a model is asked; `auto` waits for one per dimension if that is more
-MOST_GP_TRIALS = 150  # a Gaussian process costs the cube of the trials; past this TPE is as good (science 3.3)
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What a sampler is made of for one draw.
-
-    Attributes:
-        seed: of the study: the same for all of its draws.
-        draw_seed: of this draw alone. With it a draw depends on the history and not on how often the driver was
-            restarted; a sampler that lives on would repeat its first draws after each resume.
-        completed: trials whose value is known.
-        trained: those of them that did not diverge.
-        asked: trials of any state.
-        dimensions: parameters that are open in this draw.
-        expected_trials: that the whole search will ask for.
-    """
-
-    seed: int
-    draw_seed: int
-    completed: int
-    trained: int
-    asked: int
-    dimensions: int
-    expected_trials: int
-
-
-def random(moment: Moment) -> BaseSampler:
-    """Independent draws: the honest baseline."""
-    return RandomSampler(seed=moment.draw_seed)
-
-
-def qmc(moment: Moment) -> BaseSampler:
-    """A scrambled Sobol sequence, which fills the space more evenly than chance; its place in it is in the storage."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # the constructor has kept its form since Optuna 3.0
-        return QMCSampler(scramble=True, seed=moment.seed, warn_independent_sampling=False)
-
-
-def tpe(moment: Moment) -> BaseSampler:
-    """Multivariate tree-structured Parzen estimator; running trials count as bad ones, so that it moves on."""
-    return TPESampler(seed=moment.draw_seed, n_startup_trials=START_TRIALS, multivariate=True, constant_liar=True)
-
-
-def gp(moment: Moment) -> BaseSampler:
-    """Gaussian process with expected improvement, over running trials too and under the constraint that it trains.
-
-    As long as nothing trained there is no improvement to expect, so it goes on at random.
-    """
-    if not moment.trained:
-        return random(moment)
-    return GPSampler(seed=moment.draw_seed, n_startup_trials=START_TRIALS, warn_independent_sampling=False)
-
-
-def auto(moment: Moment) -> BaseSampler:
-    """Sobol points first, then a Gaussian process, or TPE where there will be too many trials for it."""
-    if moment.completed < max(START_TRIALS, moment.dimensions) or not moment.trained:
-        return qmc(moment)
-    return gp(moment) if max(moment.expected_trials, moment.asked) <= MOST_GP_TRIALS else tpe(moment)
-
-
-SAMPLERS: dict[str, Callable[[Moment], BaseSampler]] = {
-    "auto": auto,
-    "tpe": tpe,
-    "gp": gp,
-    "qmc": qmc,
-    "random": random,
+# From the `Moment` of a draw to an Optuna sampler.
+SAMPLERS: dict[str, LazyFunction] = {
+    "auto": LazyFunction(f"{MODULE}:auto"),
+    "tpe": LazyFunction(f"{MODULE}:tpe"),
+    "gp": LazyFunction(f"{MODULE}:gp"),
+    "qmc": LazyFunction(f"{MODULE}:qmc"),
+    "random": LazyFunction(f"{MODULE}:random"),
 }
-
-
-class Conditioned(BaseSampler):
-    """Draws the open parameters and keeps the given ones.
-
-    Optuna's own ``enqueue_trial`` overwrites a draw that was made for other values, and leaves a waiting trial behind
-    if the driver dies at the wrong moment. Here the given parameters are no dimensions of the draw. The space is known
-    beforehand, so that already the first trial is drawn as a whole, which a Sobol sequence needs.
-
-    Args:
-        sampler: draws.
-        open_dimensions: what it may draw.
-        given: values of the other parameters.
-    """
-
-    def __init__(
-        self, sampler: BaseSampler, open_dimensions: Mapping[str, BaseDistribution], given: Mapping[str, float]
-    ) -> None:
-        self._sampler = sampler
-        self._open = open_dimensions
-        self._given = given
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The open parameters, but for those that a completed trial lacks: no model can be fitted to half a point."""
-        del trial  # the same for all
-        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return {
-            name: distribution
-            for name, distribution in self._open.items()
-            if not distribution.single() and all(name in known.params for known in complete)
-        }
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """The sampler's draw of the whole point."""
-        return self._sampler.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """The given value, or the sampler's draw of one parameter."""
-        if param_name in self._given:
-            return self._given[param_name]
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """As the sampler does."""
-        self._sampler.before_trial(study, trial)
-
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """As the sampler does."""
-        self._sampler.after_trial(study, trial, state, values)
-
-
-def distribution(dimension: Dimension) -> BaseDistribution:
-    """The dimension in Optuna's terms."""
-    if isinstance(dimension, Interval):
-        return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
-    return CategoricalDistribution(dimension.values)
-
-
-def contains(dimension: Dimension, value: float) -> bool:
-    """Whether the value lies in the dimension."""
-    if isinstance(dimension, Interval):
-        return dimension.low <= value <= dimension.high
-    return value in dimension.values

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from superconv_tune.core.errors import did_you_mean
 
 _DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
 
@@ -25,6 +28,18 @@ class Section(BaseModel):
     @classmethod
     def _expand(cls, value: Any) -> Any:
         return {cls.shorthand: value} if cls.shorthand and isinstance(value, str) else value
+
+
+def one_of(names: Iterable[str]) -> BeforeValidator:
+    """A check that a word is one of the names; the message has the nearest one."""
+    known = tuple(names)
+
+    def check(value: object) -> object:
+        if value not in known:
+            raise ValueError(f"is unknown: {value!r}. {did_you_mean(value, known)}")
+        return value
+
+    return BeforeValidator(check)
 
 
 def to_number(value: object) -> int | float:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.spec.names import IMAGE_SUFFIXES, READS_PATH, TABLE_SUFFIXES
+from superconv_tune.data.formats import FROM_FILES, format_of
 
 AUTO = "auto"  # instead of a format: whichever reads what lies at the path
 FACTORIES = ("task", "model", "optimizer")
-READING = [name for name, reads_path in READS_PATH.items() if reads_path]  # formats whose data lie in files
 SHOWN_FILES = 6  # of a folder in a message
 
 Content = dict[str, Any]
@@ -31,7 +30,7 @@ def make_absolute(content: Content, folder: Path) -> None:
 def missing(content: Content) -> dict[str, Path]:
     """The files that are named and not there, by dotted key; paths are absolute."""
     data = _section(content, "data")
-    named = {"data.path": data.get("path")} if data.get("format", AUTO) in (*READING, AUTO) else {}
+    named = {"data.path": data.get("path")} if data.get("format", AUTO) in (*FROM_FILES, AUTO) else {}
     for name, section in _factories(content).items():
         file = section["factory"].rpartition(":")[0]
         named |= {f"{name}.factory": file} if file.endswith(".py") else {}
@@ -57,7 +56,7 @@ def data_at(data: object, path: Path) -> Content:
         UserError: if nothing lies there, or nothing that a format reads.
     """
     before: Content = data if isinstance(data, dict) else {"format": data}
-    if before.get("format") in READING:
+    if before.get("format") in FROM_FILES:
         return before | {"path": str(path)}
     if not path.exists():
         raise UserError(f"--data: there is no file or folder {path}. {near(path)}")
@@ -75,63 +74,6 @@ def name_format(content: Content) -> None:
     path = data.get("path")
     if isinstance(path, str) and data.get("format", AUTO) == AUTO and Path(path).exists():
         data["format"] = format_of(Path(path))
-
-
-def format_of(path: Path) -> str:
-    """The format that reads what lies at a path, by its names; no file is opened.
-
-    Raises:
-        UserError: if none does.
-    """
-    try:
-        found = _format_of_file(path) if path.is_file() else _format_of_folder(path)
-    except OSError as error:
-        raise UserError(f"data: {path} cannot be looked into ({error.strerror}). Check its rights.") from error
-    if found is None:
-        raise UserError(
-            f"data: it is not plain what {path} holds. {_seen(path)} Formats that read files: {', '.join(READING)}; "
-            f"name one in a spec, `data: {{format: …, path: …}}`. All else is for a function of yours: "
-            f"`task: {{factory: my_problem.py:task}}`."
-        )
-    return found
-
-
-def _format_of_file(path: Path) -> str | None:
-    name = path.name.lower()
-    if name.endswith(TABLE_SUFFIXES):
-        return "table"
-    return {".npz": "npz", ".npy": "npy"}.get(path.suffix.lower())
-
-
-def _format_of_folder(path: Path) -> str | None:
-    names = [entry.name.lower() for entry in path.iterdir()]
-    if any("-ubyte" in name for name in names):
-        return "idx"
-    if "dataset_dict.json" in names or {"dataset_info.json", "state.json"} <= set(names):
-        return "hf"
-    if any(name in ("x.npy", "x_train.npy") for name in names):
-        return "npy"
-    if any(name.endswith(TABLE_SUFFIXES) for name in names):
-        return "table"
-    return "image_folder" if _images_below(path) or any(name.endswith(IMAGE_SUFFIXES) for name in names) else None
-
-
-def _images_below(path: Path, depth: int = 2) -> bool:
-    """Whether there are images in the folders of a folder, or in those of its train, test, … folders."""
-    folders = [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    return any(
-        any(entry.name.lower().endswith(IMAGE_SUFFIXES) for entry in folder.iterdir())
-        or (depth > 1 and _images_below(folder, depth - 1))
-        for folder in folders
-    )
-
-
-def _seen(path: Path) -> str:
-    if path.is_file():
-        return f"Its name ends in {path.suffix!r}." if path.suffix else "Its name has no ending."
-    names = sorted(entry.name for entry in path.iterdir())
-    more = ", …" if len(names) > SHOWN_FILES else ""
-    return f"There is: {', '.join(names[:SHOWN_FILES]) or 'nothing'}{more}."
 
 
 def _section(content: Content, name: str) -> Content:

@@ -21,9 +21,15 @@ from superconv_tune.core.errors import did_you_mean
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.core.space import Dimension as CoreDimension
+from superconv_tune.core.yardstick import Direction
+from superconv_tune.data.formats import FORMATS
 from superconv_tune.lr.policies import Constant, Linear, Step
 from superconv_tune.lr.schedule import Schedule, as_mapping, schedule_from
 from superconv_tune.lr.span import Span
+from superconv_tune.measures.losses import LOSSES
+from superconv_tune.measures.metrics import METRICS
+from superconv_tune.models.registry import MODELS
+from superconv_tune.proposer.samplers import SAMPLERS
 from superconv_tune.spec.fields import (
     Count,
     Number,
@@ -31,20 +37,17 @@ from superconv_tune.spec.fields import (
     Section,
     Seed,
     Share,
+    one_of,
     to_number,
     to_seconds,
 )
-from superconv_tune.spec.names import (
-    METRIC_FACTS,
-    READS_PATH,
-    REGRESSION_LOSSES,
-    Augmentation,
-    Direction,
-    Format,
-    Loss,
-    Model,
-)
 from superconv_tune.spec.space import Dimension, Range, Space, values
+
+Format = Annotated[str, one_of(FORMATS)]
+Augmentation = Literal["flip", "shift", "cutout", "colour"]
+Model = Annotated[str, one_of(MODELS)]
+LossName = Annotated[str, one_of(("auto", *LOSSES))]
+Sampler = Annotated[str, one_of(SAMPLERS)]
 
 MIN_BUDGET_S = 10.0  # less does not even cover the start of the workers
 
@@ -73,9 +76,10 @@ class DataSpec(Section):
 
     @model_validator(mode="after")
     def _check_path(self) -> DataSpec:
-        if READS_PATH[self.format] and self.path is None:
+        reads_path = FORMATS[self.format].recognise is not None
+        if reads_path and self.path is None:
             raise ValueError(f"format {self.format} reads files, but no path is given. Add `path: …`")
-        if not READS_PATH[self.format] and self.path is not None:
+        if not reads_path and self.path is not None:
             raise ValueError(f"format {self.format} reads no file, but got path {self.path!r}. Leave it out")
         return self
 
@@ -142,13 +146,13 @@ class MetricSpec(Section):
         given = {"name": value} if isinstance(value, str) else value
         if not isinstance(given, dict):
             return given
-        facts = METRIC_FACTS.get(str(given.get("name")))
+        facts = METRICS.get(str(given.get("name")))
         known = {"direction": facts.direction, "item_level": facts.item_level} if facts else {}
         if any(given.get(key, fact) != fact for key, fact in known.items()):
             raise ValueError(f"{given['name']} is known here with {known}, but got {given}. Write its name alone")
         if facts is None and "name" in given and "direction" not in given:
             raise ValueError(
-                f"is unknown: {given['name']!r}. {did_you_mean(given['name'], METRIC_FACTS)} "
+                f"is unknown: {given['name']!r}. {did_you_mean(given['name'], METRICS)} "
                 f"A metric of your own task needs its direction: {{name: {given['name']}, direction: max}}"
             )
         return known | given
@@ -327,7 +331,7 @@ class ExperimentSpec(Section):
     task: Annotated[TaskSpec | None, Field(validate_default=True)] = None
     model: ModelSpec | None = None
     metric: MetricSpec = MetricSpec(name="accuracy", direction="max", item_level=True)
-    loss: Loss = "auto"
+    loss: LossName = "auto"
     target: Number | None = None
     budget: Annotated[float, BeforeValidator(to_seconds), AfterValidator(_long_enough)] = 3600.0
     optimizer: OptimizerSpec = OptimizerSpec()
@@ -340,7 +344,7 @@ class ExperimentSpec(Section):
     space: Space = Space()
     split: SplitSpec = SplitSpec()
     strategy: Literal["ladder", "free"] = "ladder"
-    sampler: Literal["auto", "tpe", "gp", "qmc", "random"] = "auto"
+    sampler: Sampler = "auto"
     trials: Count | None = None
     seed: Seed = 0
     resources: ResourcesSpec = ResourcesSpec()
@@ -364,17 +368,17 @@ class ExperimentSpec(Section):
     @field_validator("metric")
     @classmethod
     def _own_metric_needs_task(cls, metric: MetricSpec, info: ValidationInfo) -> MetricSpec:
-        if metric.name not in METRIC_FACTS and info.data.get("data"):
-            raise ValueError(f"is unknown: {metric.name!r}. {did_you_mean(metric.name, METRIC_FACTS)}")
+        if metric.name not in METRICS and info.data.get("data"):
+            raise ValueError(f"is unknown: {metric.name!r}. {did_you_mean(metric.name, METRICS)}")
         return metric
 
     @field_validator("loss")
     @classmethod
-    def _loss_fits_metric(cls, loss: Loss, info: ValidationInfo) -> Loss:
+    def _loss_fits_metric(cls, loss: str, info: ValidationInfo) -> str:
         metric = info.data.get("metric")
-        if metric is None or metric.name not in METRIC_FACTS or loss == "auto":
+        if metric is None or metric.name not in METRICS or loss == "auto":
             return loss
-        if METRIC_FACTS[metric.name].regression != (loss in REGRESSION_LOSSES):
+        if METRICS[metric.name].regression != LOSSES[loss].regression:
             raise ValueError(f"{loss} does not go with the metric {metric.name}. Leave it out, or write auto")
         return loss
 
@@ -382,9 +386,9 @@ class ExperimentSpec(Section):
     @classmethod
     def _target_within_metric(cls, target: float | None, info: ValidationInfo) -> float | None:
         metric = info.data.get("metric")
-        if target is None or metric is None or metric.name not in METRIC_FACTS:
+        if target is None or metric is None or metric.name not in METRICS:
             return target
-        facts = METRIC_FACTS[metric.name]
+        facts = METRICS[metric.name]
         low = -math.inf if facts.low is None else facts.low
         high = math.inf if facts.high is None else facts.high
         if not low <= target <= high:

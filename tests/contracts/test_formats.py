@@ -1,20 +1,17 @@
-"""What every data format keeps to; a new one needs a line in `places` only."""
+"""What every data format keeps to; a new one needs a line in `PLACES` only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.data.formats import FORMATS, load
+from superconv_tune.data.formats import FORMATS, FROM_FILES, format_of, load
 from superconv_tune.data.split import fingerprint, split
-from superconv_tune.spec.files import format_of
-from superconv_tune.spec.names import READS_PATH, Format
-from tests.samples import csv_file, hf_folder, idx_folder, npy_folder, npz_file, photos
+from tests.samples import csv_file, hf_folder, idx_folder, jsonl_file, npy_folder, npz_file, photos
 
 PLACES: dict[str, Callable[[Path], Path]] = {
     "idx": idx_folder,
@@ -23,6 +20,7 @@ PLACES: dict[str, Callable[[Path], Path]] = {
     "image_folder": lambda folder: photos(folder / "photos"),
     "table": csv_file,
     "hf": hf_folder,
+    "jsonl": jsonl_file,
 }
 ARGS: dict[str, dict[str, object]] = {"mnist1d": {"samples": 100}}
 
@@ -31,9 +29,15 @@ def place(name: str, folder: Path) -> Path | None:
     return PLACES[name](folder) if name in PLACES else None
 
 
-def test_the_spec_knows_the_same_names() -> None:
-    assert set(get_args(Format)) == set(FORMATS)
-    assert {name for name, reads in READS_PATH.items() if reads} == set(PLACES)
+def test_every_format_that_reads_files_has_a_sample() -> None:
+    assert set(FROM_FILES) == set(PLACES)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_readme_has_a_row_for_it(name: str) -> None:
+    section = Path("README.md").read_text(encoding="utf-8").split("### Your own data")[1].split("###")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert sum(f"`{name}`" in row for row in rows) == 1
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.models.registry import MODELS, make
+from superconv_tune.models.make import make
+from superconv_tune.models.registry import MODELS
 
 OUTPUTS = 7
 Shape = tuple[int, ...]

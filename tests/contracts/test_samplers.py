@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from superconv_tune.core.space import Choice, Interval, SearchSpace
+from superconv_tune.proposer.optuna_samplers import START_TRIALS, contains
 from superconv_tune.proposer.proposal import Proposed
 from superconv_tune.proposer.proposer import Proposer
-from superconv_tune.proposer.samplers import SAMPLERS, START_TRIALS, contains
+from superconv_tune.proposer.samplers import SAMPLERS
 from superconv_tune.record.trial import Status, TrialOutcome
 from tests.proposer.blank import blank_storage
 

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import pad
 
 from superconv_tune.data.augment import AUGMENTATIONS
-from superconv_tune.spec.names import Augmentation
+from superconv_tune.spec.spec import Augmentation
 
 IMAGES = torch.rand(64, 3, 16, 24, generator=Generator().manual_seed(0)) + 1  # no value is 0
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from superconv_tune.data.doubts import doubts
 from superconv_tune.data.parts import Part
 from superconv_tune.data.prints import difference_hash, exact, thumbnails
-from superconv_tune.spec.names import METRIC_FACTS
+from superconv_tune.measures.metrics import METRICS
 
 SIDE = 32
 CLASSES = ["a", "b"]
@@ -101,7 +101,7 @@ def test_uneven_classes_are_told_with_the_metric_for_them(counts: tuple[int, int
     assert bool(found) == is_told
     if is_told:
         assert "balanced_accuracy" in found[0]
-        assert "balanced_accuracy" in METRIC_FACTS
+        assert "balanced_accuracy" in METRICS
 
 
 def test_numbers_to_predict_have_no_classes() -> None:

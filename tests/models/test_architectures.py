@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.models.registry import make
+from superconv_tune.models.make import make
 
 
 def parameters(model: nn.Module) -> int:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superconv_tune.models.default import default_model
-from superconv_tune.models.registry import make
+from superconv_tune.models.make import make
 
 
 @pytest.mark.parametrize(

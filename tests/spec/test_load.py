@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,19 +16,14 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval
 from superconv_tune.data.augment import AUGMENTATIONS
-from superconv_tune.data.formats import FORMATS
 from superconv_tune.lr.policies import Cosine, Linear, OneCycle, Policy, Step, Triangular2, WarmupStableDecay
 from superconv_tune.lr.schedule import Schedule
-from superconv_tune.models.registry import MODELS
-from superconv_tune.problems.metrics import METRICS
-from superconv_tune.proposer.samplers import SAMPLERS
-from superconv_tune.spec.files import format_of
 from superconv_tune.spec.load import DEFAULT, load_spec
-from superconv_tune.spec.names import METRIC_FACTS, READS_PATH, Augmentation, Model
 from superconv_tune.spec.space import Space
-from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
+from superconv_tune.spec.spec import Augmentation, ExperimentSpec, defaults, search_space
 
 SPECS = Path("search_spaces")
+HEAVY = {"torch", "torchmetrics", "pandas", "PIL", "pyarrow", "sklearn", "optuna", "ray", "mlflow"}
 GOOD = {"name": "x", "data": "digits", "target": 0.9}
 
 
@@ -65,16 +62,27 @@ def test_the_built_in_default_is_the_shipped_digits() -> None:
 
 
 def test_names_agree_with_the_tables_that_give_them_their_meaning() -> None:
-    assert set(READS_PATH) == set(FORMATS)
-    assert set(Model.__args__) == set(MODELS)  # type: ignore[attr-defined]
     assert set(Augmentation.__args__) == set(AUGMENTATIONS)  # type: ignore[attr-defined]
-    assert set(ExperimentSpec.model_fields["sampler"].annotation.__args__) == set(SAMPLERS)  # type: ignore[union-attr]
     assert set(Space.model_fields) == {field.name for field in fields(Hyperparameters)}
-    assert set(METRIC_FACTS) == set(METRICS)
-    for name, facts in METRIC_FACTS.items():
-        metric = METRICS[name]
-        assert (metric.direction, metric.low, metric.high) == (facts.direction, facts.low, facts.high)
-        assert (metric.correct is not None) == facts.item_level
+
+
+def test_a_spec_is_checked_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    """A typing error is answered at once, and the tables of formats, models and metrics are read for it."""
+    path = write(tmp_path, {**GOOD, "data": "digit", "model": "lenet", "metric": "acuracy", "sampler": "tp"})
+    lines = [
+        "import sys",
+        "from pathlib import Path",
+        "import superconv_tune.search",
+        "from superconv_tune.core.errors import UserError",
+        "from superconv_tune.spec.load import load_spec",
+        "try:",
+        f"    load_spec(Path({str(path)!r}), {{}})",
+        "except UserError as error:",
+        "    print(len(error.messages))",
+        f"print(*({HEAVY!r} & sys.modules.keys()))",
+    ]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["4", "", ""]
 
 
 def test_the_space_and_the_defaults_inside_it(tmp_path: Path) -> None:
@@ -349,31 +357,3 @@ def test_a_path_alone_says_its_format(data: dict[str, object], tmp_path: Path) -
 def test_a_path_alone_that_is_not_there_is_one_error(tmp_path: Path) -> None:
     (message,) = refused(tmp_path, {**GOOD, "data": {"path": "fotos"}})
     assert "no file or folder" in message
-
-
-@pytest.mark.parametrize(
-    ("files", "found"),
-    [
-        (["a.CSV"], "table"),
-        (["train.parquet", "test.parquet"], "table"),
-        (["a/train/ant/1.png", "a/test/ant/1.png"], "image_folder"),
-        (["1.png", "2.png"], "image_folder"),  # which says that the classes are missing
-        (["x_train.npy", "y_train.npy"], "npy"),
-        (["train-images-idx3-ubyte.gz", "a.csv"], "idx"),
-        (["dataset_dict.json", "train/state.json"], "hf"),
-        (["state.json", "dataset_info.json", "data-00000-of-00001.arrow"], "hf"),
-        (["a.txt"], None),
-        (["a/b/c/d/1.png"], None),
-        ([".a/1.png"], None),
-    ],
-)
-def test_what_a_folder_holds(files: list[str], found: str | None, tmp_path: Path) -> None:
-    for name in files:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    root = tmp_path / "a" if all(name.startswith("a/") for name in files) else tmp_path
-    if found is not None:
-        assert format_of(root) == found
-        return
-    with pytest.raises(UserError, match="not plain"):
-        format_of(root)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from superconv_tune.problems.problem import Metric
-
 
 def predicted(outputs: Tensor) -> Tensor:
     """Class of every item [n]: the highest of [n, classes]; for one logit, [n] or [n, 1], whether it is above 0."""
@@ -19,8 +17,6 @@ def correct_items(outputs: Tensor, targets: Tensor) -> Tensor:
     return predicted(outputs) == targets
 
 
-def _accuracy(outputs: Tensor, targets: Tensor) -> float:
+def accuracy(outputs: Tensor, targets: Tensor) -> float:
+    """Share of the items whose class the outputs say."""
     return float(correct_items(outputs, targets).double().mean())
-
-
-ACCURACY = Metric("accuracy", "max", 0.0, 1.0, _accuracy, correct_items)

@@ -1,8 +1,8 @@
-"""Losses by name. A new one is a function and a line in `LOSSES`, and its name in `superconv_tune.spec.names`."""
+"""The functions behind the table of losses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-Loss = Callable[[Tensor, Tensor, float], Tensor]  # outputs, targets, label smoothing to the mean loss
+from superconv_tune.measures.losses import BALANCED, LOSSES
+
+LossFunction = Callable[[Tensor, Tensor, float], Tensor]  # outputs, targets, label smoothing to the mean loss
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float, weights: Tensor | None = None) -> Tensor:
@@ -50,17 +52,7 @@ def huber(outputs: Tensor, targets: Tensor, _label_smoothing: float) -> Tensor:
     return F.huber_loss(outputs.reshape(targets.shape), targets)
 
 
-LOSSES: Mapping[str, Loss] = {
-    "cross_entropy": cross_entropy,
-    "balanced_cross_entropy": cross_entropy,  # with the weights of `loss_of`
-    "bce": bce,
-    "mse": mse,
-    "l1": l1,
-    "huber": huber,
-}
-
-
-def loss_of(name: str, classes: int | None, targets: NDArray[Any] | None) -> Loss:
+def loss_of(name: str, classes: int | None, targets: NDArray[Any] | None) -> LossFunction:
     """The loss of that name; a balanced one weighs every class as if all were equally frequent.
 
     Args:
@@ -68,8 +60,8 @@ def loss_of(name: str, classes: int | None, targets: NDArray[Any] | None) -> Los
         classes: how many; None where they are not known.
         targets: of the training part; None where they are not known.
     """
-    if name != "balanced_cross_entropy":
-        return LOSSES[name]
+    if name != BALANCED:
+        return LOSSES[name].compute
     assert classes is not None
     assert targets is not None
     counts = np.maximum(np.bincount(targets, minlength=classes), 1)

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from superconv_tune.problems.losses import bce, cross_entropy, mse
-from superconv_tune.problems.metrics import METRICS
+from superconv_tune.measures.loss_functions import bce, cross_entropy, mse
+from superconv_tune.measures.metrics import METRICS
 
 LOGITS = torch.tensor([[3.0, 1.0, 0.0], [0.0, 2.0, 1.0], [1.0, 0.0, 0.5], [0.1, 0.2, 3.0]])
 CLASSES = torch.tensor([0, 1, 1, 2])

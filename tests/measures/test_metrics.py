@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as oracle
 
-from superconv_tune.problems.metrics import METRICS
-from superconv_tune.spec.names import METRIC_FACTS
+from superconv_tune.measures.losses import LOSSES
+from superconv_tune.measures.metrics import METRICS
+
+README = Path("README.md").read_text(encoding="utf-8")
 
 Scores = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -35,6 +38,7 @@ CLASSES: dict[str, Callable[[Scores, Labels], float]] = {
     "accuracy": lambda logits, targets: oracle.accuracy_score(targets, logits.argmax(1)),
     "balanced_accuracy": lambda logits, targets: oracle.balanced_accuracy_score(targets, logits.argmax(1)),
     "macro_f1": lambda logits, targets: oracle.f1_score(targets, logits.argmax(1), average="macro"),
+    "mcc": lambda logits, targets: oracle.matthews_corrcoef(targets, logits.argmax(1)),
     "auroc": lambda logits, targets: per_class(oracle.roc_auc_score, logits, targets),
     "average_precision": lambda logits, targets: per_class(oracle.average_precision_score, logits, targets),
     "top5_accuracy": lambda logits, targets: oracle.top_k_accuracy_score(
@@ -59,7 +63,14 @@ def theirs(measure: Callable[[Any, Any], float], outputs: Any, targets: Any) -> 
 
 
 def test_every_metric_has_an_oracle() -> None:
-    assert CLASSES.keys() | NUMBERS.keys() == METRICS.keys()
+    assert CLASSES.keys() == {name for name, metric in METRICS.items() if not metric.regression}
+    assert NUMBERS.keys() == {name for name, metric in METRICS.items() if metric.regression}
+
+
+@pytest.mark.parametrize("name", [*METRICS, *LOSSES])
+def test_the_readme_names_it(name: str) -> None:
+    (paragraph,) = [text for text in README.split("\n\n") if text.startswith("Metrics: ")]
+    assert f"`{name}`" in paragraph
 
 
 @pytest.mark.parametrize(
@@ -97,7 +108,7 @@ def test_several_numbers_per_item_are_averaged() -> None:
     assert ours("r2", guesses, targets) == pytest.approx(oracle.r2_score(targets, guesses))
 
 
-@pytest.mark.parametrize("name", [name for name, facts in METRIC_FACTS.items() if not facts.regression])
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if not metric.regression])
 @pytest.mark.parametrize("classes", [2, 9])
 def test_constant_outputs_are_worth_a_guess(name: str, classes: int) -> None:
     targets = torch.arange(90) % classes
@@ -142,11 +153,11 @@ def test_balanced_accuracy_leaves_out_a_class_that_the_targets_lack() -> None:
 @given(seed=st.integers(0, 2**32))
 def test_the_order_of_items_makes_no_difference_and_the_range_holds(name: str, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    facts = METRIC_FACTS[name]
+    metric = METRICS[name]
     outputs = torch.randn(30, 6, generator=generator)
-    targets = torch.randn(30, 6, generator=generator) if facts.regression else torch.arange(30) % 6
+    targets = torch.randn(30, 6, generator=generator) if metric.regression else torch.arange(30) % 6
     order = torch.randperm(30, generator=generator)
     value = ours(name, outputs, targets)
     assert value == pytest.approx(ours(name, outputs[order], targets[order]), rel=1e-5)
-    assert facts.low is None or value >= facts.low
-    assert facts.high is None or value <= facts.high
+    assert metric.low is None or value >= metric.low
+    assert metric.high is None or value <= metric.high

@@ -1,16 +1,9 @@
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.models.registry import MODELS, make
-from superconv_tune.spec.names import Model
-
-
-def test_the_spec_knows_the_same_names() -> None:
-    assert set(get_args(Model)) == set(MODELS)
+from superconv_tune.models.make import make
 
 
 def test_an_unknown_model_is_answered_with_the_known_ones() -> None:

@@ -1,4 +1,4 @@
-"""Metrics by name, computed by torchmetrics, so that ours agree with everybody's.
+"""The functions behind the table of metrics, computed by torchmetrics, so that ours agree with everybody's.
 
 Outputs come as a model gives them: [n, classes] logits, one logit [n] or [n, 1] for two classes, or numbers in the
 targets' shape. A class that the targets lack counts in no mean: of it nothing can be known.
@@ -7,27 +7,38 @@ targets' shape. A class that the targets lack counts in no mean: of it nothing c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 import torchmetrics.functional as tm
 from torch import Tensor
 
-from superconv_tune.problems.accuracy import ACCURACY, predicted
-from superconv_tune.problems.problem import Metric
-
-TOP = 5
+from superconv_tune.measures.accuracy import predicted
+from superconv_tune.measures.metrics import TOP
 
 
-def _balanced_accuracy(outputs: Tensor, targets: Tensor) -> float:
+def balanced_accuracy(outputs: Tensor, targets: Tensor) -> float:
+    """Mean over the classes of the share of their items that are right."""
     labels, classes = predicted(outputs), _classes(outputs)
     recall = tm.classification.multiclass_accuracy(labels, targets, classes, average=None)
     return float(recall[torch.unique(targets)].mean())
 
 
-def _macro_f1(outputs: Tensor, targets: Tensor) -> float:
+def macro_f1(outputs: Tensor, targets: Tensor) -> float:
+    """Mean over the classes of the F1 score."""
     labels, classes = predicted(outputs), _classes(outputs)
     return float(tm.classification.multiclass_f1_score(labels, targets, classes, average="macro"))
+
+
+def mcc(outputs: Tensor, targets: Tensor) -> float:
+    """Matthews correlation of predicted and true classes (Gorodkin 2004): 1 if all are right, 0 for a constant guess.
+
+    torchmetrics has it too, but gives a constant guess of two classes a value below 0.
+    """
+    table = tm.classification.multiclass_confusion_matrix(predicted(outputs), targets, _classes(outputs)).double()
+    true, guessed, items = table.sum(dim=1), table.sum(dim=0), table.sum()
+    spread = (items**2 - true @ true) * (items**2 - guessed @ guessed)
+    return float((table.trace() * items - true @ guessed) / spread.sqrt()) if spread > 0 else 0.0
 
 
 def _classes(outputs: Tensor) -> int:
@@ -35,11 +46,13 @@ def _classes(outputs: Tensor) -> int:
     return max(2, outputs.shape[-1]) if outputs.dim() > 1 else 2
 
 
-def _auroc(outputs: Tensor, targets: Tensor) -> float:
+def auroc(outputs: Tensor, targets: Tensor) -> float:
+    """Area under the ROC curve."""
     return _ranked(outputs, targets, tm.classification.binary_auroc)
 
 
-def _average_precision(outputs: Tensor, targets: Tensor) -> float:
+def average_precision(outputs: Tensor, targets: Tensor) -> float:
+    """Average precision, the area under the curve of precision over recall."""
     return _ranked(outputs, targets, tm.classification.binary_average_precision)
 
 
@@ -73,25 +86,32 @@ def _log_odds(outputs: Tensor) -> Tensor:
     return exact.log_softmax(dim=-1)
 
 
-def _in_top5(outputs: Tensor, targets: Tensor) -> Tensor:
+def in_top5(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Whether the target is among the five highest outputs; boolean [n]."""
     best = outputs.topk(min(TOP, outputs.shape[-1]), dim=-1).indices
     return (best == targets.unsqueeze(-1)).any(dim=-1)
 
 
-def _top5_accuracy(outputs: Tensor, targets: Tensor) -> float:
-    return float(_in_top5(outputs, targets).double().mean())
+def top5_accuracy(outputs: Tensor, targets: Tensor) -> float:
+    """Share of the items whose target is among the five highest outputs."""
+    return float(in_top5(outputs, targets).double().mean())
 
 
-def _rmse(outputs: Tensor, targets: Tensor) -> float:
+def rmse(outputs: Tensor, targets: Tensor) -> float:
+    """Root of the mean squared error."""
     return float(tm.mean_squared_error(*_numbers(outputs, targets), squared=False))
 
 
-def _mae(outputs: Tensor, targets: Tensor) -> float:
+def mae(outputs: Tensor, targets: Tensor) -> float:
+    """Mean absolute error."""
     return float(tm.mean_absolute_error(*_numbers(outputs, targets)))
 
 
-def _r2(outputs: Tensor, targets: Tensor) -> float:
-    """The mean over the numbers of an item, each centred and scaled first: torchmetrics takes small squares for 0."""
+def r2(outputs: Tensor, targets: Tensor) -> float:
+    """R squared, the mean over the numbers of an item.
+
+    Each is centred and scaled first, because torchmetrics takes small squares for 0.
+    """
     guesses, wanted = _numbers(outputs, targets)
     mean, spread = wanted.mean(dim=0, keepdim=True), wanted.std(dim=0, correction=0, keepdim=True)
     if not (spread > 0.0).all():
@@ -101,19 +121,3 @@ def _r2(outputs: Tensor, targets: Tensor) -> float:
 
 def _numbers(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return outputs.reshape(targets.shape).double(), targets.double()
-
-
-METRICS: Mapping[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        ACCURACY,
-        Metric("top5_accuracy", "max", 0.0, 1.0, _top5_accuracy, _in_top5),
-        Metric("balanced_accuracy", "max", 0.0, 1.0, _balanced_accuracy),
-        Metric("macro_f1", "max", 0.0, 1.0, _macro_f1),
-        Metric("auroc", "max", 0.0, 1.0, _auroc),
-        Metric("average_precision", "max", 0.0, 1.0, _average_precision),
-        Metric("rmse", "min", 0.0, None, _rmse),
-        Metric("mae", "min", 0.0, None, _mae),
-        Metric("r2", "max", None, 1.0, _r2),
-    )
-}

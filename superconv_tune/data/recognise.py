@@ -1,0 +1,65 @@
+"""By which names a format recognises its data; no file is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+Recognise = Callable[[Path], bool]
+
+# What files are called, in small letters; for images, what a folder is recognised by: any that Pillow reads is taken.
+TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".ppm", ".pgm", ".jp2")
+
+# Folders of a data set that comes split, in small letters, and the part that each one is.
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def named(*, file: tuple[str, ...] = (), inside: tuple[str, ...] = ()) -> Recognise:
+    """Recognise a file by its name, or a folder by the name of something directly inside it.
+
+    Args:
+        file: patterns such as ``*.npz``, in small letters; one that fits is enough.
+        inside: the same for what a folder holds.
+    """
+
+    def recognise(path: Path) -> bool:
+        if path.is_file():
+            return _fits(path.name, file)
+        return any(_fits(entry.name, inside) for entry in path.iterdir())
+
+    return recognise
+
+
+def ending(suffixes: tuple[str, ...]) -> tuple[str, ...]:
+    """The patterns of names that end in one of the suffixes."""
+    return tuple(f"*{suffix}" for suffix in suffixes)
+
+
+def is_saved_dataset(path: Path) -> bool:
+    """Whether the path is a folder that Hugging Face's ``save_to_disk`` wrote."""
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    return "dataset_dict.json" in names or {"dataset_info.json", "state.json"} <= names
+
+
+def has_images(path: Path, depth: int = 2) -> bool:
+    """Whether there are images in a folder, in its folders, or in those of its train, test, … folders."""
+    if not path.is_dir():
+        return False
+    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    return any(_fits(entry.name, ending(IMAGE_SUFFIXES)) for entry in entries) or any(
+        depth > 0 and has_images(entry, depth - 1) for entry in entries
+    )
+
+
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name.lower(), pattern) for pattern in patterns)
