@@ -49,7 +49,7 @@ def random(moment: Moment) -> BaseSampler:
 
 
 def qmc(moment: Moment) -> BaseSampler:
-    """A scrambled Sobol sequence, which fills the space more evenly than random draws; the storage keeps its position."""
+    """A scrambled Sobol sequence, more even than random draws; its position is kept in the storage."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # the constructor has kept its form since Optuna 3.0
         return QMCSampler(scramble=True, seed=moment.seed, warn_independent_sampling=False)

@@ -1,7 +1,7 @@
-"""The names that a spec may use; tests hold them against the tables that give them their meaning.
+"""The names that a spec may use; tests check that they match the tables that implement them.
 
-The spec lies below the rooms that read data and build models, and must all the same find a misspelled name before
-anything is read; so the names stand here, and the tables (``FORMATS``, ``MODELS``, …) in their rooms.
+The spec may not import the rooms that read data and build models, but must find a misspelled name before anything is
+read. So the names are listed here, and the tables (``FORMATS``, ``MODELS``, …) are in their rooms.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ Augmentation = Literal["flip", "shift", "cutout", "colour"]
 Direction = Literal["max", "min"]
 Loss = Literal["auto", "cross_entropy", "balanced_cross_entropy", "bce", "mse", "l1", "huber"]
 
-REGRESSION_LOSSES: frozenset[Loss] = frozenset({"mse", "l1", "huber"})  # of numbers; the others are of classes
+REGRESSION_LOSSES: frozenset[Loss] = frozenset({"mse", "l1", "huber"})  # for numbers; the others are for classes
 
-# A format's data lie in files (True), or come with a package (False).
+# Whether a format reads files (True) or comes with a package (False).
 READS_PATH: dict[Format, bool] = {
     "digits": False,
     "idx": True,
@@ -29,12 +29,12 @@ READS_PATH: dict[Format, bool] = {
     "hf": True,
 }
 
-# What files are called that the formats read, in small letters; for images, what a folder is recognised by: any that
-# Pillow reads is taken.
+# Endings of the files that the formats read, in lower case. A folder is recognised as images by these; inside it every
+# file that Pillow reads is used.
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".ppm", ".pgm", ".jp2")
 
-# Folders of a data set that comes split, in small letters, and the part that each one is.
+# Folders of a data set that is split already, in lower case, and the part that each one holds.
 SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",
@@ -48,14 +48,14 @@ SPLIT_FOLDERS = {
 
 @dataclass(frozen=True)
 class MetricFacts:
-    """What is known of a metric without computing it.
+    """Facts about a metric that are known without computing it.
 
     Attributes:
         direction: ``max`` if higher is better.
         low: least possible value; None if unbounded.
         high: greatest possible value; None if unbounded.
-        item_level: the metric is a mean over items of right and wrong.
-        regression: targets are numbers and not classes.
+        item_level: whether the metric is the share of items that are right.
+        regression: whether targets are numbers instead of classes.
     """
 
     direction: Direction

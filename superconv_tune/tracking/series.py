@@ -89,6 +89,6 @@ def result_points(outcome: TrialOutcome, ended_at: float) -> list[Point]:
 
 
 def follow(block: Curve, last_step: float) -> Curve:
-    """The block with its steps renumbered to follow ``last_step``, if they start at or before it as a second ramp's do."""
+    """The block, renumbered to follow ``last_step`` if its steps start at or before it, as a second ramp's do."""
     overlap = last_step + 1 - block.step[0]
     return replace(block, step=block.step + overlap) if overlap > 0 else block

@@ -166,7 +166,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ({"baselines": [{"policy": "step", "power": 2}]}, ("baselines.0: power is an option of", "not of step")),
         ({"baselines": 3}, ("baselines", "in a list, or none", "3")),
         ({"baselines": {"policy": "step"}}, ("baselines", "in a list, or none")),
-        ({"scheduler": "asha"}, ("scheduler", "cross")),
+        ({"scheduler": "asha"}, ("scheduler", "complete cycles")),
         ({"sampler": "grid"}, ("sampler", "grid")),
         ({"strategy": "asha"}, ("strategy", "ladder")),
         ({"trials": 0}, ("trials", "0")),
