@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from superconv_tune.record.events import Closed
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial
 from superconv_tune.reporting.sentences import number, one_line
@@ -24,6 +25,14 @@ REFRESHES_PER_S = 4.0
 
 # Failures of the machine or of the code; a divergence or a deadline is an ordinary result.
 FAILED: frozenset[Status] = frozenset({"oom", "preempted", "data_error", "code_error"})
+
+# Why a search ends, by the reason in the journal.
+ENDS = {
+    "decided": "the question is decided",
+    "exhausted": "nothing more fits into the time left",
+    "deadline": "the deadline is reached",
+    "interrupted": "interrupted",
+}
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ class LiveView:
             news = [f"{len(fresh)} trials are already done"]  # a resumed study does not repeat its old events
         if phase != self._snapshot.phase:
             news.insert(0, f"phase: {phase}")
-        if study.closed is not None and self._is_new(closing := f"no further trials: {study.closed.reason}"):
+        if study.closed is not None and self._is_new(closing := f"no further trials: {_end(study.closed)}"):
             news.append(closing)
         for event in news:
             self._add_event(event, study.deadline)
@@ -181,6 +190,11 @@ class LiveView:
         events = Text("\n".join(seen.events), style="dim", no_wrap=True, overflow="ellipsis")
         body: RenderableType = Group(facts, events) if seen.events else facts
         return Panel(body, title=Text(self._question, no_wrap=True, overflow="ellipsis"), title_align="left")
+
+
+def _end(closed: Closed) -> str:
+    """Why a search ended, in words."""
+    return ENDS.get(closed.reason, closed.reason)
 
 
 def _counts(seen: Snapshot) -> Text:

@@ -40,7 +40,7 @@ def findings_of(
     """Everything that the study found up to ``now``; ``data_warnings`` join the warnings of its verdict."""
     yardstick = yardstick_of(study, brief)
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
-    warnings = (*verdict.warnings, *_unsteady(study, yardstick.items), *data_warnings)
+    warnings = (*verdict.warnings, *_empty(study), *_unsteady(study, yardstick.items), *data_warnings)
     return Findings(
         study=study,
         target=brief.target,
@@ -63,6 +63,13 @@ def _origin(study: Study) -> Trial | None:
     trial = study.trial(recipe.origin)
     params = replace(recipe.params, lr_multiplier=trial.request.params.lr_multiplier)
     return Trial(replace(trial.request, params=params), replace(trial.outcome, max_lr=recipe.max_lr))
+
+
+def _empty(study: Study) -> tuple[str, ...]:
+    """A warning if the search ended before its first trial."""
+    if study.requests or study.closed is None or study.closed.reason == "interrupted":
+        return ()
+    return ("No trial was run: the preflight left too little of the budget for one. Give a longer --budget.",)
 
 
 def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
