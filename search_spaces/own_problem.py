@@ -1,6 +1,7 @@
-"""A question of one's own in one file: two spirals, a small network, what is given and what is asked.
+"""Your own question in one file: the data (two spirals) and the model (a small network).
 
-Copy it, change `task`, and name it in a spec as own_problem.yaml does. See superconv_tune/problems/user.py.
+Copy it, change `task` and `model`, and name it in a spec as own_problem.yaml does. A task can have more: a loss, a
+metric, data loaders; see superconv_tune/problems/user.py.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from superconv_tune.problems.user import Task
 
 
 def task(points: int = 4000, noise: float = 0.15) -> Task:
-    """Points of two spirals; the same ones in every call, as every worker calls this once."""
+    """Points of two spirals; every worker calls this once, so it must return the same data in every call."""
     rng = np.random.default_rng(0)
     label = rng.integers(0, 2, points)
     turn = np.sqrt(rng.random(points)) * 3 * np.pi
@@ -22,5 +23,5 @@ def task(points: int = 4000, noise: float = 0.15) -> Task:
 
 
 def model() -> nn.Module:
-    """A fresh model; torch's global generator draws its weights."""
+    """A new model; torch's global generator must draw its weights, so that a seed repeats them."""
     return nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2))

@@ -1,1 +1,1 @@
-"""One-hour feasibility: LR-range test, one-cycle training and a search that ends in a verdict."""
+"""Can a target be reached within a budget of time? A search with range tests and one-cycles that ends in a verdict."""

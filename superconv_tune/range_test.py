@@ -18,12 +18,12 @@ Examples:
   python -m superconv_tune.range_test                                   the built-in digits
   python -m superconv_tune.range_test search_spaces/fashion_mnist.yaml --epochs 5 --epochs 20
   python -m superconv_tune.range_test --data my.npz --optimizer adamw --batch-size 64
-  python -m superconv_tune.range_test SPEC --ramp linear --low 0 --high 3 --steps 2000 --rule lowest     as Smith did
+  python -m superconv_tune.range_test SPEC --ramp linear --low 0 --high 3 --steps 2000 --rule lowest  as Smith did
   python -m superconv_tune.range_test SPEC --edge                       also the largest stable constant rate
 
 \b
-Exit codes: 0 a learning rate; 2 the input is wrong and nothing was started; 3 the curve says nothing, and why;
-130 interrupted; 1 a failure of the program itself.
+Exit codes: 0 a learning rate was found; 2 the input is wrong and nothing was started; 3 no learning rate was found, and
+why; 130 interrupted; 1 a failure of the program itself.
 """
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -32,38 +32,40 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(epilog=EXAMPLES)
 def range_test(  # noqa: PLR0913 - a command line
     spec: Annotated[Path | None, typer.Argument(help="YAML file; without it, the built-in digits.")] = None,
-    data: Annotated[str | None, typer.Option(help="Path of the data, in the place of the spec's.")] = None,
-    model: Annotated[str | None, typer.Option(help="Built-in model, in the place of the spec's.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd or adamw, in the place of the spec's.")] = None,
-    batch_size: Annotated[str | None, typer.Option(help="Of every step; the spec's customary one otherwise.")] = None,
-    weight_decay: Annotated[str | None, typer.Option(help="Likewise.")] = None,
-    base_momentum: Annotated[str | None, typer.Option(help="Lowest momentum of a cycle, at which ramps run.")] = None,
+    data: Annotated[str | None, typer.Option(help="Path of the data, instead of the spec's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Built-in model, instead of the spec's.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd or adamw, instead of the spec's.")] = None,
+    batch_size: Annotated[str | None, typer.Option(help="Batch size. Default: from the spec's space.")] = None,
+    weight_decay: Annotated[str | None, typer.Option(help="Weight decay. Default: from the spec's space.")] = None,
+    base_momentum: Annotated[
+        str | None, typer.Option(help="Lowest momentum of a cycle, at which ramps run. Default: from the spec's space.")
+    ] = None,
     epochs: Annotated[
-        list[float] | None, typer.Option(min=0.01, help="Cycle lengths to show; may be repeated.")
+        list[float] | None, typer.Option(min=0.01, help="Cycle length to show a peak for; may be repeated.")
     ] = None,
     rule: Annotated[
-        str, typer.Option(help="probes, or a rule that reads the ramp alone, such as lowest, valley.")
+        str, typer.Option(help="probes, or a rule that reads only the ramp, such as lowest or valley.")
     ] = "probes",
     ramp: Annotated[Literal["exponential", "linear"], typer.Option(help="How the rates rise.")] = "exponential",
-    low: Annotated[float | None, typer.Option(min=0.0, help="First rate; found by a coarse ramp otherwise.")] = None,
-    high: Annotated[float | None, typer.Option(min=0.0, help="Last rate, likewise.")] = None,
-    steps: Annotated[int, typer.Option(min=0, help="Of the fine ramp; 0 for 60 per decade.")] = 0,
+    low: Annotated[float | None, typer.Option(min=0.0, help="First rate. Default: found by a coarse ramp.")] = None,
+    high: Annotated[float | None, typer.Option(min=0.0, help="Last rate. Default: found by a coarse ramp.")] = None,
+    steps: Annotated[int, typer.Option(min=0, help="Steps of the fine ramp; 0 for 60 per decade.")] = 0,
     smooth: Annotated[
-        float, typer.Option(min=0.0, max=0.5, help="Half-life, as a share of the ramp.")
+        float, typer.Option(min=0.0, max=0.5, help="Half-life of the smoothing, as a share of the ramp.")
     ] = HALF_LIFE_SHARE,
-    replicates: Annotated[int, typer.Option(min=1, help="Ramps from different seeds.")] = 3,
+    replicates: Annotated[int, typer.Option(min=1, help="Number of ramps, each from another seed.")] = 3,
     probe_epochs: Annotated[
-        float | None, typer.Option(min=0.01, help="Length of the probes; one epoch otherwise.")
+        float | None, typer.Option(min=0.01, help="Length of the probes. Default: one epoch.")
     ] = None,
-    edge: Annotated[bool, typer.Option("--edge", help="Bisect the largest stable constant rate too.")] = False,  # noqa: FBT002
+    edge: Annotated[bool, typer.Option("--edge", help="Also bisect the largest stable constant rate.")] = False,  # noqa: FBT002
     seed: Annotated[str | None, typer.Option(help="Every random choice derives from it.")] = None,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow, or none; a file in the output folder otherwise.")
+        str | None, typer.Option(help="Address of MLflow, or none. Default: a file in the output folder.")
     ] = None,
-    output: Annotated[str | None, typer.Option(help="Folder of all studies; runs otherwise.")] = None,
-    name: Annotated[str | None, typer.Option(help="Of the folder of this one.")] = None,
+    output: Annotated[str | None, typer.Option(help="Folder of all studies. Default: runs.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the folder of this test.")] = None,
 ) -> None:
-    """Which learning rate should a cycle peak at? Ramps, then short cycles at the rates that the ramps suggest."""
+    """Find the peak learning rate of a cycle: ramps, then short cycles at the rates that the ramps suggest."""
     given = {
         "data.path": data, "model": model, "optimizer.name": optimizer, "space.batch_size": batch_size,
         "space.weight_decay": weight_decay, "space.base_momentum": base_momentum, "seed": seed,

@@ -1,4 +1,4 @@
-"""``python -m superconv_tune.report NAME``: a study again from its journal; several names: side by side."""
+"""``python -m superconv_tune.report NAME``: write the files of a study again; several names: compare them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(epilog=EXAMPLES)
 def report(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Of the study, or of several.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Name of a study, or of several.")],
     output: Annotated[str, typer.Option(help="Folder of all studies.")] = "runs",
     storage: Annotated[
-        str | None, typer.Option(help="Database URL of the journal; in the output folder otherwise.")
+        str | None, typer.Option(help="Database URL of the journal. Default: a file in the output folder.")
     ] = None,
 ) -> None:
-    """Render verdict.json, report.html and recipe.yaml again, and print the summary; nothing is trained.
+    """Write verdict.json, report.html and recipe.yaml again from the journal, and print the summary; trains nothing.
 
     With several names, write side-by-side.html into the output folder and print one table.
     """

@@ -23,15 +23,15 @@ Examples:
   python -m superconv_tune.search                                 the built-in digits, about a minute
   python -m superconv_tune.search search_spaces/fashion_mnist.yaml --budget 20m --target 0.92
   python -m superconv_tune.search --schedule cosine,warmup=linear another learning-rate policy, with warm-up
-  python -m superconv_tune.search --new-task my_problem.py        your own data and model: a file to begin with
+  python -m superconv_tune.search --new-task my_problem.py        your own data and model: writes files to start from
   python -m superconv_tune.search my_problem.yaml --dry-run       the plan; trains nothing
-  python -m superconv_tune.search --resume NAME                   after a crash or Ctrl-C, inside the first deadline
+  python -m superconv_tune.search --resume NAME                   after a crash or Ctrl-C, until the original deadline
   python -m superconv_tune.search --resume NAME --budget +20m     the same, with more time
   python -m superconv_tune.search my_problem.yaml --debug         in one process: breakpoints work
 
 \b
-Exit codes: 0 a verdict; 2 the input is wrong and nothing was started; 3 --require was not met; 130 interrupted, and
-what was learned is reported; 1 a failure of the program itself.
+Exit codes: 0 a verdict; 2 the input is wrong and nothing was started; 3 --require was not met; 130 interrupted, with a
+report of what was found so far; 1 a failure of the program itself.
 """
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -40,16 +40,18 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(epilog=EXAMPLES)
 def search(  # noqa: PLR0913 - a command line
     spec: Annotated[Path | None, typer.Argument(help="YAML file; without it, the built-in digits.")] = None,
-    data: Annotated[str | None, typer.Option(help="Path of the data, in the place of the spec's.")] = None,
-    model: Annotated[str | None, typer.Option(help="Built-in model, in the place of the spec's.")] = None,
-    metric: Annotated[str | None, typer.Option(help="What the target is about, such as accuracy or rmse.")] = None,
-    target: Annotated[str | None, typer.Option(help="The value in question; none asks how far one gets.")] = None,
+    data: Annotated[str | None, typer.Option(help="Path of the data, instead of the spec's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Built-in model, instead of the spec's.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Metric of the target, such as accuracy or rmse.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Value of the metric to be reached; none asks how far one can get.")
+    ] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Wall clock to the report: 90s, 10m, 1h30m; +10m with --resume.")
+        str | None, typer.Option(help="Time from the command to the report: 90s, 10m, 1h30m; +10m with --resume.")
     ] = None,
     horizon: Annotated[
         str | None,
-        typer.Option(help="Epochs of the longest cycle that is asked about; 8 times the longest tried else."),
+        typer.Option(help="Longest cycle that the verdict is about, in epochs. Default: 8 times the longest tried."),
     ] = None,
     schedule: Annotated[
         str | None,
@@ -57,26 +59,37 @@ def search(  # noqa: PLR0913 - a command line
     ] = None,
     baseline: Annotated[
         list[str] | None,
-        typer.Option(help="Policy to compare it with, again for more; or none. step,linear,constant otherwise."),
+        typer.Option(help="Policy to compare with, or none; may be repeated. Default: step,linear,constant."),
     ] = None,
     strategy: Annotated[str | None, typer.Option(help="ladder, or free: the sampler chooses the length.")] = None,
     sampler: Annotated[str | None, typer.Option(help="auto, tpe, gp, qmc or random.")] = None,
-    trials: Annotated[str | None, typer.Option(help="Most search trials; the time decides otherwise.")] = None,
-    seed: Annotated[str | None, typer.Option(help="Every random choice derives from it.")] = None,
-    workers: Annotated[str | None, typer.Option(help="Trials at once; as many as fit otherwise.")] = None,
-    address: Annotated[str | None, typer.Option(help="Ray cluster; a local one otherwise.")] = None,
-    tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow, or none; a file in the output folder otherwise.")
+    trials: Annotated[
+        str | None, typer.Option(help="Largest number of search trials. Default: as many as the time allows.")
     ] = None,
-    storage: Annotated[str | None, typer.Option(help="Database URL of journal and Optuna study.")] = None,
-    output: Annotated[str | None, typer.Option(help="Folder of all studies; runs otherwise.")] = None,
-    name: Annotated[str | None, typer.Option(help="Of the study and its folder; made from spec and time else.")] = None,
-    resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with this study.")] = None,
-    require: Annotated[Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 for less.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Every random choice derives from it.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Number of trials at once. Default: as many as fit.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster: auto or host:port. Default: a local one for this search.")
+    ] = None,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="Address of MLflow, or none. Default: a file in the output folder.")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="Database URL of journal and Optuna study. Default: a file in the output folder."),
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="Folder of all studies. Default: runs.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the study and its folder. Default: made from spec and time.")
+    ] = None,
+    resume: Annotated[str | None, typer.Option(metavar="NAME", help="Continue this study.")] = None,
+    require: Annotated[
+        Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 if the verdict is less.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,  # noqa: FBT002
     debug: Annotated[bool, typer.Option("--debug", help="One process, without Ray: breakpoints work.")] = False,  # noqa: FBT002
     new_task: Annotated[
-        Path | None, typer.Option(metavar="FILE.py", help="Write a question of your own to begin with, and end.")
+        Path | None, typer.Option(metavar="FILE.py", help="Write a Python file and a spec to start from, and exit.")
     ] = None,
 ) -> None:
     """Can this target be reached within the budget, how sure are we, and with which recipe?"""
@@ -93,7 +106,7 @@ def search(  # noqa: PLR0913 - a command line
         refuse_two_places(address, debug=debug)
         if new_task is not None:
             code, written = write_task(new_task)
-            typer.echo(f"Wrote {code} and {written}. They run as they are; change them, then:")
+            typer.echo(f"Wrote {code} and {written}. They work as they are. Change them to your question, then run:")
             typer.echo(f"  python -m superconv_tune.search {written}")
             return
         if resume is None:

@@ -20,13 +20,13 @@ Examples:
   python -m superconv_tune.submit spec.yaml --address http://head:8265 --follow
   python -m superconv_tune.submit spec.yaml --address http://head:8265 --name mine --data-on-nodes /data/photos
   python -m superconv_tune.submit --address http://head:8265 --list
-  python -m superconv_tune.submit --address http://head:8265 --fetch mine      verdict and report into runs/mine/
+  python -m superconv_tune.submit --address http://head:8265 --fetch mine      copy verdict and report to runs/mine/
   python -m superconv_tune.submit spec.yaml --name mine --resume --budget +20m --address http://head:8265
 
 \b
 Exit codes: 0 done; 2 the input is wrong and nothing was submitted; with --follow those of the search: 0 a verdict,
-2 its input is wrong there, 3 --require was not met, 130 stopped, 1 a failure of the program itself. Ctrl-C ends
-the following (130), and not the search.
+2 its input is wrong there, 3 --require was not met, 130 stopped, 1 a failure of the program itself. Ctrl-C stops
+following (130); the search continues.
 """
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -35,26 +35,36 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(epilog=EXAMPLES)
 def submit(  # noqa: PLR0913 - a command line
     spec: Annotated[
-        Path | None, typer.Argument(help="YAML file; it and the Python files that it names travel.")
+        Path | None, typer.Argument(help="YAML file; it is sent with the Python files that it names.")
     ] = None,
     address: Annotated[str, typer.Option(help="Job server on the head of the cluster.")] = "http://127.0.0.1:8265",
-    name: Annotated[str | None, typer.Option(help="Of the study; made from spec and time otherwise.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the study. Default: made from spec and time.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Print its log to the end, then fetch its files.")] = False,  # noqa: FBT002
-    helpers: Annotated[list[Path] | None, typer.Option("--with", help="Module that your file imports.")] = None,
-    data: Annotated[str | None, typer.Option(help="Data of this machine; small ones travel.")] = None,
+    helpers: Annotated[
+        list[Path] | None, typer.Option("--with", help="Further Python file to send; may be repeated.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Path of the data on this machine; at most 64 MiB are sent.")] = None,
     data_on_nodes: Annotated[str | None, typer.Option(help="Path of the data on the nodes of the cluster.")] = None,
-    target: Annotated[str | None, typer.Option(help="The value in question; none asks how far one gets.")] = None,
-    budget: Annotated[str | None, typer.Option(help="10m, 1h30m, from the job's start; +10m with --resume.")] = None,
-    workers: Annotated[str | None, typer.Option(help="Trials at once; an equal part of the cluster otherwise.")] = None,
-    require: Annotated[Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 for less.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the study --name, asked by SPEC.")] = False,  # noqa: FBT002
-    output: Annotated[Path, typer.Option(help="Folder, on this machine, for what is fetched.")] = Path("runs"),
-    show: Annotated[bool, typer.Option("--list", help="All searches of the cluster, newest first.")] = False,  # noqa: FBT002
-    logs: Annotated[str | None, typer.Option(metavar="NAME", help="What this search has printed.")] = None,
-    stop: Annotated[str | None, typer.Option(metavar="NAME", help="End this search; it still reports.")] = None,
-    fetch: Annotated[str | None, typer.Option(metavar="NAME", help="Bring the files of this search.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Value of the metric to be reached; none asks how far one can get.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Time from the job's start to the report: 10m, 1h30m; +10m with --resume.")
+    ] = None,
+    workers: Annotated[
+        str | None, typer.Option(help="Number of trials at once. Default: an equal part of the cluster.")
+    ] = None,
+    require: Annotated[
+        Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 if the verdict is less.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the study --name; SPEC is its spec.")] = False,  # noqa: FBT002
+    output: Annotated[Path, typer.Option(help="Folder, on this machine, for fetched files.")] = Path("runs"),
+    show: Annotated[bool, typer.Option("--list", help="List all searches of the cluster, newest first.")] = False,  # noqa: FBT002
+    logs: Annotated[str | None, typer.Option(metavar="NAME", help="Print the output of this search so far.")] = None,
+    stop: Annotated[str | None, typer.Option(metavar="NAME", help="End this search; it still writes a report.")] = None,
+    fetch: Annotated[str | None, typer.Option(metavar="NAME", help="Fetch the files of this search.")] = None,
 ) -> None:
-    """Run a search as a job on a Ray cluster, and bring its verdict and report home."""
+    """Run a search as a job on a Ray cluster, and fetch its verdict and report."""
     given = {
         "data.path": data_on_nodes or data, "target": target, "resources.workers": workers,
         "budget": None if resume else budget,
@@ -79,15 +89,15 @@ def submit(  # noqa: PLR0913 - a command line
             )
             raise typer.Exit(submission.start(jobs, wanted, output if follow else None))
     except KeyboardInterrupt:
-        typer.echo("Not followed any more; the search goes on. --logs NAME shows it, --stop NAME ends it.", err=True)
+        typer.echo("No longer following; the search continues. --logs NAME shows it, --stop NAME ends it.", err=True)
         raise typer.Exit(130) from None
 
 
 def refuse_contradiction(things: list[object], data: list[str | None], resume: bool, name: str | None) -> None:  # noqa: FBT001
-    """One thing at a time, and data in one place.
+    """Refuse options that contradict one another.
 
     Raises:
-        UserError: for anything else.
+        UserError: if not exactly one thing is asked for, or the data are named twice, or a name is missing.
     """
     messages = []
     if sum(map(bool, things)) != 1:

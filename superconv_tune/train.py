@@ -1,4 +1,4 @@
-"""``python -m superconv_tune.train recipe.yaml --epochs N``: the long run with what a search found."""
+"""``python -m superconv_tune.train recipe.yaml --epochs N``: the long run with the recipe of a search."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Examples:
   python -m superconv_tune.train runs/NAME/recipe.yaml --epochs 100
   python -m superconv_tune.train recipe.yaml --epochs 100 --max-lr 0.3 --output long/a
   python -m superconv_tune.train recipe.yaml --epochs 100 --tracking-uri none     without MLflow
-  (the same command again, after an interruption: goes on from the last epoch, with the same curve)
+  (the same command again, after an interruption, resumes after the last saved epoch, with the same curve)
 
 \b
 Exit codes: 0 trained to the end; 1 it diverged or failed, and why; 2 the input is wrong and nothing was started;
-130 interrupted, and the same command goes on.
+130 interrupted, and the same command resumes it.
 """
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -29,27 +29,28 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(epilog=EXAMPLES)
 def train(
     recipe: Annotated[Path, typer.Argument(help="recipe.yaml of a study.")],
-    epochs: Annotated[float, typer.Option(min=0.01, help="Length of the one cycle.")],
+    epochs: Annotated[float, typer.Option(min=0.01, help="Length of the cycle.")],
     max_lr: Annotated[
-        float | None, typer.Option(min=1e-12, help="Peak; the recipe's, moved to the length, otherwise.")
+        float | None, typer.Option(min=1e-12, help="Peak learning rate. Default: the recipe's, adjusted to the length.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder for checkpoint, weights and result.")] = Path("long_run"),
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow, or none; the file of the recipe's study (runs/mlflow.db) otherwise.")
+        str | None,
+        typer.Option(help="Address of MLflow, or none. Default: the file of the recipe's study (runs/mlflow.db)."),
     ] = None,
 ) -> None:
-    """Train one long cycle with a recipe; writes checkpoint.pt, weights.pt and result.json."""
+    """Train one long cycle with a recipe, and write checkpoint.pt, weights.pt and result.json."""
     try:
         with exit_on_user_error():
             status = _train(recipe, epochs, max_lr, output, tracking_uri)
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; the same command goes on after the last epoch saved in {output}/.", err=True)
+        typer.echo(f"interrupted; the same command resumes after the last epoch saved in {output}/.", err=True)
         raise typer.Exit(130) from None
     raise typer.Exit(0 if status == "finished" else 1)
 
 
 def _train(recipe: Path, epochs: float, max_lr: float | None, output: Path, tracking_uri: str | None) -> str:
-    """How it ended."""
+    """Train, and return the status with which the run ended."""
     # --help must answer at once, and the imports take seconds.
     import time  # noqa: PLC0415
 

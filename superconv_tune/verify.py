@@ -1,4 +1,4 @@
-"""``python -m superconv_tune.verify NAME``: the confirmation of a study once more; agree or disagree."""
+"""``python -m superconv_tune.verify NAME``: train the recipe of a study again; agree or disagree with its figures."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(epilog=EXAMPLES)
 def verify(
-    name: Annotated[str, typer.Argument(help="Of the study.")],
-    seeds: Annotated[int, typer.Option(min=2, max=20, help="Fresh models to train.")] = 3,
+    name: Annotated[str, typer.Argument(help="Name of the study.")],
+    seeds: Annotated[int, typer.Option(min=2, max=20, help="Number of fresh models to train.")] = 3,
     output: Annotated[str, typer.Option(help="Folder of all studies.")] = "runs",
     storage: Annotated[
-        str | None, typer.Option(help="Database URL of the journal; in the output folder otherwise.")
+        str | None, typer.Option(help="Database URL of the journal. Default: a file in the output folder.")
     ] = None,
 ) -> None:
-    """Train the recipe of a study again, from one of its seeds and from fresh ones, and compare on its test part."""
+    """Train the recipe of a study again, with one of its seeds and with fresh ones, and compare on its test part."""
     # --help must answer at once, and the imports take seconds.
     from superconv_tune.study.verification import Verification  # noqa: PLC0415
 

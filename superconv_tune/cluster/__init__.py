@@ -1,4 +1,4 @@
-"""The only room that knows Ray."""
+"""Runs the trials that a conductor hands out: on Ray, which only this room imports, or in this process."""
 
 from superconv_tune.cluster.access import use_token
 

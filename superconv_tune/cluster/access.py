@@ -1,4 +1,4 @@
-"""Who may reach a cluster: whoever can submit to it runs code on it, so nothing beyond this machine without a token."""
+"""Tokens: whoever can submit to a cluster can run code on it, so one beyond this machine is used only with a token."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import masked
 
 MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
-ON_THIS_MACHINE = ("auto", "local")  # Ray's own words; where they lead shows once they are followed
+ON_THIS_MACHINE = ("auto", "local")  # Ray's own words; the real address is checked once connected
 
 
 def use_token() -> None:
-    """Turn Ray's token authentication on where there is a token; Ray by itself does it for some ways in only.
+    """Turn on Ray's token authentication if there is a token; Ray itself does so only for some kinds of connection.
 
-    To be called before Ray is imported, which reads the mode once.
+    Call it before Ray is imported: Ray reads the mode once.
     """
     if has_token():
         os.environ.setdefault(MODE, "token")
@@ -32,14 +32,14 @@ def has_token() -> bool:
 
 
 def refuse_open(address: str | None) -> None:
-    """A cluster beyond this machine is spoken to with a token, or not at all.
+    """Refuse a cluster beyond this machine unless a token is set.
 
     Args:
-        address: ``host:port``, with or without ``http://``, ``https://`` or ``ray://``; ``auto`` passes, and so does
-            None, a cluster of one's own.
+        address: ``host:port``, with or without ``http://``, ``https://`` or ``ray://``; ``auto`` is accepted, and so
+            is None, which means a local cluster.
 
     Raises:
-        UserError: if the host is not the loopback and no token is set.
+        UserError: if the host is not this machine and no token is set.
     """
     uses_token = os.environ.get(MODE, "").lower() == "token" and has_token()
     if uses_token or address is None or address in ON_THIS_MACHINE or _is_loopback(host(address)):
@@ -63,7 +63,7 @@ def host(address: str) -> str:
     except ValueError:
         found = None
     if not found:
-        raise UserError(f"--address: {masked(address)!r} names no host. Write for example http://head:8265.")
+        raise UserError(f"--address: {masked(address)!r} has no host. Write for example http://head:8265.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What travels with a submitted search: the spec, and the files that it names, in one flat folder."""
+"""What is sent with a submitted search: the spec, and the files that it names, in one flat folder."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from superconv_tune.spec.spec import ExperimentSpec
 SPEC = "spec.yaml"
 DATA = "data"  # folder of the data in the bundle
 MAX_MIB = 64  # of all files: Ray keeps the bundle in the memory of the head
-STAYS = ("output", "storage", "tracking_uri")  # the cluster's own affair
+STAYS = ("output", "storage", "tracking_uri")  # keys that are not sent: the cluster has its own
 
 
 def pack(
     spec: ExperimentSpec, helpers: Sequence[Path], folder: Path, *, data_travel: bool, inside: Path | None = None
 ) -> None:
-    """Put into an empty folder what the search needs on the other side, each file under its bare name.
+    """Copy everything that the search needs on the cluster into an empty folder, each file under its bare name.
 
     Args:
-        spec: checked here, so that what is wrong with it is told before anything is sent.
+        spec: the spec, checked on this machine before anything is sent.
         helpers: modules that the user's own file imports.
-        folder: where the bundle is made.
-        inside: folder of the spec; Python files that it names elsewhere are refused.
-        data_travel: whether ``data.path`` is a path of this machine, whose files go along.
+        folder: the empty folder.
+        inside: folder of the spec; Python files outside it are refused.
+        data_travel: whether ``data.path`` is a path of this machine whose files are sent along.
 
     Raises:
-        UserError: for everything that must not or cannot travel, all at once.
+        UserError: for everything that must not or cannot be sent, all at once.
     """
     content = spec.model_dump(mode="json")
     files = _code(content, helpers)
@@ -53,7 +53,7 @@ def pack(
 
 
 def _code(content: dict[str, Any], helpers: Sequence[Path]) -> dict[Path, Path]:
-    """Python files by their place in the bundle; the spec then names them by that."""
+    """Python files by their place in the bundle; the factories in ``content`` are renamed to that place."""
     named = list(helpers)
     for section in filter(None, (content[name] for name in FACTORIES)):
         place, _, function = (section["factory"] or "").rpartition(":")
@@ -64,13 +64,13 @@ def _code(content: dict[str, Any], helpers: Sequence[Path]) -> dict[Path, Path]:
     for file in named:
         place = Path(file.name)
         if files.get(place, file).absolute() != file.absolute() or file.name in (SPEC, DATA):
-            raise UserError(f"{file}: the bundle has another file of the name {file.name!r}. Rename one of them.")
+            raise UserError(f"{file}: the bundle has another file named {file.name!r}. Rename one of them.")
         files[place] = file
     return files
 
 
 def _outside(files: Iterable[Path], inside: Path | None) -> list[str]:
-    """A spec from somebody else must not reach for other code of this machine; the command line may."""
+    """A message for each file outside the folder: a spec must not send other code of this machine."""
     if inside is None:
         return []
     return [
@@ -81,7 +81,7 @@ def _outside(files: Iterable[Path], inside: Path | None) -> list[str]:
 
 
 def _tree(path: Path) -> Iterator[tuple[Path, Path]]:
-    """All files of a folder, by their place in it; a file is itself."""
+    """All files of a folder with their relative paths; for a file, the file itself."""
     if not path.is_dir() or path.is_symlink():
         yield Path(), path
         return
@@ -93,9 +93,9 @@ def _tree(path: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _links(files: Iterable[Path]) -> list[str]:
-    """A link could lead anywhere on this machine, a device or a pipe never ends; only plain files go."""
+    """A message for each file that is not plain: a link may lead anywhere, and a device or a pipe never ends."""
     wrong = [file for file in files if file.is_symlink() or not file.is_file()]
-    return [f"{file} is a link, or no plain file, and only plain files travel. Name the file itself." for file in wrong]
+    return [f"{file} is not a plain file, and only plain files are sent. Name the file itself." for file in wrong]
 
 
 def _too_large(files: Iterable[Path], content: dict[str, Any]) -> list[str]:
@@ -104,15 +104,15 @@ def _too_large(files: Iterable[Path], content: dict[str, Any]) -> list[str]:
         return []
     where = content["data"]["path"] if content["data"] else "the files"
     return [
-        f"The files of this search ({where} among them) are {size_mib:.0f} MiB, and at most {MAX_MIB} travel with a "
+        f"The files of this search ({where} among them) are {size_mib:.0f} MiB, and at most {MAX_MIB} are sent with a "
         f"job. Put the data where the nodes of the cluster can read them, and name that place: --data-on-nodes PATH."
     ]
 
 
 def _secrets(content: dict[str, Any]) -> list[str]:
-    """Whoever may list jobs may read their bundles."""
+    """A message for each address with a password: whoever may list jobs may read their bundles."""
     return [
-        f"{key}: holds a password, which would travel with the job. Leave it out, and set SUPERCONV_TUNE_STORAGE and "
+        f"{key}: holds a password, which would be sent with the job. Leave it out, and set SUPERCONV_TUNE_STORAGE and "
         f"MLFLOW_TRACKING_URI where the cluster runs."
         for key in ("storage", "tracking_uri")
         if has_password(content[key] or "")

@@ -1,4 +1,4 @@
-"""Ray from its start to its end: one ``Tuner.fit`` runs every trial of a study."""
+"""A study on Ray, from connecting to shutting down: one ``Tuner.fit`` runs all of its trials."""
 
 from __future__ import annotations
 
@@ -27,16 +27,22 @@ from superconv_tune.record.conductor import Conductor
 SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard files beside ours
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: the conductor ends the search and the report is written
-    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # the journal is the one truth; Tune's own snapshots are not read
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's own snapshots are never read: the journal is the record
     "RAY_AIR_NEW_OUTPUT": "0",  # the live view is ours
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_prestart_worker_first_driver": "0",  # Tune's actors have an environment of their own and would take none
+    "RAY_prestart_worker_first_driver": "0",  # Tune's actors have their own environment and would use none of these
 }
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one trial takes, and how many run at once (None: as many as fit)."""
+    """What one trial needs, and how many run at once.
+
+    Attributes:
+        cpus_per_trial: cores of one trial.
+        gpus_per_trial: GPU share of one trial.
+        workers: trials at once; None for as many as fit.
+    """
 
     cpus_per_trial: float = 1.0
     gpus_per_trial: float = 0.0
@@ -45,14 +51,14 @@ class Resources:
 
 @contextmanager
 def cluster(address: str | None) -> Iterator[None]:
-    """A connection to the cluster at ``address``, or a local one that ends with the block.
+    """Connect to the cluster at ``address``, or start a local one; disconnect or stop it when the block ends.
 
     Raises:
-        UserError: if the address does not answer, or is open to other machines without a token.
+        UserError: if the address does not answer, or is reachable from other machines and no token is set.
     """
     refuse_open(address)
-    # Ray binds the services of a node to all interfaces, unless this constant (meant for the firewalls of desktops)
-    # says that there are no other nodes: then all of them listen on the loopback alone.
+    # Ray binds the services of a node to all interfaces unless this constant (meant for desktop firewalls) says that
+    # there are no other nodes; then all of them listen on the loopback only.
     ray_constants.ENABLE_RAY_CLUSTER = address is not None
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     try:
@@ -66,7 +72,7 @@ def cluster(address: str | None) -> Iterator[None]:
     except ConnectionError as error:
         raise UserError(
             f"--address: no Ray cluster answers at {masked(address or '')!r} ({masked(str(error))}). "
-            f"Start one, or leave it out."
+            f"Start one, or leave --address out."
         ) from error
     try:
         if address is not None:
@@ -78,20 +84,20 @@ def cluster(address: str | None) -> Iterator[None]:
 
 
 def slots(resources: Resources) -> Share:
-    """Trials at once on the connected cluster: an equal part for every search on it.
+    """The search's share of the connected cluster: an equal part for every search on it.
 
     Raises:
-        UserError: if not even one trial fits, or others hold all of it and will not make room.
+        UserError: if not even one trial fits, or others hold the whole cluster and will not make room.
     """
     _refuse_full_cluster(look(), resources)
     return Share(lambda amounts: min(fitting(amounts, resources), resources.workers or sys.maxsize), look)
 
 
 def run(conductor: Conductor, setting: Setting, resources: Resources, share: Share) -> None:
-    """Run trials, as many at once as the share allows, until the conductor is done or says stop; then none runs.
+    """Run trials, as many at once as the share allows, until the conductor is done or says stop; then none is running.
 
     Raises:
-        UserError: as the conductor did, to whom a trial could not be told or who could not ask for one.
+        UserError: if the conductor raised it, because it could not store an event or ask for a trial.
     """
     trainable = tune.with_resources(
         tune.with_parameters(TrialActor, setting=setting),
@@ -123,7 +129,7 @@ def run(conductor: Conductor, setting: Setting, resources: Resources, share: Sha
 
 
 class _Stopper(tune.Stopper):
-    """Ends what still runs when the conductor says so: Ctrl-C, or a trial that ignores its deadline."""
+    """Ends all running trials when the conductor says so: after Ctrl-C, or when a trial ignores its deadline."""
 
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
@@ -137,19 +143,19 @@ class _Stopper(tune.Stopper):
         return False
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune writes its settings to disk as a pickle that nobody reads."""
+        """An empty state: Tune pickles its settings to a file that nobody reads."""
         return {}
 
 
 def fitting(amounts: Mapping[str, float], resources: Resources) -> int:
-    """Trials that fit into these resources at once."""
+    """Number of trials that fit into these resources at once."""
     by_cpu = amounts.get("CPU", 0.0) / max(resources.cpus_per_trial, 1e-9)
     by_gpu = amounts.get("GPU", 0.0) / resources.gpus_per_trial if resources.gpus_per_trial else by_cpu
     return int(min(by_cpu, by_gpu) + 1e-9)
 
 
 def _refuse_full_cluster(now: Capacity, resources: Resources) -> None:
-    """Other searches make room, as long as there is a place for each; other jobs do not."""
+    """Refuse a cluster without room: other searches make room while each keeps one place, other jobs do not."""
     most = concurrency(now.total, resources)
     if now.searches > most or (now.searches == 1 and fitting(now.free, resources) < 1):
         raise UserError(
@@ -160,10 +166,10 @@ def _refuse_full_cluster(now: Capacity, resources: Resources) -> None:
 
 
 def concurrency(available: Mapping[str, float], resources: Resources) -> int:
-    """Trials that fit on the cluster at once.
+    """Number of trials that fit on the cluster at once, at most ``resources.workers``.
 
     Raises:
-        UserError: if not even one does.
+        UserError: if not even one fits.
     """
     fits = fitting(available, resources)
     if fits < 1:

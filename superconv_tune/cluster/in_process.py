@@ -1,6 +1,6 @@
-"""Trials inside this process, without Ray: ``search --debug``, and hours of planning on a virtual clock.
+"""Trials inside this process, without Ray: for ``search --debug``, and for simulated searches on a virtual clock.
 
-It asks a `superconv_tune.record.conductor.Conductor` the same questions as Ray does.
+It calls the same methods of a `superconv_tune.record.conductor.Conductor` as Ray does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from superconv_tune.training.memory import release
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Tracker
 
-LOOK_S = 1.0  # the conductor is asked at least this often, for it may stop the search while trials run
+LOOK_S = 1.0  # the conductor is asked at least this often, because it may stop the search while trials run
 ENDED = "its worker ended before it did"
 
 
@@ -30,15 +30,16 @@ class Executor(Protocol):
     """Runs one trial."""
 
     def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome | None, float]:
-        """The outcome of a trial, and the seconds that have to pass until it is there; 0 where they have passed.
+        """Run a trial.
 
         Args:
             request: what to run.
             now: the clock's time.
-            slot: which of the workers runs it, from 0.
+            slot: number of the worker that runs it, from 0.
 
         Returns:
-            None in the place of the outcome where the worker ends and the trial is lost with it.
+            The outcome, or None if the worker ended and the trial is lost; and the seconds from ``now`` until the
+            trial ends on the clock, 0 if they have passed already.
         """
         ...
 
@@ -51,7 +52,7 @@ class Clock(Protocol):
         ...
 
     def wait_until(self, moment: float) -> None:
-        """Return when it is this time; at once if that has passed."""
+        """Return at this time; at once if it has passed."""
         ...
 
 
@@ -63,13 +64,13 @@ class RealClock:
         return time.time()
 
     def wait_until(self, moment: float) -> None:
-        """Sleep until then."""
+        """Sleep until this time."""
         time.sleep(max(0.0, moment - time.time()))
 
 
 @dataclass(order=True)
 class _Running:
-    """A trial on a worker; the one that ends first comes first."""
+    """A trial on a worker; sorts by the time of its end."""
 
     ends: float
     number: int
@@ -79,16 +80,17 @@ class _Running:
 
 
 class InProcessCluster:
-    """Runs what a conductor asks for on several workers until it is done or says stop.
+    """Runs the trials of a conductor on several workers until it is done or says stop.
 
     Time passes only while all workers are busy or have nothing to do. Trials that are really trained run one after the
-    other, whatever the number of workers; simulated ones, whose outcome is there at once, overlap on the clock.
+    other, whatever the number of workers; simulated ones, whose outcome is known at once, overlap on the clock.
 
     Args:
         executor: runs a trial.
-        clock: passes the time that trials take.
-        workers: trials at once.
-        changes: (time, workers from then on), in order; a worker that leaves takes the trial that began last with it.
+        clock: real or virtual time.
+        workers: number of trials at once.
+        changes: pairs of a time and the number of workers from then on, in order; when workers leave, the trials that
+            began last are lost.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class InProcessCluster:
         self._count = 0
 
     def run(self, conductor: Conductor) -> None:
-        """Run trials until nothing more is to be asked, or the conductor says stop; what runs then is forgotten.
+        """Run trials until the conductor is done or says stop; trials that run at a stop are dropped.
 
         Raises:
             RuntimeError: if the conductor waits although nothing runs: it would wait for ever.
@@ -116,7 +118,7 @@ class InProcessCluster:
             self._pass_time(conductor)
 
     def _fill(self, conductor: Conductor) -> TrialRequest | Signal:
-        """Give every free worker a trial; returns the last answer of the conductor."""
+        """Give every free worker a trial, and return the conductor's last answer."""
         answer: TrialRequest | Signal = Signal.WAIT
         while len(self._running) < self._workers:
             answer = conductor.next()
@@ -129,7 +131,7 @@ class InProcessCluster:
         return answer
 
     def _pass_time(self, conductor: Conductor) -> None:
-        """To the next end of a trial, the next change of the workers, or the next look at the conductor."""
+        """Wait for the end of a trial, a change of the workers or the next look at the conductor, and handle it."""
         ends = self._running[0].ends if self._running else math.inf
         changes = self._changes[0][0] if self._changes else math.inf
         look = self._clock() + LOOK_S
@@ -144,7 +146,7 @@ class InProcessCluster:
             _hand_back(heapq.heappop(self._running), conductor)
 
     def _end_those_above(self, conductor: Conductor) -> None:
-        """End the trials of the workers that have left."""
+        """Report the trials of workers that have left as lost."""
         while len(self._running) > self._workers:
             trial = max(self._running, key=lambda running: running.number)
             self._running.remove(trial)
@@ -160,13 +162,13 @@ def _hand_back(trial: _Running, conductor: Conductor) -> None:
 
 
 class TrainingExecutor:
-    """Really trains, in this thread, so that a breakpoint in the user's code or in ours stops where one can look.
+    """Really trains, in this thread, so that breakpoints in the user's code and in ours work.
 
-    Ctrl-C and SIGTERM end the trial at once, as Ray ends its workers, after the handler that was there before.
+    Ctrl-C and SIGTERM first call the handler that was installed before, then end the trial at once, as Ray would.
 
     Args:
-        problem: what is trained.
-        tracker: records it.
+        problem: data, model, loss and metric.
+        tracker: records each trial.
     """
 
     def __init__(self, problem: Problem, tracker: Tracker) -> None:
@@ -174,7 +176,7 @@ class TrainingExecutor:
         self._tracker = tracker
 
     def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome, float]:
-        """The outcome of a whole trial; no seconds are left, for they have passed."""
+        """Train a whole trial; 0 seconds are left when it returns."""
         del now, slot
         release(self._problem.device)
         try:
@@ -185,7 +187,7 @@ class TrainingExecutor:
 
 
 class _Interrupted(BaseException):
-    """Leaves a trial at once; not an Exception, which a trial would take for a failure of its own."""
+    """Ends a trial at once; not an Exception, which a trial would report as its own failure."""
 
 
 @contextmanager
@@ -204,5 +206,5 @@ def _ended_by_signals() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            if signal.getsignal(number) is interrupt:  # the handler before may have put another one there
+            if signal.getsignal(number) is interrupt:  # the earlier handler may have installed another one
                 signal.signal(number, handler)

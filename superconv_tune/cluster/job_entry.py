@@ -1,7 +1,7 @@
-"""What a submitted search runs on the cluster: ``begin`` becomes the search, ``send`` prints its files.
+"""What runs on the cluster for a submitted search: ``begin`` becomes the search, ``send`` prints its files.
 
-``python -m superconv_tune.cluster.job_entry begin NAME [options of search]`` is started in the bundle. Both know one
-folder for all studies: ``SUPERCONV_TUNE_OUTPUT``, else ``~/superconv_tune``.
+``python -m superconv_tune.cluster.job_entry begin NAME [options of search]`` is started in the bundle. Both use the
+same folder for all studies: ``SUPERCONV_TUNE_OUTPUT``, else ``~/superconv_tune``.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pathlib import Path
 FILES = ("verdict.json", "report.html", "recipe.yaml", "trials.parquet", "curves.parquet", "search.log")
 MARK = "superconv_tune parcel "  # begins a line that carries a file
 BUNDLES = "bundles"
-MAX_FILE = 2**28  # bytes that a file may unpack to
+MAX_FILE = 2**28  # largest unpacked file, in bytes
 
 
 def begin(name: str, options: list[str]) -> None:
-    """Keep the bundle where a resumed search finds it under the same path, and become the search."""
+    """Copy the bundle to a path that a resumed search finds again, and become the search."""
     root = output()
     bundle = root / BUNDLES / name
     shutil.copytree(Path.cwd(), bundle, dirs_exist_ok=True)
     os.chdir(bundle)  # the user's helper modules are found here; Ray may clear its own copy away
     question = [] if f"--resume={name}" in options else [str(bundle / "spec.yaml"), "--name", name]
     command = ["-m", "superconv_tune.search", *question, "--address", "auto", "--output", str(root), *options]
-    os.execv(sys.executable, [sys.executable, *command])  # no child: the signals of Ray's stop reach the search
+    os.execv(sys.executable, [sys.executable, *command])  # not a child process, so that Ray's signals reach the search
 
 
 def send(name: str) -> None:
@@ -42,18 +42,18 @@ def send(name: str) -> None:
 
 
 def unpack(lines: Iterable[str], folder: Path) -> list[Path]:
-    """Write the files in the printed lines; only those that a study has, each straight into the folder.
+    """Write the files in the printed lines into the folder, and return their paths.
 
     Raises:
-        ValueError: if a line is damaged, names another file, or unpacks to more than it should.
+        ValueError: if a line is damaged, names a file that a study does not have, or holds too large a file.
     """
     written = []
     for line in lines:
         if not line.startswith(MARK):
-            continue  # Ray's own words
+            continue  # printed by Ray
         parcel = json.loads(line.removeprefix(MARK))
         if parcel["file"] not in FILES:
-            raise ValueError(f"the file {parcel['file']!r} is none of a study's")
+            raise ValueError(f"the file {parcel['file']!r} is not one that a study has")
         unpacker = zlib.decompressobj()
         content = unpacker.decompress(base64.b64decode(parcel["content"], validate=True), MAX_FILE)
         if not unpacker.eof:

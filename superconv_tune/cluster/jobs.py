@@ -1,4 +1,4 @@
-"""The job server of a Ray cluster: searches submitted, listed, followed, stopped, their files brought home."""
+"""The job server of a Ray cluster: submit, list, follow and stop searches, and fetch their files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from superconv_tune.core.secrets import masked
 
 STUDY = "superconv_tune_study"  # metadata of our jobs: which study
 ENDED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED)
-STOP_S = 60  # from SIGTERM to SIGKILL: the report of what was learned is written in between; Ray's default is 3
+STOP_S = 60  # from SIGTERM to SIGKILL: the search writes its report in between; Ray's default is 3
 LOOK_EVERY_S = 1.0
-AWAY_S = 120.0  # a head that does not answer for so long is given up by `follow`
+UNREACHABLE_S = 120.0  # `follow` gives up a head that does not answer for this long
 FETCH_S = 120.0
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 CHATTY = ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging")
@@ -36,12 +36,12 @@ class Job:
     """A search on the cluster.
 
     Attributes:
-        study: its name.
-        id: of Ray's job; a study that was resumed has several.
-        status: Ray's word.
-        started_at: Unix time, as the head counts it.
-        exit_code: as of `search`; None while it runs.
-        message: of Ray, where the job could not even be started.
+        study: name of the study.
+        id: id of Ray's job; a study that was resumed has several.
+        status: Ray's status of the job.
+        started_at: Unix time on the head's clock.
+        exit_code: exit code of `search`; None while it runs.
+        message: Ray's message if the job could not be started.
     """
 
     study: str
@@ -59,7 +59,7 @@ class Jobs:
         address: ``http://host:8265``.
 
     Raises:
-        UserError: if it is open to other machines and no token is set, does not answer, or refuses the token.
+        UserError: if it is reachable from other machines and no token is set, does not answer, or refuses the token.
     """
 
     def __init__(self, address: str) -> None:
@@ -72,7 +72,7 @@ class Jobs:
             self._client = JobSubmissionClient(self._address)
 
     def submit(self, study: str, bundle: Path, options: Mapping[str, str]) -> str:
-        """Start a search, or go on with one (option ``--resume``), in a bundle; returns the id of its job.
+        """Start or resume (option ``--resume``) a search in a bundle; returns the id of its job.
 
         Raises:
             UserError: if the study exists.
@@ -81,7 +81,7 @@ class Jobs:
         job_id = study if "--resume" not in options else f"{study}-resumed-{int(time.time())}"
         flags = [f"{option}={value}" for option, value in options.items()]
         command = ["python", "-m", "superconv_tune.cluster.job_entry", "begin", study, *flags]
-        with self._explained(f"--name: the cluster had a search {study!r} before. Choose another name."):
+        with self._explained(f"--name: the cluster already has a search {study!r}. Choose another name."):
             self._client.submit_job(
                 entrypoint=shlex.join(command),
                 submission_id=job_id,
@@ -91,7 +91,7 @@ class Jobs:
         return job_id
 
     def all(self) -> list[Job]:
-        """All searches, the last one started first."""
+        """All searches, newest first."""
         with self._explained():
             found = self._client.list_jobs()
         jobs = [_job(details) for details in found if STUDY in (details.metadata or {})]
@@ -116,18 +116,18 @@ class Jobs:
             return str(self._client.get_job_logs(job_id))
 
     def stop(self, study: str) -> bool:
-        """Ask a search to end and to report what it learned, as Ctrl-C does; False if it does not run any more."""
+        """Ask a search to end and to write its report, as Ctrl-C does; False if it is no longer running."""
         job = self.latest(study)
         with self._explained():
             return bool(self._client.stop_job(job.id))
 
     def follow(self, study: str, write: Callable[[str], object]) -> Job:
-        """Hand on what a search prints until it has ended; the head may be away for a while in between.
+        """Pass on what a search prints until it has ended; the head may be unreachable for a while in between.
 
-        The log is read again at each look instead of held open: that outlives a laptop's sleep and a head's restart.
+        The log is read again each time instead of kept open, which survives a laptop's sleep and a head's restart.
 
         Raises:
-            UserError: if the head stays away; the search itself goes on.
+            UserError: if the head stays unreachable; the search itself continues.
         """
         shown = 0
         seen_at = time.monotonic()
@@ -135,9 +135,11 @@ class Jobs:
             try:
                 job = self.latest(study)  # before the log, so that the log of an ended job is whole
                 text = self.logs(job.id)
-            except _AwayError as away:
-                if time.monotonic() - seen_at > AWAY_S:
-                    raise UserError(f"{away.messages[0]} The search goes on; look again with --logs {study}.") from away
+            except _UnreachableError as error:
+                if time.monotonic() - seen_at > UNREACHABLE_S:
+                    raise UserError(
+                        f"{error.messages[0]} The search continues; look again with --logs {study}."
+                    ) from error
                 time.sleep(LOOK_EVERY_S)
                 continue
             seen_at = time.monotonic()
@@ -149,10 +151,10 @@ class Jobs:
             time.sleep(LOOK_EVERY_S)
 
     def fetch(self, study: str, folder: Path) -> list[Path]:
-        """Bring the files of a study into ``folder``, through a small job that prints them; returns those that came.
+        """Fetch the files of a study into ``folder``, through a small job that prints them; returns their paths.
 
         Raises:
-            UserError: if they cannot be brought.
+            UserError: if they cannot be fetched.
         """
         refuse_name(study)
         command = ["python", "-m", "superconv_tune.cluster.job_entry", "send", study]
@@ -165,25 +167,25 @@ class Jobs:
             if status in ENDED:
                 self._client.delete_job(parcel)
         if status != JobStatus.SUCCEEDED:
-            told = next((line for line in reversed(lines) if line.strip()), "no word of it")
-            raise UserError(f"The files of {study!r} could not be read on the cluster ({status}: {told}).")
+            last_line = next((line for line in reversed(lines) if line.strip()), "it printed nothing")
+            raise UserError(f"The files of {study!r} could not be read on the cluster ({status}: {last_line}).")
         try:
             return unpack(lines, folder)
         except (ValueError, KeyError) as error:
-            raise UserError(f"The files of {study!r} came damaged: {error}. Try --fetch {study} again.") from error
+            raise UserError(f"The files of {study!r} arrived damaged: {error}. Try --fetch {study} again.") from error
 
     @contextmanager
     def _explained(self, taken: str = "") -> Iterator[None]:
-        """Turn what Ray's client raises into a message for the user; ``taken`` is that of a name that is taken."""
+        """Turn errors of Ray's client into messages for the user; ``taken`` is the message if the name is taken."""
         try:
             yield
         except AuthenticationError as error:
             raise UserError(
-                f"{self._shown} refuses the token, or asks for one: set RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH, a "
+                f"{self._shown} refuses the token, or needs one: set RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH, a "
                 f"file) to that of the cluster, and RAY_AUTH_MODE to token."
             ) from error
         except OSError as error:  # requests' errors are OSErrors too
-            raise _AwayError(
+            raise _UnreachableError(
                 f"--address: no job server answers at {self._shown} ({type(error).__name__}). It is the address of "
                 f"Ray's dashboard on the head, such as http://head:8265, or a tunnel to it."
             ) from error
@@ -193,18 +195,21 @@ class Jobs:
             raise UserError(f"{self._shown} answered: {masked(str(error)).strip()[-500:]}") from error
 
 
-class _AwayError(UserError):
-    """The head does not answer now; it may again."""
+class _UnreachableError(UserError):
+    """The head does not answer now; it may answer later."""
 
 
 def refuse_name(study: str) -> None:
-    """A name goes into a command line and into paths on the cluster.
+    """Refuse a name that is not safe in a command line and in paths on the cluster.
 
     Raises:
-        UserError: if it could be more than a name there.
+        UserError: if it holds other characters or is too long.
     """
     if not NAME.fullmatch(study):
-        raise UserError(f"--name: takes letters, digits, and _ . - after the first, at most 100; but got {study!r}.")
+        raise UserError(
+            f"--name: takes at most 100 letters, digits and _ . -, the first one a letter, a digit or _, but got "
+            f"{study!r}. Choose another name."
+        )
 
 
 def _job(details: Any) -> Job:

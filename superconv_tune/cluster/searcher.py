@@ -1,4 +1,4 @@
-"""Ray Tune's Searcher, answered by our conductor."""
+"""A Searcher for Ray Tune that asks our conductor."""
 
 from __future__ import annotations
 
@@ -15,37 +15,36 @@ from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError
 from superconv_tune.record.conductor import Conductor, Signal
 
-FIRST_NAP_S, LONGEST_NAP_S = 0.1, 1.0  # an idle worker looks up this often: quickly at first, then with patience
+FIRST_NAP_S, LONGEST_NAP_S = 0.1, 1.0  # how long an idle worker sleeps before it asks again, growing
 
 
 class EndNow(BaseException):
-    """Leaves ``Tuner.fit`` at once; its cause, if it has one, is why.
+    """Leaves ``Tuner.fit`` at once; if it has a cause, that is the reason.
 
-    Not an Exception: Tune takes those of a searcher for a failure of the trial at hand and goes on, or wraps them in
-    its own, or answers with a clean-up that waits ten seconds for every actor (fixed in its code), where the end of the
-    connection ends them in one.
+    Not an Exception: Tune takes an exception of a searcher for a failure of one trial and continues, or wraps it, or
+    first cleans up with a hard-coded wait of ten seconds per actor; disconnecting ends them all in one second.
     """
 
 
 class ConductedSearcher(Searcher):
-    """Turns Ray's questions into the conductor's, and Ray's results into outcomes.
+    """Passes Ray's questions on to the conductor, and Ray's results back as outcomes.
 
-    A worker that has to wait gets a nap to run. Tune would end all idle actors but one, and then never start a second
-    one again while trials are shorter than the start of an actor: each trial would take the one actor that is there.
-    For the same reason a worker above the search's share is told to leave, instead of left idle.
+    A worker that has to wait runs a nap as its trial. Tune would end all idle actors but one, and would then not start
+    a second one while trials are shorter than the start of an actor: each would reuse the one actor that is there.
+    For the same reason a worker above the search's share is told to leave instead of left idle.
     """
 
     def __init__(self, conductor: Conductor, slots: Slots) -> None:
         super().__init__(metric="objective", mode="max")
         self._conductor = conductor
         self._slots = slots
-        self._live: set[str] = set()  # by Ray's names: trials, naps and leaves that have not come back
-        self._names: dict[str, str] = {}  # ours, of those that are trials
-        self._held = 0  # worker processes, as far as they show here
+        self._live: set[str] = set()  # Ray's ids of trials, naps and leaves that have not ended
+        self._names: dict[str, str] = {}  # Ray's id to ours, for those that are trials
+        self._held = 0  # number of worker processes, as far as known here
         self._nap_s = FIRST_NAP_S
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next trial as a config of one JSON text, a nap, a leave, FINISHED, or None for nothing now."""
+        """The next trial as a config with one JSON text, a nap, a leave, FINISHED, or None if nothing is to run now."""
         with _user_errors_end_search():
             return self._suggested(trial_id)
 
@@ -81,7 +80,7 @@ class ConductedSearcher(Searcher):
         result: dict[str, Any] | None = None,
         error: bool = False,  # noqa: FBT001, FBT002 - Ray's signature
     ) -> None:
-        """Ray is through with a trial, with a result or without."""
+        """Report the outcome of a trial that Ray has finished, or that it is lost."""
         self._live.discard(trial_id)
         self._held -= error  # its process is gone
         name = self._names.pop(trial_id, None)
@@ -94,19 +93,19 @@ class ConductedSearcher(Searcher):
                 self._conductor.observe(read_outcome(result))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune writes its settings to disk as a pickle that nobody reads."""
+        """An empty state: Tune pickles its settings to a file that nobody reads."""
         return {}
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the journal is the one truth."""
+        """Do nothing: a study is resumed from its journal."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing, for the same reason."""
+        """Do nothing: a study is resumed from its journal."""
 
 
 @contextmanager
 def _user_errors_end_search() -> Iterator[None]:
-    """Raise user errors as `EndNow`: Ray Tune logs any other error of a searcher and goes on."""
+    """Raise user errors as `EndNow`: Ray Tune logs any other error of a searcher and continues."""
     try:
         yield
     except UserError as error:

@@ -1,4 +1,4 @@
-"""How much of a GPU a trial is to take, tried out where the trials will run."""
+"""How many trials should share a GPU, measured on the cluster."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from superconv_tune.trial.smoke import smoke
 
 logger = logging.getLogger(__name__)
 
-WINDOW_S = 1.5  # of training at every load
+WINDOW_S = 1.5  # seconds of training at every load
 MOST_STEPS = 3000
-START_S = 60.0  # for a process to start and build the problem; one that takes longer is not waited for
+START_S = 60.0  # longest wait for a process to start and to build the problem
 MOST = AT_ONCE[-1]
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What one trial does, and how fast it is.
+class TrialLoad:
+    """The trial whose speed is measured.
 
     Attributes:
         payload: data and model.
-        params: of the trial.
+        params: its hyperparameters.
         precision: number format of its forward pass.
-        cpus: that it takes.
-        threads: of torch in it.
+        cpus: cores that it takes.
+        threads: number of torch threads.
     """
 
     payload: Payload
@@ -52,11 +52,11 @@ def has_gpus() -> bool:
     return bool(ray.cluster_resources().get("GPU", 0.0) > 0.0)
 
 
-def try_out(tried: Tried) -> Load | None:
-    """The load at which one GPU of the cluster gets most done; None if not even one trial runs there now.
+def fastest_load(tried: TrialLoad) -> Load | None:
+    """The number of trials at once with the highest throughput on one GPU; None if not even one can run there now.
 
-    One trial is measured first, and tells how many the memory holds; then two and four at once, each in its own
-    process as in the search, while the next larger number pays.
+    One trial is measured first, which also shows how many fit into the memory; then two and four at once, each in its
+    own process as in the search, as long as more trials get more done.
     """
     payload = ray.put(tried.payload)
     with _processes() as started:
@@ -73,8 +73,8 @@ def try_out(tried: Tried) -> Load | None:
                 loads.append(Load(count, _steps_per_s(started, steps)))
                 if chosen(loads).trials < count:
                     break
-        except RayError:  # such as a process that was killed for want of memory
-            logger.exception("Trying out how many trials share a GPU ended early; one at a time has the GPU.")
+        except RayError:  # such as a process that was killed because memory ran out
+            logger.exception("Measuring how many trials share a GPU failed; every trial gets a whole GPU.")
             return None
     logger.info("On one GPU: %s; memory %s.", "; ".join(map(str, loads)), memory)
     return chosen(loads)
@@ -86,28 +86,28 @@ class _Trial:
     def __init__(self, payload: Payload, threads: int, params: Hyperparameters, precision: Precision) -> None:
         self._problem = prepared(payload, threads)
         self._params, self._precision = params, precision
-        self.step_s()  # loads what is loaded once; its speed would mislead
+        self.step_s()  # includes one-time set-up, so its result is not used
 
     def place(self) -> tuple[str, list[str]]:
-        """The node, and the GPU on it."""
+        """Its node, and its GPU on that node."""
         context = ray.get_runtime_context()
         return context.get_node_id(), context.get_accelerator_ids()["GPU"]
 
     def step_s(self, steps: int = 20) -> float:
-        """Seconds of a step, evaluation left out."""
+        """Seconds of a training step, without evaluation."""
         outcome = smoke(self._problem, self._params, self._precision, steps)
         if outcome.status != "finished":
             raise RuntimeError(f"A smoke trial ended as {outcome.status}: {outcome.reason}")
         return outcome.train_s / outcome.steps
 
     def memory(self) -> Memory | None:
-        """Of the device; None on a CPU."""
+        """Memory in use on the device; None on a CPU."""
         return in_use(self._problem.device)
 
 
 @contextmanager
 def _processes() -> Iterator[list[Any]]:
-    """A list of actors that are ended with the block."""
+    """An empty list; the actors that are added to it are ended with the block."""
     started: list[Any] = []
     try:
         yield started
@@ -116,8 +116,8 @@ def _processes() -> Iterator[list[Any]]:
             ray.kill(actor)
 
 
-def _start(started: list[Any], payload: Any, tried: Tried, node: str | None) -> Any | None:
-    """One more process, on this node if one is given; None if it is not there in time."""
+def _start(started: list[Any], payload: Any, tried: TrialLoad, node: str | None) -> Any | None:
+    """Start one more process, on this node if one is given; None if it is not ready in time."""
     where = NodeAffinitySchedulingStrategy(node, soft=False) if node else "DEFAULT"
     actor = ray.remote(_Trial).options(num_cpus=tried.cpus, num_gpus=1.0 / MOST, scheduling_strategy=where)
     started.append(actor.remote(payload, tried.threads, tried.params, tried.precision))
@@ -125,8 +125,8 @@ def _start(started: list[Any], payload: Any, tried: Tried, node: str | None) -> 
     return started[-1] if ready else None
 
 
-def _is_joined(started: list[Any], count: int, payload: Any, tried: Tried, place: tuple[str, list[str]]) -> bool:
-    """Whether so many processes are on that GPU now."""
+def _is_joined(started: list[Any], count: int, payload: Any, tried: TrialLoad, place: tuple[str, list[str]]) -> bool:
+    """Start processes until there are ``count``; returns whether all of them are on that GPU."""
     while len(started) < count:
         actor = _start(started, payload, tried, place[0])
         if actor is None or ray.get(actor.place.remote()) != place:
@@ -135,5 +135,5 @@ def _is_joined(started: list[Any], count: int, payload: Any, tried: Tried, place
 
 
 def _steps_per_s(started: list[Any], steps: int) -> float:
-    """Of all processes together, training at the same time."""
+    """Steps per second of all processes together, training at the same time."""
     return sum(1.0 / step_s for step_s in ray.get([actor.step_s.remote(steps) for actor in started]))

@@ -1,4 +1,4 @@
-"""How many trials of a search run at once, while other searches, other jobs and nodes come and go."""
+"""How many trials of a search run at once while other searches, other jobs and nodes come and go."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import ray
 from ray.util.placement_group import placement_group, placement_group_table
 
 MARK = "superconv_tune search"
-LOOK_EVERY_S = 2.0  # what actors have just taken shows after about one
+LOOK_EVERY_S = 2.0  # Ray shows resources that were just taken after about one second
 JOIN_S = 30.0
 
 
@@ -21,8 +21,8 @@ class Capacity:
 
     Attributes:
         total: its resources by Ray's names.
-        free: those that nobody holds.
-        searches: how many searches are on it, this one included.
+        free: resources that nobody holds.
+        searches: number of searches on it, including this one.
     """
 
     total: Mapping[str, float]
@@ -31,23 +31,23 @@ class Capacity:
 
 
 class Slots(Protocol):
-    """What a searcher asks before it hands out one more trial."""
+    """Limits the number of trials at once."""
 
     def count(self, held: int) -> int:
-        """Trials that may run at once now; ``held`` is the number of worker processes that the search has."""
+        """Number of trials that may run at once now; ``held``: number of worker processes that the search has."""
         ...
 
 
 class Share:
-    """An equal part of the cluster for every search on it, or what is free where that is less.
+    """An equal part of the cluster for every search on it, or what is free if that is less.
 
-    Where a search comes, the others end workers that are above their part as soon as these are through with a trial;
-    where one ends, the others grow. Nobody holds a worker that another search could use.
+    When a search starts, the others end the workers above their part as soon as these have finished a trial; when one
+    ends, the others grow.
 
     Args:
-        fitting: trials that fit into resources at once.
-        look: at the cluster.
-        clock: in seconds.
+        fitting: returns the number of trials that fit into the given resources at once.
+        look: returns the present state of the cluster.
+        clock: time in seconds.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Share:
         self._count = 0
 
     def count(self, held: int) -> int:
-        """At least 1, so that a search whose turn has not come yet waits with one trial."""
+        """Number of trials that may run at once now; at least 1, which waits until the others have made room."""
         if self._clock() - self._looked_at >= LOOK_EVERY_S:
             now = self._look()
             part = self._fitting({name: amount / now.searches for name, amount in now.total.items()})
@@ -73,15 +73,15 @@ class Share:
 
 
 def join() -> None:
-    """Let the other searches of the cluster know of this one, until its driver ends, in whatever way.
+    """Make this search visible to the other searches of the cluster until its driver ends or dies.
 
-    A placement group of one byte of memory is the sign: it costs no process, and Ray removes it with its driver.
+    A placement group of one byte of memory marks it: it costs no process, and Ray removes it with its driver.
     """
     placement_group([{"memory": 1}], name=MARK).wait(JOIN_S)
 
 
 def look() -> Capacity:
-    """At the cluster that this process is connected to."""
+    """The present state of the cluster that this process is connected to."""
     groups = placement_group_table().values()
     searches = sum(group["name"] == MARK and group["state"] != "REMOVED" for group in groups)
     return Capacity(ray.cluster_resources(), ray.available_resources(), max(1, searches))

@@ -1,4 +1,4 @@
-"""The side of Ray that trains: one actor per slot, reused from trial to trial."""
+"""The Ray actor that trains: one per slot, reused from trial to trial."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ HANGS_S = 5.0  # past its deadline; a trial that still runs then hangs inside a 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all trials of a study share; reaches every node once, through Ray's object store.
+    """What all trials of a study share; sent to every node once, through Ray's object store.
 
     Attributes:
-        payload: the data and the model's description.
-        handle: where MLflow's runs go; None records nothing.
-        spill_dir: folder, on the worker's node, for what MLflow would not take.
-        threads: of torch, per trial.
+        payload: data and model.
+        handle: parent run in MLflow; None records nothing.
+        spill_dir: folder, on the worker's node, for records that MLflow did not accept.
+        threads: number of torch threads per trial.
     """
 
     payload: Payload
@@ -50,38 +50,38 @@ class Setting:
 
 
 class Leave(Exception):  # noqa: N818 - a decision and not an error
-    """This worker is one too many: another search has a right to its place. Tune ends an actor that raises."""
+    """Ends this worker, whose place another search is entitled to: Tune ends an actor that raises."""
 
 
 class TrialActor(tune.Trainable):
     """Runs one whole trial per ``step``; keeps the problem and the MLflow connection between trials.
 
-    A failed trial returns its failure as an outcome. Only a process that is beyond saving raises: that would end the
-    actor, and the next trial would wait for a new one.
+    A failed trial returns its failure as an outcome instead of raising: an exception would end the actor, and the next
+    trial would have to wait for a new one.
     """
 
     def setup(self, config: dict[str, Any], setting: Setting) -> None:
-        """Build what all trials of this actor share; called once per process."""
+        """Build what the trials of this actor share; called once per process."""
         self._problem = prepared(setting.payload, setting.threads)
         self._mlflow = None if setting.handle is None else MlflowTracker(setting.handle, Path(setting.spill_dir))
         self._config = config
         self._is_spent = False
-        gc.freeze()  # modules and data stay; without this the collection between trials would walk all of them again
+        gc.freeze()  # modules and data stay; otherwise the collection between trials would visit all of them again
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """The next trial on this actor, after the memory of the last one was given back.
+        """Take the next trial, and release the memory of the last one.
 
-        A process that cannot get its memory back says False: Ray ends it, and a new one begins with nothing.
+        Returns False if the process found too little memory: Ray then replaces it with a new one.
         """
         self._config = new_config
         release(self._problem.device)
         return not self._is_spent
 
     def step(self) -> dict[str, Any]:
-        """One trial from range test to evaluation, or a nap, as one result with scalars only.
+        """Run one trial from range test to evaluation, or a nap; the result holds scalars only.
 
         Raises:
-            Leave: where this worker is to end.
+            Leave: if this worker is to end.
         """
         if "leave" in self._config:
             raise Leave
@@ -98,7 +98,7 @@ class TrialActor(tune.Trainable):
         return {"objective": outcome.objective, "outcome": json.dumps(encode(outcome)), "done": True}
 
     def _refusal(self, request: TrialRequest) -> TrialOutcome | None:
-        """The outcome of a trial that would run out of memory which others hold now; the planner asks for it again."""
+        """A ``preempted`` outcome if others hold the memory that the trial needs; the planner repeats it."""
         memory = free_and_missing(self._problem.device)
         reason = shortage(*memory) if memory else ""
         if not reason:
@@ -108,17 +108,17 @@ class TrialActor(tune.Trainable):
         return TrialOutcome(request.trial_id, request.attempt, "preempted", worst, reason, node=platform.node())
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: a search trial that is lost starts again."""
+        """Do nothing: a search trial that is lost starts from the beginning."""
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Nothing, for the same reason."""
+        """Do nothing: no checkpoint is saved."""
 
 
 @contextmanager
 def _ended_if_it_hangs(deadline: float) -> Iterator[None]:
-    """A trial keeps its deadline between two steps; one that hangs inside a step can only be ended with its process.
+    """End the process if the block runs past its deadline: a trial that hangs inside a step cannot check the time.
 
-    Recording is no part of it: a tracker waits for a server that is away, but not for ever, and keeps what it has.
+    Recording is not part of the block: a tracker waits a bounded time for a server, and keeps what it could not send.
     """
     watch = threading.Timer(deadline - time.time() + HANGS_S, os._exit, (1,))
     watch.daemon = True
@@ -136,8 +136,8 @@ def read_outcome(result: dict[str, Any]) -> TrialOutcome:
 
 
 def prepared(payload: Payload, threads: int) -> Problem:
-    """What all trials of this process share, on the GPU that Ray gave to it, or on the CPU where it gave none."""
+    """What all trials of this process share, on the GPU that Ray assigned to it, or on the CPU without one."""
     device = device_for(with_gpu=bool(ray.get_runtime_context().get_accelerator_ids()["GPU"]))
     if device.type == "cpu":
-        torch.set_num_threads(threads)  # one trial per core beats one trial on all cores (design 9)
+        torch.set_num_threads(threads)  # one trial per core gets more done than one trial on all cores
     return realise(payload, device)

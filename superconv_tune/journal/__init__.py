@@ -1,1 +1,1 @@
-"""The append-only table of events, the one truth of a study; the only room that knows SQLAlchemy."""
+"""Stores the events of every study in an append-only table, through SQLAlchemy, which only this room imports."""

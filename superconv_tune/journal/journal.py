@@ -38,7 +38,7 @@ from superconv_tune.record.versions import NewerVersionError, stamped, upgraded
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 BACKENDS = ("sqlite", "postgresql")
-CREATION_LOCK = zlib.crc32(b"superconv_tune_events")  # any number that nobody else takes
+CREATION_LOCK = zlib.crc32(b"superconv_tune_events")  # any number that no other program is likely to use
 BUSY_S = 30.0  # how long a writer waits for another one's transaction
 
 EVENTS = Table(
@@ -47,13 +47,13 @@ EVENTS = Table(
     Column("id", Integer, primary_key=True),
     Column("study", String(255), nullable=False),
     Column("kind", String(32), nullable=False),
-    Column("payload", Text, nullable=False),  # no JSON type: PostgreSQL's knows neither NaN nor infinity
+    Column("payload", Text, nullable=False),  # not a JSON column: PostgreSQL's refuses NaN and infinity
     sqlite_autoincrement=True,
 )
 _IS_OPENED = EVENTS.c.kind == Opened.__name__
 INDEXES = (
     Index("superconv_tune_events_of_study", EVENTS.c.study, EVENTS.c.id),
-    # Two searches that start at once under one name both find it free; the database lets one of them through.
+    # Two searches that start at once under one name both find it free; this index lets only one of them in.
     Index(
         "superconv_tune_opened_once", EVENTS.c.study, unique=True, sqlite_where=_IS_OPENED, postgresql_where=_IS_OPENED
     ),
@@ -61,13 +61,13 @@ INDEXES = (
 
 
 class Journal:
-    """Events of all studies of one database; it only ever grows.
+    """The events of all studies in one database; events are only ever added.
 
-    Each event is one transaction, so that a killed writer leaves every event that `append` returned from, and half of
-    none.
+    Each event is one transaction: if the writer is killed, every event for which `append` returned is kept, and none
+    is kept in part.
 
     Args:
-        storage_url: SQLAlchemy URL of a sqlite file (made if missing, with its folder) or a PostgreSQL database.
+        storage_url: SQLAlchemy URL of a sqlite file (created if missing, with its folder) or a PostgreSQL database.
 
     Raises:
         UserError: if the database cannot be reached or written.
@@ -85,7 +85,7 @@ class Journal:
             ) from error
         except (SQLAlchemyError, OSError) as error:
             raise UserError(
-                f"The storage {self._place} cannot be opened for writing: {_cause(error)}. Mend its path or rights, or "
+                f"The storage {self._place} cannot be opened for writing: {_cause(error)}. Fix its path or rights, or "
                 f"name another one with --storage."
             ) from error
 
@@ -101,14 +101,13 @@ class Journal:
         """Store one more event of the study; it is on disk when this returns.
 
         Args:
-            study: its name.
-            event: what happened.
-            again: the database went away before it confirmed this event; it is stored only if the study's last event
-                is another one.
+            study: name of the study.
+            event: the event.
+            again: this is a retry after an error; the event is stored only if it is not the study's last event already.
 
         Raises:
             UserError: if the study is opened a second time.
-            StorageError: if the database takes no more.
+            StorageError: if the database does not accept the event.
         """
         payload = json.dumps(stamped(encode(event)))
         row = {"study": study, "kind": type(event).__name__, "payload": payload}
@@ -121,8 +120,8 @@ class Journal:
             raise UserError(f"A study {study!r} exists in {self._place}. Choose another name.") from error
         except SQLAlchemyError as error:
             raise StorageError(
-                f"The storage {self._place} took no more events of study {study!r}: {_cause(error)}. All earlier ones "
-                f"are kept; mend it and go on with --resume {study}."
+                f"The storage {self._place} did not accept an event of study {study!r}: {_cause(error)}. All earlier "
+                f"ones are kept; fix it and continue with --resume {study}."
             ) from error
 
     def events(self, study: str) -> list[Event]:
@@ -137,7 +136,7 @@ class Journal:
         return self._read(study, [(row.id, row.kind, row.payload) for row in rows])
 
     def names(self) -> list[str]:
-        """All studies, the last one opened first."""
+        """The names of all studies, newest first."""
         with self._engine.connect() as connection:
             return list(connection.scalars(select(EVENTS.c.study).where(_IS_OPENED).order_by(EVENTS.c.id.desc())))
 
@@ -147,13 +146,13 @@ class Journal:
             return bool(connection.scalar(select(exists().where(EVENTS.c.study == name))))
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Disconnect from the database."""
         self._engine.dispose()
 
     def _prepare(self) -> None:
-        """Create what is missing, and try a write, so that a read-only database is found before the first trial."""
+        """Create what is missing, and test a write, so that a read-only database is found before the first trial."""
         with self._engine.connect() as connection:
-            if connection.dialect.name == "postgresql":  # there, two that make one table at once collide
+            if connection.dialect.name == "postgresql":  # where two connections that create one table collide
                 connection.execute(select(func.pg_advisory_xact_lock(CREATION_LOCK)))
             connection.execute(CreateTable(EVENTS, if_not_exists=True))
             for index in INDEXES:
@@ -163,7 +162,7 @@ class Journal:
             connection.rollback()
 
     def _read(self, study: str, rows: list[tuple[int, str, str]]) -> list[Event]:
-        """The events in these rows (id, kind, JSON), those of earlier versions as this one writes them."""
+        """The events in these rows (id, kind, JSON), with those of earlier versions upgraded."""
         place = (0, "")  # of the row that is being read, for the message
 
         def parsed() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -173,7 +172,7 @@ class Journal:
                 if kind not in KINDS:
                     raise UserError(
                         f"Event {number} of study {study!r} in {self._place} is of the unknown kind {kind!r}; known "
-                        f"are {', '.join(KINDS)}. A newer version wrote it: read the study with that one."
+                        f"are {', '.join(KINDS)}. A newer version wrote it; read the study with that version."
                     )
                 yield kind, json.loads(payload)
 
@@ -181,28 +180,28 @@ class Journal:
             return [decode(KINDS[kind], value) for kind, value in upgraded(parsed())]
         except NewerVersionError as error:
             raise UserError(
-                f"Event {place[0]} of study {study!r} in {self._place} {error}. Read the study with the program that "
+                f"Event {place[0]} of study {study!r} in {self._place} {error}. Read the study with the version that "
                 f"wrote it, or a newer one."
             ) from error
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             number, kind = place
             raise UserError(
-                f"Event {number} of study {study!r} in {self._place} is no valid {kind}: {error}. Restore the database "
-                f"from a copy, or start a new study."
+                f"Event {number} of study {study!r} in {self._place} is not a valid {kind}: {error}. Restore the "
+                f"database from a copy, or start a new study."
             ) from error
 
 
 def _url(storage_url: str) -> URL:
     if needs_encoding(storage_url):
         raise UserError(
-            f"storage: the password in {masked(storage_url)!r} holds a character that means something else in an "
+            f"storage: the password in {masked(storage_url)!r} holds a character that has a meaning of its own in an "
             f"address. Write it percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #."
         )
     try:
         url = make_url(storage_url)
     except ArgumentError as error:
         raise UserError(
-            f"storage: {masked(storage_url)!r} is no database URL. Write sqlite:///path/to/studies.db or "
+            f"storage: {masked(storage_url)!r} is not a database URL. Write sqlite:///path/to/studies.db or "
             f"postgresql://user@host/database."
         ) from error
     if url.get_backend_name() not in BACKENDS:
@@ -213,7 +212,7 @@ def _url(storage_url: str) -> URL:
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True)  # a server may drop a connection between two long trials
-    if url.database and not url.database.startswith("file:"):  # that is a URI of sqlite's own, and no path
+    if url.database and not url.database.startswith("file:"):  # which is a URI of sqlite's own and not a path
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_S})
     event.listen(engine, "connect", _use_wal)
@@ -221,7 +220,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _use_wal(connection: Any, _record: object) -> None:
-    """Write-ahead log: those who read (a report, a dashboard) do not block the search, nor does it block them."""
+    """Turn on the write-ahead log, so that readers (a report, a dashboard) and the search do not block each other."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")  # what was appended survives a power cut, not only a kill
 

@@ -1,4 +1,4 @@
-"""A journal that is forgotten when the process ends; no database is needed."""
+"""A journal in memory, which ends with the process; no database is needed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from superconv_tune.record.events import Event, Opened
 
 
 class MemoryJournal:
-    """Events of all studies of this process, kept as `superconv_tune.journal.journal.Journal` keeps them in a table."""
+    """The events of all studies of this process; behaves as `superconv_tune.journal.journal.Journal`."""
 
     def __init__(self) -> None:
         self._events: defaultdict[str, list[Event]] = defaultdict(list)
 
     def append(self, study: str, event: Event, *, again: bool = False) -> None:
-        """Keep one more event of the study; ``again``: only if its last event is another one.
+        """Store one more event of the study; with ``again`` only if it is not the study's last event already.
 
         Raises:
             UserError: if the study is opened a second time.

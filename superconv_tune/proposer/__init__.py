@@ -1,1 +1,1 @@
-"""The only room that knows Optuna."""
+"""Proposes hyperparameters and learns from outcomes, through Optuna, which only this room imports."""

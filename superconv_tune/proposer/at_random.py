@@ -1,4 +1,4 @@
-"""A proposer that draws at random and learns nothing; in memory, and without Optuna."""
+"""A proposer that draws at random and learns nothing, in memory and without Optuna."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from superconv_tune.record.trial import TrialOutcome
 
 
 class RandomProposer:
-    """Independent draws from the whole space, the same ones in the same order for the same seed.
+    """Independent draws from the whole space; the same seed gives the same draws in the same order.
 
     Args:
-        space: what may be drawn.
+        space: the dimensions to draw from.
         seed: every draw derives from it.
     """
 
@@ -29,7 +29,7 @@ class RandomProposer:
     def ask(self, study: str, fixed: Mapping[str, float] | None = None) -> Proposed:
         """Parameters for the next trial of the rung ``study``; those in ``fixed`` come back as they are.
 
-        All dimensions are drawn whatever is fixed, so that what is fixed in one trial does not move the next draws.
+        All dimensions are drawn whatever is fixed, so that fixing one in a trial does not change the next draws.
         """
         drawn = {name: self._draw(dimension) for name, dimension in self._space.items()}
         proposal = Proposal(study, self._count)
@@ -37,13 +37,13 @@ class RandomProposer:
         return Proposed(proposal, {**drawn, **(fixed or {})})
 
     def tell(self, proposal: Proposal, outcome: TrialOutcome) -> None:
-        """Nothing: the next draws do not depend on it."""
+        """Do nothing: draws do not depend on outcomes."""
 
     def warm_start(self, study: str, previous: str) -> None:
-        """Nothing, for the same reason."""
+        """Do nothing: draws do not depend on outcomes."""
 
     def reconcile(self, study: Study) -> None:
-        """Go on with numbers that no trial of a study that is resumed has."""
+        """Continue with proposal numbers that no trial of the study has."""
         known = [request.proposal.number for request in study.requests.values() if request.proposal is not None]
         self._count = max([self._count, *(number + 1 for number in known)])
 

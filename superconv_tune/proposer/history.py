@@ -1,4 +1,4 @@
-"""What trials of the past say: to the next rung, and about the parameters."""
+"""What past trials teach: a start for the next rung, and the importance of each parameter."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 CONSTRAINT = "did_not_train"  # -1 for a trial that trained, 1 for one that did not; Optuna calls up to 0 feasible
 INHERITED = "inherited_from"
 
-LEADERS = 5  # trials that importance calls good: at least so many (Optuna's advice for PED-ANOVA) ...
+LEADERS = 5  # trials that importance calls good: at least this many (Optuna's advice for PED-ANOVA) ...
 LEADING_SHARE = 0.1  # ... and at least this share of all
-FEWEST_TRIALS = 4 * LEADERS  # the good ones must be a minority, or there is nothing to tell apart
+FEWEST_TRIALS = 4 * LEADERS  # the good ones must be a minority to be compared with the rest
 
 
 def inherit(rung: optuna.Study, previous: optuna.Study) -> None:
-    """Add what the previous rung found to this one, moved to this one's level; once.
+    """Add the trials of the previous rung to this one, shifted to this one's level; does nothing the second time.
 
-    The level is compared on the best trials of either rung, as many as both have: a ladder promotes the best, so these
-    are much the same configurations. A rung without a trial of its own takes the values as they are. The spread is
-    left alone: samplers standardise (GP) or rank (TPE) the values that they see, so only the level matters to them.
+    The shift compares equally many of the best trials of both rungs: a ladder promotes the best, so these are mostly
+    the same configurations. A rung without trials of its own takes the values unchanged. The spread is left unchanged:
+    samplers standardise (GP) or rank (TPE) the values that they see, so only the level matters to them.
     """
     if any(INHERITED in trial.user_attrs for trial in rung.get_trials(deepcopy=False)):
         return
@@ -39,12 +39,12 @@ def inherit(rung: optuna.Study, previous: optuna.Study) -> None:
 
 
 def trained(trial: FrozenTrial) -> bool:
-    """Whether a complete trial reached a value of its own, and not that of a constant guess."""
+    """Whether a complete trial really trained; the value of one that did not is that of a constant guess."""
     return trial.constraints.get(CONSTRAINT, -1.0) <= 0.0
 
 
 def importance(rung: optuna.Study) -> dict[str, float]:
-    """Share of each parameter in what made good trials good, by PED-ANOVA; the shares add up to 1.
+    """Importance of each parameter for being among the best trials, by PED-ANOVA; the shares add up to 1.
 
     Empty for fewer than `FEWEST_TRIALS` complete trials of the rung itself, or if all of them are equally good.
 
@@ -61,7 +61,7 @@ def importance(rung: optuna.Study) -> dict[str, float]:
 
 
 def _level_shift(rung: optuna.Study, previous: optuna.Study) -> float:
-    """Mean of this rung's best trials, less that of as many of the previous one's; 0 if either has none."""
+    """Mean of this rung's best trials minus the mean of equally many of the previous rung's; 0 if either has none."""
     here, before = _ranked(rung), _ranked(previous)
     count = min(len(here), len(before))
     return (sum(here[:count]) - sum(before[:count])) / count if count else 0.0

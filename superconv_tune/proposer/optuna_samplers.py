@@ -16,22 +16,22 @@ from optuna.trial import FrozenTrial, TrialState
 from superconv_tune.core.space import Dimension, Interval
 
 START_TRIALS = 8  # complete trials before a model is asked; `auto` waits for one per dimension if that is more
-MOST_GP_TRIALS = 150  # a Gaussian process costs the cube of the trials; past this TPE is as good (science 3.3)
+MOST_GP_TRIALS = 150  # a Gaussian process costs the cube of the number of trials; beyond this TPE is as good
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What a sampler is made of for one draw.
+    """What determines the sampler of one draw.
 
     Attributes:
-        seed: of the study: the same for all of its draws.
-        draw_seed: of this draw alone. With it a draw depends on the history and not on how often the driver was
-            restarted; a sampler that lives on would repeat its first draws after each resume.
-        completed: trials whose value is known.
-        trained: those of them that did not diverge.
-        asked: trials of any state.
-        dimensions: parameters that are open in this draw.
-        expected_trials: that the whole search will ask for.
+        seed: seed of the study, the same for all of its draws.
+        draw_seed: seed of this draw only. It makes a draw depend on the history and not on how often the driver was
+            restarted; a long-lived sampler would repeat its first draws after each resume.
+        completed: number of trials whose value is known.
+        trained: number of those that did not diverge.
+        asked: number of trials in any state.
+        dimensions: number of parameters that are open in this draw.
+        expected_trials: approximate number of trials of the whole search.
     """
 
     seed: int
@@ -44,26 +44,26 @@ class Moment:
 
 
 def random(moment: Moment) -> BaseSampler:
-    """Independent draws: the honest baseline."""
+    """Independent random draws, the baseline of every sampler."""
     return RandomSampler(seed=moment.draw_seed)
 
 
 def qmc(moment: Moment) -> BaseSampler:
-    """A scrambled Sobol sequence, which fills the space more evenly than chance; its place in it is in the storage."""
+    """A scrambled Sobol sequence, more even than random draws; its position is kept in the storage."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # the constructor has kept its form since Optuna 3.0
         return QMCSampler(scramble=True, seed=moment.seed, warn_independent_sampling=False)
 
 
 def tpe(moment: Moment) -> BaseSampler:
-    """Multivariate tree-structured Parzen estimator; running trials count as bad ones, so that it moves on."""
+    """Multivariate tree-structured Parzen estimator; running trials count as bad, so that it does not repeat them."""
     return TPESampler(seed=moment.draw_seed, n_startup_trials=START_TRIALS, multivariate=True, constant_liar=True)
 
 
 def gp(moment: Moment) -> BaseSampler:
-    """Gaussian process with expected improvement, over running trials too and under the constraint that it trains.
+    """Gaussian process with expected improvement, which regards running trials and avoids those that do not train.
 
-    As long as nothing trained there is no improvement to expect, so it goes on at random.
+    Until a trial has trained it draws at random, for there is nothing to improve on.
     """
     if not moment.trained:
         return random(moment)
@@ -81,12 +81,12 @@ class Conditioned(BaseSampler):
     """Draws the open parameters and keeps the given ones.
 
     Optuna's own ``enqueue_trial`` overwrites a draw that was made for other values, and leaves a waiting trial behind
-    if the driver dies at the wrong moment. Here the given parameters are no dimensions of the draw. The space is known
-    beforehand, so that already the first trial is drawn as a whole, which a Sobol sequence needs.
+    if the driver dies at the wrong moment. Here the given parameters are not dimensions of the draw. The space is known
+    in advance, so that even the first trial is drawn as a whole, which a Sobol sequence needs.
 
     Args:
-        sampler: draws.
-        open_dimensions: what it may draw.
+        sampler: draws the open parameters.
+        open_dimensions: the open parameters.
         given: values of the other parameters.
     """
 
@@ -98,7 +98,7 @@ class Conditioned(BaseSampler):
         self._given = given
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The open parameters, but for those that a completed trial lacks: no model can be fitted to half a point."""
+        """The open parameters that every completed trial has: no model can be fitted to incomplete points."""
         del trial  # the same for all
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return {
@@ -110,7 +110,7 @@ class Conditioned(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """The sampler's draw of the whole point."""
+        """The sampler's draw of all open parameters together."""
         return self._sampler.sample_relative(study, trial, search_space)
 
     def sample_independent(
@@ -122,11 +122,11 @@ class Conditioned(BaseSampler):
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """As the sampler does."""
+        """Call the sampler's own hook."""
         self._sampler.before_trial(study, trial)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """As the sampler does."""
+        """Call the sampler's own hook."""
         self._sampler.after_trial(study, trial, state, values)
 
 

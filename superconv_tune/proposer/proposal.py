@@ -1,4 +1,4 @@
-"""What a proposer answers."""
+"""The answer of a proposer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Proposed:
     """Parameters to try.
 
     Attributes:
-        proposal: where the proposer keeps them.
-        params: plain numbers by name.
+        proposal: identifies them to the proposer.
+        params: values by name.
     """
 
     proposal: Proposal

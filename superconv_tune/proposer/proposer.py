@@ -34,34 +34,34 @@ DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"max": "maximize", "mi
 
 @contextmanager
 def _storage_checked() -> Iterator[None]:
-    """Turn Optuna's failure to reach its database into an error that says how to mend it."""
+    """Turn Optuna's failure to reach its database into an error that says how to fix it."""
     try:
         yield
     except StorageInternalError as error:
         cause = error.__cause__ or error
         words = masked(str(getattr(cause, "orig", None) or cause).strip()).splitlines()[0]
         raise StorageError(
-            f"The storage took no more of Optuna's study: {words}. All that was learned is in the journal; mend it and "
-            f"go on with --resume."
+            f"The storage did not accept a change to Optuna's study: {words}. All results are in the journal; fix the "
+            f"storage and continue with --resume."
         ) from error
 
 
 class Proposer:
     """Proposes parameters and learns from outcomes, one Optuna study per rung.
 
-    The driver is the only writer, and everything is in the storage, so that a new driver goes on as the old one would
-    have. A rung's study is named ``name/key`` in Optuna; `optuna-dashboard` shows it.
+    The driver is the only writer, and everything is in the storage, so that a new driver continues exactly as the old
+    one would have. A rung's study is named ``name/key`` in Optuna; `optuna-dashboard` shows it.
 
     Args:
-        storage_url: database URL, as the journal's.
-        name: of the search.
-        space: what may be drawn.
+        storage_url: database URL, the same as the journal's.
+        name: name of the search.
+        space: the dimensions to draw from.
         direction: ``max`` or ``min``, of the metric.
         sampler: a key of `SAMPLERS`.
         seed: every draw derives from it.
-        expected_trials: that the search will ask for, about; the sampler ``auto`` chooses by it.
+        expected_trials: approximate number of trials of the search; the sampler ``auto`` chooses by it.
 
-    Every method raises StorageError if the database is away or full; it may be called again then.
+    Every method raises StorageError if the database is unreachable or full, and may be called again then.
 
     Raises:
         UserError: if the search began with another space or direction.
@@ -77,7 +77,7 @@ class Proposer:
         seed: int,
         expected_trials: int,
     ) -> None:
-        # Optuna writes to stderr by itself; its records belong to whoever set up logging.
+        # Optuna logs to stderr by itself; its records are to go wherever the program logs.
         optuna.logging.disable_default_handler()
         optuna.logging.enable_propagation()
         self._name = name
@@ -95,7 +95,7 @@ class Proposer:
         self._rungs = {key: self._open(key) for key in known}
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Disconnect from the database."""
         self._storage.remove_session()
         self._storage.engine.dispose()
 
@@ -103,8 +103,8 @@ class Proposer:
     def ask(self, study: str, fixed: Mapping[str, float] | None = None) -> Proposed:
         """Parameters for the next trial of the rung ``study``; those in ``fixed`` come back as they are.
 
-        A fixed value that the space does not contain (a length between two choices) is no dimension of the trial; it
-        is kept beside it.
+        A fixed value that the space does not contain (a length between two choices) is stored as an attribute of
+        Optuna's trial and not as one of its parameters.
         """
         fixed = fixed or {}
         rung = self._rung(study)
@@ -114,7 +114,7 @@ class Proposer:
             self._warm(rung)
         sampler = SAMPLERS[self._sampler](self._moment(study, len(open_dimensions)))
         rung.sampler = Conditioned(sampler, open_dimensions, given)
-        # Where one point outshines all others, Optuna 5.0's GP divides 0 by 0; it goes on well without those weights.
+        # If one point is far better than all others, Optuna 5.0's GP divides 0 by 0, and works well without the result.
         with np.errstate(invalid="ignore"):
             trial = rung.ask(open_dimensions | {key: self._distributions[key] for key in given})
         for key in fixed.keys() - given.keys():
@@ -123,13 +123,13 @@ class Proposer:
 
     @_storage_checked()
     def tell(self, proposal: Proposal, outcome: TrialOutcome) -> None:
-        """Learn what became of a proposal; a second telling changes nothing.
+        """Learn the outcome of a proposal; a second report of it changes nothing.
 
-        A complete cycle tells its raw metric; one that could not be trained tells the metric of a constant guess, and
-        breaks the constraint. What failed for reasons outside the parameters teaches nothing, nor does a cycle that
-        was shortened, for its value is that of another length.
+        A complete cycle counts with its raw metric; one that could not be trained counts with the metric of a constant
+        guess and violates the constraint. A trial that failed for reasons outside its parameters is ignored, and so is
+        a cycle that was shortened, because its value is that of another length.
         """
-        if self._is_over(proposal):
+        if self._is_known(proposal):
             return
         trial = self._trial(proposal)
         notes = {"trial_id": outcome.trial_id, "status": outcome.status}
@@ -145,19 +145,19 @@ class Proposer:
 
     @_storage_checked()
     def warm_start(self, study: str, previous: str) -> None:
-        """Let the rung ``study`` learn from what the rung ``previous`` found, before the first draw of its own.
+        """Let the rung ``study`` learn from what the rung ``previous`` found, at its first draw.
 
-        It is done at that draw and not now, because the first trials of a rung are configurations promoted from the one
-        below, and they show how much more a longer cycle reaches (`superconv_tune.proposer.history.inherit`).
+        Not at once, because the first trials of a rung are configurations promoted from the rung below; they show how
+        much more a longer cycle reaches (`superconv_tune.proposer.history.inherit`).
         """
         self._rung(study).set_user_attr(WARM_START, previous)
 
     @_storage_checked()
     def reconcile(self, study: Study) -> None:
-        """Bring Optuna into line with the replayed journal, which is the one truth.
+        """Bring Optuna into line with the replayed journal.
 
-        A proposal that was never handed out fails; an outcome that was journalled and not told is told; what the
-        journal says still runs is left for its outcome.
+        A proposal that was never handed out is marked as failed; an outcome that is in the journal and not in Optuna is
+        added; a trial that is still running according to the journal is left unchanged.
         """
         handed_out = {r.proposal: r.trial_id for r in study.requests.values() if r.proposal is not None}
         for key, rung in self._rungs.items():
@@ -171,7 +171,7 @@ class Proposer:
 
     @_storage_checked()
     def importance(self, study: str) -> dict[str, float]:
-        """Share of each parameter in what made the rung's good trials good; empty where too few trials tell."""
+        """Importance of each parameter in this rung, as shares of 1; empty if there are too few trials."""
         rung = self._rungs.get(study)
         return {} if rung is None else importance(rung)
 
@@ -183,7 +183,7 @@ class Proposer:
         return self._rungs[key]
 
     def _open(self, key: str) -> optuna.Study:
-        """The rung's study, made if it is new; how it was set up is written into it."""
+        """The rung's study, created with its settings if it is new."""
         rung = optuna.create_study(
             storage=self._storage,
             study_name=f"{self._name}/{key}",
@@ -207,11 +207,11 @@ class Proposer:
         study_id = self._storage.get_study_id_from_name(f"{self._name}/{proposal.study}")
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, proposal.number)
 
-    def _is_over(self, proposal: Proposal) -> bool:
+    def _is_known(self, proposal: Proposal) -> bool:
         return self._storage.get_trial(self._trial_id(proposal)).state.is_finished()
 
     def _trial(self, proposal: Proposal) -> Trial:
-        """The running trial as Optuna lets one write to it, whoever asked for it."""
+        """The running trial as an object that can be written to, even if an earlier driver asked for it."""
         return Trial(self._rung(proposal.study), self._trial_id(proposal))
 
     def _contains(self, key: str, value: float) -> bool:
@@ -252,7 +252,7 @@ def _engine_options(storage_url: str) -> dict[str, object]:
 
 
 def _refuse_change(name: str, before: Mapping[str, object], now: Mapping[str, object]) -> None:
-    """Optuna keeps the ranges that a study began with; a changed one would silently be sampled apart from the rest."""
+    """Refuse settings other than the study began with: Optuna would sample a changed range apart, without a word."""
     if before == now:
         return
     old, new = _flat(before), _flat(now)
@@ -260,7 +260,7 @@ def _refuse_change(name: str, before: Mapping[str, object], now: Mapping[str, ob
     raise UserError(
         [
             f"The search {name!r} began with {key} = {old.get(key, 'not searched')}, but got "
-            f"{new.get(key, 'not searched')}. Go on with what it began with, or start a new search."
+            f"{new.get(key, 'not searched')}. Keep the former value, or start a new search."
             for key in changed
         ]
     )

@@ -1,1 +1,1 @@
-"""verdict.json, report.html, recipe.yaml and the console."""
+"""Writes verdict.json, report.html, recipe.yaml and tables, and what the console shows, from plain values."""

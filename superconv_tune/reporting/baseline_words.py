@@ -1,4 +1,4 @@
-"""The comparison with other policies in words: the same ones on the console and in the report."""
+"""Sentences about the comparison with other policies, shared by console and report."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from superconv_tune.verdict.comparison import (
 
 
 def searched_policy(findings: Findings) -> str:
-    """Name of the policy that was searched, as prose has it: ``one-cycle``."""
+    """Name of the policy that was searched, as it is written in prose: ``one-cycle``."""
     first = next(iter(findings.study.requests.values()), None)
     return prose(first.schedule.label if first is not None else "one_cycle")
 
 
 def prose(schedule: str) -> str:
-    """A schedule's label with hyphens in the name of its policy."""
+    """A schedule's label, with hyphens in the name of its policy."""
     name, bracket, options = schedule.partition("(")
     return name.replace("_", "-") + bracket + options
 
 
 def comparison_sentence(findings: Findings) -> str:
-    """Whether super-convergence happened here, and on what that rests; empty where nothing was compared."""
+    """Whether super-convergence happened here, and the evidence for it; empty if nothing was compared."""
     if not findings.baselines:
         return ""
     policy = searched_policy(findings)
     standard = [baseline for baseline in findings.baselines if baseline.is_standard]
     if not standard:
         return (
-            f"Super-convergence is claimed against {' or '.join(STANDARD)} rates, and neither was tested. "
+            f"Super-convergence is defined against {' or '.join(STANDARD)} rates, and neither was tested. "
             + _against(policy, _hardest(list(findings.baselines)))
         )
     hardest = _hardest(standard)
@@ -48,11 +48,11 @@ def comparison_sentence(findings: Findings) -> str:
 
 
 def remarks(shortfall: Shortfall) -> tuple[str, ...]:
-    """What was not compared, or not at the length of the recipe, and why; a sentence each."""
+    """One sentence for each comparison that is missing or was made at another length, with the reason."""
     if not shortfall.asked:
         return ("No other policy was asked for.",)
     if shortfall.cost is None:
-        return (f"{', '.join(shortfall.absent)}: not tested, for no recipe was frozen to compare them with.",)
+        return (f"{', '.join(shortfall.absent)}: not tested, because no recipe was frozen to compare them with.",)
     found = []
     if shortfall.failed:
         found.append(f"{', '.join(shortfall.failed)}: not tested. {_ended(shortfall)}")
@@ -61,18 +61,18 @@ def remarks(shortfall: Shortfall) -> tuple[str, ...]:
     compared, epochs = shortfall.compared_epochs, shortfall.cost.recipe_epochs
     if compared is not None and compared < epochs:
         found.append(
-            f"Compared at {compared:g} epochs and not at the recipe's {epochs:g}: longer runs of as many policies, "
-            f"at {RATES} learning rates each, would have taken more than a tenth of the worker time, or more than was "
+            f"Compared at {compared:g} epochs instead of the recipe's {epochs:g}: longer runs of the same policies, at "
+            f"{RATES} learning rates each, would have taken more than a tenth of the worker time, or more than was "
             f"left."
         )
     return tuple(found)
 
 
 def _ended(shortfall: Shortfall) -> str:
-    """What became of runs that are no comparison."""
+    """How runs ended that do not make a comparison."""
     ends = shortfall.ends.items()
     runs = ", ".join(f"{count} {how.replace('_', ' ')}" for how, count in ends) or "none came back"
-    return f"At least {RATES} learning rates are needed, and one whole run. What became of the runs: {runs}."
+    return f"At least {RATES} learning rates are needed, and one complete run. How the runs ended: {runs}."
 
 
 def _why_not_begun(shortfall: Shortfall, cost: RunCost) -> str:
@@ -87,7 +87,7 @@ def _why_not_begun(shortfall: Shortfall, cost: RunCost) -> str:
 
 
 def gain_words(baseline: Baseline) -> str:
-    """``+0.012 (0.003 to 0.021)``, or that the interval is not known."""
+    """The gain with its interval, if that is known: ``+0.012 (0.003 to 0.021)``."""
     ends = (
         f"{number(baseline.gain_low, 3)} to {number(baseline.gain_high, 3)}"
         if baseline.gain_low == baseline.gain_low
@@ -97,7 +97,7 @@ def gain_words(baseline: Baseline) -> str:
 
 
 def match_words(baseline: Baseline) -> str:
-    """After how many steps the searched policy reaches it, with the interval."""
+    """The number of steps after which the searched policy reaches the same value, with its interval."""
     if baseline.steps_to_match is None:
         low = baseline.steps_low
         return "more steps than were tried" + (f" (95 % interval from {low})" if low is not None else "")
@@ -112,10 +112,10 @@ def match_words(baseline: Baseline) -> str:
 
 
 def caveat(baseline: Baseline) -> str:
-    """What weakens the figure; empty if nothing does."""
+    """A reservation about the figure; empty if there is none."""
     if not baseline.at_border:
         return ""
-    return "best rate at the border of its grid: it may do better"
+    return "best at the border of its learning rates: it may do better"
 
 
 def _hardest(baselines: list[Baseline]) -> Baseline:

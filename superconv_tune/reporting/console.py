@@ -1,4 +1,4 @@
-"""What the terminal shows while a study runs."""
+"""What the terminal shows while a search runs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from superconv_tune.record.events import Closed
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial
 from superconv_tune.reporting.sentences import number, one_line
@@ -22,13 +23,31 @@ from superconv_tune.verdict.verdict import Target
 EVENTS_SHOWN = 4
 REFRESHES_PER_S = 4.0
 
-# What the machine or the code did to a trial; a divergence or a deadline is an ordinary result.
+# Failures of the machine or of the code; a divergence or a deadline is an ordinary result.
 FAILED: frozenset[Status] = frozenset({"oom", "preempted", "data_error", "code_error"})
+
+# Why a search ends, by the reason in the journal.
+ENDS = {
+    "decided": "the question is decided",
+    "exhausted": "nothing more fits into the time left",
+    "deadline": "the deadline is reached",
+    "interrupted": "interrupted",
+}
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the panel shows; replaced as a whole, so that the drawing thread never sees half an update."""
+    """What the panel shows; replaced as a whole, so that the drawing thread never sees part of an update.
+
+    Attributes:
+        phase: name of the present phase.
+        deadline: Unix time of the deadline; None until it is known.
+        done: number of trials that have ended.
+        running: number of trials that are running.
+        failed: number of trials that failed.
+        best: best metric so far, in words.
+        events: the latest events, in words.
+    """
 
     phase: str = "starting"
     deadline: float | None = None
@@ -43,15 +62,15 @@ class LiveView:
     """One compact panel on a terminal; a line per noteworthy event elsewhere.
 
     Use as a context manager, and call `update` from one thread after every event. The panel redraws itself, so that the
-    time left runs on between events; leaving the context, by an exception too, gives the terminal back as it was.
+    time left is current between events; leaving the context, even by an exception, restores the terminal.
 
     Args:
-        console: where to show it.
-        clock: Unix time, in seconds.
+        console: where it is shown.
+        clock: Unix time in seconds.
         question: what the study asks, in one line.
         target: metric, direction and value of the question.
-        verbose: tell of every trial that ended, not only of what is noteworthy, and in lines on a terminal too: a panel
-            would be drawn over the prompt of a debugger.
+        verbose: print a line for every trial that ended, and no panel on a terminal, where it would be drawn over the
+            prompt of a debugger.
     """
 
     def __init__(
@@ -68,7 +87,7 @@ class LiveView:
         self._seen: set[tuple[str, int]] = set()
         self._best: float | None = None
         self._failed = 0
-        self._said: set[str] = set()
+        self._shown: set[str] = set()
         self._live = Live(
             get_renderable=self._panel, console=console, refresh_per_second=REFRESHES_PER_S, transient=True
         )
@@ -87,14 +106,14 @@ class LiveView:
             self._live.stop()
 
     def update(self, study: Study, phase: str) -> None:
-        """Take in what happened since the last call; costs what is new, not what is known."""
+        """Show what happened since the last call; takes time only for new events."""
         fresh = self._fresh(study)
         news = [event for trial in fresh if (event := self._learn(trial))]
         if self._snapshot.deadline is None and fresh:
-            news = [f"{len(fresh)} trials are already done"]  # a resumed study: old news are no news
+            news = [f"{len(fresh)} trials are already done"]  # a resumed study does not repeat its old events
         if phase != self._snapshot.phase:
             news.insert(0, f"phase: {phase}")
-        if study.closed is not None and self._is_new(closing := f"no further trials: {study.closed.reason}"):
+        if study.closed is not None and self._is_new(closing := f"no further trials: {_end(study.closed)}"):
             news.append(closing)
         for event in news:
             self._add_event(event, study.deadline)
@@ -109,7 +128,7 @@ class LiveView:
         )
 
     def _fresh(self, study: Study) -> list[Trial]:
-        """Outcomes not seen before, in order; they stand at the end of ``study.outcomes``."""
+        """Trials with outcomes not seen before, in order; they are the last of ``study.outcomes``."""
         fresh: list[Trial] = []
         for outcome in reversed(study.outcomes.values()):
             attempt = (outcome.trial_id, outcome.attempt)
@@ -120,7 +139,7 @@ class LiveView:
         return fresh[::-1]
 
     def _learn(self, trial: Trial) -> str | None:
-        """Take one outcome in; the sentence about it, or None if it is not worth one."""
+        """Take in one outcome; returns a sentence about it, or None if it is not noteworthy."""
         request, outcome = trial.request, trial.outcome
         if outcome.status in FAILED:
             self._failed += 1
@@ -144,9 +163,9 @@ class LiveView:
         return best if self._target.value is None else f"{best}, target {number(self._target.value)}"
 
     def _is_new(self, event: str) -> bool:
-        """Whether this event is shown for the first time: of a hundred equal failures only the first is shown."""
-        new = event not in self._said
-        self._said.add(event)
+        """Whether this event was not shown before: of a hundred equal failures only the first is shown."""
+        new = event not in self._shown
+        self._shown.add(event)
         return new
 
     def _add_event(self, event: str, deadline: float) -> None:
@@ -171,6 +190,11 @@ class LiveView:
         events = Text("\n".join(seen.events), style="dim", no_wrap=True, overflow="ellipsis")
         body: RenderableType = Group(facts, events) if seen.events else facts
         return Panel(body, title=Text(self._question, no_wrap=True, overflow="ellipsis"), title_align="left")
+
+
+def _end(closed: Closed) -> str:
+    """Why a search ended, in words."""
+    return ENDS.get(closed.reason, closed.reason)
 
 
 def _counts(seen: Snapshot) -> Text:

@@ -1,4 +1,4 @@
-"""The plan of a search in lines, for ``--dry-run``."""
+"""The plan of a search as text, for ``--dry-run``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from superconv_tune.reporting.sentences import duration
 
 
 def plan_words(plan: Plan, space: SearchSpace, workers: int, budget_s: float) -> str:
-    """Space, rungs, and the seconds and worker-seconds of every phase."""
+    """The search space, the rungs, and the seconds and worker-seconds of every phase, as lines."""
     lines = [f"Budget {duration(budget_s)} on {workers} workers. Searched:"]
     lines += [f"  {name:<17} {_dimension(dimension)}" for name, dimension in space.items()]
     lines.append(f"{'phase':<14}{'epochs':>8}{'trials':>8}{'each':>10}{'wall':>10}{'worker-s':>10}")

@@ -1,4 +1,4 @@
-"""How the figures of report.html look, and how words get into them."""
+"""The style of the figures in report.html, and safe texts for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LABEL_CHARACTERS = 48
 
 
 def layout(height: int, top: int = 48) -> go.Layout:
-    """The house style as a template, so that it holds for every axis; ``top`` pixels leave room for a legend."""
+    """A layout with the style as a template, which applies to every axis; ``top`` pixels leave room for a legend."""
     axis = {
         "gridcolor": GRID,
         "linecolor": MUTED,
@@ -47,12 +47,12 @@ def layout(height: int, top: int = 48) -> go.Layout:
 
 
 def label(text: str) -> str:
-    """User's words for a plotly text: shown as they are, never read as markup, and not longer than a figure bears."""
+    """A user's text for a figure: escaped, so that plotly does not read it as markup, and shortened if it is long."""
     return escape(shorten(one_line(text), LABEL_CHARACTERS, placeholder="…"), quote=False)
 
 
 def error_bars(triples: Sequence[tuple[float, float, float]], color: str) -> dict[str, Any]:
-    """Plotly's error bars of (value, low, high); an end that is not known has no bar."""
+    """Plotly's error bars for triples (value, low, high); an unknown end gets no bar."""
     return {
         "type": "data",
         "symmetric": False,
@@ -64,10 +64,10 @@ def error_bars(triples: Sequence[tuple[float, float, float]], color: str) -> dic
 
 
 def _drawable(length: float) -> float:
-    """An interval that is not known has no length on paper."""
+    """The length, or 0 if it is not finite."""
     return length if math.isfinite(length) else 0.0
 
 
 def ticks(values: Sequence[float]) -> dict[str, Any]:
-    """Ticks at the lengths themselves where those are few, else plotly's own."""
+    """Axis options with a tick at each value if there are few, else plotly's own ticks."""
     return {"tickvals": values, "ticktext": [number(value) for value in values]} if 0 < len(values) <= 10 else {}

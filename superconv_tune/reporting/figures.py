@@ -1,6 +1,6 @@
-"""The figures of report.html, as plotly figures; None where there is nothing to draw.
+"""The figures of report.html, as plotly figures; None if there is nothing to draw.
 
-Users' words (metric, schedule, trial names) pass through `label`, because plotly reads a little HTML in its texts.
+Texts of the user (metric, schedule, trial names) pass through `label`, because plotly reads some HTML in its texts.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from superconv_tune.reporting.sentences import number
 
 MAX_RAMPS = 12  # more lines than this hide one another
 MAX_RUNS = len(RUNS)
-BESIDE = 1.06  # fresh seeds stand a little to the right of the search trials of their length, and the estimate again
-LOSS_HEADROOM = 1.35  # a diverging ramp is cut at this many times its first losses
+BESIDE = 1.06  # fresh seeds are drawn a little to the right of the search trials of their length, the estimate further
+LOSS_HEADROOM = 1.35  # the loss axis ends at this multiple of the drop from the first to the lowest loss
 
 
 def ladder(findings: Findings) -> go.Figure | None:
@@ -64,7 +64,9 @@ def range_tests(findings: Findings) -> go.Figure | None:
         return None
     figure = go.Figure(layout=layout(height=400, top=16))
     for trial_id, curve in ramps:
-        again = np.flatnonzero(np.diff(curve.lr) < 0.0) + 1  # a fine ramp begins below the end of the coarse one
+        again = (
+            np.flatnonzero(np.diff(curve.lr) < 0.0) + 1
+        )  # breaks the line where the fine ramp begins at a lower rate
         figure.add_scatter(
             x=np.insert(curve.lr, again, np.nan),
             y=np.insert(curve.loss, again, np.nan),
@@ -81,7 +83,7 @@ def range_tests(findings: Findings) -> go.Figure | None:
 
 
 def baselines(findings: Findings) -> go.Figure | None:
-    """Every policy at its best rate with its interval, and the searched one at the same length."""
+    """Metric of every policy at its best rate, with its interval, and of the searched one at the same length."""
     if not findings.baselines:
         return None
     first = findings.baselines[0]
@@ -122,7 +124,7 @@ def cycles(findings: Findings) -> go.Figure | None:
 
 
 def importance(findings: Findings) -> go.Figure | None:
-    """Share of the metric's variation that each searched hyperparameter explains."""
+    """Importance of each hyperparameter that was searched, as a share of 1."""
     if not findings.importance:
         return None
     ranked = sorted(findings.importance.items(), key=lambda item: item[1])
@@ -137,7 +139,7 @@ def importance(findings: Findings) -> go.Figure | None:
 
 
 def time_spent(findings: Findings) -> go.Figure | None:
-    """Worker-seconds by kind of trial and by activity, and what lay idle."""
+    """Worker-seconds by kind of trial and by activity, idle time included."""
     spent = worker_seconds(findings)
     if not spent:
         return None
@@ -166,21 +168,21 @@ def finished(findings: Findings) -> list[Trial]:
 
 
 def ramped(findings: Findings) -> list[tuple[str, Curve]]:
-    """Ramps that are drawn, by trial: of the range tests proper first, then of the trials themselves."""
+    """The ramps that are drawn, by trial: those of the range tests first, then the trials' own."""
     trials = findings.study.trials("range_test") + findings.study.trials("search", "baseline")
     ramps = [(trial.request.trial_id, trial.outcome.range_curve) for trial in trials]
     return [(name, curve) for name, curve in ramps if curve is not None and len(curve)][:MAX_RAMPS]
 
 
 def cycled(findings: Findings) -> list[tuple[str, Curve]]:
-    """Cycles of the winner and of its confirmations, by name."""
+    """The cycles of the winner and of its confirmations, by name."""
     trials = ([findings.winner] if findings.winner else []) + findings.confirmations
     runs = [(f"{t.request.trial_id} (seed {t.request.seed})", t.outcome.cycle_curve) for t in trials]
     return [(name, curve) for name, curve in runs if curve is not None and len(curve)][:MAX_RUNS]
 
 
 def worker_seconds(findings: Findings) -> dict[str, dict[str, float]]:
-    """Worker-seconds by kind of trial, then by activity; the last row is what no trial used."""
+    """Worker-seconds by kind of trial, then by activity; the last row is the time that no trial used."""
     spent: dict[str, dict[str, float]] = {}
     for trial in findings.study.trials():
         outcome = trial.outcome
@@ -248,7 +250,7 @@ def _add_confirmed(figure: go.Figure, findings: Findings) -> None:
 
 
 def _add_longer(figure: go.Figure, findings: Findings) -> None:
-    """The recipe at shorter lengths on all of the data, and what is expected of longer ones."""
+    """The recipe at shorter lengths on all data, and what longer cycles are expected to reach."""
     scaled = [trial for trial in findings.study.trials("scaling") if trial.outcome.validation is not None]
     repeated = [trial for trial in scaled if trial.request.cycle.data_share == 1.0]
     if repeated:
@@ -267,7 +269,7 @@ def _add_longer(figure: go.Figure, findings: Findings) -> None:
             y=[reachable.value],
             error_y=error_bars([(reachable.value, reachable.low, reachable.high)], GREEN),
             mode="markers",
-            name=f"to be expected, {100 * reachable.level:.4g} % interval",
+            name=f"expected of longer cycles, {100 * reachable.level:.4g} % interval",
             marker={"size": 11, "symbol": "line-ew-open", "color": GREEN, "line": {"width": 3}},
             hovertemplate="up to %{x:g} epochs: %{y:.4g}<extra></extra>",
         )
@@ -298,7 +300,7 @@ def _add_pick(figure: go.Figure, findings: Findings) -> None:
     )
     for name, lr, color, height in marks:
         if not (np.isfinite(lr) and lr > 0):
-            continue  # a ramp that never gave its gain back shows no edge
+            continue  # a ramp whose loss never rose again shows no edge
         figure.add_vline(x=lr, line={"color": color, "width": 1.5, "dash": "dash" if name != "pick" else "solid"})
         text = f"{name} {number(lr)}"
         where = {
@@ -325,7 +327,7 @@ def _add_cycle(figure: go.Figure, curve: Curve, name: str, color: str) -> None:
 
 
 def _metric_range(findings: Findings) -> tuple[float, float] | None:
-    """From the worse quartile of the trials to the best mark: one failed trial must not flatten the rest."""
+    """The metric axis, from the worse quartile to the best value, so that a bad trial does not stretch it."""
     yardstick = findings.target.yardstick
     values = np.array([trial.outcome.validation for trial in finished(findings)], dtype=np.float64)
     worse = [np.quantile(values, 0.25 if yardstick.higher_is_better else 0.75)] if len(values) else []
@@ -344,7 +346,7 @@ def _metric_range(findings: Findings) -> tuple[float, float] | None:
 
 
 def _loss_range(curves: Sequence[Curve]) -> tuple[float, float] | None:
-    """All that is below the first losses, and a little more: a ramp ends where the loss explodes."""
+    """The loss axis, up to a little above the first losses: a ramp ends where the loss explodes."""
     finite = [loss for loss in (curve.loss[np.isfinite(curve.loss)] for curve in curves) if len(loss)]
     if not finite:
         return None
@@ -355,7 +357,7 @@ def _loss_range(curves: Sequence[Curve]) -> tuple[float, float] | None:
 
 
 def _smooth(loss: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Moving average over a fiftieth of the curve, shorter at its ends; steps without a finite loss are left out."""
+    """Moving average over a fiftieth of the curve, shorter at its ends; losses that are not finite are skipped."""
     window = np.ones(max(1, len(loss) // 50))
     finite = np.isfinite(loss)
     total = np.convolve(np.where(finite, loss, 0.0), window, mode="same")

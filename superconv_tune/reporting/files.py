@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Writing a file atomically."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside ``path`` and move into place, so that a full disk or a kill leaves the old file as it was."""
+    """Write a draft beside ``path`` and rename it, so that a full disk or a kill leaves the old file unchanged."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         with draft.open("wb") as file:

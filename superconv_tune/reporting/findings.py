@@ -1,4 +1,4 @@
-"""Everything that the outputs say, as plain values, and the few sums that several of them need."""
+"""Everything that the outputs of a study are made from, as plain values."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ class Findings:
     """What one study found.
 
     Attributes:
-        study: the replayed study; its environment and spec are those of ``study.opened``.
+        study: the replayed study.
         target: the question's metric, direction and value.
         verdict: the answer.
         ladder: what each cycle length reached, the shortest first.
         winner: the best search trial, with the peak of the recipe that was frozen; None if nothing finished.
         range_test: the pooled range test; None if none ran.
-        importance: share of the metric's variation that each searched name explains.
-        now: Unix time at which the account ends: of the report, or of the study's last event when an old study is
-            rendered again (time that passed since is not the study's).
-        baselines: the policies that the searched one was compared with.
-        shortfall: which were not, or not at the length of the recipe, and what explains it.
+        importance: importance of each searched hyperparameter, as shares of 1.
+        now: Unix time up to which time is counted: now, or the study's last event when an old study is rendered again.
+        baselines: the comparison with other policies.
+        shortfall: the comparisons that are missing or were made at another length, and why.
     """
 
     study: Study
@@ -49,7 +48,7 @@ class Findings:
 
     @property
     def limit_s(self) -> float:
-        """Wall-clock seconds that the study may take, added time included."""
+        """Wall-clock seconds that the study may take, including time added on resuming."""
         return self.study.deadline - self.study.opened.started_at
 
     @property
@@ -59,45 +58,45 @@ class Findings:
 
     @property
     def worker_s(self) -> float:
-        """Worker-seconds that were there to be used."""
+        """Worker-seconds available so far."""
         return self.study.workers * self.used_s
 
     @property
     def training_share(self) -> float:
-        """Share of the worker-seconds spent in training and evaluation steps, ramps included."""
+        """Share of the worker-seconds spent in training and evaluation, ramps included."""
         return sum(step_seconds(outcome) for outcome in self.study.outcomes.values()) / (self.worker_s or math.inf)
 
     @property
     def confirmations(self) -> list[Trial]:
-        """Fresh-seed runs of the recipe that count: finished, and with their whole anneal."""
+        """The fresh-seed runs of the recipe that count: finished, and not shortened."""
         return self.study.fresh_models()
 
     @property
     def statuses(self) -> dict[str, int]:
-        """Trials by how they ended, every status named, and those that still run."""
+        """Number of trials by status, with every status named, and of those still running."""
         ended = Counter(outcome.status for outcome in self.study.outcomes.values())
         return {status: ended[status] for status in get_args(Status)} | {"running": len(self.study.running())}
 
     def optimism(self, outcome: TrialOutcome) -> float | None:
-        """By how much the validation part flatters against the test part; positive where it does."""
+        """By how much the validation metric is better than the test metric; None if one is missing."""
         if outcome.validation is None or outcome.test is None:
             return None
         return self.target.yardstick.worth(outcome.validation - outcome.test)
 
 
 def step_seconds(outcome: TrialOutcome) -> float:
-    """Seconds of a trial in training and evaluation steps."""
+    """Seconds that a trial spent in training and evaluation steps, ramps included."""
     return outcome.train_s + outcome.eval_s + outcome.range_test_s
 
 
 def trained_params(trial: Trial) -> dict[str, Any]:
-    """The hyperparameters of a trial, with the peak learning rate and momentum that it really used."""
+    """The hyperparameters of a trial, with its peak learning rate and highest momentum."""
     params = trial.request.params
     return {**encode(params), "max_momentum": params.max_momentum, "max_lr": trial.outcome.max_lr}
 
 
 def publishable(value: object) -> Any:
-    """A strict JSON value: NaN and infinity become null, passwords inside addresses ``***``."""
+    """A strict JSON value, with NaN and infinity as null, and passwords in addresses as ``***``."""
     return _cleaned(encode(value))
 
 

@@ -14,19 +14,19 @@ from rich.progress import BarColumn, Progress, TextColumn
 from superconv_tune.core.curve import Curve
 from superconv_tune.reporting.console import clock_words
 
-RECENT_BLOCKS = 20  # the speed of a step is that of these
+RECENT_BLOCKS = 20  # the time left is computed from the speed of these
 
 
 class LongRunView:
     """A progress bar on a terminal; a line per epoch elsewhere.
 
-    Use as a context manager. Call `begin` once, `advance` with every stretch of the curve, and `saved` whenever an
-    epoch is safe on the disk.
+    Use as a context manager. Call `begin` once, `advance` with every block of the curve, and `saved` whenever an
+    epoch was saved.
 
     Args:
-        console: where to show it.
-        clock: seconds.
-        steps: of the whole run.
+        console: where it is shown.
+        clock: time in seconds.
+        steps: optimizer steps of the whole run.
         steps_per_epoch: optimizer steps in one epoch.
     """
 
@@ -56,12 +56,12 @@ class LongRunView:
             self._bar.stop()
 
     def begin(self, first_step: int) -> None:
-        """Training begins at this step; the time left is measured from here."""
+        """Begin at this step; the speed is measured from here on."""
         self._done = first_step
         self._marks.append((first_step, self._clock()))
 
     def advance(self, block: Curve) -> None:
-        """Take in the next steps; those before the first step of `begin` were shown when they were trained."""
+        """Take in the next steps; those before the first step of `begin` were shown by an earlier attempt."""
         fresh = block.take(np.flatnonzero(block.step >= self._done))
         if len(fresh) == 0:
             return
@@ -75,7 +75,7 @@ class LongRunView:
             )
 
     def saved(self, step: int) -> None:
-        """The run is safe on the disk up to this step; elsewhere than on a terminal this is the time for a line."""
+        """Note that the run is saved up to this step; without a terminal this prints a line."""
         if not self._console.is_terminal:
             self.say(f"{self._epochs(step)}: {self._facts()}")
         self._losses.clear()
@@ -92,6 +92,6 @@ class LongRunView:
         return f"{loss}learning rate {self._lr:.3g}, {clock_words(self._left_s())} left"
 
     def _left_s(self) -> float:
-        """Seconds for the remaining steps at the speed of the last ones."""
+        """Seconds for the remaining steps at the speed of the latest ones."""
         (first, since), (last, now) = self._marks[0], self._marks[-1]
         return (self._steps - self._done) * (now - since) / (last - first) if last > first else 0.0

@@ -19,9 +19,9 @@ from superconv_tune.reporting.verdict_json import verdict_json
 
 
 def write_outputs(findings: Findings, folder: Path) -> list[Path]:
-    """Write verdict.json, recipe.yaml (where a trial finished), the two tables and report.html, each atomically.
+    """Write verdict.json, recipe.yaml (if a trial finished), the two tables and report.html, each atomically.
 
-    The verdict comes first, so that it is there even where the disk fills up at the report.
+    The verdict comes first, so that it exists even if the disk is full before the report is written.
 
     Returns:
         The files written, in that order.
@@ -45,7 +45,7 @@ def write_outputs(findings: Findings, folder: Path) -> list[Path]:
 
 
 def write_ramps(path: Path, ramps: Mapping[str, Sequence[Curve]]) -> None:
-    """Write every step of the ramps of a range test that ran alone, as parquet, atomically; see `ramps_table`.
+    """Write every step of the ramps of a range test as parquet, atomically; see `ramps_table`.
 
     Raises:
         OSError: if the file cannot be written.

@@ -1,4 +1,4 @@
-"""Pages that need no network: the drawing library, the figures and the style are inside."""
+"""HTML pages that need no network: the drawing library, the figures and the style are embedded."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Drawn:
     """One figure of a page.
 
     Attributes:
-        key: its place on the page.
-        title: above it.
-        caption: below it.
-        missing: what stands in for it where there is nothing to draw.
-        drawing: plotly's JSON; None where there is nothing to draw.
-        height: in pixels; None where there is nothing to draw.
+        key: its HTML id.
+        title: heading above it.
+        caption: text below it.
+        missing: text that replaces it if there is nothing to draw.
+        drawing: plotly's JSON; None if there is nothing to draw.
+        height: height in pixels; None if there is nothing to draw.
     """
 
     key: str
@@ -38,17 +38,17 @@ class Drawn:
 
 
 def drawn(key: str, title: str, caption: str, missing: str, figure: go.Figure | None) -> Drawn:
-    """A figure with its words, as the templates show it."""
+    """A figure with its texts, ready for the templates."""
     if figure is None:
         return Drawn(key, title, caption, missing, None, None)
-    # plotly writes <, > and / as \u escapes, so that no text of a figure can end the script element it stands in.
+    # plotly writes <, > and / as \u escapes, so that no text of a figure can end the script element around it.
     return Drawn(key, title, caption, missing, figure.to_json(engine="json"), figure.layout.height)
 
 
 def render(template: str, **context: object) -> str:
     """A page from one of the templates.
 
-    Everything that came from the user is escaped, and the page forbids itself any network and any script but its own.
+    Everything from the user is escaped, and the page's content security policy allows no network and no other script.
     """
     scripts = [get_plotlyjs(), _asset("page.js")]
     environment = Environment(loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined)
@@ -63,5 +63,5 @@ def _asset(file: str) -> str:
 
 
 def _hash(script: str) -> str:
-    """What a content security policy calls a script by: the only scripts that the page will run."""
+    """The hash by which a content security policy allows a script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

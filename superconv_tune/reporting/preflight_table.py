@@ -24,15 +24,15 @@ def show_checks(console: Console, checks: Sequence[Check]) -> None:
     for style in (None, "dim", None):
         table.add_column(style=style)
     for check in checks:
-        told = Text(one_line(check.found))
+        details = Text(one_line(check.found))
         if check.mend:
-            told.append(f"\n{one_line(check.mend)}", style="dim")
-        table.add_row(Text(check.state, style=STYLES[check.state]), Text(one_line(check.name)), told)
+            details.append(f"\n{one_line(check.mend)}", style="dim")
+        table.add_row(Text(check.state, style=STYLES[check.state]), Text(one_line(check.name)), details)
     console.print(table, soft_wrap=False)
 
 
 def check_lines(checks: Sequence[Check]) -> list[str]:
-    """The same without colours, a line each."""
+    """The table as plain lines."""
     width = max((len(check.name) for check in checks), default=0)
     return [
         one_line(f"{check.state:<8} {check.name:<{width}}  {check.found} {check.mend}".rstrip()) for check in checks

@@ -1,4 +1,4 @@
-"""recipe.yaml of a study: its winner, as the long run reads it."""
+"""The recipe of a study's winner as recipe.yaml, which the long run reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from superconv_tune.spec.spec import ExperimentSpec
 
 
 def write_recipe(findings: Findings, path: Path) -> bool:
-    """Write the winner's recipe; False, and nothing written, where no trial finished."""
+    """Write the winner's recipe; returns False, and writes nothing, if no trial finished."""
     if findings.winner is None:
         return False
     write_atomically(path, recipe_text(recipe(findings, findings.winner)).encode())
@@ -28,7 +28,7 @@ def write_recipe(findings: Findings, path: Path) -> bool:
 
 
 def recipe(findings: Findings, winner: Trial) -> RecipeFile:
-    """The question's parts as in the spec, the winner's parameters with the peak that it used, and where it is from."""
+    """The recipe: the question as in the spec, the winner's parameters and peak, the estimate and the provenance."""
     request, outcome = winner.request, winner.outcome
     opened, estimate = findings.study.opened, findings.verdict.estimate
     question = {part: value for part, value in opened.spec.items() if part in QUESTION}

@@ -43,7 +43,15 @@ NO_CURVES = "not recorded: the search ran without MLflow"
 
 @dataclass(frozen=True)
 class Panel:
-    """One figure of the page: its place (``key``), its words, and how it is drawn; ``missing`` stands in for it."""
+    """One figure of the page.
+
+    Attributes:
+        key: its HTML id.
+        title: heading above it.
+        caption: text below it.
+        missing: text that replaces it if there is nothing to draw.
+        draw: returns the figure, or None if there is nothing to draw.
+    """
 
     key: str
     title: str
@@ -55,51 +63,52 @@ class Panel:
 LADDER = Panel(
     "ladder",
     "What longer training buys",
-    "Every search trial is a complete cycle, judged on the validation part. Diamonds, a little to the right, are fresh "
-    "models of the chosen recipe on the untouched test part; beside them is the estimate. Squares: the recipe repeated "
-    "at shorter lengths, which is what the interval for longer cycles, at the right, starts from. The scale starts at "
-    "the better three quarters of the trials: double-click to see all.",
+    "Every search trial is a complete cycle, measured on the validation part. Diamonds, a little to the right, are "
+    "fresh models of the chosen recipe on the untouched test part, with the estimate beside them. Squares are the "
+    "recipe at shorter lengths, from which the interval for longer cycles, at the right, is computed. The axis leaves "
+    "out the worst quarter of the trials: double-click to see all.",
     "No trial has finished yet, so there is nothing to draw.",
     figures.ladder,
 )
 RANGE_TESTS = Panel(
     "range-tests",
     "Which learning rates are stable",
-    "In a range test the learning rate rises from step to step until the loss explodes. The shaded band runs from a "
-    "tenth of the rate of lowest loss up to it; the pick is the peak for a short cycle, longer cycles bear more.",
+    "In a range test the learning rate rises from step to step until the loss explodes. The shaded band ends at the "
+    "rate of lowest loss and starts at a tenth of it. The pick is the peak for a short cycle; for longer ones it is "
+    "adjusted.",
     "No range test was recorded.",
     figures.range_tests,
 )
 CYCLES = Panel(
     "cycles",
     "The winner's training, and its repetitions",
-    "Pale lines: loss of single batches, thinned so that extremes stay; strong lines: their moving average. The "
-    "momentum runs against the learning rate.",
+    "Pale lines: loss of single batches, thinned so that extremes stay; strong lines: their moving average. Momentum "
+    "falls while the learning rate rises, and the other way round.",
     "No recipe has been chosen yet, so there is no cycle to show.",
     figures.cycles,
 )
 BASELINES = Panel(
     "baselines",
     "Other learning-rate policies at equal length",
-    "Each policy at the best of the learning rates that it was tried at, with the parameters of the recipe, on the "
-    "validation part; the test part stays closed for them. The searched policy is told on the same terms: by fresh "
-    "seeds of the recipe, or by what the best of as many of its trials of that length is expected to reach. Intervals "
-    "(95 %) are over items and seeds.",
+    "Each policy at the best of the learning rates tried for it, with the parameters of the recipe, on the validation "
+    "part; the test part is not used for them. The searched policy is measured on the same terms: by fresh seeds of "
+    "the recipe, or by the expected best of equally many of its trials of that length. Intervals (95 %) are over items "
+    "and seeds.",
     "No other policy was compared at equal length.",
     figures.baselines,
 )
 IMPORTANCE = Panel(
     "importance",
     "Which settings mattered",
-    "How much of the differences between search trials each setting explains within the ranges searched. With few "
-    "trials this is a hint and not a measurement.",
+    "How much each setting matters for being among the best search trials, within the ranges searched. With few trials "
+    "this is a hint and not a measurement.",
     "Too few trials finished to say which settings mattered.",
     figures.importance,
 )
 TIME_SPENT = Panel(
     "time-spent",
     "Where the time went",
-    "Seconds of all workers together, by kind of trial and by activity.",
+    "Seconds of all workers together, by kind of trial and activity.",
     "No trial has ended yet.",
     figures.time_spent,
 )
@@ -129,9 +138,9 @@ def _answer(findings: Findings) -> dict[str, Any]:
     opened, verdict = findings.study.opened, findings.verdict
     facts = {
         "Estimate": estimate_words(verdict.estimate) if verdict.estimate else "nothing was confirmed",
-        "Longer cycles": reachable_words(verdict.reachable) if verdict.reachable else "nothing is said of them",
+        "Longer cycles": reachable_words(verdict.reachable) if verdict.reachable else "no forecast",
         "Probability that the target is within reach": probability_words(verdict.probability),
-        "Fresh models behind it": str(len(findings.confirmations)),
+        "Fresh models": str(len(findings.confirmations)),
         "Recipe": recipe_words(findings.winner) if findings.winner else "no trial finished",
         "Spent": budget_words(findings),
         "Full curves": f"in MLflow, run {opened.mlflow.get('run_id')}" if opened.mlflow else NO_CURVES,
@@ -161,7 +170,7 @@ def _drawn(panel: Panel, findings: Findings) -> Drawn:
 
 
 def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
-    """One line of the trial table; numbers stay numbers, so that the page can sort them."""
+    """One row of the trial table; numbers are kept as numbers, so that the page can sort them."""
     request, outcome = trial.request, trial.outcome
     params = request.params
     return {
@@ -184,7 +193,7 @@ def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
 
 
 def _baseline_row(baseline: Baseline) -> dict[str, str]:
-    """One line of the comparison, in words."""
+    """One row of the comparison, as texts."""
     return {
         "policy": prose(baseline.schedule),
         "value": number(baseline.value),
@@ -211,7 +220,7 @@ def _commands(findings: Findings) -> dict[str, str]:
 
 
 def _flat(part: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested mappings as one level with dotted names."""
+    """Nested mappings flattened to one level with dotted names."""
     flat: dict[str, str] = {}
     for key, value in part.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: in_words(value)}

@@ -1,4 +1,4 @@
-"""The findings in words: the same sentences on the console and in the report."""
+"""Sentences about the findings, shared by console and report."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ LABELS: Mapping[str | None, str] = {
 
 ANSWERS: Mapping[str, str] = {
     "demonstrated": "Yes. Fresh models reached {goal} on test data that the search never saw.",
-    "likely": "Probably. Reaching {goal} looks possible, but the evidence falls short of a demonstration.",
+    "likely": "Probably. It looks possible to reach {goal}, but the evidence falls short of a demonstration.",
     "undecided": "Open. Within this budget it was neither shown nor ruled out that {goal} can be reached.",
     "infeasible": "No. Reaching {goal} is beyond this family of models and this budget of training.",
 }
 
-DASH = "\N{EN DASH}"  # stands where there is no value
+DASH = "\N{EN DASH}"  # shown for a missing value
 
-MORE_TIME = "More time may settle it: resume the study with a larger budget. So may a stronger model, or more data."
+MORE_TIME = "More time may settle it (resume the study with a larger budget), and so may a stronger model or more data."
 OUTLOOKS: Mapping[str | None, str] = {
-    "demonstrated": "It holds for data like these; data of another kind need a study of their own.",
+    "demonstrated": "The answer holds for data like these; different data need a study of their own.",
     "likely": MORE_TIME,
     "undecided": MORE_TIME,
-    "infeasible": "Another family of models, more data or much longer training may: none of these was tested here.",
-    None: "Give a target, and the same study says how likely it is to be reached.",
+    "infeasible": "Another family of models, more data or much longer training may reach it; none of these was tested.",
+    None: "With a target, the same study says how likely it is to be reached.",
 }
 
 
@@ -41,14 +41,14 @@ def verdict_sentence(findings: Findings) -> str:
     if word is not None:
         return ANSWERS[word].format(goal=goal(target))
     if estimate is not None:
-        told = f"Fresh models of the best recipe reach {target.metric} {estimate_words(estimate)}"
+        reached = f"Fresh models of the best recipe reach {target.metric} {estimate_words(estimate)}"
         reachable = findings.verdict.reachable
-        return f"{told}; {reachable_words(reachable)}." if reachable else f"{told}."
-    return "No recipe was confirmed on fresh models, so there is no figure to rely on."
+        return f"{reached}; {reachable_words(reachable)}." if reachable else f"{reached}."
+    return "No recipe was confirmed on fresh models, so there is no reliable figure."
 
 
 def goal(target: Target) -> str:
-    """``accuracy of at least 0.94``."""
+    """The target in words: ``accuracy of at least 0.94``."""
     if target.value is None:
         return f"the best {target.metric}"
     bound = "at least" if target.yardstick.higher_is_better else "at most"
@@ -56,19 +56,19 @@ def goal(target: Target) -> str:
 
 
 def estimate_words(estimate: Estimate) -> str:
-    """``0.951 (95 % interval 0.946 to 0.955)``."""
+    """The estimate in words: ``0.951 (95 % interval 0.946 to 0.955)``."""
     level = f"{100 * estimate.level:.4g} %"
     return f"{number(estimate.value)} ({level} interval {number(estimate.low)} to {number(estimate.high)})"
 
 
 def reachable_words(reachable: Reachable) -> str:
-    """``with cycles of up to 80 epochs, 0.96 (90 % interval 0.95 to 0.97)``."""
+    """The forecast in words: ``with cycles of up to 80 epochs, 0.96 (90 % interval 0.95 to 0.97)``."""
     within = Estimate(reachable.value, reachable.low, reachable.high, reachable.level)
     return f"with cycles of up to {number(reachable.epochs)} epochs, {estimate_words(within)}"
 
 
 def probability_words(probability: float | None) -> str:
-    """A percentage that never claims certainty."""
+    """The probability as a percentage, never as 0 or 100 %."""
     if probability is None:
         return "not known"
     if probability > 0.999:
@@ -93,7 +93,7 @@ def recipe_words(trial: Trial) -> str:
 
 
 def budget_words(findings: Findings) -> str:
-    """How much of the hour was used, and how well."""
+    """How much of the budget was used, and which share of it for training."""
     done = len(findings.study.outcomes)
     return (
         f"{duration(findings.used_s)} of {duration(findings.limit_s)}, {done} trial{'s' * (done != 1)}, "
@@ -102,12 +102,12 @@ def budget_words(findings: Findings) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """So many significant digits; a dash where there is no value."""
+    """The value with this number of significant digits; a dash for None."""
     return DASH if value is None else f"{value:.{digits}g}"
 
 
 def duration(seconds: float) -> str:
-    """``45 s``, ``9 min 40 s`` or ``1 h 2 min``."""
+    """A duration in words: ``45 s``, ``9 min 40 s`` or ``1 h 2 min``."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 1:
         return f"{rest} s"
@@ -118,12 +118,12 @@ def duration(seconds: float) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and control characters, so that no name can move the cursor."""
+    """The text with spaces instead of line breaks and control characters, so that no name can move the cursor."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
 def in_words(part: object) -> str:
-    """A part of the spec as a reader would name it: ``resnet9 (width 64)``."""
+    """A part of the spec in words: ``resnet9 (width 64)``."""
     if isinstance(part, list | tuple):
         return ", ".join(in_words(item) for item in part) or "none"
     if not isinstance(part, Mapping):

@@ -21,7 +21,13 @@ CONSOLE = ("study", "question", "verdict", "estimate", "longer cycles", "spent")
 
 @dataclass(frozen=True)
 class _Row:
-    """One study in words: what the page and the console say of it."""
+    """One study as a row of page and console.
+
+    Attributes:
+        cells: texts by column.
+        word: its verdict, which colours the row.
+        report: link to its report.
+    """
 
     cells: Mapping[str, str]
     word: str
@@ -29,9 +35,9 @@ class _Row:
 
 
 def render_side_by_side(studies: Sequence[Findings]) -> str:
-    """A page with a row for every study, and figures for every metric that they were asked for.
+    """A page with a row for every study, and figures for every metric.
 
-    It links to the report of each study, in a folder of the study's name beside the page.
+    It links to the report of each study, in the study's folder beside the page.
     """
     alike: dict[str, list[Findings]] = {}
     for findings in studies:
@@ -45,7 +51,7 @@ def render_side_by_side(studies: Sequence[Findings]) -> str:
 
 
 def side_by_side_table(studies: Sequence[Findings]) -> Table:
-    """The same for the console, without what it has no room for."""
+    """The table for the console, with fewer columns."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in CONSOLE:
         table.add_column(title, overflow="fold")
@@ -80,17 +86,17 @@ def _with_interval(value: float, low: float, high: float) -> str:
 
 
 def _terms(studies: Sequence[Findings]) -> str:
-    """What a reader has to know before comparing numbers."""
+    """What a reader needs to know before comparing numbers."""
     prints = {publishable(each.study.opened.environment).get("data", {}).get("fingerprint") for each in studies}
     data = "All studies saw the same data." if len(prints - {None}) == 1 else "The studies saw different data."
     return (
-        f"{data} Every verdict holds for its own question, data and budget. Estimate: fresh models of the recipe on "
-        "the test part, with its interval; longer cycles: what they are expected to reach."
+        f"{data} Every verdict holds for its own question, data and budget. Estimate: metric of fresh models of the "
+        "recipe on the test part, with its interval. Longer cycles: what they are expected to reach."
     )
 
 
 def _figures(place: int, studies: Sequence[Findings]) -> list[Drawn]:
-    """Of the studies that were asked for the same metric; ``place`` tells it from the other metrics of the page."""
+    """The figures of studies with the same metric; ``place`` numbers the metrics of the page."""
     metric = studies[0].target.metric
     return [
         drawn(
@@ -112,13 +118,13 @@ def _figures(place: int, studies: Sequence[Findings]) -> list[Drawn]:
 
 
 def _standings(metric: str, studies: Sequence[Findings]) -> go.Figure | None:
-    told = [each for each in reversed(studies) if each.verdict.estimate is not None]
-    if not told:
+    estimated = [each for each in reversed(studies) if each.verdict.estimate is not None]
+    if not estimated:
         return None
-    figure = go.Figure(layout=layout(height=110 + 48 * len(told), top=16))
-    for findings in told:
+    figure = go.Figure(layout=layout(height=110 + 48 * len(estimated), top=16))
+    for findings in estimated:
         name, verdict, target = label(findings.study.opened.name), findings.verdict, findings.target.value
-        broad = {"thickness": 8, "width": 0}  # so that the estimate, drawn over it, is seen where the two overlap
+        broad = {"thickness": 8, "width": 0}  # so that the estimate, drawn over it, stays visible
         for found, color, size, bar in ((verdict.reachable, PALE_GREEN, 8, broad), (verdict.estimate, BLUE, 10, {})):
             if found is not None:
                 figure.add_scatter(
@@ -144,11 +150,11 @@ def _standings(metric: str, studies: Sequence[Findings]) -> go.Figure | None:
 
 
 def _lengths(metric: str, studies: Sequence[Findings]) -> go.Figure | None:
-    told = [each for each in studies if each.ladder]
-    if not told:
+    laddered = [each for each in studies if each.ladder]
+    if not laddered:
         return None
     figure = go.Figure(layout=layout(height=420))
-    for index, findings in enumerate(told):
+    for index, findings in enumerate(laddered):
         rungs, color = findings.ladder, RUNS[index % len(RUNS)]
         figure.add_scatter(
             x=[rung.epochs for rung in rungs],
@@ -160,7 +166,7 @@ def _lengths(metric: str, studies: Sequence[Findings]) -> go.Figure | None:
             hovertemplate="%{x:g} epochs: %{y:.4g}<extra></extra>",
         )
     figure.update_layout(showlegend=True)
-    lengths = sorted({rung.epochs for findings in told for rung in findings.ladder})
+    lengths = sorted({rung.epochs for findings in laddered for rung in findings.ladder})
     figure.update_xaxes(title_text="cycle length (epochs, log scale)", type="log", **ticks(lengths))
     figure.update_yaxes(title_text=f"{label(metric)}, validation part")
     return figure

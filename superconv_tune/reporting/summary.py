@@ -1,4 +1,4 @@
-"""What the console says at the end of a study."""
+"""What the console prints at the end of a study."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from superconv_tune.reporting.sentences import (
 
 
 def summary(findings: Findings, folder: Path, curves: str) -> str:
-    """At most eleven lines, each safe to print as it is."""
+    """The summary of a study: at most eleven lines that are safe to print."""
     compared = comparison_sentence(findings) or next(iter(remarks(findings.shortfall)), "")
     verdict = findings.verdict
     lines = [

@@ -1,4 +1,4 @@
-"""Rows for parquet files: one per trial, one per kept step of a cycle, one per step of a range test's ramps."""
+"""Tables for parquet files: a row per trial, per kept step of a curve, and per step of a range test's ramps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 
 Columns = dict[str, Any]
 
-# What a request says by its purpose and its work.
+# Columns that are computed from a request's purpose and work.
 DERIVED: Columns = {
     "kind": pa.string(),
     "purpose": pa.string(),
@@ -30,13 +30,13 @@ DERIVED: Columns = {
     "data_share": pa.float64(),
 }
 ARROW = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
-BULKY = {"test_correct"}  # one bit per test item: the journal keeps it
+BULKY = {"test_correct"}  # one bit per test item; only the journal keeps it
 
 
 def trials_table(study: Study) -> pa.Table:
-    """One row per trial: request, hyperparameters, outcome and its own range test, under the names of ``core``.
+    """One row per trial: request, hyperparameters, outcome and its own range test, under the names of their fields.
 
-    A trial that has not come back has status ``running`` and nulls.
+    A trial that has not ended has the status ``running`` and nulls.
     """
     rows = [_trial_row(request, study.outcomes.get(request.trial_id)) for request in study.requests.values()]
     return pa.Table.from_pylist(rows, schema=_trial_schema())
@@ -107,7 +107,7 @@ def _values(record: object, columns: Columns, prefix: str = "") -> dict[str, Any
 
 
 def _columns(kind: Any) -> Columns:
-    """Fields of a dataclass that hold one number or word, None allowed, with their column type."""
+    """The fields of a dataclass that hold a number or a text, possibly None, with their column types."""
     hints = get_type_hints(kind)
     scalars = {field.name: _scalar(hints[field.name]) for field in fields(kind) if field.name not in BULKY}
     return {name: ARROW[scalar] for name, scalar in scalars.items() if scalar in ARROW}

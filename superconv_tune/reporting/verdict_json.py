@@ -1,4 +1,4 @@
-"""verdict.json: the answer for a program to read. Its form is ``verdict.schema.json`` beside this file."""
+"""verdict.json: the answer for programs. Its format is ``verdict.schema.json`` beside this file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCHEMA_VERSION = 1
 
 
 def verdict_json(findings: Findings) -> dict[str, Any]:
-    """The content of verdict.json: strict JSON, with null where a number does not exist."""
+    """The content of verdict.json: strict JSON, with null for missing numbers."""
     opened = findings.study.opened
     verdict = findings.verdict
     account = {

@@ -1,1 +1,1 @@
-"""The border: YAML and command-line options become a frozen, checked ExperimentSpec."""
+"""Turns YAML and command-line options into a frozen, checked `ExperimentSpec`, or into every error at once."""

@@ -1,4 +1,4 @@
-"""Kinds of values that several sections of a spec share."""
+"""Types of values that several sections of a spec share."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def one_of(names: Iterable[str]) -> BeforeValidator:
 
 
 def to_number(value: object) -> int | float:
-    """A finite number; also from text, as options of the command line are.
+    """A finite number from a number or from text, such as a command-line option.
 
     Raises:
-        ValueError: for anything else. ``yes`` and ``on`` are no numbers, though Python's True is.
+        ValueError: for anything else. YAML's ``yes`` and ``on`` are not numbers, though Python's True is one.
     """
     try:
         number = value if isinstance(value, int | float) and not isinstance(value, bool) else float(_text(value))
         is_finite = math.isfinite(number)
     except ValueError:
         raise ValueError(f"must be a number, but got {value!r}") from None
-    except OverflowError:  # a whole number beyond the floats
+    except OverflowError:  # a whole number too large for a float
         is_finite = False
     if not is_finite:
         raise ValueError("must be finite, but is infinite or too large")

@@ -1,4 +1,4 @@
-"""The files that a spec names: where they are, what is beside one that is not there, what reads them."""
+"""The files that a spec names: their absolute paths, which are missing, and which format reads them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.formats import FROM_FILES, format_of
 
-AUTO = "auto"  # instead of a format: whichever reads what lies at the path
+AUTO = "auto"  # instead of a format: whichever one reads the path
 FACTORIES = ("task", "model", "optimizer")
 SHOWN_FILES = 6  # of a folder in a message
 
@@ -17,7 +17,7 @@ Content = dict[str, Any]
 
 
 def make_absolute(content: Content, folder: Path) -> None:
-    """Turn paths that are relative to the spec's folder into ones that do not depend on where the command runs."""
+    """Make paths that are relative to the spec's folder absolute."""
     for section, key in ((_section(content, "data"), "path"), (content, "output")):
         if isinstance(section.get(key), str):
             section[key] = str(folder / Path(section[key]).expanduser())
@@ -28,7 +28,7 @@ def make_absolute(content: Content, folder: Path) -> None:
 
 
 def missing(content: Content) -> dict[str, Path]:
-    """The files that are named and not there, by dotted key; paths are absolute."""
+    """The files that are named but do not exist, by dotted key; all paths must be absolute."""
     data = _section(content, "data")
     named = {"data.path": data.get("path")} if data.get("format", AUTO) in (*FROM_FILES, AUTO) else {}
     for name, section in _factories(content).items():
@@ -39,7 +39,7 @@ def missing(content: Content) -> dict[str, Path]:
 
 
 def near(path: Path) -> str:
-    """What lies beside a file that is not there, the likeliest first."""
+    """A sentence that lists what is in the folder of a missing file, similar names first."""
     if not path.parent.is_dir():
         return f"There is no folder {path.parent}."
     names = sorted(entry.name for entry in path.parent.iterdir() if not entry.name.startswith("."))
@@ -50,10 +50,10 @@ def near(path: Path) -> str:
 
 
 def data_at(data: object, path: Path) -> Content:
-    """The section ``data`` moved to a path: read as before if that format reads files, else by what lies there.
+    """The section ``data`` with another path, and with the format found from the path unless it named one for files.
 
     Raises:
-        UserError: if nothing lies there, or nothing that a format reads.
+        UserError: if there is nothing at the path, or nothing that a format reads.
     """
     before: Content = data if isinstance(data, dict) else {"format": data}
     if before.get("format") in FROM_FILES:
@@ -65,10 +65,10 @@ def data_at(data: object, path: Path) -> Content:
 
 
 def name_format(content: Content) -> None:
-    """Write the format of data whose section names a path alone, by what lies there.
+    """Set the format of a ``data`` section that has a path and no format, from what is at the path.
 
     Raises:
-        UserError: if no format reads that.
+        UserError: if no format reads it.
     """
     data = _section(content, "data")
     path = data.get("path")
@@ -82,7 +82,7 @@ def _section(content: Content, name: str) -> Content:
 
 
 def _factories(content: Content) -> dict[str, Content]:
-    """The sections that name a factory, as mappings; what is wrong with the others is told when they are checked."""
+    """The sections that name a factory, as mappings; errors in the others are reported when the spec is checked."""
     if isinstance(content.get("task"), str):  # a shorthand
         content["task"] = {"factory": content["task"]}
     sections = {name: _section(content, name) for name in FACTORIES}

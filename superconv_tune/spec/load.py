@@ -16,24 +16,24 @@ from superconv_tune.spec.files import data_at, make_absolute, missing, name_form
 from superconv_tune.spec.space import ELSEWHERE, SHAPES
 from superconv_tune.spec.spec import ExperimentSpec
 
-DEFAULT = Path(__file__).with_name("digits.yaml")  # what a search without a spec asks
+DEFAULT = Path(__file__).with_name("digits.yaml")  # the spec of a search that names none
 NO_TARGET = "none"
-OPTIONS = {"data.path": "--data", "baselines": "--baseline"}  # not called as their key is
+OPTIONS = {"data.path": "--data", "baselines": "--baseline"}  # options whose name differs from their key's
 EXAMPLES = "See search_spaces/ for examples."
-SHOWN_CHARS = 80  # of a wrong value in a message
+SHOWN_CHARS = 80  # length of a wrong value in a message
 
 
 def load_spec(path: Path | None, overrides: Mapping[str, object], *, data_elsewhere: bool = False) -> ExperimentSpec:
     """Read and check a spec.
 
     Args:
-        path: of the YAML file; None for the built-in digits. Paths inside are relative to its folder.
-        overrides: values by dotted key (``data.path``), which win over the file; their paths are relative to here.
-            ``data.path`` without a spec asks how far one gets on those data: the target of the digits is not theirs.
-        data_elsewhere: ``data.path`` is another machine's, and not looked for here.
+        path: path of the YAML file; None for the built-in digits. Paths inside are relative to its folder.
+        overrides: values by dotted key (``data.path``) that replace those of the file; their paths are relative to
+            the working directory. ``data.path`` without a spec asks a question without a target.
+        data_elsewhere: whether ``data.path`` is on another machine, and not looked for here.
 
     Raises:
-        UserError: with a message for everything that is wrong.
+        UserError: with one message for each error.
     """
     place = path or DEFAULT
     is_about_own_data = path is None and "data.path" in overrides
@@ -58,17 +58,17 @@ def load_spec(path: Path | None, overrides: Mapping[str, object], *, data_elsewh
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML in which a key stands once: the second of two would win without a word."""
+    """Safe YAML that refuses a key given twice; PyYAML would silently take the second."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})
         if twice:
-            raise yaml.MarkedYAMLError(problem=f"the key {twice[0]!r} stands there twice", problem_mark=node.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"the key {twice[0]!r} is given twice", problem_mark=node.start_mark)
         return super().construct_mapping(node, deep)
 
 
-# YAML 1.1 takes 1e-4 for text where YAML 1.2, and everybody, takes it for a number.
+# YAML 1.1 reads 1e-4 as text; YAML 1.2 reads it as a number, and so does this loader.
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
@@ -78,24 +78,24 @@ def read_yaml(path: Path, what: str, hint: str) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Args:
-        path: of the file.
-        what: it is to be, for messages.
-        hint: where one that is right is found.
+        path: path of the file.
+        what: what the file should be, for messages.
+        hint: sentence that says where to find a correct one.
 
     Raises:
-        UserError: if the file cannot be read, or holds anything else.
+        UserError: if the file cannot be read, or does not hold a mapping.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}). {near(path)}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text file ({error.reason}). A {what} is YAML.") from error
-    except (yaml.YAMLError, ValueError) as error:  # a date that is none, such as 2024-13-01, is a plain ValueError
-        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
+        raise UserError(f"{path} is not a text file ({error.reason}). A {what} is YAML.") from error
+    except (yaml.YAMLError, ValueError) as error:  # an invalid date, such as 2024-13-01, is a plain ValueError
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
-        came = "is empty" if content is None else f"holds a {type(content).__name__}"
-        raise UserError(f"{path} {came}, but a {what} is a mapping of keys. {hint}")
+        found = "is empty" if content is None else f"holds a {type(content).__name__}"
+        raise UserError(f"{path} {found}, but a {what} is a mapping of keys. {hint}")
     return content
 
 
@@ -108,7 +108,7 @@ def _override(content: dict[str, Any], key: str, value: object) -> None:
         inner = content.get(section)
         if inner is None:
             content[section] = {}
-        elif not isinstance(inner, dict):  # wrong in the file, which is told when it is checked
+        elif not isinstance(inner, dict):  # an error in the file, reported when the spec is checked
             return
         content = content[section]
     if key == "target" and value == NO_TARGET:
@@ -117,7 +117,7 @@ def _override(content: dict[str, Any], key: str, value: object) -> None:
 
 
 def _slug(path: str) -> str:
-    """A name for a study out of the name of a file."""
+    """A study name made from the name of a file."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-.") or "data"
 
 
@@ -141,14 +141,14 @@ def message(
     root: type[BaseModel] = ExperimentSpec,
     hints: Mapping[str, str] = ELSEWHERE,
 ) -> str:
-    """What pydantic found, in the user's words: where, what is wrong, what came, how to mend it.
+    """A message for an error that pydantic found: where it is, what is wrong, what was given, how to fix it.
 
     Args:
-        path: of the file.
-        detail: of the error; its ``loc`` are the keys as in the file.
-        overrides: values by dotted key that came as options.
-        root: the section that the whole file is.
-        hints: what people who write an unknown key want instead.
+        path: path of the file.
+        detail: the error; its ``loc`` has the keys as in the file.
+        overrides: values by dotted key that were given as options.
+        root: type of the whole file.
+        hints: advice by unknown key.
     """
     keys = [str(key) for key in detail["loc"] if key not in SHAPES]
     dotted = ".".join(keys)
@@ -169,12 +169,12 @@ def message(
 
 
 def _words(detail: ErrorDetails) -> list[str]:
-    """What pydantic says that it expected: ``'max' or 'min'``."""
+    """The values that pydantic expected, from its ``'max' or 'min'``."""
     return re.findall(r"'([^']*)'", detail["ctx"]["expected"])
 
 
 def _known_key(keys: list[str], root: type[BaseModel], hints: Mapping[str, str]) -> str:
-    """What the unknown key may have meant: a word for a known mistake, else the nearest key of its section."""
+    """Advice on an unknown key: the hint for a known mistake, else the most similar key of its section."""
     if keys[-1] in hints:
         return hints[keys[-1]]
     known = _keys_of(keys[:-1], root)

@@ -1,4 +1,4 @@
-"""recipe.yaml: what a search found, as the long run reads it. One type, written and read here."""
+"""recipe.yaml: the result of a search, which the long run trains. One type, written and read in this module."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from superconv_tune.spec.spec import ExperimentSpec
 VERSION: Final = 2
 READ_VERSIONS = (1, VERSION)
 
-# The parts of a spec that describe what is trained, and not how it is searched.
+# The parts of a spec that describe what is trained, as opposed to how it is searched.
 QUESTION = ("name", "data", "task", "model", "metric", "loss", "optimizer", "schedule", "split")
 
 HEADER = """\
@@ -38,7 +38,7 @@ HINT = "Name the recipe.yaml of a study."
 
 # Keys that people look for in a recipe, and what they want instead.
 ELSEWHERE = {
-    "lr_multiplier": "It is in max_lr already; edit max_lr.",
+    "lr_multiplier": "max_lr includes it; edit max_lr.",
     "lr": "The peak is called params.max_lr.",
     "learning_rate": "The peak is called params.max_lr.",
     "min_lr": "It follows from the peak; edit params.div_factor.",
@@ -55,20 +55,20 @@ Divisor = Annotated[Number, Field(ge=1.0)]
 
 
 class RecipeParams(Section):
-    """All hyperparameters, and the peak.
+    """All hyperparameters, as in `Hyperparameters`, and the peak learning rate.
 
     Attributes:
         cycle_epochs: length of the cycle that they were found with.
-        base_momentum: as in `Hyperparameters`.
-        momentum_width: likewise.
-        weight_decay: likewise.
-        pct_start: likewise.
-        div_factor: likewise.
-        final_div_factor: likewise.
-        batch_size: likewise.
-        label_smoothing: likewise.
-        max_lr: the peak of a cycle of that length.
-        max_momentum: follows from two others, so that it is not kept: one that contradicts them is refused.
+        base_momentum: lowest momentum.
+        momentum_width: highest minus lowest momentum.
+        weight_decay: weight decay.
+        pct_start: share of the cycle in which the learning rate rises.
+        div_factor: peak over first learning rate.
+        final_div_factor: first over last learning rate.
+        batch_size: examples per optimizer step.
+        label_smoothing: label smoothing of the loss.
+        max_lr: peak learning rate of a cycle of ``cycle_epochs``.
+        max_momentum: base_momentum + momentum_width; may be given, is checked against them and not kept.
     """
 
     cycle_epochs: Annotated[Number, Field(ge=0.01)]
@@ -98,13 +98,20 @@ class RecipeParams(Section):
 
     @property
     def hyperparameters(self) -> Hyperparameters:
-        """The same without the peak."""
+        """The hyperparameters without the peak."""
         params: Hyperparameters = decode(Hyperparameters, self.model_dump(exclude={"max_lr"}))
         return params
 
 
 class RecipeEstimate(Section):
-    """What a fresh model is expected to reach, with a two-sided interval at ``level``; None where it is not known."""
+    """The metric that a fresh model is expected to reach.
+
+    Attributes:
+        value: expected value; None if it is not known.
+        low: lower end of its interval; None if it is not known.
+        high: upper end of its interval; None if it is not known.
+        level: confidence level of the two-sided interval.
+    """
 
     value: Number | None
     low: Number | None
@@ -118,9 +125,9 @@ class Provenance(Section):
     Attributes:
         study: name of the study.
         trial: id of the trial in it.
-        verdict: of the study; None where it had no target.
+        verdict: verdict of the study; None if it had no target.
         validation: metric of that trial on the validation part.
-        mlflow_run_id: of that trial.
+        mlflow_run_id: id of that trial's run in MLflow.
         environment: versions, hardware and data.
     """
 
@@ -133,17 +140,16 @@ class Provenance(Section):
 
 
 class RecipeFile(Section):
-    """A recipe. In the file the keys of the question stand beside the others, as in a spec.
+    """A recipe. In the file the keys of the question are at the top level, as in a spec.
 
     Attributes:
-        question: data, task, model, metric, loss, optimizer, schedule and split; what is about the search is left at
-            its defaults.
+        question: data, task, model, metric, loss, optimizer, schedule and split; everything else keeps its default.
         precision: number format of the forward pass.
-        seed: everything random derives from it.
+        seed: every random choice derives from it.
         params: the hyperparameters.
-        estimate: what is expected of it; None where nothing was confirmed.
+        estimate: the metric to expect; None if nothing was confirmed.
         provenance: where it comes from; None for a recipe that was written by hand.
-        recipe_version: of the layout.
+        recipe_version: version of the file's layout.
     """
 
     question: ExperimentSpec
@@ -172,8 +178,8 @@ def read_recipe(path: Path) -> RecipeFile:
     content = read_yaml(path, "recipe", HINT)
     version = content.pop("recipe_version", None)
     if version not in READ_VERSIONS:
-        came = "is missing" if version is None else f"is {version!r}, which this version cannot read"
-        raise UserError(f"{path}: recipe_version: {came}. {HINT}")
+        fault = "is missing" if version is None else f"is {version!r}, which this version cannot read"
+        raise UserError(f"{path}: recipe_version: {fault}. {HINT}")
     if version == 1:
         _upgrade(content)
     make_absolute(content, path.parent.absolute())
@@ -197,8 +203,8 @@ def read_recipe(path: Path) -> RecipeFile:
 def _upgrade(content: dict[str, Any]) -> None:
     """Bring the content of a file of version 1 to the present layout.
 
-    It has no name of the spec, so that the study's takes its place. Its ``baselines`` and ``lr_multiplier`` told of the
-    search: they were no part of what is trained.
+    Version 1 has no ``name``, so the study's is used. Its ``baselines`` and ``lr_multiplier`` are dropped: they
+    described the search and not what is trained.
     """
     content.pop("baselines", None)
     if isinstance(content.get("params"), dict):
@@ -213,7 +219,7 @@ def _hint(key: str, known: Iterable[str]) -> str:
 
 
 def _message(path: Path, detail: ErrorDetails) -> str:
-    """The message of an error, whose place is told as in the file."""
+    """The message of an error, with its place as in the file."""
     first, *rest = detail["loc"]
     if first != "question":
         return message(path, detail, {}, RecipeFile, ELSEWHERE)

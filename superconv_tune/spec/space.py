@@ -1,4 +1,4 @@
-"""What may be searched, and in which limits: the ``space`` of a spec."""
+"""What is searched, and within which limits: the ``space`` of a spec."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _shape(value: object) -> str:
 
 
 Choices = Annotated[tuple[Number, ...], Field(min_length=1), AfterValidator(_distinct)]
-SHAPES = ("range", "choices", "number")  # pydantic puts them into the address of an error
+SHAPES = ("range", "choices", "number")  # pydantic adds them to the location of an error
 Dimension = Annotated[
     Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")] | Annotated[Number, Tag("number")],
     Discriminator(_shape),
@@ -67,14 +67,14 @@ def _within(low: float, high: float) -> Callable[[Dimension], Dimension]:
 
 def _whole_sizes(dimension: Dimension) -> Dimension:
     if isinstance(dimension, Range):
-        raise ValueError("is a list of sizes and no range. Write for example [64, 128, 256]")
+        raise ValueError("takes a list of sizes, not a range. Write for example [64, 128, 256]")
     wrong = [value for value in values(dimension) if value != int(value)]
     if wrong:
         raise ValueError(f"must be whole numbers, but got {wrong[0]:g}")
     return dimension if isinstance(dimension, tuple) else int(dimension)
 
 
-LARGE = 1e9  # an end for what has none
+LARGE = 1e9  # upper limit of dimensions that have no natural one
 
 Epochs = Annotated[Dimension, AfterValidator(_within(0.01, LARGE))]
 Factor = Annotated[Dimension, AfterValidator(_within(1e-3, 1e3))]
@@ -87,8 +87,8 @@ BatchSize = Annotated[Dimension, AfterValidator(_within(1, LARGE)), AfterValidat
 class Space(Section):
     """One dimension per hyperparameter: a range, a list of choices, or a number that fixes it.
 
-    The defaults are those of the literature (Smith 2018, arXiv:1803.09820, sections 4 and 5) as narrowed in our
-    pilots: what helps is searched, what is settled is fixed.
+    The defaults follow the literature (Smith 2018, arXiv:1803.09820, sections 4 and 5), narrowed by pilot runs; what
+    made no difference in them is fixed.
     """
 
     cycle_epochs: Epochs = Range(low=1, high=30, log=True)
@@ -112,5 +112,5 @@ ELSEWHERE = {
     "max_momentum": "Search momentum_width = max_momentum - base_momentum, so that no draw is inverted.",
     "momentum": "Search base_momentum and momentum_width; the cycle runs between base and base + width.",
     "epochs": "The length of the cycle is called cycle_epochs.",
-    "scheduler": "It is a key of the file itself, and only fifo is right for one-cycle curves.",
+    "scheduler": "It is a key of the file itself, and only fifo is supported.",
 }

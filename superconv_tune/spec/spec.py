@@ -1,4 +1,4 @@
-"""The question and the search as one checked, frozen value; the shape of the YAML file."""
+"""The question and the search as one checked, frozen value, which has the shape of the YAML file."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ Model = Annotated[str, one_of(MODELS)]
 LossName = Annotated[str, one_of(("auto", *LOSSES))]
 Sampler = Annotated[str, one_of(SAMPLERS)]
 
-MIN_BUDGET_S = 10.0  # less does not even cover the start of the workers
+MIN_BUDGET_S = 10.0  # the start of the workers alone takes about this long
 
-CROSSING = (
-    "one-cycle curves cross: a run with a high learning rate looks worse until its last epochs, so stopping the "
-    "laggards early keeps the wrong ones. Complete short cycles take that part here; leave the key out"
+COMPLETE_CYCLES = (
+    "trials are compared at the end of complete cycles, and none is stopped for lagging behind. Complete short cycles "
+    "do the work of early stopping here; leave the key out"
 )
 
 
@@ -61,10 +61,10 @@ class DataSpec(Section):
     """Data in one of the known formats.
 
     Attributes:
-        format: name of the reader; left out, or ``auto``, it is looked up at the path when a file is loaded.
+        format: name of the reader; without it, or with ``auto``, it is found from the path when the spec is loaded.
         path: file or folder, for the formats that read one.
         args: options of the reader.
-        augment: what is done to training images, batch by batch, on the device.
+        augment: augmentations of training images, applied batch by batch on the device.
     """
 
     shorthand: ClassVar[str | None] = "format"
@@ -85,11 +85,11 @@ class DataSpec(Section):
 
 
 class TaskSpec(Section):
-    """A question that the user's own code poses; see `superconv_tune.problems.user`.
+    """The user's own code that supplies the question; see `superconv_tune.problems.user`.
 
     Attributes:
         factory: ``file.py:function`` or ``module:function``.
-        args: what the function is called with.
+        args: keyword arguments of the function.
     """
 
     shorthand: ClassVar[str | None] = "factory"
@@ -102,10 +102,10 @@ class ModelSpec(Section):
     """The family of models: one of the built-in ones, or the user's.
 
     Attributes:
-        name: of a built-in model; None with a factory.
+        name: name of a built-in model; None with a factory.
         factory: ``module:function`` or ``file.py:function`` that returns an ``nn.Module``.
-        width: what the units of a built-in model are multiplied by; None for the size in the literature.
-        args: further options of the model, or what the factory is called with.
+        width: factor on the number of units of a built-in model; None for the size in the literature.
+        args: further options of the model, or keyword arguments of the factory.
     """
 
     shorthand: ClassVar[str | None] = "name"
@@ -118,20 +118,20 @@ class ModelSpec(Section):
     @model_validator(mode="after")
     def _check_one(self) -> ModelSpec:
         if (self.name is None) == (self.factory is None):
-            came = "both" if self.name else "neither"
-            raise ValueError(f"takes either a name or a factory, but got {came}. Keep one")
+            given = "both" if self.name else "neither"
+            raise ValueError(f"takes either a name or a factory, but got {given}. Keep one")
         if self.factory and self.width is not None:
-            raise ValueError(f"width sizes the built-in models; hand {self.width} to the factory under args")
+            raise ValueError(f"width is for built-in models; pass {self.width} to the factory under args")
         return self
 
 
 class MetricSpec(Section):
-    """What the target is about.
+    """The metric of the target.
 
     Attributes:
-        name: of a built-in metric, or of the one that the task brings.
-        direction: ``max`` if higher is better; known for built-in metrics.
-        item_level: the metric is a mean over items of right and wrong; known for built-in metrics.
+        name: name of a built-in metric, or of the task's own.
+        direction: ``max`` if higher is better, else ``min``; known for built-in metrics.
+        item_level: whether the metric is the share of items that are right; known for built-in metrics.
     """
 
     shorthand: ClassVar[str | None] = "name"
@@ -149,7 +149,7 @@ class MetricSpec(Section):
         facts = METRICS.get(str(given.get("name")))
         known = {"direction": facts.direction, "item_level": facts.item_level} if facts else {}
         if any(given.get(key, fact) != fact for key, fact in known.items()):
-            raise ValueError(f"{given['name']} is known here with {known}, but got {given}. Write its name alone")
+            raise ValueError(f"{given['name']} is built in with {known}, but got {given}. Write its name alone")
         if facts is None and "name" in given and "direction" not in given:
             raise ValueError(
                 f"is unknown: {given['name']!r}. {did_you_mean(given['name'], METRICS)} "
@@ -159,13 +159,13 @@ class MetricSpec(Section):
 
 
 class OptimizerSpec(Section):
-    """What steps.
+    """The optimizer.
 
     Attributes:
         name: ``sgd``, ``adamw``, or ``factory``.
-        nesterov: Nesterov momentum, for ``sgd``.
-        factory: ``file.py:function`` or ``module:function``: parameter groups to an optimizer.
-        args: what the factory is called with.
+        nesterov: whether ``sgd`` uses Nesterov momentum.
+        factory: ``file.py:function`` or ``module:function`` that makes an optimizer from parameter groups.
+        args: keyword arguments of the factory.
     """
 
     shorthand: ClassVar[str | None] = "name"
@@ -193,14 +193,14 @@ def _schedule(value: object) -> Schedule:
     return value if isinstance(value, Schedule) else schedule_from(value)
 
 
-# A name, a mapping or a text that `schedule_from` reads; it is dumped as the flat mapping.
+# Accepts a name, a mapping or a text that `schedule_from` reads; is dumped as a flat mapping.
 ScheduleField = Annotated[
     Schedule, PlainValidator(_schedule), PlainSerializer(as_mapping, return_type=dict[str, object])
 ]
 
 
 def _listed(value: object) -> object:
-    """Policies one by one: from a list, a text with commas between them, or ``none``."""
+    """A list of policies from a list, from text with commas between them, or from ``none``."""
     if isinstance(value, str):
         value = _separated(value)
     if not isinstance(value, list | tuple):
@@ -224,12 +224,12 @@ def _without_repetition(schedules: tuple[Schedule, ...]) -> tuple[Schedule, ...]
 
 
 class SplitSpec(Section):
-    """Which shares of the data are held out; what the data come with (a test part) is kept as it is.
+    """Which shares of the data are held out; parts that the data come with are kept as they are.
 
     Attributes:
-        validation: what the search looks at.
-        test: what is read once, for the verdict.
-        seed: of the split, apart from the seed of the search.
+        validation: share on which the search compares trials.
+        test: share that is read only for the verdict.
+        seed: seed of the split, independent of the seed of the search.
     """
 
     validation: Annotated[Share, Field(gt=0)] = 0.15
@@ -261,20 +261,20 @@ def _gpus(value: object) -> object:
         raise ValueError(f"must be auto or a number from 0 to 1, but got {number:g}")
     if number > 1:
         raise ValueError(
-            f"a search trains each trial on one GPU at most, but got {number:g}: a short cycle is over before several "
-            f"GPUs pay for their traffic, and one trial per GPU searches faster. Write 1, or a fraction to share one"
+            f"a trial uses at most one GPU, but got {number:g}: several trials with a GPU each search faster than one "
+            f"trial on several GPUs. Write 1, or a fraction to share one"
         )
     return number
 
 
 class ResourcesSpec(Section):
-    """What one trial takes of the cluster.
+    """What one trial needs of the cluster.
 
     Attributes:
-        workers: trials at once; ``auto`` for as many as fit.
-        cpus_per_trial: cores; torch uses that many threads.
-        gpus_per_trial: 0, a fraction (several trials share a GPU), or 1; ``auto`` for 0 without a GPU, and else for the
-            share at which the GPUs were measured to get most done.
+        workers: number of trials at once; ``auto`` for as many as fit.
+        cpus_per_trial: cores of one trial, which is also its number of torch threads.
+        gpus_per_trial: 0, a fraction (several trials share a GPU), or 1; ``auto`` means 0 without a GPU, else the share
+            that was measured to have the highest throughput.
     """
 
     workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = "auto"
@@ -285,14 +285,14 @@ class ResourcesSpec(Section):
 def _long_enough(seconds: float) -> float:
     if seconds < MIN_BUDGET_S:
         raise ValueError(
-            f"{seconds:g} s is too little: starting the workers takes that long. Give at least {MIN_BUDGET_S:g} s"
+            f"{seconds:g} s is too short: starting the workers alone takes that long. Give at least {MIN_BUDGET_S:g} s"
         )
     return seconds
 
 
 def _fifo(value: object) -> object:
     if value != "fifo":
-        raise ValueError(f"{value!r} is refused: {CROSSING}")
+        raise ValueError(f"{value!r} is refused: {COMPLETE_CYCLES}")
     return value
 
 
@@ -300,28 +300,28 @@ class ExperimentSpec(Section):
     """One question and how it is searched.
 
     Attributes:
-        name: of the study; names its folder.
-        data: the data, unless a task brings them.
-        task: the user's own code that poses the question.
-        model: the family of models; None where the task brings it, or for what suits the shape of the data.
-        metric: what the target is about.
-        loss: what is trained on; ``auto`` follows from the metric.
+        name: name of the study and of its folder.
+        data: the data, unless a task supplies them.
+        task: the user's own code that supplies the question.
+        model: the family of models; None if the task supplies it, or for a model chosen by the shape of the data.
+        metric: the metric of the target.
+        loss: the training loss; ``auto`` follows from the metric.
         target: value of the metric to be reached; None asks how far one can get.
-        budget: wall clock from the command to the report, in seconds.
-        optimizer: what steps.
-        schedule: how learning rate and momentum run through a cycle: a policy with its options and its warm-up. What is
-            searched of its shape (pct_start, div_factor, …) stands in ``space``.
-        baselines: other schedules that it is compared with at equal length, the most wanted first; ``none`` for none.
+        budget: wall-clock seconds from the command to the report.
+        optimizer: the optimizer.
+        schedule: how learning rate and momentum change over a cycle: a policy with its options and its warm-up. The
+            part of its shape that is searched (pct_start, div_factor, …) is in ``space``.
+        baselines: other schedules to compare it with at equal length, the most important first; ``none`` for none.
         space: what is searched.
-        split: what is held out.
+        split: which shares of the data are held out.
         strategy: ``ladder`` of cycle lengths, or ``free``: the sampler chooses the length.
-        sampler: who proposes.
-        trials: most search trials; None leaves it to the time.
-        seed: of the search.
-        resources: what a trial takes.
-        scheduler: ``fifo``; the others are refused, with the reason.
-        horizon: epochs of the long run that "this budget of training" means; None for 8 times the longest cycle.
-        tracking_uri: MLflow; None for a local file, ``none`` to record no curves.
+        sampler: name of the sampler.
+        trials: largest number of search trials; None for as many as the time allows.
+        seed: seed of the search.
+        resources: what a trial needs of the cluster.
+        scheduler: ``fifo``; all others are refused, with the reason.
+        horizon: longest cycle that the verdict is about, in epochs; None for 8 times the longest cycle searched.
+        tracking_uri: address of MLflow; None for a local file, ``none`` to record no curves.
         storage: database URL of journal and Optuna study; None for a local file.
         output: folder of all studies.
     """
@@ -354,15 +354,15 @@ class ExperimentSpec(Section):
     storage: str | None = None
     output: str = "runs"
 
-    # A check that joins two fields stands with the later one; the earlier is missing from info.data if it was wrong
-    # itself. That way every error of a file is found in one go, which a check on the whole could not do.
+    # A check that involves two fields belongs to the later one; the earlier is missing from info.data if it was wrong
+    # itself. That way all errors of a file are found at once, which a check of the whole could not do.
 
     @field_validator("task")
     @classmethod
     def _one_question(cls, task: TaskSpec | None, info: ValidationInfo) -> TaskSpec | None:
         if "data" in info.data and (task is None) == (info.data["data"] is None):
-            came = "neither data nor task is given" if task is None else "both data and task are given"
-            raise ValueError(f"{came}. Write `data: {{format: …}}`, or `task: {{factory: …}}` for your own code")
+            fault = "neither data nor task is given" if task is None else "both data and task are given"
+            raise ValueError(f"{fault}. Write `data: {{format: …}}`, or `task: {{factory: …}}` for your own code")
         return task
 
     @field_validator("metric")
@@ -415,7 +415,7 @@ class ExperimentSpec(Section):
 
     @property
     def metric_name(self) -> str:
-        """As in METRICS, or as the task calls it."""
+        """Name of the metric."""
         return self.metric.name
 
     @property
@@ -425,19 +425,19 @@ class ExperimentSpec(Section):
 
     @property
     def item_level(self) -> bool:
-        """The metric is a mean over items of right and wrong, so that items can be counted."""
+        """Whether the metric is the share of items that are right."""
         return self.metric.item_level
 
 
 def search_space(spec: ExperimentSpec) -> SearchSpace:
-    """What may be drawn; a hyperparameter that the spec fixes is not in it."""
+    """The dimensions that are searched; hyperparameters that the spec fixes are not among them."""
     return {name: found for name in Space.model_fields if (found := _core(getattr(spec.space, name))) is not None}
 
 
 def defaults(spec: ExperimentSpec) -> Hyperparameters:
-    """Middle-of-the-road hyperparameters inside the space, which are tried first.
+    """Default hyperparameters inside the space, which are tried first.
 
-    The customary value where the space contains it, else the middle of the dimension; what the spec fixes is as fixed.
+    A dimension takes the customary value if it contains it, else its middle; a fixed one takes its fixed value.
     """
     customary = encode(Hyperparameters())
     inside = {name: _inside(getattr(spec.space, name), value) for name, value in customary.items()}

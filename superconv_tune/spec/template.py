@@ -1,4 +1,4 @@
-"""A user's own question to begin with: one Python file, and the spec that names it."""
+"""``--new-task``: writes a Python file and a spec for the user to start from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from superconv_tune.core.errors import UserError, raise_any
 
 HERE = Path(__file__).parent
 STEM = "own_problem"  # of both files as they are shipped
-CODE, SPEC = HERE / f"{STEM}.py.txt", HERE / f"{STEM}.yaml"  # .txt, or the spec's room would import what lies above it
-MEASURED = "# Measured ("  # how a line about the shipped question begins, which will not be true of the user's
+CODE, SPEC = HERE / f"{STEM}.py.txt", HERE / f"{STEM}.yaml"  # .txt, or this room would import a room above it
+MEASURED = "# Measured ("  # begins a line about the shipped example, which does not hold for the user's question
 
 
 def write_task(path: Path) -> tuple[Path, Path]:
@@ -20,7 +20,7 @@ def write_task(path: Path) -> tuple[Path, Path]:
         The Python file and the spec.
 
     Raises:
-        UserError: if the name cannot be used, or one of the two files is there; then nothing is written.
+        UserError: if the name cannot be used, or one of the two files exists; then nothing is written.
     """
     spec = path.with_suffix(".yaml")
     faults = _name_faults(path) + [
@@ -43,9 +43,12 @@ def write_task(path: Path) -> tuple[Path, Path]:
 
 def _name_faults(path: Path) -> list[str]:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\.py", path.name):
-        return [f"--new-task: {path.name!r} is no name for a Python file. Write something like my_problem.py."]
+        return [
+            f"--new-task: {path.name!r} is not a name for a Python file that can be imported. Write something like "
+            f"my_problem.py."
+        ]
     if not path.parent.is_dir():
-        return [f"--new-task: there is no folder {path.parent}. Make it first."]
+        return [f"--new-task: there is no folder {path.parent}. Create it first."]
     return []
 
 

@@ -1,1 +1,1 @@
-"""One study from the command to the report: opens it, runs it on a cluster, concludes it, resumes it."""
+"""The use cases, one module each: begin or resume a study, render it again, compare, verify, submit, train long."""

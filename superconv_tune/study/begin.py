@@ -32,20 +32,20 @@ from superconv_tune.tracking.handle import StudyHandle
 logger = logging.getLogger(__name__)
 
 SURVEY_SHARE = 0.02  # of the budget, for floors and ceilings
-SURVEY_S = 20.0  # at most: more time would buy no better ones
+SURVEY_S = 20.0  # at most: more time would not improve them
 
 
 def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
-    """A new search.
+    """Run a new search from its first check to its report.
 
     Raises:
-        UserError: if the name is taken, or anything of the user's does not work; nothing was started then.
+        UserError: if the name is taken, or the data, the model or a setting does not work; nothing was started then.
     """
     name = name or f"{spec.name}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(call.started_at))}"
     where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
     _refuse_taken(where)
     with no_log():
-        # Before anything is created: what is the user's to mend leaves no trace.
+        # Before anything is created, so that a user error leaves no trace.
         question = ready(spec, min(SURVEY_S, SURVEY_SHARE * spec.budget_s))
         refuse(disk_checks(where))
     call.console.print(data_words(question.card), markup=False)
@@ -98,7 +98,7 @@ def _opened(engine: Engine, where: Places, handle: StudyHandle | None, call: Cal
 
 
 def _without_passwords(spec: ExperimentSpec) -> dict[str, Any]:
-    """The spec for the journal, and for all that is made from it."""
+    """The spec for the journal and for everything made from it, with the passwords of its addresses masked."""
     values = spec.model_dump(mode="json")
     addresses = {key: masked(values[key]) for key in ("storage", "tracking_uri") if values[key] is not None}
     return values | addresses

@@ -13,9 +13,9 @@ class Call:
 
     Attributes:
         started_at: Unix time of the command.
-        address: of a Ray cluster; None starts a local one and ends it again.
-        debug: runs one trial after the other in this process, without Ray.
-        console: where progress and summary go.
+        address: of a Ray cluster; None starts a local one for the search.
+        debug: whether trials run one after the other in this process, without Ray.
+        console: where progress and summary are printed.
     """
 
     started_at: float
@@ -26,7 +26,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a search ended: its verdict's word, if a target was asked, and whether the user cut it short."""
+    """How a search ended.
+
+    Attributes:
+        verdict: ``demonstrated``, ``likely``, ``undecided`` or ``infeasible``; None without a target.
+        interrupted: whether the user stopped it early.
+    """
 
     verdict: str | None
     interrupted: bool

@@ -1,4 +1,4 @@
-"""From a study to its findings and files."""
+"""What a study found, computed from its events."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from superconv_tune.verdict.ladder import rungs, winner
 from superconv_tune.verdict.perspective import with_landmarks
 from superconv_tune.verdict.steadiness import is_unsteady
 
-EXPECTED_TRIALS = 100  # for the choice of the sampler, where the user named no number
+EXPECTED_TRIALS = 100  # for the choice of the sampler, where the user set no limit
 
 
 def proposer_of(name: str, brief: Brief, sampler: str, storage: str) -> Proposer:
-    """The sampler of a study, with all that it has been told."""
+    """The sampler of a study, with everything that it has learned so far."""
     return Proposer(
         storage,
         name,
@@ -37,10 +37,10 @@ def proposer_of(name: str, brief: Brief, sampler: str, storage: str) -> Proposer
 def findings_of(
     study: Study, brief: Brief, proposer: Proposer, now: float, data_warnings: Sequence[str] = ()
 ) -> Findings:
-    """All that the study found, up to now; what in the data makes the answer weaker is said with it."""
+    """Everything that the study found up to ``now``; ``data_warnings`` join the warnings of its verdict."""
     yardstick = yardstick_of(study, brief)
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
-    warnings = (*verdict.warnings, *_unsteady(study, yardstick.items), *data_warnings)
+    warnings = (*verdict.warnings, *_empty(study), *_unsteady(study, yardstick.items), *data_warnings)
     return Findings(
         study=study,
         target=brief.target,
@@ -65,8 +65,15 @@ def _origin(study: Study) -> Trial | None:
     return Trial(replace(trial.request, params=params), replace(trial.outcome, max_lr=recipe.max_lr))
 
 
+def _empty(study: Study) -> tuple[str, ...]:
+    """A warning if the search ended before its first trial."""
+    if study.requests or study.closed is None or study.closed.reason == "interrupted":
+        return ()
+    return ("No trial was run: the preflight left too little of the budget for one. Give a longer --budget.",)
+
+
 def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
-    """That a recipe was given up, or ought to have been."""
+    """A warning if a recipe was given up because its fresh seeds differed too much, or should have been."""
     recipe = study.recipe
     if recipe is None:
         return ()
@@ -78,12 +85,12 @@ def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
     if recipe.number == 1:
         return ()
     return (
-        f"What looked best, with a peak learning rate of {study.recipes[0].max_lr:.3g}, did not hold up over fresh "
-        f"seeds; this recipe has one of {recipe.max_lr:.3g}.",
+        f"The recipe that looked best, with a peak learning rate of {study.recipes[0].max_lr:.3g}, did not hold up "
+        f"over fresh seeds; this one peaks at {recipe.max_lr:.3g}.",
     )
 
 
 def _importance(study: Study, proposer: Proposer) -> dict[str, float]:
-    """From the lowest rung, which has the most trials."""
+    """The importance of each hyperparameter, estimated on the rung with the most trials."""
     keys = [request.proposal.study for request in study.requests.values() if request.proposal is not None]
     return proposer.importance(max(set(keys), key=keys.count)) if keys else {}

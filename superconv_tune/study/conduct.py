@@ -1,4 +1,4 @@
-"""The part of a search that begin and resume share: from the first trial to the summary."""
+"""What `begin` and `resume` share: a search from its first trial to its summary."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from superconv_tune.study.publish import print_summary, write_files
 from superconv_tune.study.stored import StoredStudy
 from superconv_tune.verdict.verdict import Target
 
-DEBUG = "debug: one trial after the other in this process, without Ray; while a breakpoint holds it, the deadline nears"
+DEBUG = "debug: one trial after the other in this process, without Ray; the deadline does not wait for breakpoints"
 
 
 def conduct(stored: StoredStudy, journal: Journal, engine: Engine, call: Call) -> Ended:
-    """Run what is left of a study, then write its files; an interruption ends the first part, never the second.
+    """Run the rest of a study, then write its files. An interruption ends the trials; the files are written anyway.
 
     Raises:
         UserError: if an event cannot be stored, or the files cannot be written.
@@ -36,7 +36,7 @@ def conduct(stored: StoredStudy, journal: Journal, engine: Engine, call: Call) -
     with LiveView(call.console, time.time, _title(study, brief.target), brief.target, verbose=call.debug) as view:
         conductor = StudyConductor(study, brief, journal, proposer, time.time, lambda: view.update(study, phase(study)))
         proposer.reconcile(study)
-        conductor.take_over()
+        conductor.give_up_unfinished()
         with _interrupting(conductor):
             engine.run(conductor, handle, where.spill_dir)
         conductor.close()

@@ -1,4 +1,4 @@
-"""Joins planner, proposer and journal: what a cluster asks, answered."""
+"""Answers a cluster: the planner decides the next trial, the proposer fills it in, the journal keeps it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Clock = Callable[[], float]
 OnEvent = Callable[[], None]
 Result = TypeVar("Result")
 
-# A database restarts, a disk is cleared, and the trials that run go on meanwhile; beyond the deadline only briefly.
+# While a database restarts or a full disk is cleared, running trials continue; near the deadline the wait is short.
 STORAGE_PATIENCE_S, STORAGE_LEAST_S = 120.0, 10.0
 STORAGE_PAUSE_S = 1.0
 
@@ -41,10 +41,10 @@ PHASES = {
 
 
 class EventStore(Protocol):
-    """Keeps what happens; `superconv_tune.journal` has one in a database and one in memory."""
+    """Stores events; `superconv_tune.journal` has one in a database and one in memory."""
 
     def append(self, study: str, event: Event, *, again: bool = False) -> None:
-        """Keep one more event of the study; ``again``: it was tried before, and may be kept already."""
+        """Store one more event of the study; ``again``: this is a retry, and the event may be stored already."""
         ...
 
 
@@ -56,7 +56,7 @@ class ProposalSource(Protocol):
         ...
 
     def tell(self, proposal: Proposal, outcome: TrialOutcome) -> None:
-        """Learn what became of a proposal; a second telling changes nothing."""
+        """Learn the outcome of a proposal; a second report of it changes nothing."""
         ...
 
     def warm_start(self, study: str, previous: str) -> None:
@@ -64,20 +64,20 @@ class ProposalSource(Protocol):
         ...
 
     def reconcile(self, study: Study) -> None:
-        """Forget proposals that no trial of the study has, and learn of outcomes that were not told."""
+        """Forget proposals that no trial of the study uses, and learn outcomes that were not reported yet."""
         ...
 
 
 class StudyConductor:
-    """Hands out trials and takes outcomes; every event is in the journal before anything is done about it.
+    """Hands out trials and takes their outcomes; every event is stored in the journal before it has an effect.
 
     Args:
-        study: the state, replayed so far.
-        brief: what the user decided.
-        journal: where events go.
+        study: the state of the study, replayed up to its last event.
+        brief: what the user asked for.
+        journal: stores events.
         proposer: fills in sampled parameters.
         clock: Unix time in seconds.
-        on_event: told of every event, after it was stored.
+        on_event: called after every event, once it is stored.
     """
 
     def __init__(
@@ -92,28 +92,28 @@ class StudyConductor:
         self._interrupted = threading.Event()
 
     def record(self, event: Event) -> None:
-        """Store the event, then take it in.
+        """Store the event, then apply it to the study.
 
         Raises:
-            StorageError: if the database stays away.
+            StorageError: if the database stays unreachable.
         """
         self._patiently(lambda again: self._journal.append(self.study.opened.name, event, again=again))
         self.study.apply(event)
         self._on_event()
 
-    def take_over(self) -> None:
-        """Give up, in a study that is resumed, what an earlier driver left running; the planner asks for it again."""
+    def give_up_unfinished(self) -> None:
+        """In a resumed study, mark the trials that the earlier driver left running; the planner repeats them."""
         for request in self.study.running():
             self._give_up(request, "interrupted", "the driver ended while the trial ran")
 
     def close(self) -> None:
-        """The cluster is through: nothing runs any more, and why no more was asked is written down."""
+        """The cluster has finished: mark trials that it ended, and record why the search asked for no more."""
         for request in self.study.running():
             self._give_up(request, "interrupted", "the search was ended while the trial ran")
         self.record(Closed(self._clock(), self._reason()))
 
     def next(self) -> TrialRequest | Signal:
-        """A trial for a free worker, or a signal."""
+        """The next trial for a free worker, or a signal that there is none now or ever."""
         while not self._interrupted.is_set():
             now = self._clock()
             match decide(self.study, self._brief, now):
@@ -130,7 +130,7 @@ class StudyConductor:
         return Signal.DONE
 
     def observe(self, outcome: TrialOutcome) -> None:
-        """A trial came back."""
+        """Record the outcome of a trial, and let the proposer learn from it."""
         self.record(Observed(self._clock(), outcome))
         request = self.study.requests[outcome.trial_id]
         if request.proposal is not None and request.attempt == outcome.attempt:
@@ -138,18 +138,18 @@ class StudyConductor:
             self._patiently(lambda _: self._proposer.tell(proposal, outcome))
 
     def lost(self, trial_id: str, reason: str) -> None:
-        """A trial will not come back; one that was ended because it hung is not asked for again."""
+        """Record that a trial has no outcome; the planner repeats it, unless it was ended past its deadline."""
         request = self.study.requests[trial_id]
         is_late = self._clock() > request.deadline
         self._give_up(request, "deadline" if is_late else "preempted", reason)
 
     def resized(self, workers: int) -> None:
-        """The cluster runs so many trials at once."""
+        """Record that the cluster now runs this number of trials at once."""
         if workers != self.study.workers:
             self.record(Resized(self._clock(), workers))
 
     def interrupt(self) -> None:
-        """Ask for nothing more and end what runs; safe in a signal handler."""
+        """End running trials and start no more; safe in a signal handler."""
         self._interrupted.set()
 
     @property
@@ -158,7 +158,7 @@ class StudyConductor:
         return self._interrupted.is_set()
 
     def should_stop(self) -> bool:
-        """Whether what still runs is to be ended: the user said so, or a trial outlived the deadline given to it."""
+        """Whether running trials are to be ended: the user asked for it, or a trial outlived its deadline."""
         return self._interrupted.is_set() or self._clock() > self.study.deadline - self._brief.report_s / 2
 
     def _give_up(self, request: TrialRequest, status: Status, reason: str) -> None:
@@ -181,17 +181,17 @@ class StudyConductor:
         return draw.request(proposed.params, proposed.proposal)
 
     def _proposed(self, draw: Draw | Redraw, *, again: bool) -> Proposed:
-        if again:  # what was proposed and never handed out would run for ever in the eyes of the sampler
+        if again:  # the sampler would count a proposal that was never handed out as running for ever
             self._proposer.reconcile(self.study)
         if draw.warm_start is not None:
             self._proposer.warm_start(draw.study, draw.warm_start)
         return self._proposer.ask(draw.study, draw.fixed)
 
     def _patiently(self, act: Callable[[bool], Result]) -> Result:
-        """Do something with the database, again if it is away; ``act`` is told whether it was tried before.
+        """Call ``act``, and repeat it while the database is unreachable; its argument is False in the first call.
 
         Raises:
-            StorageError: if it stays away, or the user ends the search meanwhile.
+            StorageError: if the database stays unreachable, or the user ends the search meanwhile.
         """
         now = self._clock()
         limit = now + min(STORAGE_PATIENCE_S, max(STORAGE_LEAST_S, self.study.deadline - now))
@@ -209,6 +209,6 @@ class StudyConductor:
 
 
 def phase(study: Study) -> str:
-    """What the study does now, in a word for the live view."""
+    """The name of the study's present phase, for the live view."""
     latest = next(reversed(study.requests.values()), None)
     return "starting" if latest is None else PHASES[latest.kind]

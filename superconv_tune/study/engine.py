@@ -14,11 +14,11 @@ from superconv_tune.tracking.handle import StudyHandle
 
 
 class Engine(Protocol):
-    """Runs trials; it was started for one question."""
+    """Runs the trials of one question."""
 
     @property
     def question(self) -> Question:
-        """The question with a number for ``gpus_per_trial``, and with the speed of a step under that load."""
+        """The question, with ``gpus_per_trial`` as a number and with the time of a step at that GPU share."""
         ...
 
     @property
@@ -27,12 +27,12 @@ class Engine(Protocol):
         ...
 
     def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:
-        """Run trials until the conductor is done or says stop; then none runs.
+        """Run trials until the conductor is done or says stop; on return none is running.
 
         Args:
             conductor: hands out trials and takes their outcomes.
-            handle: where MLflow's runs go; None records nothing.
-            spill_dir: for what MLflow would not take.
+            handle: parent run in MLflow; None records nothing.
+            spill_dir: folder for records that MLflow did not accept.
 
         Raises:
             UserError: if an event cannot be stored.
@@ -41,10 +41,10 @@ class Engine(Protocol):
 
 
 def started(question: Question, call: Call) -> AbstractContextManager[Engine]:
-    """The engine that the command asks for, until the block ends.
+    """The engine that the command line selects; it is shut down when the block ends.
 
     Raises:
-        UserError: if the Ray cluster does not answer, or has no place for a trial.
+        UserError: if the Ray cluster does not answer, or has no room for a trial.
     """
     if call.debug:
         return in_this_process(question)

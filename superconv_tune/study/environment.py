@@ -32,7 +32,7 @@ def describe(card: DataCard) -> dict[str, Any]:
 
 
 def package_version(package: str) -> str | None:
-    """The version of a package that is installed; None for one that is not, as ours may be in a checkout."""
+    """The version of an installed package; None if it is not installed, as ours may not be in a checkout."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -35,7 +35,7 @@ class InThisProcess:
         """
         device = device_for(with_gpu=self.question.spec.resources.gpus_per_trial != 0)
         executor = TrainingExecutor(realise(self.question.payload, device), _tracker(handle, spill_dir))
-        gc.freeze()  # modules and data stay; without this the collection between trials would walk all of them again
+        gc.freeze()  # modules and data stay; otherwise the collection between trials would visit all of them again
         try:
             InProcessCluster(executor, RealClock(), self.workers).run(conductor)
         finally:
@@ -44,7 +44,7 @@ class InThisProcess:
 
 @contextmanager
 def in_this_process(question: Question) -> Iterator[InThisProcess]:
-    """The engine; where the spec leaves the GPU to us, a trial has all of it."""
+    """The engine; with ``gpus_per_trial: auto`` a trial gets the whole GPU."""
     if question.spec.resources.gpus_per_trial == "auto":
         question = question.on_gpus(1.0 if torch.cuda.is_available() else 0.0)
     yield InThisProcess(question)

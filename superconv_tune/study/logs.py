@@ -1,4 +1,4 @@
-"""search.log: what Ray, Optuna and MLflow chatter about, away from the console."""
+"""search.log: the log records of Ray, Optuna and MLflow, which stay off the console."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ QUIET = {"ray": logging.WARNING, "ray.tune": logging.ERROR, "alembic": logging.W
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-class _Discreet(logging.Formatter):
-    """Whatever a library says, the password of a database does not get into the log."""
+class _MaskingFormatter(logging.Formatter):
+    """Masks the passwords of addresses in whatever a library logs."""
 
     def format(self, record: logging.LogRecord) -> str:
         return masked(super().format(record))
@@ -23,7 +23,7 @@ class _Discreet(logging.Formatter):
 
 @contextmanager
 def no_log() -> Iterator[None]:
-    """Keep log records from the console while there is no folder for them yet; what matters is raised as an error."""
+    """Drop log records while there is no folder for them yet; whatever matters is raised as an error."""
     handler = logging.NullHandler()
     logging.getLogger().addHandler(handler)
     try:
@@ -37,7 +37,7 @@ def search_log(folder: Path) -> Iterator[None]:
     """Send every log record and warning to ``folder/search.log`` while the block runs, and none to the console."""
     folder.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder / "search.log", encoding="utf-8", delay=True)
-    handler.setFormatter(_Discreet(FORMAT))
+    handler.setFormatter(_MaskingFormatter(FORMAT))
     root, ray = logging.getLogger(), logging.getLogger("ray")
     before, root.handlers = root.handlers, [handler]
     # Ray gives its logger a handler for the console when it is imported.

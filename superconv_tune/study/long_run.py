@@ -1,4 +1,4 @@
-"""The long run: one cycle with the recipe of a search, saved after every epoch and continued exactly."""
+"""The long run: one cycle with the recipe of a search, saved after every epoch and resumed exactly."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class LongRun:
     """One long cycle, ready to be trained.
 
     Attributes:
-        recipe: what was found.
-        problem: the question.
-        request: the trial that it is.
+        recipe: the recipe that is trained.
+        problem: data, model, loss and metric.
+        request: the run as a trial.
         folder: for checkpoint, weights and result.
-        state: how often it was begun, and where it is recorded.
-        notices: what the user should know before it begins, in sentences.
+        state: number of attempts so far, and the parent run in MLflow.
+        notices: sentences that the user should read before it begins.
     """
 
     recipe: RecipeFile
@@ -59,7 +59,7 @@ class LongRun:
 
     @property
     def max_lr(self) -> float:
-        """The peak."""
+        """Peak learning rate."""
         return self.request.cycle.max_lr
 
     @property
@@ -78,10 +78,10 @@ class LongRunState:
     """What the folder of a run remembers besides the checkpoint.
 
     Attributes:
-        trial: all that fixes what is trained.
+        trial: digest of everything that determines the training.
         data: fingerprint of the data.
-        attempts: how often it was begun or continued.
-        mlflow: its parent run in MLflow, the address without a password; None while it was recorded nowhere.
+        attempts: how often it was started or resumed.
+        mlflow: its parent run in MLflow, the address without a password; None if it was not recorded.
     """
 
     trial: str
@@ -95,19 +95,19 @@ class Result:
     """How a long run ended.
 
     Attributes:
-        status: ``finished``, or why not.
-        reason: one sentence where it did not finish.
-        metric: its name.
-        validation: on the validation part; None without a finish, as all that follows from one.
-        test: on the test part.
-        test_low: lower end of the interval of ``test`` at `LEVEL`, over the test items; None for a metric that is no
-            mean over items.
-        test_high: upper end of it.
-        test_items: number of test items behind it; 0 for such a metric.
+        status: ``finished``, or how it ended instead.
+        reason: one sentence if it did not finish.
+        metric: name of the metric.
+        validation: metric on the validation part; None if the run did not finish, as are the test values.
+        test: metric on the test part.
+        test_low: lower end of the interval of ``test`` at `LEVEL`, over the test items; None for a metric that is not
+            a mean over items.
+        test_high: upper end of that interval.
+        test_items: number of test items; 0 for a metric that is not a mean over items.
         epochs: length of the cycle.
-        max_lr: its peak.
+        max_lr: peak learning rate.
         losses: training loss of every step; None where it was not finite.
-        mlflow_run_id: the run that holds the curves; None where nothing is recorded.
+        mlflow_run_id: the run that holds the curves; None if nothing is recorded.
     """
 
     status: Status
@@ -125,12 +125,12 @@ class Result:
 
 
 def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) -> LongRun:
-    """A long run from a recipe.
+    """Prepare a long run from a recipe.
 
-    The peak is the recipe's, moved to the new length by the horizon rule with the optimizer's prior, unless given.
+    Unless ``max_lr`` is given, the peak is the recipe's, scaled to the new length by the optimizer's horizon rule.
 
     Raises:
-        UserError: if the recipe is none, its data or model do not work any more, or the folder holds another run.
+        UserError: if the file is not a valid recipe, its data or model no longer work, or the folder holds another run.
     """
     found = read_recipe(recipe)
     rule = HorizonRule(found.params.max_lr, found.params.cycle_epochs, prior(found.question.optimizer.name)[0])
@@ -157,8 +157,8 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
 def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:
     """Train, from the checkpoint if there is one; then write weights and result into the folder.
 
-    The curve is the same bit for bit as without an interruption, on the same machine. A run that has ended with a
-    result which would come again is not trained again.
+    On the same machine the curve is bit for bit the same as without an interruption. A run that finished or diverged
+    is not trained again.
 
     Raises:
         UserError: if MLflow cannot be used.
@@ -185,7 +185,7 @@ def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:
 
 
 def summary(run: LongRun, result: Result) -> str:
-    """How it ended, in one line."""
+    """How the run ended, in one line."""
     if result.status == "diverged":
         return (
             f"The run diverged: {result.reason} Take a --max-lr below {result.max_lr:.3g}, and another --output. "
@@ -193,18 +193,18 @@ def summary(run: LongRun, result: Result) -> str:
         )
     if result.status != "finished":
         return (
-            f"The run ended as {result.status}: {result.reason} Mend that, and the same command goes on after the last "
+            f"The run ended as {result.status}: {result.reason} Fix that; the same command then resumes after the last "
             f"saved epoch. The files are in {run.folder}/."
         )
     text = f"{result.metric}: validation {result.validation:.4g}, test {result.test:.4g}"
     if result.test_low is None or result.test_high is None:
-        return f"{text}; no interval, because {result.metric} is no mean over test items; see {run.folder}/"
+        return f"{text}; no interval, because {result.metric} is not a mean over test items; see {run.folder}/"
     interval = f"{100 * LEVEL:g} % interval {result.test_low:.4g} to {result.test_high:.4g}"
     return f"{text}; {interval} over {result.test_items:,} test items; see {run.folder}/"
 
 
 class _Shown:
-    """A tracker that shows the progress too."""
+    """A tracker that also updates the view."""
 
     def __init__(self, tracker: Tracker, view: LongRunView, first_step: int) -> None:
         self._tracker = tracker
@@ -214,23 +214,23 @@ class _Shown:
 
     @property
     def curve(self) -> Curve:
-        """Every step of the cycle, of interrupted attempts too."""
+        """Every step of the cycle, including those of interrupted attempts."""
         return Curve.join(self._blocks)
 
     def start(self, request: TrialRequest) -> str | None:
-        """As the tracker within."""
+        """Start the run and the view."""
         run_id = self._tracker.start(request)
         self._view.begin(self._first_step)
         return run_id
 
     def record(self, phase: Phase, block: Curve) -> None:
-        """As the tracker within."""
+        """Keep, show and record the next steps."""
         self._blocks.append(block)
         self._view.advance(block)
         self._tracker.record(phase, block)
 
     def finish(self, outcome: TrialOutcome) -> None:
-        """As the tracker within."""
+        """Finish the run."""
         self._tracker.finish(outcome)
 
 
@@ -238,7 +238,7 @@ def _trained(run: LongRun, attempt: int, tracker: Tracker, view: LongRunView) ->
     place = Checkpoint(run.folder / CHECKPOINT, view.saved)
     first_step = place.steps()
     if first_step > 0:
-        view.say(f"goes on after epoch {first_step / run.steps_per_epoch:.4g}")
+        view.say(f"resumes after epoch {first_step / run.steps_per_epoch:.4g}")
     shown = _Shown(tracker, view, first_step)
     with view:
         outcome = run_trial(replace(run.request, attempt=attempt), run.problem, shown, time.time, checkpoint=place)
@@ -264,13 +264,13 @@ def _trained(run: LongRun, attempt: int, tracker: Tracker, view: LongRunView) ->
 
 
 def _supported(wanted: Precision, device: torch.device) -> Precision:
-    """The precision of the recipe where the device computes in it; fp32 otherwise."""
+    """The precision of the recipe if the device supports it, else fp32."""
     works = {"fp32": True, "bf16": supports_bf16(device), "fp16": device.type == "cuda"}
     return wanted if works[wanted] else "fp32"
 
 
 def _state(folder: Path, fresh: LongRunState) -> LongRunState:
-    """What the folder remembers of this very run; the fresh state where it holds nothing.
+    """The state that the folder holds of this run, or ``fresh`` if it holds none.
 
     Raises:
         UserError: if it holds another run.
@@ -284,13 +284,13 @@ def _state(folder: Path, fresh: LongRunState) -> LongRunState:
 
 
 def _known_result(run: LongRun) -> Result | None:
-    """The result of a run that has ended; None if it has not, or if what stopped it may be gone."""
+    """The result of a run that finished or diverged; None otherwise, for then training can continue."""
     result: Result | None = _read_json(run.folder / RESULT, Result) if (run.folder / STATE).exists() else None
     return result if result is not None and result.status in INFORMATIVE else None
 
 
 def _numbers(result: Result | None) -> dict[str, float]:
-    """What the parent run shows."""
+    """The metrics of the parent run."""
     if result is None:
         return {}
     values = {name: getattr(result, name) for name in ("validation", "test", "test_low", "test_high", "max_lr")}
@@ -298,7 +298,7 @@ def _numbers(result: Result | None) -> dict[str, float]:
 
 
 def _read_json(path: Path, kind: Any) -> Any:
-    """The value of a type in a file; None if the file is not there or holds no such value."""
+    """The value of this type in a JSON file; None if the file is missing or holds no such value."""
     try:
         return decode(kind, json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

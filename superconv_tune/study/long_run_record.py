@@ -1,4 +1,4 @@
-"""A long run in MLflow: a parent run with a child for every attempt, of which the last one holds the whole curve."""
+"""A long run in MLflow: a parent run with one child per attempt; the last child holds the whole curve."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from superconv_tune.trial.trackers import NullTracker
 
 logger = logging.getLogger(__name__)
 
-SPILL = "spill"  # in the folder of the run: what MLflow would not take
+SPILL = "spill"  # subfolder of the run: records that MLflow did not accept
 
 
 class LongRunRecord:
     """Where a long run is recorded.
 
     Args:
-        recipe: path of the recipe; the store of its study is taken where nothing else is named.
-        tracking_uri: of MLflow, or ``none``; None for the environment's, or else for that of the study.
+        recipe: path of the recipe; by default the run goes to the MLflow store of the recipe's study.
+        tracking_uri: of MLflow, or ``none``; None takes the environment's, or else that of the study.
     """
 
     def __init__(self, recipe: Path, tracking_uri: str | None) -> None:
@@ -39,13 +39,13 @@ class LongRunRecord:
         self.reference: dict[str, str] | None = None
 
     def begin(self, name: str, request: TrialRequest, folder: Path, before: Mapping[str, str] | None) -> Tracker:
-        """The tracker of one attempt.
+        """Open the parent run, or reopen it, and return the tracker of one attempt.
 
         Args:
-            name: of the experiment.
-            request: the long run.
-            folder: of the run.
-            before: what `reference` was in the attempt before; None in the first.
+            name: name of the experiment.
+            request: the long run as a trial.
+            folder: folder of the run.
+            before: `reference` of the previous attempt; None in the first.
 
         Raises:
             UserError: if MLflow cannot be used, reached or written.
@@ -62,12 +62,12 @@ class LongRunRecord:
         return worker.MlflowTracker(self._handle, self._spill)
 
     def end(self, status: Status | None, numbers: Mapping[str, float], files: Sequence[Path]) -> str:
-        """Close the parent run; returns what the user should know about it, and mostly nothing.
+        """Close the parent run; returns a warning for the user, or an empty text.
 
         Args:
-            status: of the long run; None if it was interrupted.
-            numbers: to be shown.
-            files: to be kept there, those that exist.
+            status: how the long run ended; None if it was interrupted.
+            numbers: metrics of the parent run.
+            files: artifacts of the parent run; missing ones are skipped.
         """
         if self._handle is None:
             return ""
@@ -85,10 +85,10 @@ class LongRunRecord:
         except TrackingError as error:
             logger.warning("The parent run was not ended: %s", error)
             left += 1
-        return f"warning: MLflow lacks a part of this run; its curve is kept in {self._spill}/." if left else ""
+        return f"warning: MLflow has not received all of this run; the rest is kept in {self._spill}/." if left else ""
 
     def _reopened(self, before: Mapping[str, str] | None) -> StudyHandle | None:
-        """The parent run of the attempt before, if it is in this store."""
+        """The parent run of the previous attempt, if it is in this store."""
         from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
         from superconv_tune.tracking.client import absolute  # noqa: PLC0415
 

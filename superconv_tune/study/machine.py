@@ -1,4 +1,4 @@
-"""What this machine has left."""
+"""Free disk and memory of this machine."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ GIB = 2**30
 
 
 def nearest_folder(path: Path) -> Path:
-    """The path, or the folder above it that exists."""
+    """The path itself if it is a folder, else the nearest existing folder above it."""
     return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.is_dir())
 
 
 def is_writable(folder: Path) -> bool:
-    """Whether files can be made in it, or in the folder above it that exists."""
+    """Whether files can be created in the folder, or in the nearest existing folder above it."""
     return os.access(nearest_folder(folder), os.W_OK | os.X_OK)
 
 
 def free_disk(folder: Path) -> int:
-    """Bytes."""
+    """Free bytes on the disk of this folder."""
     return shutil.disk_usage(nearest_folder(folder)).free
 
 
 def free_memory() -> int | None:
-    """Bytes that can be had without swapping, a container's limit included; None where the system does not tell."""
+    """Bytes available without swapping, within a container's limit; None if the system does not report them."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:

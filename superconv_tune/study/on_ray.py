@@ -1,4 +1,4 @@
-"""Trials on a Ray cluster, or on a local Ray that is started for the search and ended after it."""
+"""Trials on a Ray cluster, or on a local Ray that is started for the search and shut down after it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class OnRay:
     """A connected cluster; see `superconv_tune.study.engine.Engine`.
 
     Attributes:
-        question: settled, see there.
-        share: of the cluster.
-        is_local: the workers see the files of this machine.
+        question: the question, with ``gpus_per_trial`` as a number.
+        share: the search's share of the cluster.
+        is_local: whether the workers see the files of this machine.
     """
 
     question: Question
@@ -54,7 +54,7 @@ def on_ray(question: Question, address: str | None) -> Iterator[OnRay]:
     """The engine, connected until the block ends.
 
     Raises:
-        UserError: if the cluster does not answer, or has no place for a trial.
+        UserError: if the cluster does not answer, or has no room for a trial.
     """
     with cluster(address):
         question = shared(question, address)

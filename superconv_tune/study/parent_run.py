@@ -1,4 +1,4 @@
-"""The parent run of a study in MLflow, or none; MLflow is imported only where something is recorded."""
+"""The parent run of a study in MLflow, or none; MLflow is imported only if something is recorded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from superconv_tune.tracking.handle import NO_TRACKING, StudyHandle, TrackingErr
 
 logger = logging.getLogger(__name__)
 
-# Parts of the spec that the parent run has as params.
+# Parts of the spec that become params of the parent run.
 SHOWN = (
     "data", "task", "model", "optimizer", "schedule", "baselines", "metric", "target", "budget", "strategy", "sampler",
     "seed",
@@ -23,7 +23,7 @@ SHOWN = (
 
 
 def check(tracking_uri: str) -> None:
-    """Try MLflow before anything is trained.
+    """Check that MLflow works before anything is trained.
 
     Raises:
         UserError: if it cannot be used, reached or written.
@@ -35,7 +35,7 @@ def check(tracking_uri: str) -> None:
 
 
 def begin_run(where: Places, spec: ExperimentSpec) -> StudyHandle | None:
-    """The parent run of a new study; None where nothing is recorded.
+    """Create the parent run of a new study; None if nothing is recorded.
 
     Raises:
         UserError: if MLflow cannot be used, reached or written.
@@ -52,7 +52,7 @@ def begin_run(where: Places, spec: ExperimentSpec) -> StudyHandle | None:
 
 
 def resume_run(handle: StudyHandle | None) -> None:
-    """The parent run says again that its study runs.
+    """Mark the parent run as running again.
 
     Raises:
         UserError: if MLflow or the run cannot be reached.
@@ -64,10 +64,10 @@ def resume_run(handle: StudyHandle | None) -> None:
 
 
 def end_run(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
-    """Bring the files, and what the workers could not send, to MLflow; False where it would not take them all.
+    """Send the files, and what the workers could not send, to MLflow; False if it did not accept all of them.
 
     Raises:
-        UserError: if a password of MLflow is not at hand.
+        UserError: if the password of the MLflow address is not set.
     """
     handle, where = stored.handle(), stored.where
     if handle is None:
@@ -76,7 +76,7 @@ def end_run(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
 
     left = worker.recover(handle, where.spill_dir)
     if left:
-        logger.warning("%d trials could not be sent to MLflow; they stay in %s.", left, where.spill_dir)
+        logger.warning("%d trials could not be sent to MLflow; they are kept in %s.", left, where.spill_dir)
     closed = findings.study.closed
     try:
         study_run.close_study(
@@ -93,7 +93,7 @@ def end_run(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
 
 
 def catch_up(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
-    """Send what MLflow missed of a study that has ended; False where it still would not take it."""
+    """Send what MLflow missed of a study that has ended; False if it still does not accept it."""
     try:
         handle = stored.handle()
         if handle is None:
@@ -102,13 +102,13 @@ def catch_up(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool
 
         is_behind = bool(worker.unsent(handle, stored.where.spill_dir)) or study_run.is_open(handle)
         return not is_behind or end_run(findings, stored, files)
-    except (TrackingError, UserError) as error:  # the latter where its password is not at hand
-        logger.warning("MLflow was not asked: %s", error)
+    except (TrackingError, UserError) as error:  # the latter if its password is not set
+        logger.warning("MLflow could not be brought up to date: %s", error)
         return False
 
 
 def where_curves_are(handle: StudyHandle | None) -> str:
-    """How the user gets to see the curves, in words."""
+    """The command or the address that shows the curves, or that none were recorded."""
     if handle is None:
         return f"not recorded (--tracking-uri {NO_TRACKING})"
     if handle.tracking_uri.startswith("sqlite:"):

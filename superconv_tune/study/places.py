@@ -1,4 +1,4 @@
-"""Where the things of a study lie."""
+"""The paths and addresses of a study."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Places:
 
     Attributes:
         root: folder of all studies.
-        name: of this one.
+        name: name of this study.
         storage: database URL of journal and Optuna study.
-        tracking_uri: of MLflow; ``none`` where nothing is recorded.
-        artifact_root: folder for MLflow's files; None where an MLflow server keeps them.
+        tracking_uri: address of MLflow; ``none`` if nothing is recorded.
+        artifact_root: folder for MLflow's files; None if an MLflow server keeps them.
     """
 
     root: Path
@@ -34,12 +34,12 @@ class Places:
 
     @property
     def folder(self) -> Path:
-        """Where verdict, report and log of this study go."""
+        """Folder of verdict, report and log."""
         return self.root / self.name
 
     @property
     def has_journal(self) -> bool:
-        """Whether there can be a study here; a database server is asked and not guessed at."""
+        """Whether a journal may exist here: True for a database server, which has to be asked."""
         _, is_sqlite, file = self.storage.partition("sqlite:///")
         return not is_sqlite or Path(file).exists()
 
@@ -50,21 +50,22 @@ class Places:
 
     @property
     def spill_dir(self) -> Path:
-        """Where workers keep what MLflow would not take."""
+        """Folder in which workers keep records that MLflow did not accept."""
         return self.folder.absolute() / "spill"
 
     def with_password(self, recorded: str) -> str:
-        """The MLflow address of a study, which the journal keeps without its password.
+        """The recorded MLflow address with its password, which the journal does not keep.
 
         Raises:
-            UserError: if a password belongs there, and ``tracking_uri`` is not that address with one.
+            UserError: if the address needs a password and ``tracking_uri`` is a different address.
         """
         if MASK not in recorded:
             return recorded
-        if masked(self.tracking_uri) != masked(recorded):  # an older study may have masked less
+        if masked(self.tracking_uri) != masked(recorded):  # masked again, for older studies masked less
             raise UserError(
-                f"The runs of {self.name!r} are at {recorded}, whose password is not kept, but {TRACKING_VARIABLE} "
-                f"leads to {masked(self.tracking_uri)}. Set it to that address with the password."
+                f"The MLflow runs of {self.name!r} are at {recorded}, whose password is not kept, but "
+                f"{TRACKING_VARIABLE} leads to {masked(self.tracking_uri)}. Set it to the address of the runs, with "
+                f"the password."
             )
         return self.tracking_uri
 
@@ -72,11 +73,11 @@ class Places:
 def places(root: Path, name: str, storage: str | None, tracking_uri: str | None) -> Places:
     """The places of a study: what the user named, else files under ``root``.
 
-    ``SUPERCONV_TUNE_STORAGE`` and ``MLFLOW_TRACKING_URI`` count where neither option nor spec says otherwise: unlike an
-    option, they do not show up in a list of processes.
+    ``SUPERCONV_TUNE_STORAGE`` and ``MLFLOW_TRACKING_URI`` count if neither option nor spec says otherwise; unlike an
+    option, they do not show in a list of processes.
 
     Raises:
-        UserError: if the name leads out of ``root``.
+        UserError: if the name is not a plain folder name.
     """
     if Path(name).name != name or name == "..":
         raise UserError(f"--name: a study is a folder in {root}/, but got {name!r}. Leave out / and ..")
@@ -93,7 +94,7 @@ def places(root: Path, name: str, storage: str | None, tracking_uri: str | None)
 
 
 def _with_driver(storage: str) -> str:
-    """``postgresql://`` means psycopg here; SQLAlchemy before 2.1 would look for another driver."""
+    """The address with psycopg as its driver; SQLAlchemy before 2.1 would look for another one."""
     for scheme in ("postgresql://", "postgres://"):
         if storage.startswith(scheme):
             return "postgresql+psycopg://" + storage.removeprefix(scheme)

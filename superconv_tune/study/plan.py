@@ -1,4 +1,4 @@
-"""``--dry-run``: what a search would do with its time."""
+"""``--dry-run``: how a search would spend its time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.logs import no_log
 from superconv_tune.study.question import ready
 
-START_S = 15.0  # imports, preflight and Ray's start, for a plan that is made without them
+START_S = 15.0  # assumed for imports, preflight and Ray's start, which a dry run does not measure
 
 
 def planned(spec: ExperimentSpec) -> str:
-    """What a search with this spec would do with its time, in lines; nothing is trained but the preflight's steps.
+    """How a search with this spec would spend its time, as lines; nothing is trained but the preflight's steps.
 
     Raises:
-        UserError: if anything of the user's does not work.
+        UserError: if the data, the model or a setting does not work.
     """
     with no_log():
         question = ready(spec)
@@ -34,13 +34,13 @@ def planned(spec: ExperimentSpec) -> str:
 
 
 def expected_workers(spec: ExperimentSpec) -> int:
-    """Trials at once on this machine, as far as can be said before the cluster has started."""
+    """The number of trials at once to expect on this machine, before the cluster has started."""
     if isinstance(spec.resources.workers, int):
         return spec.resources.workers
     return max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial))
 
 
 def data_words(card: DataCard) -> str:
-    """What was read and what is doubtful about it, a line each, safe to print as they are."""
+    """What was read and what is doubtful about it, as lines that are safe to print."""
     lines = [f"data: {note}" for note in card.notes] + [f"warning: {warning}" for warning in card.warnings]
     return "\n".join(map(one_line, lines))

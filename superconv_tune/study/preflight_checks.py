@@ -1,4 +1,4 @@
-"""What was looked at before the search began, line by line, each with how to mend it."""
+"""The checks before a search begins, one line each; a line that is not good says how to fix it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SHOWN_PACKAGES = ("torch", "ray", "optuna", "mlflow")
 
 
 def checks_of(question: Question, where: Places, workers: int) -> list[Check]:
-    """Every line, in the order of a search.
+    """All checks of a search, in order.
 
     Args:
-        question: made ready, so that its data and its model work.
+        question: its data and its model were tried already.
         where: the study's places; storage and tracking were opened already.
-        workers: trials at once, as far as it is known before the cluster has started.
+        workers: expected number of trials at once.
     """
     return [
         _data(question),
@@ -49,7 +49,7 @@ def checks_of(question: Question, where: Places, workers: int) -> list[Check]:
 
 
 def disk_checks(where: Places) -> list[Check]:
-    """Whether the study can be written; the one thing that has to be looked at before the study's places are opened."""
+    """Whether the study's folder can be written; checked before anything is created in it."""
     if not is_writable(where.folder):
         return [Check("disk", f"{where.root} cannot be written.", "failure", "Choose another folder with --output.")]
     free = free_disk(where.folder)
@@ -62,7 +62,7 @@ def disk_checks(where: Places) -> list[Check]:
 
 
 def refuse(checks: Sequence[Check]) -> None:
-    """End here where a check failed.
+    """Raise UserError if a check failed.
 
     Raises:
         UserError: with a message for every failure.
@@ -92,19 +92,19 @@ def _split(question: Question) -> Check:
         found,
         "warning",
         f"Even a perfect score on so few test examples would hardly demonstrate {spec.target:g}: raise split.test, or "
-        f"bring more.",
+        f"add data.",
     )
 
 
 def _model(question: Question) -> Check:
     card, wanted = question.model, question.spec.model
-    name = (wanted.name or wanted.factory) if wanted else "of the task"
+    name = (wanted.name or wanted.factory) if wanted else "model of the task"
     frozen = f", {card.frozen:,} frozen" if card.frozen else ""
     found = f"{name}: {card.parameters:,} parameters{frozen}; one forward and backward pass"
     given, classes = math.prod(card.outputs), question.card.classes
     if classes is None or given <= max(2, classes):
         return Check("model", found)
-    return Check("model", found, "warning", f"It has {given} outputs for {classes} classes: is that meant?")
+    return Check("model", found, "warning", f"It has {given} outputs for {classes} classes: is that intended?")
 
 
 def _smoke(question: Question) -> list[Check]:
@@ -121,7 +121,7 @@ def _memory(question: Question, workers: int) -> Check:
     needed = workers * (WORKER_BYTES + weights) + 2 * _data_bytes(question.payload)
     free = free_memory()
     if free is None:
-        return Check("memory", f"about {needed / GIB:.1f} GiB needed; what is free is not known here")
+        return Check("memory", f"about {needed / GIB:.1f} GiB needed; the free memory is not known here")
     trials = "one trial at a time" if workers == 1 else f"{workers} trials at once"
     found = f"{free / GIB:.1f} GiB free, about {needed / GIB:.1f} GiB needed by {trials}"
     if free >= needed:

@@ -19,21 +19,21 @@ def write_files(findings: Findings, where: Places) -> list[Path]:
     """Write verdict, report, recipe and tables into the study's folder.
 
     Raises:
-        UserError: if that does not work.
+        UserError: if a file cannot be written.
     """
     try:
         return write_outputs(findings, where.folder)
     except OSError as error:
         raise UserError(
-            f"The files of {where.name!r} cannot be written into {where.folder}/ ({error.strerror or error}). All that "
-            f"was learned is in the journal: mend the folder, then `python -m superconv_tune.report {where.name}`."
+            f"The files of {where.name!r} cannot be written into {where.folder}/ ({error.strerror or error}). All "
+            f"results are in the journal: fix the folder, then run `python -m superconv_tune.report {where.name}`."
         ) from error
 
 
 def print_summary(console: Console, findings: Findings, stored: StoredStudy, *, sent: bool) -> None:
-    """Print it; ``sent``: MLflow has taken everything."""
+    """Print the summary, and how to send the rest to MLflow unless everything was ``sent``."""
     curves = where_curves_are(stored.recorded_handle)
     console.print(summary(findings, stored.where.folder, curves), markup=False)
     if not sent:
         again = f"python -m superconv_tune.report {stored.name}"
-        console.print(f"MLflow did not take everything; once it answers, `{again}` brings the rest.", markup=False)
+        console.print(f"MLflow did not accept everything; once it answers, `{again}` sends the rest.", markup=False)

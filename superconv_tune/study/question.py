@@ -1,4 +1,4 @@
-"""A spec made ready: the data read and split, a real trial run, the speed of a step measured."""
+"""A spec put to the test: the data are read and split, a real trial runs, the time of a step is measured."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from superconv_tune.study.speed import measure
 from superconv_tune.training.memory import device_for
 from superconv_tune.verdict.verdict import Target
 
-REPORT_S = 8.0  # verdict, report, MLflow's parent run and Ray's end, on two cores
+REPORT_S = 8.0  # verdict, report, MLflow's parent run and Ray's shutdown, on two cores
 REPORT_SHARE = 0.01  # of a long budget: larger studies have larger reports
 
 
 @dataclass(frozen=True)
 class Question:
-    """All that a search needs to know of what is asked.
+    """A question that was tried out, with everything that a search needs.
 
     Attributes:
-        spec: as the user wrote it, with the model that was chosen for it.
-        brief: what it decides about the search.
-        payload: data and model, ready to travel.
-        card: what the data are.
-        model: what the model is.
-        measured: how fast they train here.
+        spec: as the user wrote it, with a model chosen if it named none.
+        brief: what the planner needs of the spec.
+        payload: data and model, ready to be sent to workers.
+        card: facts about the data.
+        model: facts about the model.
+        measured: how fast it trains here.
     """
 
     spec: ExperimentSpec
@@ -49,11 +49,11 @@ class Question:
 
 
 def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:
-    """Read the data and try everything out.
+    """Read the data, and run a few real training steps.
 
     Args:
         spec: the question.
-        survey_s: seconds for floors and ceilings; None leaves them out.
+        survey_s: seconds for the floors and ceilings that results are compared with; None leaves them out.
 
     Raises:
         UserError: if the data, the model, the loss or a user's file does not work; nothing was started then.
@@ -71,7 +71,7 @@ def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:
 
 
 def brief_of(spec: ExperimentSpec) -> Brief:
-    """What the spec decides about the search."""
+    """What the planner needs of the spec."""
     return Brief(
         target=Target(spec.metric_name, spec.direction, spec.target),
         space=search_space(spec),
@@ -89,5 +89,5 @@ def brief_of(spec: ExperimentSpec) -> Brief:
 
 
 def threads(spec: ExperimentSpec) -> int:
-    """Torch's threads in one trial: one trial per core beats one trial on all cores (design 9)."""
+    """Number of torch threads in one trial: many trials of one core get more done than one trial on all cores."""
     return max(1, round(spec.resources.cpus_per_trial))

@@ -1,4 +1,4 @@
-"""The range test on its own, from a spec to its files and its MLflow run."""
+"""The learning-rate range test alone, from a spec to its files and its MLflow run."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from superconv_tune.training.memory import device_for
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
 
-CURVES = ("sweeps", "ramps")  # fields of a finding that are written as a table
+CURVES = ("sweeps", "ramps")  # fields of a finding that are written to range_test.parquet
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says beyond the spec; see `FinderPlan`."""
+    """The options of the command line that are not part of a spec; see `FinderPlan`."""
 
     rule: str
     ramp: Ramp
@@ -50,17 +50,17 @@ class Options:
 def range_test(
     spec: ExperimentSpec, options: Options, name: str | None, lengths: tuple[float, ...], echo: Progress
 ) -> bool:
-    """Run it, write ``range_test.json`` and ``range_test.png``, and tell what was found; whether there is a number.
+    """Run the test, write its files and print what it found; returns whether it found a learning rate.
 
     Args:
         spec: data, model, optimizer and the defaults of the space.
-        options: of the command line.
-        name: of the folder; made from spec and time if None.
-        lengths: of the cycles to show, in epochs.
-        echo: where words go.
+        options: options of the command line.
+        name: name of the output folder; made from spec and time if None.
+        lengths: cycle lengths to show, in epochs.
+        echo: prints a line.
 
     Raises:
-        UserError: if anything of the user's does not work; nothing was started then.
+        UserError: if the data, the model or a setting does not work; nothing was started then.
     """
     plan = _plan(spec, options)
     payload, _ = prepare(spec)
@@ -86,7 +86,7 @@ def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
     if options.rule not in RULES:
         faults.append(f"--rule: is unknown: {options.rule!r}. {did_you_mean(options.rule, RULES)}")
     if (options.low is None) != (options.high is None):
-        faults.append("--low and --high go together: give both, or neither and the range is found.")
+        faults.append("--low and --high go together: give both, or neither to have the range found.")
     elif options.low is not None and options.high is not None:
         if options.low >= options.high:
             faults.append(f"--low {options.low:g} is not below --high {options.high:g}. Swap them.")
@@ -112,7 +112,7 @@ def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
 
 
 def _recorded(spec: ExperimentSpec, problem: Problem, plan: FinderPlan, where: Places, echo: Progress) -> Finding:
-    """In MLflow: a parent run with a child for every ramp and every probe, ended whatever happens."""
+    """Find, recorded in MLflow: a parent run, ended in any case, with a child for every ramp and every probe."""
     from superconv_tune.tracking.study_run import close_study, open_study  # noqa: PLC0415 - MLflow need not be installed
     from superconv_tune.tracking.worker import MlflowTracker  # noqa: PLC0415
 
@@ -140,7 +140,7 @@ def _recorded(spec: ExperimentSpec, problem: Problem, plan: FinderPlan, where: P
 
 
 def _found(problem: Problem, plan: FinderPlan, tracker: Tracker, where: Places, echo: Progress) -> Finding:
-    """The finding, written to the folder: the figure, the numbers, and every step of the ramps."""
+    """Find, and write the figure, the numbers and every step of the ramps to the folder."""
     found = find(problem, plan, tracker, time.time, echo)
     content = {"name": where.name, "max_lr": _peaks(found), "peers": dict(found.peers())}
     content |= {key: value for key, value in encode(found).items() if key not in CURVES}

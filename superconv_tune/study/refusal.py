@@ -1,4 +1,4 @@
-"""What a command refuses, and how it ends then."""
+"""How a command refuses wrong input."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def exit_on_user_error() -> Iterator[None]:
 
 
 def refuse_new_question(spec: Path | None, overrides: dict[str, str]) -> None:
-    """A study that is resumed keeps its question.
+    """Refuse to change the question of a study that is resumed.
 
     Raises:
-        UserError: if a spec or an option that belongs to the question came with ``--resume``.
+        UserError: if a spec or an option that belongs to the question was given with ``--resume``.
     """
     options = [option_of(key) for key in sorted(set(overrides) - {"output", "storage"})]
     asked = options + ([str(spec)] if spec else [])
     if asked:
         raise UserError(
-            f"--resume goes on with the question as it was asked, but {', '.join(asked)} came too. Leave it out or "
+            f"--resume continues the question as it was asked, but got {', '.join(asked)} too. Leave it out or "
             f"start a new search; only --budget +TIME, --address, --output and --storage go with --resume."
         )
 
 
 def refuse_two_places(address: str | None, *, debug: bool) -> None:
-    """Trials run on a cluster or in this process.
+    """Refuse ``--debug`` together with the address of a cluster.
 
     Raises:
-        UserError: if both were asked for.
+        UserError: if both were given.
     """
     if debug and address is not None:
         raise UserError(f"--debug runs in this process, and --address {address} on a cluster. Leave one of them out.")

@@ -1,4 +1,4 @@
-"""The files and the summary of a study once more, from its journal."""
+"""Write the files of a study again, from its journal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from superconv_tune.study.stored import StoredStudy, existing, stored
 def render(name: str, output: str, storage: str | None, console: Console) -> None:
     """Write the files of a study again from its journal, and print the summary.
 
-    What MLflow has not got of a study that has ended, because it was away then, is brought to it too.
+    If the study has ended, what MLflow could not receive at that time is sent to it now.
 
     Raises:
         UserError: if there is no such study, or its files cannot be written.
@@ -31,7 +31,7 @@ def render(name: str, output: str, storage: str | None, console: Console) -> Non
 
 
 def findings_from_journal(name: str, output: str, storage: str | None) -> tuple[Findings, StoredStudy]:
-    """What a study has found up to its last event.
+    """What a study found up to its last event, and the study itself.
 
     Raises:
         UserError: if there is no such study.

@@ -1,4 +1,4 @@
-"""A study goes on from its journal, inside its deadline."""
+"""Continue a study from its journal."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from superconv_tune.study.stored import StoredStudy, existing, stored
 
 
 def resume(name: str, output: str, storage: str | None, budget: str | None, call: Call) -> Ended:
-    """Go on with a study from its journal, inside its deadline; ``budget`` such as ``+20m`` moves that.
+    """Continue a study from its journal, inside its deadline; a ``budget`` such as ``+20m`` extends the deadline.
 
     Raises:
-        UserError: if there is no such study, it has ended, its time is over, or its data changed.
+        UserError: if there is no such study, it has ended, its deadline has passed, or its data have changed.
     """
     more_s = _added(budget)
     where = existing(Path(output), name, storage)
@@ -62,8 +62,8 @@ def _refuse_ended(study: Study, more_s: float) -> None:
     name = study.opened.name
     if study.closed is not None and study.closed.reason != "interrupted" and not more_s:
         raise UserError(
-            f"--resume: {name!r} has ended ({study.closed.reason}). Render it with `python -m superconv_tune.report "
-            f"{name}`, or go on with --resume {name} --budget +20m."
+            f"--resume: {name!r} has ended ({study.closed.reason}). Write its report again with `python -m "
+            f"superconv_tune.report {name}`, or give it more time: --resume {name} --budget +20m."
         )
     late_s = time.time() - study.deadline - more_s
     if late_s >= 0.0:

@@ -1,4 +1,4 @@
-"""What is tried and measured before the hour is spent: real trials of a few steps."""
+"""Short real trials that check a question and measure its speed before the search begins."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from superconv_tune.record.trial import Precision, TrialOutcome
 from superconv_tune.training.loop import supports_bf16
 from superconv_tune.trial.smoke import SMOKE_STEPS, smoke
 
-OVERHEAD_S = 0.5  # around one trial, before any was seen: hand-over, parameters and figures to MLflow
-BF16_GAIN = 1.1  # bf16 is taken where a step is at least this much faster
+OVERHEAD_S = 0.5  # assumed per trial until some were seen: hand-over, parameters and figures to MLflow
+BF16_GAIN = 1.1  # bf16 is used if a step is at least this much faster
 
 
 def measure(problem: Problem, card: DataCard, defaults: Hyperparameters, batch_sizes: Iterable[int]) -> Measured:
-    """Run smoke trials, and keep what a step of every batch size and an evaluation take.
+    """Run smoke trials, and return the seconds of a step for every batch size and of an evaluation.
 
     Raises:
-        UserError: if one of them fails, with the reason that it gave.
+        UserError: if one of them fails, with its reason.
     """
-    first = _smoke(problem, defaults, "fp32")  # loads what is loaded once; its speed would mislead
+    first = _smoke(problem, defaults, "fp32")  # includes one-time set-up, so its step time is not used
     precision = _faster_precision(problem, defaults)
     sizes = sorted({*batch_sizes, defaults.batch_size})
     outcomes = {size: _smoke(problem, replace(defaults, batch_size=size), precision) for size in sizes}
@@ -45,13 +45,13 @@ def _smoke(problem: Problem, params: Hyperparameters, precision: Precision) -> T
     if outcome.status != "finished":
         raise UserError(
             f"A smoke trial of {SMOKE_STEPS} steps ended as {outcome.status}: {outcome.reason} "
-            f"Nothing was started; mend the data, the model or the loss first."
+            f"Nothing was started; fix the data, the model or the loss first."
         )
     return outcome
 
 
 def _faster_precision(problem: Problem, params: Hyperparameters) -> Precision:
-    """bf16 where the device has it and it is faster here; nothing is assumed of a machine that was not timed."""
+    """bf16 if the device supports it and it was measured to be faster here, else fp32."""
     if not supports_bf16(problem.device):
         return "fp32"
     gain = _step_s(_smoke(problem, params, "fp32")) / _step_s(_smoke(problem, params, "bf16"))

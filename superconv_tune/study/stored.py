@@ -1,4 +1,4 @@
-"""A study as its journal has it, with typed values in the place of the plain ones that were stored."""
+"""A study read from its journal, with its first event decoded into typed values."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class StoredStudy:
 
     Attributes:
         study: its state.
-        where: its places.
+        where: its paths and addresses.
         spec: the question, without passwords.
-        card: what its data were when it began.
-        recorded_handle: where its runs are in MLflow, without a password; None where nothing was recorded.
+        card: facts about its data when it began.
+        recorded_handle: its parent run in MLflow, the address without a password; None if nothing was recorded.
     """
 
     study: Study
@@ -37,7 +37,7 @@ class StoredStudy:
 
     @staticmethod
     def of(study: Study, where: Places) -> StoredStudy:
-        """The study, with what its first event holds decoded."""
+        """The study, with its first event decoded."""
         opened = study.opened
         return StoredStudy(
             study=study,
@@ -49,19 +49,19 @@ class StoredStudy:
 
     @property
     def name(self) -> str:
-        """Of the study."""
+        """Name of the study."""
         return self.study.opened.name
 
     @property
     def brief(self) -> Brief:
-        """What its spec decides about the search."""
+        """What the planner needs of its spec."""
         return brief_of(self.spec)
 
     def handle(self) -> StudyHandle | None:
-        """Where its runs are in MLflow, with the password that the journal does not keep.
+        """Its parent run in MLflow, with the password that the journal does not keep.
 
         Raises:
-            UserError: if a password belongs there and is not at hand.
+            UserError: if the address needs a password that is not set.
         """
         if self.recorded_handle is None:
             return None
@@ -69,14 +69,14 @@ class StoredStudy:
         return StudyHandle(self.where.with_password(recorded.tracking_uri), recorded.experiment_id, recorded.run_id)
 
     def data_change(self, card: DataCard) -> str:
-        """How these data or their split differ from those of the study; empty where they do not."""
+        """How these data or their split differ from those of the study; empty if they do not."""
         if (self.card.fingerprint, self.card.split_digest) == (card.fingerprint, card.split_digest):
             return ""
         return f"fingerprint {self.card.fingerprint[:12]}, now {card.fingerprint[:12]}"
 
 
 def existing(root: Path, name: str, storage: str | None) -> Places:
-    """Where a study lies.
+    """The places of a study in this folder, or in this database.
 
     Raises:
         UserError: if nothing was searched there yet.
@@ -90,10 +90,10 @@ def existing(root: Path, name: str, storage: str | None) -> Places:
 
 
 def stored(journal: Journal, where: Places) -> StoredStudy:
-    """The study at these places.
+    """The study of this name in the journal.
 
     Raises:
-        UserError: if the journal does not know it.
+        UserError: if the journal does not have it.
     """
     if not journal.exists(where.name):
         known = ", ".join(journal.names()[:5]) or "none"

@@ -1,4 +1,4 @@
-"""A search on a cluster, seen from the machine that asked for it."""
+"""Submit a search to a cluster, follow it, and bring its files home."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Submission:
 
     Attributes:
         spec: the question.
-        name: of the study; None for one made from spec and time.
-        folder: of the spec's file.
+        name: name of the study; None for one made from spec and time.
+        folder: folder of the spec's file.
         helpers: modules that the user's own file imports.
-        data_travel: whether the data lie on this machine, and go along.
-        options: of the search, by name, beyond those that stand in the spec; None for those not given.
+        data_travel: whether the data are on this machine and are sent along.
+        options: further options of the search by name; None for those not given.
     """
 
     spec: ExperimentSpec
@@ -38,10 +38,10 @@ class Submission:
 
 
 def start(jobs: Jobs, wanted: Submission, output: Path | None) -> int:
-    """Submit it, and with a folder for its files, see it to its end; returns the exit code.
+    """Submit a search, and with an ``output`` folder follow it to its end; returns the exit code.
 
     Raises:
-        UserError: if something of it must not travel, or the cluster does not take it.
+        UserError: if a file must not be sent, or the cluster refuses the search.
     """
     name = wanted.name or f"{wanted.spec.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     with tempfile.TemporaryDirectory(prefix="superconv_tune_") as folder:
@@ -55,14 +55,14 @@ def look(jobs: Jobs, views: Mapping[str, object], following: bool, output: Path)
     """List, show, stop or fetch, whichever of the ``views`` has a value (a study's name); returns the exit code.
 
     Raises:
-        UserError: if the cluster does not know the study, or its files cannot be brought.
+        UserError: if the cluster does not know the study, or its files cannot be fetched.
     """
     view, name = next((view, str(value)) for view, value in views.items() if value)
     if view == "logs" and following:
         return follow(jobs, name, output)
-    told = {"list": lambda: listed(jobs), "logs": lambda: jobs.logs(jobs.latest(name).id),
-            "stop": lambda: stopped(jobs, name), "fetch": lambda: fetched(jobs, name, output)}  # fmt: skip
-    typer.echo(told[view]())
+    texts = {"list": lambda: listed(jobs), "logs": lambda: jobs.logs(jobs.latest(name).id),
+             "stop": lambda: stopped(jobs, name), "fetch": lambda: fetched(jobs, name, output)}  # fmt: skip
+    typer.echo(texts[view]())
     return 0
 
 
@@ -70,7 +70,7 @@ def follow(jobs: Jobs, name: str, output: Path) -> int:
     """Print what the search prints, bring its files into ``output/name``, and return its exit code.
 
     Raises:
-        UserError: if the head stays away, or the files cannot be brought.
+        UserError: if the head stays unreachable, or the files cannot be fetched.
     """
     job = jobs.follow(name, partial(typer.echo, nl=False))
     if job.exit_code and job.message:
@@ -80,10 +80,10 @@ def follow(jobs: Jobs, name: str, output: Path) -> int:
 
 
 def fetched(jobs: Jobs, name: str, output: Path) -> str:
-    """Bring what there is of a study into ``output/name``; returns a sentence about it.
+    """Fetch the files of a study into ``output/name``; returns a sentence about it.
 
     Raises:
-        UserError: if the files cannot be brought.
+        UserError: if the files cannot be fetched.
     """
     files = jobs.fetch(name, output / name)
     if not files:
@@ -92,7 +92,7 @@ def fetched(jobs: Jobs, name: str, output: Path) -> str:
 
 
 def listed(jobs: Jobs) -> str:
-    """All searches of a cluster, one a line."""
+    """All searches of a cluster, one per line."""
     rows = [
         f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(job.started_at))}  {job.status:<9}  {job.study}"
         for job in jobs.all()
@@ -107,5 +107,5 @@ def stopped(jobs: Jobs, name: str) -> str:
         UserError: if the cluster does not know it.
     """
     if not jobs.stop(name):
-        return f"The search {name} does not run any more."
-    return f"The search {name} is told to end, and reports what it learned; --fetch {name} brings it in a minute."
+        return f"The search {name} is no longer running."
+    return f"The search {name} was asked to end and is writing its report; fetch it in a minute: --fetch {name}."

@@ -1,4 +1,4 @@
-"""The confirmation of an old study once more: do its recipe and its data still give what it said?"""
+"""Train the recipe of an old study again: does it still reach what the study reported?"""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 from superconv_tune.verdict.statistics import difference, interval
 
-LEVEL = 0.99  # of the interval of the difference: one honest repetition in a hundred disagrees by chance
+LEVEL = 0.99  # of the interval of the difference: one correct repetition in a hundred disagrees by chance
 STREAM = 7  # keeps the seeds of a verification apart from those of the search
-PATIENCE_S = 1e6  # a repetition has no deadline that could cut its anneal
+PATIENCE_S = 1e6  # far away, so that no deadline shortens a repetition
 FILE = "verification.json"
 
 
@@ -38,10 +38,10 @@ class Repetition:
     """One model that was trained again.
 
     Attributes:
-        seed: of the trial.
-        is_fresh: the study did not train with this seed.
+        seed: seed of the trial.
+        is_fresh: whether the seed is new to the study.
         test: metric on the test part.
-        recorded: what the study has for this seed; None for a fresh one.
+        recorded: test metric in the study for this seed; None for a fresh one.
     """
 
     seed: int
@@ -52,17 +52,17 @@ class Repetition:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What the repetition says of the study.
+    """Whether the repetition agrees with the study.
 
     Attributes:
-        metric: its name.
-        recorded: test metric of the study's fresh models.
-        fresh: the same of as fresh ones now.
-        difference: mean now minus mean then.
-        low: lower end of its interval at `LEVEL`, over seeds.
-        high: upper end of it.
-        same_seed: difference of the model that was trained again from a seed of the study; 0 on the same machine.
-        agrees: the interval contains 0.
+        metric: name of the metric.
+        recorded: test metrics of the study's fresh models.
+        fresh: test metrics of the fresh models trained now.
+        difference: mean of ``fresh`` minus mean of ``recorded``.
+        low: lower end of the interval of the difference at `LEVEL`, over seeds.
+        high: upper end of that interval.
+        same_seed: test metric now minus then for one seed of the study; 0 on the same machine.
+        agrees: whether the interval contains 0.
     """
 
     metric: str
@@ -98,14 +98,14 @@ class Verification:
 
     @property
     def metric(self) -> str:
-        """Its name."""
+        """Name of the metric."""
         return self._problem.metric.name
 
     def repetitions(self, seeds: int) -> Iterator[Repetition]:
-        """A seed of the study, then as many fresh ones; each when it is trained.
+        """Train one seed of the study, then ``seeds`` fresh ones, and yield each when it is trained.
 
         Raises:
-            UserError: if a model cannot be trained any more.
+            UserError: if a model can no longer be trained.
         """
         first, recorded = self._trials[0].request, _value(self._trials[0])
         yield Repetition(first.seed, is_fresh=False, test=self._test(first), recorded=recorded)
@@ -115,7 +115,7 @@ class Verification:
             yield Repetition(seed, is_fresh=True, test=self._test(replace(first, seed=seed)))
 
     def judge(self, repetitions: list[Repetition]) -> Agreement:
-        """What they say; it is written into the study's folder too."""
+        """Compare the repetitions with the study; the result is also written into the study's folder."""
         recorded = tuple(_value(trial) for trial in self._trials)
         fresh = tuple(repetition.test for repetition in repetitions if repetition.is_fresh)
         spread = difference(fresh, recorded)
@@ -138,7 +138,7 @@ class Verification:
         again = replace(request, trial_id="verify", attempt=1, deadline=time.time() + PATIENCE_S)
         outcome = run(again, self._problem, NullTracker(), time.time)
         if outcome.test is None or not math.isfinite(outcome.test):
-            raise UserError(f"The recipe does not train any more: it ended as {outcome.status}. {outcome.reason}")
+            raise UserError(f"The recipe can no longer be trained: it ended as {outcome.status}. {outcome.reason}")
         return outcome.test
 
     def _realised(self) -> Problem:
@@ -146,8 +146,8 @@ class Verification:
         change = self._stored.data_change(card)
         if change:
             raise UserError(
-                f"The data of {self._stored.name!r} have changed since it was searched ({change}), so there is "
-                f"nothing to repeat."
+                f"The data of {self._stored.name!r} have changed since the search ({change}), so its figures cannot "
+                f"be repeated."
             )
         torch.set_num_threads(threads(self._spec))  # as the workers did, for another number may round differently
         return realise(payload, device_for(with_gpu=self._spec.resources.gpus_per_trial != 0))

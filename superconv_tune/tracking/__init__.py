@@ -1,1 +1,1 @@
-"""The only room that knows MLflow."""
+"""Records trials and studies in MLflow, which only this room imports."""

@@ -1,4 +1,4 @@
-"""The way to MLflow: absolute addresses, bounded requests, no chatter."""
+"""MLflow's client: absolute addresses, bounded requests, quiet loggers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlflow.tracking import MlflowClient
 
-# MLflow reads these at each request. The user's own values win.
+# MLflow reads these at each request. Values that the user has set take precedence.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the default of 7 with back-off keeps a trial waiting for minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; the default is 120
@@ -20,7 +20,7 @@ CHATTY_LOGGERS = ("mlflow", "alembic")
 
 
 def connect(tracking_uri: str) -> MlflowClient:
-    """A client of this store; the first one on a new sqlite file also creates its tables (about two seconds)."""
+    """A client for this store; the first one on a new sqlite file also creates its tables (about two seconds)."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     for name in CHATTY_LOGGERS:
@@ -29,7 +29,7 @@ def connect(tracking_uri: str) -> MlflowClient:
 
 
 def absolute(tracking_uri: str) -> str:
-    """The same store for a process in any working directory: a relative sqlite path is resolved against this one's."""
+    """The address with a relative sqlite path made absolute, so that it holds in any working directory."""
     path = sqlite_path(tracking_uri)
     if path is None:
         return tracking_uri

@@ -1,7 +1,7 @@
-"""One attempt of a trial as a folder on the worker's disk, and its way from there into MLflow.
+"""One attempt of a trial as a folder on the worker's disk, and how it is sent from there to MLflow.
 
-The folder is written when the trial ends and removed once MLflow has everything. Where MLflow is away the folder stays
-and is sent later. Sending twice does no harm: the same point, param or file is stored once.
+The folder is written when the trial ends and removed once MLflow has everything. While MLflow is unreachable the folder
+stays and is sent later. Sending twice does no harm: the same point, param or file is stored once.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ TAG_CHARS = 5000  # MLflow's limit for the value of a tag
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt that has ended, with what MLflow does not hold yet.
+    """An attempt that has ended, with what MLflow has not received yet.
 
     Attributes:
-        request: what was asked.
-        outcome: what came of it.
-        run_id: its run; None if MLflow was away when the trial began.
+        request: the trial.
+        outcome: its outcome.
+        run_id: id of its run; None if MLflow was unreachable when the trial began.
         points: metric values that MLflow has not confirmed.
     """
 
@@ -52,7 +52,7 @@ class Attempt:
     points: Sequence[Point]
 
     def write(self, folder: Path) -> None:
-        """Replace the record in this folder, all or nothing."""
+        """Replace the record in this folder atomically."""
         value = {
             "request": encode(self.request),
             "outcome": encode(self.outcome),
@@ -76,7 +76,7 @@ class Attempt:
 
 
 def save(folder: Path, attempt: Attempt, curves: Mapping[Phase, Curve]) -> None:
-    """Write the attempt with all its iterations and its figures; the record comes last and makes it complete."""
+    """Write the curves, the figures and last the record of the attempt; a folder with a record is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(curve_table(curves), folder / "curves.parquet", compression="zstd")
     for phase, curve in curves.items():
@@ -86,15 +86,15 @@ def save(folder: Path, attempt: Attempt, curves: Mapping[Phase, Curve]) -> None:
 
 
 def deliver(client: MlflowClient, handle: StudyHandle, folder: Path) -> None:
-    """Bring a saved attempt into MLflow, end its run and remove the folder; may be tried again after any error."""
+    """Send a saved attempt to MLflow, end its run and remove the folder; may be repeated after any error."""
     attempt = Attempt.read(folder)
     outcome = attempt.outcome
     run_id = attempt.run_id
     if run_id is None:
-        # A server that was away may have made the run later and told nobody.
+        # A server that did not answer in time may have created the run nevertheless.
         made = runs_of(client, handle, attempt.request.trial_id, attempt.request.attempt)
         run_id = made[0].info.run_id if made else create_run(client, handle, attempt.request)
-        replace(attempt, run_id=run_id).write(folder)  # or a second try would make a second run
+        replace(attempt, run_id=run_id).write(folder)  # so that a repetition does not create a second run
     describe(client, handle, attempt.request, run_id)
     send(client, run_id, attempt.points, outcome_tags(outcome))
     for path in sorted(folder.iterdir()):
@@ -105,7 +105,7 @@ def deliver(client: MlflowClient, handle: StudyHandle, folder: Path) -> None:
 
 
 def create_run(client: MlflowClient, handle: StudyHandle, request: TrialRequest) -> str:
-    """A new child run for this attempt; returns its id."""
+    """Create a child run for this attempt; returns its id."""
     tags = {
         MLFLOW_PARENT_RUN_ID: handle.run_id,
         "trial_id": request.trial_id,
@@ -139,15 +139,15 @@ def runs_of(client: MlflowClient, handle: StudyHandle, trial_id: str, attempt: i
 
 
 def send(client: MlflowClient, run_id: str, points: Sequence[Point], tags: Mapping[str, str]) -> None:
-    """Write points and tags; the client cuts them into requests of at most 1,000 metrics."""
+    """Write points and tags; the client splits them into requests of at most 1,000 metrics."""
     metrics = [Metric(*point) for point in points]
     client.log_batch(run_id, metrics=metrics, tags=[RunTag(key, value) for key, value in tags.items()])
 
 
 def request_params(request: TrialRequest) -> Mapping[str, object]:
-    """The params of a child run: every hyperparameter by its name, and what else fixes the trial.
+    """The params of a child run: every hyperparameter, and everything else that determines the trial.
 
-    Of the schedule these are the policy, as ``schedule``, and each option that differs from its default, by its name.
+    The schedule appears as the name of its policy (``schedule``) and each option that differs from its default.
     """
     searched = {field.name: getattr(request.params, field.name) for field in fields(request.params)}
     fixed = ("seed", "kind", "rung", "precision", "pick_lr")

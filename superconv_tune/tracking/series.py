@@ -1,4 +1,4 @@
-"""Which points of a curve MLflow shows, and under which names."""
+"""Which points of a curve are sent to MLflow as metrics, and under which names."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Point(NamedTuple):
 
 
 def live_rows(step: Column) -> NDArray[np.intp]:
-    """Rows that are shown while the trial runs, before its length is known.
+    """Rows that are sent while the trial runs, before its length is known.
 
     They are every ``k``-th step, where ``k`` is 1 below step 32 and doubles whenever the step does: 32 points and 16
     more per doubling, so about 150 of 5,000 steps and 270 of a million.
@@ -51,7 +51,7 @@ def live_rows(step: Column) -> NDArray[np.intp]:
 
 
 def shown(curve: Curve) -> Curve:
-    """At most `MAX_POINTS` rows: all of a short curve; the live rows, both ends and the extremes of a long one.
+    """At most `MAX_POINTS` rows: all of a short curve; of a long one the live rows, both ends and the extremes.
 
     The steps of the curve must rise.
     """
@@ -65,7 +65,7 @@ def shown(curve: Curve) -> Curve:
 def curve_points(phase: Phase, curve: Curve, started_at: float) -> list[Point]:
     """The curve as points, dated by the time of each step; ``started_at`` is the Unix time of the phase's start.
 
-    Values that are not finite are left out: MLflow stores infinity as 1.8e308 and trips over NaN. They are kept in
+    Values that are not finite are left out: MLflow stores infinity as 1.8e308 and fails on NaN. They are kept in
     ``curves.parquet``.
     """
     at = ((started_at + curve.elapsed_s) * 1000).astype(np.int64).tolist()
@@ -79,7 +79,7 @@ def curve_points(phase: Phase, curve: Curve, started_at: float) -> list[Point]:
 
 
 def result_points(outcome: TrialOutcome, ended_at: float) -> list[Point]:
-    """What is known at the end, as one point each; left out where unknown or not finite."""
+    """The results of a trial as one point each; unknown and infinite ones are left out."""
     values = {key: getattr(outcome, name) for key, name in RESULTS.items()}
     return [
         Point(key, float(value), int(ended_at * 1000), outcome.steps)
@@ -89,6 +89,6 @@ def result_points(outcome: TrialOutcome, ended_at: float) -> list[Point]:
 
 
 def follow(block: Curve, last_step: float) -> Curve:
-    """The block with its steps counted on where it starts again at or before ``last_step``, as a second ramp does."""
+    """The block, renumbered to follow ``last_step`` if its steps start at or before it, as a second ramp's do."""
     overlap = last_step + 1 - block.step[0]
     return replace(block, step=block.step + overlap) if overlap > 0 else block

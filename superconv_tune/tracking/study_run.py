@@ -1,4 +1,4 @@
-"""The parent run of a study: the driver's side of MLflow."""
+"""The parent run of a study in MLflow, which the driver writes."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ PROBE_TIMEOUT_S = 5.0
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 PARAM_CHARS = 6000  # MLflow's limit for the value of a param
 
-# What a store that is away or refuses raises; requests' errors are OSErrors.
+# Raised by a store that is unreachable or refuses; requests' errors are OSErrors.
 STORE_ERRORS = (MlflowException, OSError, sqlite3.Error)
 
 
 def check(tracking_uri: str) -> None:
-    """Preflight of the store; creates the tables of a new sqlite file.
+    """Check that the store can be used; creates the tables of a new sqlite file.
 
-    A sqlite file is also tried for writing. On a server, what a user may write shows only where it is written: there
-    `open_study`, which comes next and before any training, is the test.
+    A sqlite file is also checked for writing. Whether a server may be written shows only on writing: `open_study`,
+    which comes next and before any training, finds out.
 
     Raises:
         UserError: if the store is of a kind that cannot be used, cannot be reached or cannot be written.
@@ -53,16 +53,16 @@ def open_study(
     params: Mapping[str, object],
     tags: Mapping[str, str],
 ) -> StudyHandle:
-    """Create the experiment, if it is not there, and the one parent run of this study.
+    """Create the experiment, if it does not exist, and the parent run of this study.
 
     Args:
-        tracking_uri: of the store; a relative sqlite path is taken from the working directory.
-        artifact_root: folder for the files of a new experiment; None lets an MLflow server decide. An experiment
-            that exists keeps its own place.
+        tracking_uri: address of the store; a relative sqlite path is relative to the working directory.
+        artifact_root: folder for the files of a new experiment; None lets an MLflow server decide. An existing
+            experiment keeps its folder.
         experiment: name of the experiment.
-        name: of the parent run.
-        params: written once, as text.
-        tags: of the parent run.
+        name: name of the parent run.
+        params: params of the parent run, written as text.
+        tags: tags of the parent run.
 
     Raises:
         UserError: if the store cannot be used, reached or written.
@@ -89,14 +89,14 @@ def reopen_study(handle: StudyHandle) -> None:
 
 
 def is_open(handle: StudyHandle) -> bool:
-    """Whether the parent run still waits for its end, because MLflow was away when the study ended.
+    """Whether the parent run is still marked as running, because MLflow was unreachable when the study ended.
 
     Raises:
-        TrackingError: if MLflow cannot be asked.
+        TrackingError: if MLflow cannot be read.
     """
     path = sqlite_path(handle.tracking_uri)
     if path is not None and not path.exists():
-        return False  # the files of the study were moved without it
+        return False  # the study's files were moved without the store
     try:
         return bool(connect(handle.tracking_uri).get_run(handle.run_id).info.status == "RUNNING")
     except STORE_ERRORS as error:
@@ -112,10 +112,10 @@ def close_study(
     metrics: Mapping[str, float],
     artifacts: Sequence[Path],
 ) -> None:
-    """End the parent run: its tags, metrics (finite ones) and files; children that still run are ended as KILLED.
+    """Write tags, finite metrics and files to the parent run and end it; children still running are ended as KILLED.
 
     Raises:
-        TrackingError: if MLflow cannot be written. The files themselves are safe where they were.
+        TrackingError: if MLflow cannot be written. The files themselves stay where they are.
     """
     now = get_current_time_millis()
     values = [Metric(key, value, now, 0) for key, value in metrics.items() if math.isfinite(value)]
@@ -156,14 +156,14 @@ def _experiment_id(client: MlflowClient, name: str, artifact_root: Path | None) 
         place = None
         if artifact_root is not None:
             artifact_root.mkdir(parents=True, exist_ok=True)
-            # Absolute, or a worker in another folder and `mlflow ui` would each look in their own.
+            # Absolute, so that workers and `mlflow ui` find it from any working directory.
             place = artifact_root.resolve().as_uri()
         try:
             return str(client.create_experiment(name, artifact_location=place))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            found = client.get_experiment_by_name(name)  # another study was quicker
+            found = client.get_experiment_by_name(name)  # another study created it first
     if found.lifecycle_stage != "active":
         raise UserError(
             f"The MLflow experiment {name!r} was deleted. Restore it with "
@@ -176,8 +176,8 @@ def _refuse_unusable(tracking_uri: str) -> None:
     scheme = urlsplit(tracking_uri).scheme
     if scheme.partition("+")[0] in DATABASE_PORTS and needs_encoding(tracking_uri):
         raise UserError(
-            f"The password in the MLflow tracking URI {masked(tracking_uri)!r} holds a character that means something "
-            f"else in an address. Write it percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #."
+            f"The password in the MLflow tracking URI {masked(tracking_uri)!r} holds a character that has a meaning "
+            f"of its own in an address. Write it percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #."
         )
     if scheme in ("", "file"):
         raise UserError(
@@ -187,25 +187,25 @@ def _refuse_unusable(tracking_uri: str) -> None:
     path = sqlite_path(tracking_uri)
     if tracking_uri.startswith("sqlite") and (path is None or path.name == ":memory:"):
         raise UserError(
-            f"The MLflow tracking URI {masked(tracking_uri)!r} names no file, but the workers are processes "
-            "of their own and meet in a file only. Use for example sqlite:///runs/mlflow.db."
+            f"The MLflow tracking URI {masked(tracking_uri)!r} names no file, but the workers are separate processes "
+            "that can share only a file. Use for example sqlite:///runs/mlflow.db."
         )
 
 
 @contextmanager
 def _store_checked(tracking_uri: str) -> Iterator[None]:
-    """Turn the failure of a store into an error that says how to mend it."""
+    """Turn the failure of a store into an error that says how to fix it."""
     try:
         yield
     except STORE_ERRORS as error:
         raise UserError(
             f"MLflow cannot be used at {masked(tracking_uri)!r}: {masked(str(error))}. "
-            "Mend it, or name another store with --tracking-uri."
+            "Fix it, name another store with --tracking-uri, or record nothing with --tracking-uri none."
         ) from error
 
 
 def _probe(tracking_uri: str) -> None:
-    """Fail at once where MLflow would try for minutes to open a database."""
+    """Fail at once if a database cannot be opened, where MLflow itself would retry for minutes."""
     path = sqlite_path(tracking_uri)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The worker's side of MLflow: one child run for each attempt, written beside the training and never in its way."""
+"""The child run of each attempt in MLflow, written by the worker in the background while it trains."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 10.0
 SEND_EVERY_S = 1.0
-RECOVERY_S = 20.0  # after that long no further attempt is begun to be sent
+RECOVERY_S = 20.0  # after this time sending of no further attempt begins
 MAX_PENDING = 1000  # points: one request's worth
 MOST_UNSAVED = 50  # trials that are kept in memory while the disk is full
 
@@ -37,13 +37,13 @@ class MlflowTracker:
     """Records one trial after the other; no call raises, whatever happens to MLflow or to the disk.
 
     The curve is kept in memory. One background thread sends a sparse part of it while the trial runs; `finish` saves
-    the whole on disk, sends it and removes it again. What MLflow does not take in time stays on disk and is tried again
-    at the end of the next trial, and by `recover`; what the disk does not take stays in memory and is tried again too.
+    the whole curve on disk, sends it and removes the files again. What MLflow does not accept in time stays on disk and
+    is sent at the end of the next trial, or by `recover`; what cannot be written to disk stays in memory until it can.
 
     Args:
-        handle: the study.
-        spill_dir: folder on this machine for what MLflow has not taken yet.
-        finish_timeout_s: how long `finish` waits for MLflow.
+        handle: the study's parent run.
+        spill_dir: folder on this machine for attempts that MLflow has not accepted yet.
+        finish_timeout_s: how long `finish` waits for MLflow, in seconds.
         clock: Unix time in seconds.
     """
 
@@ -62,7 +62,7 @@ class MlflowTracker:
         self._recording: _Recording | None = None
         self._unsaved: list[_Ended] = []
         self._unsent: list[Path] = []
-        # All of MLflow happens on this one thread, so that nothing is sent twice at once.
+        # All calls to MLflow are made on this one thread, so that nothing is sent twice at once.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
         self._stream: Future[None] | None = None
         self._catching_up: Future[None] | None = None
@@ -82,7 +82,7 @@ class MlflowTracker:
         return recording.run_id
 
     def record(self, phase: Phase, block: Curve) -> None:
-        """Take the next stretch of the curve; returns at once."""
+        """Take the next steps of the curve; returns at once."""
         recording = self._recording
         if recording is None or len(block) == 0:
             return
@@ -91,7 +91,7 @@ class MlflowTracker:
             self._stream = self._executor.submit(self._send_pending, recording)
 
     def finish(self, outcome: TrialOutcome) -> None:
-        """Save what was recorded, and wait a bounded time until MLflow has it."""
+        """Save what was recorded, and wait a bounded time for MLflow to receive it."""
         recording, self._recording = self._recording, None
         if recording is None:
             return
@@ -100,12 +100,12 @@ class MlflowTracker:
         self._save()
         wait([self._executor.submit(self._deliver)], self._finish_timeout_s)
         if self._unsent:
-            logger.warning("MLflow lacks %d trials, which are kept in %s.", len(self._unsent), self._folder)
+            logger.warning("MLflow has not received %d trials; they are kept in %s.", len(self._unsent), self._folder)
         if self._unsaved:
-            logger.warning("%s does not take %d trials, which are kept in memory.", self._folder, len(self._unsaved))
+            logger.warning("%d trials cannot be written to %s; kept in memory.", len(self._unsaved), self._folder)
 
     def catch_up(self) -> None:
-        """Between two trials: save what the disk would not take before, and begin to send what MLflow would not."""
+        """Between two trials: save what could not be written before, and begin to send what MLflow did not accept."""
         self._save()
         if self._unsent and (self._catching_up is None or self._catching_up.done()):
             self._catching_up = self._executor.submit(self._deliver)
@@ -146,19 +146,19 @@ class MlflowTracker:
             self._unsent.remove(folder)
             if folder.exists():
                 self._unsent.append(folder)  # behind the others
-                return  # MLflow is probably away; the next would only wait for it again
+                return  # MLflow is probably unreachable, and sending the next one would only wait for it again
 
 
 def recover(handle: StudyHandle, spill_dir: Path) -> int:
-    """Send what trackers on this machine had to leave on disk; call it when none of them runs any more.
+    """Send what trackers on this machine had to leave on disk; call it when none of them is running any more.
 
     Returns:
-        How many attempts are still on disk, because MLflow would not take them, or not in time.
+        The number of attempts still on disk, because MLflow did not accept them in time.
     """
     limit = time.monotonic() + RECOVERY_S
     for folder in unsent(handle, spill_dir):
         if time.monotonic() > limit:
-            break  # a server that is away costs seconds for every trial
+            break  # every trial waits seconds for an unreachable server
         with _logged("sending a trial"):
             deliver(connect(handle.tracking_uri), handle, folder)
     return len(unsent(handle, spill_dir))
@@ -170,12 +170,12 @@ def unsent(handle: StudyHandle, spill_dir: Path) -> list[Path]:
 
 
 class _Recording:
-    """What is known of the attempt under way.
+    """What was recorded of the attempt that is running.
 
     Attributes:
-        request: what was asked.
-        run_id: its run, once MLflow has made one.
-        confirmed: points that MLflow holds.
+        request: the trial.
+        run_id: id of its run, once MLflow has created it.
+        confirmed: points that MLflow has received.
     """
 
     def __init__(self, request: TrialRequest, clock: Callable[[], float]) -> None:
@@ -185,7 +185,7 @@ class _Recording:
         self._clock = clock
         self._blocks: dict[Phase, list[Curve]] = {phase: [] for phase in SERIES}
         self._started_at: dict[Phase, float] = {}
-        # What falls out, and what was not confirmed, is sent at the end of the trial.
+        # Points that drop out of it, and those that were not confirmed, are sent at the end of the trial.
         self._pending: deque[Point] = deque(maxlen=MAX_PENDING)
 
     def add(self, phase: Phase, block: Curve) -> None:
@@ -212,7 +212,7 @@ class _Recording:
 
 @contextmanager
 def _logged(doing: str) -> Iterator[None]:
-    """Log an error and go on."""
+    """Log an error and continue."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 -- a recorder must not stop the training, whatever a library raises

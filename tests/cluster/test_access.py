@@ -134,7 +134,7 @@ def test_this_machine_needs_none(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["", "http://", ":8265", "http://[::1"])
 def test_an_address_without_a_host_is_told(address: str) -> None:
-    with pytest.raises(UserError, match="names no host"):
+    with pytest.raises(UserError, match="has no host"):
         refuse_open(address)
 
 

@@ -123,7 +123,7 @@ def test_code_outside_the_folder_of_the_spec_is_refused(home: Path, box: Path) -
 
 def test_two_files_of_one_name_are_refused(home: Path, box: Path) -> None:
     (home / "mine.py").write_text("y = 2", encoding="utf-8")
-    with pytest.raises(UserError, match=r"another file of the name 'mine\.py'"):
+    with pytest.raises(UserError, match=r"another file named 'mine\.py'"):
         bundle.pack(spec(home, TASK), [home / "mine.py"], box, data_travel=True)
 
 
@@ -152,7 +152,7 @@ def test_what_a_study_has_comes_home_as_it_was(
 @pytest.mark.parametrize("name", ["../verdict.json", "/etc/passwd", "x.txt", "runs/verdict.json"])
 def test_a_cluster_cannot_write_elsewhere(name: str, box: Path) -> None:
     assert name not in FILES
-    with pytest.raises(ValueError, match="none of a study's"):
+    with pytest.raises(ValueError, match="not one that a study has"):
         unpack([MARK + json.dumps({"file": name, "content": ""})], box)
     assert not files(box.parent)
 

@@ -64,10 +64,10 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(start: Start, tmp_pa
             break
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "interrupted; the same command goes on after the last epoch saved in long_run/.\n"
+    assert err == "interrupted; the same command resumes after the last epoch saved in long_run/.\n"
     out, err = (again := start(*command)).communicate(timeout=200)
     assert again.returncode == 0, err
-    assert "goes on after epoch" in out
+    assert "resumes after epoch" in out
     assert "epoch 2 of 80" not in out
     assert not (tmp_path / "runs").exists()
 

@@ -166,9 +166,9 @@ def test_a_reader_does_not_wait_for_a_writer(journal: Journal, tmp_path: Path) -
     ("kind", "payload", "said"),
     [
         ("Teleported", "{}", "unknown kind 'Teleported'"),
-        ("Closed", '{"at": 1.0', "no valid Closed"),
-        ("Closed", '{"at": 1.0}', "no valid Closed.*reason"),
-        ("Closed", "[1]", "no valid Closed"),
+        ("Closed", '{"at": 1.0', "not a valid Closed"),
+        ("Closed", '{"at": 1.0}', "not a valid Closed.*reason"),
+        ("Closed", "[1]", "not a valid Closed"),
         ("Observed", '{"at": 1.0, "outcome": {"trial_id": "t", "attempt": 1, "status": "sleepy"}}', "sleepy"),
     ],
 )
@@ -186,7 +186,7 @@ def test_an_event_that_cannot_be_read_is_named(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ("runs/studies.db", "is no database URL"),
+        ("runs/studies.db", "is not a database URL"),
         ("mysql://localhost/x", "mysql is not supported"),
         ("postgresql+psycopg2cffi://localhost/x", "needs the package"),
         ("sqlite:////proc/nowhere/studies.db", "cannot be opened for writing"),
@@ -213,7 +213,7 @@ def test_when_the_database_takes_no_more_the_earlier_events_are_kept(journal: Jo
     journal.append("mine", OPENED)
     with sqlite3.connect(tmp_path / "runs" / "studies.db") as other:
         other.execute("ALTER TABLE superconv_tune_events RENAME TO gone")
-        with pytest.raises(UserError, match=r"took no more events of study 'mine': no such table.*--resume mine"):
+        with pytest.raises(UserError, match=r"did not accept an event of study 'mine': no such table.*--resume mine"):
             journal.append("mine", EVENTS[-1])
         other.execute("ALTER TABLE gone RENAME TO superconv_tune_events")
     other.close()

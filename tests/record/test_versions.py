@@ -214,7 +214,7 @@ def resumed(study: Study, how: Brief) -> list[Event]:
     proposer.reconcile(study)
     conductor = StudyConductor(study, how, journal, proposer, clock, on_event=lambda: None)
     conductor.record(Resumed(now, now + 900.0, 4))
-    conductor.take_over()
+    conductor.give_up_unfinished()
     InProcessCluster(Workers(World()), clock, 4).run(conductor)
     conductor.close()
     return list(journal.events(study.opened.name))

@@ -47,7 +47,7 @@ def test_off_a_terminal_there_is_a_line_per_noteworthy_event(findings: Findings)
 
     assert lines[0] == "Can it?"
     assert lines[1] == "9:00 left  phase: range test"
-    assert lines[-1] == "9:00 left  no further trials: decided"
+    assert lines[-1] == "9:00 left  no further trials: the question is decided"
     assert "9:00 left  best so far: accuracy 0.9283 after 9 epochs" in lines
     assert sum("on the test part" in line for line in lines) == 4
     assert sum("CUDA out of memory" in line for line in lines) == 1

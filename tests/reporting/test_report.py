@@ -119,7 +119,7 @@ def test_baselines_are_listed_where_they_ran(compared_findings: Findings) -> Non
     assert "step 0.901 0.897 to 0.905 9 (540 steps) 0.072, of 3 0.925 +0.024 (0.0183 to 0.0297)" in text
     assert "180 steps (95 % interval 60 to 260)" in text
     assert "more steps than were tried (95 % interval from 400)" in text
-    assert "best rate at the border of its grid" in text
+    assert "best at the border of its learning rates" in text
     assert "constant: not tested. The deadline left no room for 3 runs of 9 epochs after the confirmation." in text
 
 

@@ -52,7 +52,7 @@ def test_without_a_target_the_answer_is_the_figure(regression_findings: Findings
 def test_without_target_and_estimate_nothing_is_claimed(empty_findings: Findings) -> None:
     asked = replace(empty_findings, target=Target("accuracy", "max", None), verdict=Verdict(None, None, None))
 
-    assert "no figure to rely on" in verdict_sentence(asked)
+    assert "no reliable figure" in verdict_sentence(asked)
 
 
 def test_an_error_is_to_be_at_most_its_target() -> None:

@@ -140,7 +140,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ({"target": "high"}, ("target", "number", "high")),
         ({"target": -1}, ("target", "between 0 and 1")),
         ({"budget": "soon"}, ("budget", "10m", "soon")),
-        ({"budget": 3}, ("budget", "too little")),
+        ({"budget": 3}, ("budget", "too short")),
         ({"data": "digit"}, ("data.format", "digits")),
         ({"data": {"format": "idx"}}, ("data", "path")),
         ({"data": {"format": "digits", "path": "x"}}, ("data", "reads no file")),
@@ -174,7 +174,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ({"baselines": [{"policy": "step", "power": 2}]}, ("baselines.0: power is an option of", "not of step")),
         ({"baselines": 3}, ("baselines", "in a list, or none", "3")),
         ({"baselines": {"policy": "step"}}, ("baselines", "in a list, or none")),
-        ({"scheduler": "asha"}, ("scheduler", "cross")),
+        ({"scheduler": "asha"}, ("scheduler", "complete cycles")),
         ({"sampler": "grid"}, ("sampler", "grid")),
         ({"strategy": "asha"}, ("strategy", "ladder")),
         ({"trials": 0}, ("trials", "0")),
@@ -208,10 +208,10 @@ def test_a_wrong_value_is_told_with_its_place_and_the_mend(
     [
         ("", "is empty"),
         ("- 1\n", "holds a list"),
-        ("a: [", "no YAML"),
+        ("a: [", "not valid YAML"),
         ("name: x\nname: y\n", "twice"),
-        ("a: !!python/object:os.x {}", "no YAML"),
-        ("a: 2024-13-01", "no YAML"),
+        ("a: !!python/object:os.x {}", "not valid YAML"),
+        ("a: 2024-13-01", "not valid YAML"),
     ],
 )
 def test_what_is_no_mapping_is_told(text: str, said: str, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_peak_is_a_number(number: object, tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("- 1\n", "holds a list"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is not valid YAML"),
         ("a: 1\na: 2\n", "twice"),
         ("data: digits\n", "recipe_version: is missing"),
         ("recipe_version: 3\n", "recipe_version: is 3"),

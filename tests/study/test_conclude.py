@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from superconv_tune.planner.evidence import verdict_of
+from superconv_tune.record.events import Closed
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialRequest
 from superconv_tune.reporting.verdict_json import verdict_json
@@ -23,6 +24,17 @@ def test_warnings_about_the_data_follow_those_of_the_verdict(tmp_path: Path) -> 
         found = findings_of(study, how, proposer, study.opened.started_at, doubts)
         assert found.verdict.warnings == (*verdict_of(study, how).warnings, *doubts)
         assert verdict_json(found)["warnings"] == list(found.verdict.warnings)
+
+
+def test_a_search_whose_budget_was_too_short_for_a_trial_says_so(tmp_path: Path) -> None:
+    study, how = Study(opened(600.0, 2)), brief(0.85)
+    proposer = proposer_of("simulated", how, "random", f"sqlite:///{tmp_path / 'studies.db'}")
+    now = study.opened.started_at
+    assert not any("--budget" in warning for warning in findings_of(study, how, proposer, now).verdict.warnings)
+    study.apply(Closed(now, "exhausted"))
+    assert any(
+        "Give a longer --budget" in warning for warning in findings_of(study, how, proposer, now).verdict.warnings
+    )
 
 
 def test_the_recipe_that_is_told_is_the_one_that_was_confirmed(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def conducted(storage: str, how: Brief, clock: VirtualClock, study: Study, journ
     proposer = Proposer(storage, "simulated", SPACE, "max", "random", 0, 20)
     proposer.reconcile(study)
     conductor = StudyConductor(study, how, journal, proposer, clock, lambda: None)
-    conductor.take_over()
+    conductor.give_up_unfinished()
     return conductor
 
 

@@ -118,7 +118,7 @@ def test_a_metric_without_items_has_no_interval_and_says_so(tmp_path: Path) -> N
     run = open_run(recipe, 2.0, None, tmp_path / "run")
     result = train(run, LongRunRecord(recipe, "none"), Stopping(run, None))
     assert (result.test_low, result.test_high, result.test_items) == (None, None, 0)
-    assert "no interval, because macro_f1 is no mean over test items" in summary(run, result)
+    assert "no interval, because macro_f1 is not a mean over test items" in summary(run, result)
 
 
 def test_a_run_that_diverges_keeps_its_files_and_is_not_trained_again(tmp_path: Path) -> None:

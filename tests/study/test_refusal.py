@@ -20,7 +20,7 @@ def test_messages_go_to_stderr_and_the_code_is_2(capsys: pytest.CaptureFixture[s
 
 def test_a_resumed_study_keeps_its_question() -> None:
     refuse_new_question(None, {"output": "runs", "storage": "sqlite:///x.db"})
-    with pytest.raises(UserError, match="--data, --metric came too"):
+    with pytest.raises(UserError, match="but got --data, --metric too"):
         refuse_new_question(None, {"data.path": "x", "metric": "auroc"})
 
 

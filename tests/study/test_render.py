@@ -32,9 +32,9 @@ def test_the_files_come_back_from_the_journal_and_say_the_same(finished: Workpla
 def test_a_folder_that_takes_no_files_is_told_and_the_journal_is_safe(finished: Workplace, tmp_path: Path) -> None:
     folder = finished.folder / "runs" / "done"
     aside = folder.rename(folder.with_name("aside"))
-    folder.write_text("a file in the place of the folder", encoding="utf-8")
+    folder.write_text("a file instead of the folder", encoding="utf-8")
     try:
-        with pytest.raises(UserError, match="All that was learned is in the journal"):
+        with pytest.raises(UserError, match="All results are in the journal"):
             render("done", finished.output, None, Console(file=io.StringIO()))
     finally:
         folder.unlink()

@@ -29,7 +29,7 @@ def test_a_seed_of_the_study_gives_the_same_and_fresh_ones_agree(finished: Workp
 def test_other_data_have_nothing_to_repeat(finished: Workplace) -> None:
     (finished.folder / "seed").write_text("1", encoding="utf-8")
     try:
-        with pytest.raises(UserError, match="have changed since it was searched"):
+        with pytest.raises(UserError, match="have changed since the search"):
             Verification("done", finished.output, None)
     finally:
         (finished.folder / "seed").write_text("0", encoding="utf-8")

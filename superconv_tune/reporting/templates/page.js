@@ -1,6 +1,6 @@
 "use strict";
 
-// Named one by one: plotly's default bar also offers to upload the figure.
+// Buttons are listed one by one: plotly's default bar also offers to upload the figure.
 const BUTTONS = [["zoom2d", "pan2d", "resetScale2d", "toImage"]];
 
 for (const data of document.querySelectorAll("script[data-for]")) {
@@ -28,7 +28,7 @@ function compare(a, b) {
 function sortBy(table, column, ascending) {
   const rows = [...table.tBodies[0].rows].map((row) => [sortKey(row, column), row]);
   rows.sort(([a], [b]) => {
-    if (a === null || b === null) return (a === null) - (b === null); // what is missing stands last, either way
+    if (a === null || b === null) return (a === null) - (b === null); // missing values come last in both directions
     return ascending ? compare(a, b) : compare(b, a);
   });
   table.tBodies[0].append(...rows.map(([, row]) => row));
