@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from superconv_tune.core.curve import Curve
@@ -113,6 +113,7 @@ class TrialRequest:
     attempt: int
     purpose: Purpose
     work: Work
+    _: KW_ONLY
     params: Hyperparameters
     schedule: Schedule
     seed: int

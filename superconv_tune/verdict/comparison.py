@@ -27,7 +27,7 @@ BUCKETS_PER_OCTAVE = 2.0  # lengths closer than this are one length
 
 
 @dataclass(frozen=True)
-class Baseline:
+class ComparedPolicy:
     """What another policy reached at its best learning rate, and the searched policy beside it.
 
     Attributes:
@@ -117,7 +117,7 @@ class Shortfall:
     interrupted: bool = False
 
 
-def compare(study: Study, yardstick: Yardstick) -> tuple[Baseline, ...]:
+def compare(study: Study, yardstick: Yardstick) -> tuple[ComparedPolicy, ...]:
     """Every policy that was tried at enough learning rates, in the order of asking."""
     by_policy: dict[str, list[Trial]] = {}
     for trial in study.trials("baseline"):
@@ -128,7 +128,7 @@ def compare(study: Study, yardstick: Yardstick) -> tuple[Baseline, ...]:
     return tuple(baseline for baseline in found if baseline is not None)
 
 
-def super_convergence(baselines: Sequence[Baseline]) -> bool | None:
+def super_convergence(baselines: Sequence[ComparedPolicy]) -> bool | None:
     """Whether the searched policy needs half the steps of standard training or fewer; None where it cannot be said.
 
     Standard training is the better of the piecewise constant policies that were tried.
@@ -191,7 +191,7 @@ class _Judge:
     study: Study
     yardstick: Yardstick
 
-    def baseline(self, trials: Sequence[Trial]) -> Baseline | None:
+    def baseline(self, trials: Sequence[Trial]) -> ComparedPolicy | None:
         """One policy from its trials; None where nothing was learned, or nothing is there to compare it with."""
         best_one = best((trial for trial in trials if trial.outcome.status == "finished"), self.yardstick)
         if best_one is None:
@@ -213,7 +213,7 @@ class _Judge:
         rival_ends = sorted((worth(other.low), worth(other.high)))
         match = _match([(epochs, worth) for epochs, worth, _ in curve.values()], own.worth, (down, up))
         per_epoch = outcome.steps / request.params.cycle_epochs
-        return Baseline(
+        return ComparedPolicy(
             schedule=request.schedule.label,
             value=outcome.objective,
             low=ends[0],

@@ -136,7 +136,17 @@ class RunOffIsOver:
 
     def _asked(self, purpose: Purpose, work: Cycle | Ramps, params: Hyperparameters, rung: int) -> TrialRequest:
         number = len(self.study.requests)
-        request = TrialRequest(f"{number:04d}", 1, purpose, work, params, Schedule(), number, self.now + 60.0, rung)
+        request = TrialRequest(
+            f"{number:04d}",
+            1,
+            purpose,
+            work,
+            params=params,
+            schedule=Schedule(),
+            seed=number,
+            deadline=self.now + 60.0,
+            rung=rung,
+        )
         self.study.apply(Requested(self.now, request))
         return request
 

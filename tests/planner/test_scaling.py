@@ -26,7 +26,9 @@ RECIPE = Hyperparameters(cycle_epochs=27.0)  # 78 steps an epoch
 def asked(variation: Variation, number: int) -> TrialRequest:
     params = replace(RECIPE, cycle_epochs=variation.epochs)
     work = Cycle(0.1, data_share=variation.data_share)
-    return TrialRequest(str(number), 1, Scaling(1), work, params, Schedule(), 0, deadline=0.0, rung=0)
+    return TrialRequest(
+        str(number), 1, Scaling(1), work, params=params, schedule=Schedule(), seed=0, deadline=0.0, rung=0
+    )
 
 
 def test_every_length_twice_and_then_the_shares_of_the_data() -> None:

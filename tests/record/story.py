@@ -32,7 +32,15 @@ class Story:
         number, purpose = len(self.study.requests), purpose or Probe(max_lr)
         work = Cycle(max_lr, reads_test=isinstance(purpose, Confirm))
         request = TrialRequest(
-            f"{number:04d}", 1, purpose, work, params or Hyperparameters(), schedule, number, deadline=1e9, rung=rung
+            f"{number:04d}",
+            1,
+            purpose,
+            work,
+            params=params or Hyperparameters(),
+            schedule=schedule,
+            seed=number,
+            deadline=1e9,
+            rung=rung,
         )
         self.study.apply(Requested(0.0, request))
         return request

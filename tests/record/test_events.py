@@ -38,7 +38,7 @@ PROPOSAL = Proposal("rung0", 2)
 COSINE = schedule_from("cosine,warmup=exponential")
 REQUEST = TrialRequest(
     "a", 1, Sampled(PROPOSAL, 0.1), Cycle(0.15, OwnRamp(0.01, 1.0, 40), 0.5, reads_test=True),
-    Hyperparameters(lr_multiplier=1.5), Schedule(), 3, deadline=10.0, rung=0, precision="bf16",
+    params=Hyperparameters(lr_multiplier=1.5), schedule=Schedule(), seed=3, deadline=10.0, rung=0, precision="bf16",
 )  # fmt: skip
 PURPOSES: list[Purpose] = [
     RangeTest(), EdgeTest(), Smoke(), Probe(0.1), Sampled(PROPOSAL, 0.1), Promoted("0001", PROPOSAL, 0.1),

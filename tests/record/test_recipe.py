@@ -15,7 +15,15 @@ from superconv_tune.record.trial import Cycle, Trial, TrialOutcome, TrialRequest
 COSINE = schedule_from("cosine,warmup=linear")
 PARAMS = Hyperparameters(cycle_epochs=9.0, lr_multiplier=1.5, weight_decay=1e-3)
 REQUEST = TrialRequest(
-    "0007-search", 1, Sampled(Proposal("rung1", 3), 0.2), Cycle(0.3), PARAMS, COSINE, seed=5, deadline=1e9, rung=1
+    "0007-search",
+    1,
+    Sampled(Proposal("rung1", 3), 0.2),
+    Cycle(0.3),
+    params=PARAMS,
+    schedule=COSINE,
+    seed=5,
+    deadline=1e9,
+    rung=1,
 )
 TRIAL = Trial(REQUEST, TrialOutcome("0007-search", 1, "finished", 0.9, max_lr=0.25, validation=0.9))
 

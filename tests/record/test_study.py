@@ -17,7 +17,9 @@ from superconv_tune.record.trial import Cycle, Trial, TrialOutcome, TrialRequest
 from tests.record.story import Story
 
 PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), "note")
-REQUEST = TrialRequest("a", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), Schedule(), 3, deadline=10.0, rung=0)
+REQUEST = TrialRequest(
+    "a", 1, Probe(0.1), Cycle(0.1), params=Hyperparameters(), schedule=Schedule(), seed=3, deadline=10.0, rung=0
+)
 OUTCOME = TrialOutcome("a", 1, "finished", 0.9)
 
 

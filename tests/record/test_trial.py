@@ -17,7 +17,7 @@ OUTCOME = TrialOutcome("a", 1, "finished", 0.9, max_lr=0.2, validation=0.9)
 
 
 def request(purpose: Purpose, work: Cycle | Ramps | None = None) -> TrialRequest:
-    return TrialRequest("a", 1, purpose, work or Cycle(0.2), PARAMS, Schedule(), 0, deadline=1e9)
+    return TrialRequest("a", 1, purpose, work or Cycle(0.2), params=PARAMS, schedule=Schedule(), seed=0, deadline=1e9)
 
 
 @pytest.mark.parametrize(

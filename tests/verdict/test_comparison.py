@@ -18,7 +18,7 @@ from superconv_tune.record.purpose import Confirm, Probe, Purpose
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
-from superconv_tune.verdict.comparison import Baseline, compare, expected_best, length_to_reach, super_convergence
+from superconv_tune.verdict.comparison import ComparedPolicy, compare, expected_best, length_to_reach, super_convergence
 
 CURVE = [(1.0, 0.5), (4.0, 0.7), (16.0, 0.9)]
 ITEMS = 2_000
@@ -46,7 +46,9 @@ def test_the_expected_best_is_the_mean_over_all_draws(worths: list[float], tries
 def trial(number: int, purpose: Purpose, epochs: float, value: float, policy: str, lr: float) -> list[Event]:
     params = Hyperparameters(cycle_epochs=epochs)
     schedule = schedule_from(policy)
-    request = TrialRequest(f"{number}", 1, purpose, Cycle(lr), params, schedule, number, deadline=0.0)
+    request = TrialRequest(
+        f"{number}", 1, purpose, Cycle(lr), params=params, schedule=schedule, seed=number, deadline=0.0
+    )
     outcome = TrialOutcome(f"{number}", 1, "finished", value, max_lr=lr, validation=value, steps=round(100 * epochs))
     return [Requested(0.0, request), Observed(0.0, outcome)]
 
@@ -111,5 +113,5 @@ def test_fewer_rates_are_no_comparison() -> None:
 def test_without_step_or_constant_nothing_is_said_of_super_convergence() -> None:
     (found,) = compare(study([0.7, 0.6, 0.5]), ACCURACY)
     assert super_convergence([replace(found, schedule="linear", is_standard=False)]) is None
-    unknown: Baseline = replace(found, steps_low=None, steps_high=None)
+    unknown: ComparedPolicy = replace(found, steps_low=None, steps_high=None)
     assert super_convergence([unknown]) is None
