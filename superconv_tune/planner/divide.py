@@ -67,7 +67,9 @@ def divide(brief: Brief, cost: CostModel, workers: int, left_s: float) -> Plan:
     needed_s = _baselines_s(means, plan, reserved_s)
     if reserved_s > 0.0 and needed_s == 0.0:
         plan = _divide(means)
-    return replace(plan, baseline_s=needed_s, scaling_s=0.0 if plan.note else means.scaling_s(plan.rungs[-1].epochs))
+    return replace(
+        plan, baseline_s=needed_s, scaling_s=0.0 if plan.is_too_small else means.scaling_s(plan.rungs[-1].epochs)
+    )
 
 
 def _divide(means: _Means) -> Plan:
@@ -132,7 +134,7 @@ def shorten(brief: Brief, cost: CostModel, plan: Plan, first: int, factor: float
 def _baselines_s(means: _Means, plan: Plan, reserved_s: float) -> float:
     """Wall seconds of every worker for as many baselines as fit in ``reserved_s``; 0 where not even one does."""
     top = plan.rungs[-1].epochs
-    if plan.note:
+    if plan.is_too_small:
         return 0.0
     for policies in range(len(means.brief.baselines), 0, -1):
         for epochs in (top, *below(plan, top)):
@@ -144,11 +146,7 @@ def _baselines_s(means: _Means, plan: Plan, reserved_s: float) -> float:
 
 
 def _too_small(means: _Means, top: float) -> Plan:
-    note = (
-        f"The budget has room for too few cycles of even {top:g} epochs "
-        f"({means.trial_s(top):.1f} s each); one rung is searched and confirmed as far as it fits."
-    )
-    return Plan((RungPlan(top, FIRST_GRID),), MIN_SEEDS, (means.trial_s(top),), note)
+    return Plan((RungPlan(top, FIRST_GRID),), MIN_SEEDS, (means.trial_s(top),), is_too_small=True)
 
 
 def _lower_lengths(means: _Means, top: float) -> list[float]:

@@ -70,7 +70,7 @@ class Finalists:
 
     def _is_fixed(self) -> bool:
         """Whether the top rung stays as it was planned: the sampler chooses its lengths, or the budget is too small."""
-        return self.plan.rungs[-1].free or bool(self.plan.note)
+        return self.plan.rungs[-1].free or self.plan.is_too_small
 
     @cached_property
     def _contenders(self) -> list[Contender]:

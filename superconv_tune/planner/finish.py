@@ -43,15 +43,16 @@ def _chosen(situation: Situation) -> Recipe | None:
         best = winner(situation.study, situation.yardstick)
         recipe = None if best is None else _shortened(situation, Recipe.of(best, number=1))
         return recipe if recipe is not None and situation.fits(recipe.params, situation.limit) else None
-    if current.number == MOST_RECIPES or not is_unsteady(situation.study, *_expectation(situation, current)):
+    if current.number == MOST_RECIPES or not is_unsteady(
+        situation.study, _expected(situation, current), situation.yardstick
+    ):
         return None
     return _replacement(situation, current)
 
 
-def _expectation(situation: Situation, recipe: Recipe) -> tuple[float | None, int | None]:
-    """What the trial reached that a recipe was chosen for, None for a later recipe; and the validation items."""
-    expected = situation.study.trial(recipe.origin).value if recipe.number == 1 else None
-    return expected, situation.yardstick.items
+def _expected(situation: Situation, recipe: Recipe) -> float | None:
+    """Validation value of the trial for which a recipe was chosen; None for a later recipe."""
+    return situation.study.trial(recipe.origin).value if recipe.number == 1 else None
 
 
 def _replacement(situation: Situation, recipe: Recipe) -> Recipe | None:

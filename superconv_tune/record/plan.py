@@ -28,7 +28,8 @@ class Plan:
         rungs: shortest first; the last is the top rung, whose length the confirmation uses too.
         confirm_seeds: fresh seeds of the winner, at least.
         trial_s: predicted seconds of one cycle of each rung.
-        note: what had to be given up, for the report; empty if nothing.
+        is_too_small: whether the budget has too little time for the shortest plan; then one rung is searched and
+            confirmed as far as it fits.
         baseline_s: wall seconds of every worker that are kept free for the comparison with other policies.
         scaling_s: the same for the recipe at other lengths.
         run_off_s: the same for fresh seeds of the best configurations, which shorter rungs leave to the top one.
@@ -37,7 +38,7 @@ class Plan:
     rungs: tuple[RungPlan, ...]
     confirm_seeds: int
     trial_s: tuple[float, ...]
-    note: str = ""
+    is_too_small: bool = False
     baseline_s: float = 0.0
     scaling_s: float = 0.0
     run_off_s: float = 0.0

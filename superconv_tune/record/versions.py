@@ -53,6 +53,8 @@ class _Story:
 
     def read(self, kind: str, value: dict[str, Any]) -> list[Row]:
         """One event of version 1, and before it the recipe that it froze without a word."""
+        if kind == "Planned":
+            return [(kind, {**value, "plan": _plan(value["plan"])})]
         if kind != "Requested":
             return [(kind, self.seen(kind, value))]
         request = value["request"]
@@ -138,6 +140,11 @@ def _schedule(old: Mapping[str, Any]) -> dict[str, Any]:
     return {"policy": {"name": old["schedule"]}}
 
 
+def _plan(old: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan of version 1, whose note was a sentence where the budget was too small and empty otherwise."""
+    return {**_without(old, ("note",)), "is_too_small": bool(old.get("note"))}
+
+
 def _ramps(old: Mapping[str, Any]) -> dict[str, Any]:
     low, high = old["ramp"]
     return {
@@ -163,5 +170,5 @@ def _cycle(old: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without(params: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {key: value for key, value in params.items() if key not in names}
+def _without(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in names}

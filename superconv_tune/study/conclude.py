@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.baselines import comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.evidence import verdict_of, yardstick_of
@@ -40,7 +41,7 @@ def findings_of(
     """All that the study found, up to now; what in the data makes the answer weaker is said with it."""
     yardstick = yardstick_of(study, brief)
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
-    warnings = (*verdict.warnings, *_unsteady(study, yardstick.items), *data_warnings)
+    warnings = (*verdict.warnings, *_unsteady(study, yardstick), *data_warnings)
     return Findings(
         study=study,
         target=brief.target,
@@ -65,12 +66,12 @@ def _origin(study: Study) -> Trial | None:
     return Trial(replace(trial.request, params=params), replace(trial.outcome, max_lr=recipe.max_lr))
 
 
-def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
+def _unsteady(study: Study, yardstick: Yardstick) -> tuple[str, ...]:
     """That a recipe was given up, or ought to have been."""
     recipe = study.recipe
     if recipe is None:
         return ()
-    if is_unsteady(study, None, validation_items):
+    if is_unsteady(study, None, yardstick):
         return (
             "Fresh seeds of the recipe lie far apart, or some of them failed: its learning rate is close to the edge. "
             "A lower one would be a steadier recipe; there was no time left to confirm it.",

@@ -54,7 +54,7 @@ OPENED = Opened(
 )  # fmt: skip
 EVENTS: list[Event] = [
     OPENED,
-    Planned(2.0, Plan((RungPlan(1.0, 9), RungPlan(3.0, 3, free=True)), 3, (1.5, 4.5), "short")),
+    Planned(2.0, Plan((RungPlan(1.0, 9), RungPlan(3.0, 3, free=True)), 3, (1.5, 4.5), is_too_small=True)),
     Requested(3.0, REQUEST),
     Observed(4.0, OUTCOME),
     Frozen(4.5, Recipe(1, "0001-search", Hyperparameters(batch_size=64), 0.1 + 0.2, Schedule())),

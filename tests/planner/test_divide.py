@@ -60,3 +60,11 @@ def test_a_capped_plan_grows_wider_with_the_time_and_not_longer() -> None:
 def test_where_the_sampler_chooses_the_lengths_nothing_is_kept_for_a_run_off() -> None:
     how = brief(None, strategy="free", baselines=())
     assert divide(how, CostModel.of(Study(opened(LEFT_S, WORKERS))), WORKERS, LEFT_S).run_off_s == 0.0
+
+
+def test_a_budget_too_small_for_the_shortest_cycles_is_marked_and_has_one_rung() -> None:
+    found = plan(30.0, left_s=1.0)
+    assert found.is_too_small
+    assert [rung.epochs for rung in found.rungs] == [1.0]
+    assert found.scaling_s == 0.0
+    assert not plan(30.0).is_too_small

@@ -60,7 +60,7 @@ OUTCOME = TrialOutcome(
     range_curve=curve([2.0, math.nan, math.inf]),
     cycle_curve=curve([1.0]),
 )
-PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), "note")
+PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), is_too_small=True)
 RAMPS = Ramps(1e-5, 10.0, 120, "linear", is_centred=False, is_checked=True, finds_edge=True)
 
 

@@ -16,7 +16,7 @@ from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Trial, TrialOutcome, TrialRequest
 from tests.record.story import Story
 
-PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), "note")
+PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), is_too_small=True)
 REQUEST = TrialRequest(
     "a", 1, Probe(0.1), Cycle(0.1), params=Hyperparameters(), schedule=Schedule(), seed=3, deadline=10.0, rung=0
 )

@@ -187,6 +187,19 @@ def test_a_recipe_is_frozen_just_before_its_first_fresh_seed(tmp_path: Path) -> 
         assert following.at == events[place].at
 
 
+@pytest.mark.parametrize("note", ["", "The budget has room for too few cycles of even 1 epochs (9.0 s each)."])
+def test_a_plan_with_a_note_is_one_of_a_budget_that_is_too_small(tmp_path: Path, note: str) -> None:
+    of = journals()["simulated"]
+    place = next(place for place, (kind, _) in enumerate(of.rows) if kind == "Planned")
+    planned = of.rows[place][1]
+    rows = [*of.rows[:place], ("Planned", {**planned, "plan": {**planned["plan"], "note": note}})]
+    with Journal(stored(tmp_path / "studies.db", of, rows)) as journal:
+        plan = Study.replay(journal.events(of.name)).plan
+    assert plan is not None
+    assert plan.is_too_small == bool(note)
+    assert plan.confirm_seeds == planned["plan"]["confirm_seeds"]
+
+
 def test_a_request_on_its_own_reads_and_a_new_one_is_left_alone() -> None:
     for of in journals().values():
         for kind in ("range_test", "search", "confirm", "scaling", "baseline"):
