@@ -1,5 +1,4 @@
-"""Pure decisions: schedules, curves, range-test analysis, planning arithmetic and the verdict.
+"""What all rooms share: codec, curves, errors, hyperparameters, secrets, and the metric as a yardstick.
 
-Nothing in this room touches a file, a clock, a network or a framework: the standard library and numpy only, and scipy
-for the quantiles in ``statistics``.
+Nothing here touches a file, a clock, a network or a framework; it imports the standard library and numpy only.
 """

@@ -1,1 +1,1 @@
-"""What a study consists of: trials, recipes, plans, and the events that every state is a fold over."""
+"""What a study consists of: trials, recipes, plans, and the events from which every state is computed."""
