@@ -1,1 +1,1 @@
-"""Learning rates: schedules, the range test and what can be read off it, the horizon rule."""
+"""Learning rates: schedules, the analysis of range tests, the grid of probes, and the horizon rule."""

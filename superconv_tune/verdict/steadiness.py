@@ -1,4 +1,4 @@
-"""Whether fresh seeds of a recipe hold together."""
+"""Whether fresh seeds of a recipe agree with each other."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.record.study import Study
 
-APART = 1.0  # in log odds of an error: seeds that differ by more than a factor of e in them do not hold together
-NOISE = 3.0  # standard errors of the items that have to be exceeded as well
+APART = 1.0  # in log odds of an error: seeds whose odds differ by more than a factor of e do not agree
+NOISE = 3.0  # standard errors, from the number of items, that the difference must exceed as well
 
 
 def is_unsteady(study: Study, expected: float | None, yardstick: Yardstick) -> bool:
     """Whether fresh seeds of the recipe went wrong, or lie further apart than seeds and items explain.
 
     Args:
-        study: all that came back.
+        study: the study with its outcomes.
         expected: validation value of the trial for which the recipe was chosen; None for a recipe with a lowered peak,
             which was not chosen by its value.
         yardstick: the metric on the validation part; without a number of items only seeds that went wrong count.
