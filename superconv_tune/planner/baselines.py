@@ -66,7 +66,7 @@ class Comparison:
     limit: float
 
     def next(self) -> Run | None:
-        """The next run: a missing rate of a started policy, else the first of another, else one beyond a border; or None."""
+        """The next run: a missing rate of a started policy, the first of another, or one beyond a border."""
         epochs = self.epochs
         if epochs is None:
             return None
@@ -97,7 +97,7 @@ class Comparison:
 
     @property
     def lengths(self) -> list[float]:
-        """Possible lengths: that of the recipe, and of the rung below if the search has a trial there to compare with."""
+        """Possible lengths: the recipe's, and the rung's below it if the search has a trial there to compare with."""
         longest = self.recipe.params.cycle_epochs
         return [longest, *(epochs for epochs in below(self.plan, longest) if self._was_tried(epochs))]
 
@@ -121,7 +121,7 @@ class Comparison:
         return RATES * self._seconds(epochs)
 
     def _was_tried(self, epochs: float) -> bool:
-        """Whether a rung of this length has a complete cycle; stops at the first one, because there may be thousands."""
+        """Whether a rung of this length has a complete cycle; stops at the first, because there may be thousands."""
         outcomes = self.study.outcomes
         return any(
             request.params.cycle_epochs == epochs and trial_id in outcomes and self.study.trial(trial_id).is_whole
@@ -205,7 +205,7 @@ def comparison_of(study: Study, brief: Brief, now: float) -> Comparison | None:
 
 
 def below(plan: Plan, epochs: float) -> list[float]:
-    """The longest of the plan's lengths below ``epochs``; empty where none is shorter, or the sampler chooses lengths."""
+    """The longest of the plan's lengths below ``epochs``; empty if none is shorter, or the sampler chooses lengths."""
     shorter = [rung.epochs for rung in plan.rungs if rung.epochs < epochs and not rung.free]
     return [max(shorter)] if shorter else []
 

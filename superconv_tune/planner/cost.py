@@ -88,13 +88,13 @@ class CostModel:
         return (outcome.train_s + outcome.eval_s) / predicted
 
     def _first_correction(self, study: Study) -> float:
-        """Correction from the first ramps, for a preflight on another machine, such as a head node without a GPU."""
+        """Correction from the first ramps, for a preflight on another machine such as a head node without a GPU."""
         ratios = [ratio for trial in study.trials("range_test") if (ratio := self._ramp_ratio(trial)) is not None]
         found = median(ratios) if ratios else 1.0
         return 1.0 if 1.0 / ANOTHER_MACHINE < found < ANOTHER_MACHINE else found
 
     def _ramp_ratio(self, trial: Trial) -> float | None:
-        """Measured divided by predicted seconds of a step in the second half of the ramps; None if they are too short."""
+        """Measured divided by predicted seconds of a step in the second half of the ramps; None if too short."""
         curve = trial.outcome.range_curve
         if curve is None or len(curve) < 2:
             return None
@@ -105,7 +105,7 @@ class CostModel:
         return seconds / steps / step_s if steps > 0.0 and seconds > 0.0 else None
 
     def _step_s(self, batch_size: int) -> float:
-        """Seconds of one step: interpolated linearly between measured batch sizes, beyond them in proportion to the size."""
+        """Seconds of one step: linear between measured batch sizes, beyond them in proportion to the size."""
         if batch_size in self.step_s:
             return self.step_s[batch_size]
         sizes = sorted(self.step_s)

@@ -69,7 +69,7 @@ class Study:
             case Observed(at=at, outcome=outcome):
                 self._observe(outcome, at)
             case Opened():
-                raise ValueError("A study is opened once, but a second Opened event came.")
+                raise ValueError("A study is opened once, but got a second Opened event.")
             case _:
                 self._change(event)
 

@@ -23,7 +23,7 @@ from superconv_tune.verdict.statistics import Spread, interval, with_known_noise
 LEVEL = 0.95
 RATES = 3  # least number of learning rates at which a policy must be tried to be compared
 STANDARD = ("step", "constant")  # the standard training that super-convergence is defined against
-FASTER = 2.0  # with at least so many times fewer steps it is called super-convergence
+FASTER = 2.0  # ratio of steps from which it is called super-convergence
 BUCKETS_PER_OCTAVE = 2.0  # resolution with which lengths are grouped: those in one bucket count as one length
 
 
