@@ -1,4 +1,4 @@
-"""What the journal writes of an event, and reads back."""
+"""Events written to JSON and read back."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ RAMPS = Ramps(1e-5, 10.0, 120, "linear", is_centred=False, is_checked=True, find
         Closed(1.0, "decided"),
     ],
 )
-def test_every_event_comes_back_from_json_as_it_was(event: object) -> None:
+def test_every_event_is_unchanged_after_a_round_trip_through_json(event: object) -> None:
     assert decode(type(event), json.loads(json.dumps(encode(event)))) == event
 
 

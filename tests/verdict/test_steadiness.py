@@ -1,4 +1,4 @@
-"""When fresh seeds of a recipe do not hold together."""
+"""When fresh seeds of a recipe disagree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def accuracy(items: int | None) -> Yardstick:
     return Yardstick("accuracy", items=items)
 
 
-def test_a_recipe_that_is_not_frozen_is_not_unsteady() -> None:
+def test_a_study_without_a_recipe_is_not_unsteady() -> None:
     story = Story()
     story.searched(0.2, 0.1, "diverged")
     assert not is_unsteady(story.study, 0.9, accuracy(1000))
@@ -24,7 +24,7 @@ def test_seeds_that_agree_within_the_noise_of_the_items_are_steady() -> None:
     assert not is_unsteady(story.study, 0.965, accuracy(1000))
 
 
-def test_few_items_excuse_what_many_do_not() -> None:
+def test_the_same_difference_is_noise_with_few_items_but_not_with_many() -> None:
     story = Story()
     story.fresh(0.97)
     story.fresh(0.91)
@@ -49,7 +49,7 @@ def test_a_seed_that_diverged_is_unsteady_and_one_that_was_lost_is_not() -> None
     assert is_unsteady(diverged.study, None, accuracy(None))
 
 
-def test_seeds_of_a_recipe_that_gave_way_do_not_count() -> None:
+def test_seeds_of_a_replaced_recipe_do_not_count() -> None:
     story = Story()
     story.fresh(0.9)
     story.fresh(0.3)
