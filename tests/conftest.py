@@ -1,11 +1,11 @@
-"""What every test runs under."""
+"""Settings and fixtures of all tests."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 
-# Before torch is imported, by a test or by a command that a test starts: two threads on one small model lose to one.
+# Set before torch is imported by a test or by a command that a test starts: for small models one thread is faster.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
@@ -22,7 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 @pytest.fixture(autouse=True)
 def scrubbed_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Nothing of the user's own MLflow, Ray or Tune settings reaches a test, and nothing of a test the user's cache."""
+    """Keep the user's MLflow, Ray and Tune settings out of the tests, and the tests out of the user's cache."""
     for name in list(os.environ):
         if name.startswith(("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_")):
             monkeypatch.delenv(name)
@@ -31,7 +31,7 @@ def scrubbed_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
-    """A PostgreSQL server for all tests that need one; each takes a database of its own."""
+    """A PostgreSQL server for all tests that need one; each creates its own database."""
     if programs() is None:
         pytest.skip("PostgreSQL's initdb is not installed: apt-get install postgresql")
     with server() as running:

@@ -1,7 +1,7 @@
-"""Simulated searches whose every request was recorded before the types of trials and recipes were made anew.
+"""Simulated searches whose requests were recorded before the types of trials and recipes were redesigned.
 
-``python -m tests.decisions`` records them again into ``tests/golden/decisions.json.xz``; that is right only where a
-change of behaviour is meant, and then its note says which searches changed and why.
+``python -m tests.decisions`` records them again into ``tests/golden/decisions.json.xz``. Do that only for an intended
+change of behaviour, and say in its note which searches changed and why.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from tests.simulated import WatchedConductor, brief
 
 RECORDING = Path(__file__).parent / "golden" / "decisions.json.xz"
 SEARCHES = 24
-DIGITS = 9  # significant ones: more would be the order in which floats are multiplied
+DIGITS = 9  # significant digits; more would depend on the order of floating-point operations
 
 
 def replayed(number: int) -> dict[str, Any]:
-    """A search run now: its question, all that it asked for, and its verdict."""
+    """Run a search: its question, its requests and its verdict."""
     question = _question(number)
     return {"question": question, **asked(_searched(question))}
 
 
 def asked(conductor: WatchedConductor) -> dict[str, Any]:
-    """All that a search asked for, in plain values that no type of ours appears in."""
+    """All plans and requests of a search, and its verdict, as plain values."""
     verdict = verdict_of(conductor.study, conductor.brief)
     return {
         "plans": [_plan(event) for event in conductor.events if isinstance(event, Planned)],
@@ -43,7 +43,7 @@ def asked(conductor: WatchedConductor) -> dict[str, Any]:
 
 
 def _question(number: int) -> dict[str, Any]:
-    """A search like those that the properties draw, from its number alone."""
+    """The settings of a search, drawn from its number."""
     rng = np.random.default_rng(number)
     return {
         "seed": number,

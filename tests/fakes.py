@@ -1,4 +1,4 @@
-"""Full implementations of the small protocols, for tests: a clock, a tracker, and a problem in torch alone."""
+"""Implementations of small protocols for tests: a clock, a tracker, and a problem in plain torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEATURES = 8
 
 @dataclass
 class FakeClock:
-    """Stands still until it is told to go on; ``tick_s`` passes with every look at it."""
+    """A clock that moves only by `advance`, and by ``tick_s`` at every call."""
 
     now: float = 1_000_000.0
     tick_s: float = 0.0
@@ -38,7 +38,7 @@ class FakeClock:
 
 @dataclass
 class MemoryTracker:
-    """Keeps everything that it is given, trial after trial."""
+    """Keeps everything it is given, for all trials."""
 
     requests: list[TrialRequest] = field(default_factory=list)
     blocks: list[tuple[Phase, Curve]] = field(default_factory=list)
@@ -85,7 +85,7 @@ class TensorSource:
 
 @dataclass(frozen=True)
 class TensorPart:
-    """A part that is only read; counts how often."""
+    """A part of the data that counts how often it is read."""
 
     inputs: Tensor
     targets: Tensor
@@ -101,7 +101,7 @@ class TensorPart:
 
 @dataclass(frozen=True)
 class HookedSource:
-    """A source that calls ``hook`` with the number of each batch before it gives it: time passes, or it fails."""
+    """A source that calls ``hook`` with the number of each batch before yielding it, to let time pass or to fail."""
 
     source: TensorSource
     hook: Callable[[int], None]

@@ -21,7 +21,7 @@ def picture(label: int, index: int, size: tuple[int, int] = (24, 20)) -> Image.I
 
 
 def photos(folder: Path, per_class: int = 20, first: int = 0) -> Path:
-    """A folder per class, each with so many PNG files."""
+    """A folder per class, each with ``per_class`` PNG files."""
     for label, name in enumerate(CLASSES):
         (folder / name).mkdir(parents=True)
         for index in range(first, first + per_class):

@@ -1,4 +1,4 @@
-"""A schedule's steps beside those of torch's schedulers, and schedules drawn at random."""
+"""Helpers to compare schedules with torch's schedulers, and a strategy that draws schedules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Make = Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]
 
 
 def ours(schedule: Schedule | Policy, **span: Any) -> list[Knobs]:
-    """What each step of a run uses; 101 steps with a peak of 1 unless the span says otherwise."""
+    """The knobs of each step of a run, by default of 101 steps with a peak of 1."""
     whole = schedule if isinstance(schedule, Schedule) else Schedule(policy=schedule)
     over = Span(**{"steps": 101, "max_lr": 1.0, **span})
     knobs = whole.knobs(over)

@@ -41,13 +41,13 @@ SPACE: SearchSpace = {
 }
 
 
-START_S = 30.0  # from the command to the first question
-HANGS_S = 5.0  # after its deadline a trial that hangs is ended
-AROUND_S = 0.8  # of evaluation and set-up in a trial
+START_S = 30.0  # seconds from the command to the first request
+HANGS_S = 5.0  # seconds after its deadline at which a hanging trial is ended
+AROUND_S = 0.8  # seconds of evaluation and set-up in a trial
 
 
 def brief(target: float | None = 0.9, **changes: object) -> Brief:
-    """What a user decided, over `SPACE`."""
+    """A brief over `SPACE`, with some fields changed."""
     values: dict[str, object] = {
         "target": Target("accuracy", "max", target),
         "space": SPACE,
@@ -72,19 +72,20 @@ def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_00
 
 
 def _times(batch_size: int, alike: bool) -> float:
-    """A step of this many examples takes so many times as long as one of 128."""
+    """Duration of a step of ``batch_size`` examples, relative to one of 128."""
     return 1.0 if alike else batch_size / 128
 
 
 @dataclass
 class World:
-    """What is true of the simulated problem.
+    """The true properties of the simulated problem.
 
     The best learning rate of a cycle of T epochs is ``best_lr * T^exponent``, and its accuracy is
     ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, half of the data two, and four octaves above it
-    nothing is learned. A cycle that the deadline cut short looks better than any: whoever trusts it is found out. Other
-    policies lose ``handicap``, other batch sizes than ``best_size`` a tenth. Range tests pick ``misled`` times the best
-    rate of one epoch, give or take. Where steps are ``alike`` they take as long with any batch size, else epochs do.
+    nothing is learned. A cycle that the deadline cut short looks better than any other, so that trusting it shows in a
+    test. Other policies lose ``handicap``, other batch sizes than ``best_size`` a tenth. Range tests pick about
+    ``misled`` times the best rate of one epoch. With ``alike`` all steps take the same time whatever the batch size;
+    without it all epochs do.
     """
 
     ceiling: float = 0.97
@@ -158,15 +159,15 @@ class Workers:
     """Runs the trials of a world.
 
     Attributes:
-        world: what a trial gives.
-        nodes: how much slower than the world's speed each worker is, in a cluster of different machines.
+        world: the problem, which determines the outcomes.
+        nodes: factor by which each worker is slower than the world's speed; empty if none is.
     """
 
     world: World
     nodes: tuple[float, ...] = ()
 
     def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome | None, float]:
-        """The outcome, None for a trial that is lost with its worker, and its seconds."""
+        """The outcome (None for a trial lost with its worker), and the seconds it took."""
         outcome, took = self.world.run(request, now, self.nodes[slot] if self.nodes else 1.0)
         if math.isinf(took):  # as a worker ends a trial that hangs
             return None, max(0.0, request.deadline - now) + HANGS_S
@@ -176,12 +177,12 @@ class Workers:
 
 
 class WatchedConductor(StudyConductor):
-    """The conductor of a search in memory, with notes on what it was asked.
+    """The conductor of a search in memory, which records its events and the times a worker was idle.
 
     Attributes:
-        brief: what the user decided.
-        events: all that happened, in order.
-        idle: how many events there were, and when, each time a worker got nothing.
+        brief: what the user asked for.
+        events: all events, in order.
+        idle: number of events so far, and Unix time, each time a worker got no trial.
     """
 
     def __init__(self, opened: Opened, brief: Brief, clock: Callable[[], float]) -> None:
@@ -197,7 +198,7 @@ class WatchedConductor(StudyConductor):
 
     @property
     def spent_s(self) -> dict[str, float]:
-        """Worker-seconds in trials that came back or were lost, by kind."""
+        """Worker-seconds of trials that ended or were lost, by kind."""
         asked_at: dict[tuple[str, int], float] = {}
         spent: defaultdict[str, float] = defaultdict(float)
         for event in self.events:
@@ -211,7 +212,7 @@ class WatchedConductor(StudyConductor):
 
     @property
     def busy_s(self) -> float:
-        """Worker-seconds in trials."""
+        """Worker-seconds of all trials."""
         return sum(self.spent_s.values())
 
     def next(self) -> TrialRequest | Signal:
@@ -224,7 +225,7 @@ class WatchedConductor(StudyConductor):
 def searched(
     workers: Workers, start: Opened, how: Brief, changes: Sequence[tuple[float, int]] = ()
 ) -> tuple[WatchedConductor, VirtualClock]:
-    """A search from half a minute after the command to its end."""
+    """Run a search from half a minute after the command to its end."""
     clock = VirtualClock(start.started_at + START_S)
     conductor = WatchedConductor(start, how, clock)
     InProcessCluster(workers, clock, start.workers, changes).run(conductor)

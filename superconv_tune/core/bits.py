@@ -1,4 +1,4 @@
-"""A row of yes and no, such as which test items a model got right, as short text."""
+"""Booleans packed into short text, such as which test items a model got right."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Bits = NDArray[np.bool_]
 
 
 def pack(bits: Bits) -> str:
-    """The bits as base64; the last byte is filled up with zeros."""
+    """Pack the bits into base64 text; the last byte is padded with zeros."""
     return base64.b64encode(np.packbits(bits).tobytes()).decode("ascii")
 
 
 def unpack(text: str, count: int) -> Bits:
-    """The first ``count`` bits of what `pack` made."""
+    """Unpack the first ``count`` bits of a text that `pack` returned."""
     bits = np.unpackbits(np.frombuffer(base64.b64decode(text), dtype=np.uint8), count=count)
     return bits.astype(np.bool_)

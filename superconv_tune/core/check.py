@@ -1,4 +1,4 @@
-"""What was looked at before a search began."""
+"""The result of one preflight check, made before a search begins."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the preflight.
+    """One line of the preflight table.
 
     Attributes:
-        name: what was looked at.
+        name: what was checked.
         found: what was found, in a few words.
-        state: ``failure`` ends the command before anything starts; ``warning`` makes the answer weaker or slower.
-        mend: what to do about it; empty where there is nothing to do.
+        state: ``failure`` stops the command before the search; ``warning`` means a weaker or slower answer.
+        mend: how to fix it; empty where there is nothing to fix.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Frozen dataclasses to plain JSON values and back, exactly."""
+"""Convert frozen dataclasses to plain JSON values and back without loss."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-NAME = "name"  # field by which the members of a union of dataclasses are told apart
+NAME = "name"  # field whose value says which member of a union of dataclasses was encoded
 
 
 def encode(value: object) -> Any:
-    """A JSON value for a dataclass of numbers, strings, tuples, mappings, 1-D float arrays and such dataclasses."""
+    """Convert a dataclass of numbers, strings, tuples, mappings, 1-D float arrays and dataclasses to a JSON value."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, np.ndarray):
@@ -28,7 +28,7 @@ def encode(value: object) -> Any:
 
 
 def decode(kind: Any, value: Any) -> Any:
-    """The inverse of `encode`, for a dataclass ``kind`` or the annotation of one of its fields.
+    """Convert a JSON value back to ``kind``: a dataclass, or the annotation of one of its fields.
 
     Raises:
         ValueError: if the value does not fit the annotation, naming both.
@@ -62,7 +62,7 @@ def _decode_union(options: tuple[Any, ...], value: Any) -> Any:
 
 
 def _named(members: list[Any], value: Any) -> Any:
-    """The member of a union of dataclasses whose name, a field with one literal value, is the name in ``value``."""
+    """The member of a union of dataclasses whose ``name``, a field with one literal value, is that of ``value``."""
     by_name = {get_args(get_type_hints(member)[NAME])[0]: member for member in members}
     name = value.get(NAME) if isinstance(value, Mapping) else None
     if name not in by_name:

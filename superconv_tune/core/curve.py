@@ -46,12 +46,12 @@ class Curve:
 
     @staticmethod
     def empty() -> Curve:
-        """A curve without a step."""
+        """A curve with no steps."""
         return Curve(*(np.empty(0, dtype=np.float64) for _ in COLUMNS))
 
     @staticmethod
     def join(parts: Sequence[Curve]) -> Curve:
-        """The given stretches of one run, end to end."""
+        """Concatenate consecutive parts of one run."""
         if not parts:
             return Curve.empty()
         return Curve(*(np.concatenate([getattr(part, c) for part in parts]) for c in COLUMNS))
@@ -61,10 +61,13 @@ class Curve:
         return Curve(*(getattr(self, c)[rows] for c in COLUMNS))
 
     def thin(self, points: int) -> Curve:
-        """At most ``points`` rows that keep the first, the last and every stretch's extremes of the loss.
+        """Reduce the curve to at most ``points`` rows, keeping the first, the last and the extremes of the loss.
 
-        The curve is cut into equal stretches; from each come the rows of its lowest and highest loss, so that a spike
-        survives. ``points`` >= 4; a curve that is short enough comes back unchanged.
+        The curve is cut into equal stretches, and each keeps the rows of its lowest and highest loss, so that a spike
+        survives. A curve that is short enough is returned unchanged.
+
+        Raises:
+            ValueError: if ``points`` is below 4.
         """
         if points < 4:
             raise ValueError(f"`points >= 4` must hold, but got points={points}.")

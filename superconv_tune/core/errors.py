@@ -1,4 +1,4 @@
-"""The one error that means: the user can mend this."""
+"""Errors that the user can fix, and the helpers that word them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 class UserError(Exception):
     """Something in the user's input is wrong; the command prints the messages and exits with 2, without a traceback.
 
-    Each message says what is wrong, where, what came and how to mend it. All errors of one file come together.
+    Each message says what is wrong, where, what was given and how to fix it. All errors of a file are reported at once.
     """
 
     def __init__(self, messages: str | Sequence[str]) -> None:
@@ -18,21 +18,21 @@ class UserError(Exception):
 
 
 class StorageError(UserError):
-    """The database is away or full; it may take more later."""
+    """The database is unreachable or full; a later attempt may succeed."""
 
 
 def raise_any(messages: Sequence[str]) -> None:
-    """Nothing, where nothing is wrong.
+    """Raise UserError if there are messages.
 
     Raises:
-        UserError: with all messages, if there are any.
+        UserError: with all messages.
     """
     if messages:
         raise UserError(messages)
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """A hint at the nearest known word, then all of them."""
+    """A suggestion of the closest known word, if one is close, followed by the list of all known words."""
     words = list(known)
     near = difflib.get_close_matches(str(word), words, n=1)
     return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(words)}."

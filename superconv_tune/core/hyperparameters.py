@@ -11,15 +11,15 @@ class Hyperparameters:
 
     Attributes:
         cycle_epochs: length of the one cycle, in epochs; may be fractional.
-        lr_multiplier: the trial's ``max_lr`` over the pick that is frozen for its rung.
+        lr_multiplier: the trial's ``max_lr`` divided by the learning rate that was picked for its rung.
         base_momentum: lowest momentum, reached where the learning rate is highest.
-        momentum_width: ``max_momentum - base_momentum``; the width is searched so that no draw can be inverted.
-        weight_decay: decoupled from nothing: handed to the optimizer as it is, for weights of two or more dimensions.
+        momentum_width: ``max_momentum - base_momentum``; the width is searched so that it can never be negative.
+        weight_decay: passed to the optimizer unchanged, for weights of two or more dimensions only.
         pct_start: share of the cycle in which the learning rate rises.
-        div_factor: ``max_lr`` over the first learning rate.
-        final_div_factor: first learning rate over the last one.
+        div_factor: ``max_lr`` divided by the first learning rate.
+        final_div_factor: first learning rate divided by the last one.
         batch_size: examples per optimizer step.
-        label_smoothing: share of the target spread over all classes.
+        label_smoothing: share of the target probability that is spread over all classes.
     """
 
     cycle_epochs: float = 1.0
@@ -35,5 +35,5 @@ class Hyperparameters:
 
     @property
     def max_momentum(self) -> float:
-        """Highest momentum, at both ends of the cycle; kept below 1, where momentum would never forget."""
+        """Highest momentum, at both ends of the cycle; at most 0.99, because at 1 old gradients would never decay."""
         return min(0.99, self.base_momentum + self.momentum_width)

@@ -1,4 +1,4 @@
-"""A search space as data: what Optuna may draw, without Optuna."""
+"""A search space as plain data, independent of Optuna."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few values; ordered ones (batch sizes) are listed in their order."""
+    """One of a few values; values with an order, such as batch sizes, are listed in it."""
 
     values: tuple[float, ...]
 

@@ -1,4 +1,4 @@
-"""How values of a metric compare."""
+"""A metric as a yardstick: which of two values is better."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Yardstick:
     """A metric as a measure of better and worse.
 
     Attributes:
-        name: of the metric.
+        name: name of the metric.
         direction: ``max`` if higher is better.
-        items: examples behind one value, for a metric that is a mean over items; None for any other.
+        items: number of examples that one value averages over; None for a metric that is no mean over items.
     """
 
     name: str
@@ -26,29 +26,29 @@ class Yardstick:
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether a higher value is the better one."""
+        """Whether a higher value is better."""
         return self.direction == "max"
 
     def worth(self, value: float) -> float:
-        """The value, or its negative where lower is better: of two worths the higher one is always the better."""
+        """The value, or its negative where lower is better: a higher worth is always better."""
         return value if self.higher_is_better else -value
 
     def best(self, values: Iterable[float]) -> float:
-        """The best of some values.
+        """The best of the values.
 
         Raises:
-            ValueError: if there is none.
+            ValueError: if there are no values.
         """
         return max(values, key=self.worth)
 
     def is_better(self, value: float, than: float) -> bool:
-        """Whether a value is better than another one."""
+        """Whether ``value`` is strictly better than ``than``."""
         return self.worth(value) > self.worth(than)
 
     def reaches(self, value: float, target: float) -> bool:
-        """Whether a value is at least as good as the target."""
+        """Whether ``value`` is at least as good as ``target``."""
         return self.worth(value) >= self.worth(target)
 
     def standard_error(self, value: float) -> float:
-        """Of one value, through the items alone; 0 where they are not counted."""
+        """Standard error of one value that comes from the number of items alone; 0 where ``items`` is None."""
         return math.sqrt(max(0.0, value * (1.0 - value)) / self.items) if self.items else 0.0

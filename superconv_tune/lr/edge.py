@@ -1,7 +1,7 @@
-"""The stability edge: the largest constant learning rate that does not lose what the model knew, by bisection.
+"""The stability edge: the largest constant learning rate that does not raise the loss, found by bisection.
 
-A ramp alone overestimates it, because a divergence shows only once its amplitude has regrown: by 1.6 to 7 times on
-full-batch quadratics, the more the faster the ramp. Probes at constant rates have no such lag.
+A ramp alone overestimates it, because a divergence becomes visible only after it has grown: by 1.6 to 7 times on
+full-batch quadratics, more for faster ramps. Probes at constant rates have no such lag.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ import numpy as np
 
 from superconv_tune.core.curve import Column
 
-OPENING = 10  # steps at a rate that does nothing, whose median is the loss at the beginning
-LAST_SHARE = 0.2  # of the steps, whose median is the loss at the end
+OPENING = 10  # steps at a negligible rate, whose median loss is the loss before training
+LAST_SHARE = 0.2  # share of the steps, the last ones, whose median loss is the loss at the end
 PROBE_STEPS = 120
-HALVINGS = 7  # of a bracket of a factor 64: to within 3.3 %
-BELOW, ABOVE = 16.0, 4.0  # the bracket, around the edge that a ramp saw
-MOST_STRETCHES = 6  # of the bracket, by `ABOVE` or `BELOW`, until it holds the edge
+HALVINGS = 7  # halvings of a bracket of a factor of 64, which narrow it to within 3.3 %
+BELOW, ABOVE = 16.0, 4.0  # ends of the bracket: the edge that a ramp saw divided by BELOW, and times ABOVE
+MOST_STRETCHES = (
+    6  # times that an end of the bracket is moved by `ABOVE` or `BELOW` until the bracket contains the edge
+)
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """The edge lies between the largest stable rate and the least unstable one.
+    """An interval that contains the edge.
 
     Attributes:
-        stable: 0 if no rate was stable.
-        unstable: infinity if every rate was stable.
+        stable: largest learning rate that was stable; 0 if none was.
+        unstable: smallest learning rate that was unstable; infinity if none was.
     """
 
     stable: float
@@ -36,20 +38,20 @@ class Bracket:
 
     @property
     def edge(self) -> float:
-        """The middle in the logarithm; the finite end where only one is known."""
+        """The geometric mean of both ends; the known end where only one is known."""
         if self.stable == 0.0 or math.isinf(self.unstable):
             return self.stable or self.unstable
         return math.sqrt(self.stable * self.unstable)
 
 
 def is_stable(losses: Column, before: float) -> bool:
-    """Whether training at a constant rate kept its loss: finite, and at the end no higher than before the training.
+    """Whether training at a constant rate was stable: the loss is finite, and at the end no higher than before.
 
-    The first losses of the training itself will not do for a beginning: where the loss grows no faster than the
-    weights, as cross-entropy does, a rate that is far too large loses everything in one step and then nothing more.
+    The first losses of the training cannot serve as reference: where the loss grows no faster than the weights, as
+    with cross-entropy, a rate that is far too large does all its damage in the first step.
 
     Args:
-        losses: one per step, at least one.
+        losses: training losses, one per step, at least one.
         before: loss of the untrained model.
     """
     if not np.isfinite(losses).all():
@@ -59,13 +61,13 @@ def is_stable(losses: Column, before: float) -> bool:
 
 
 def bisect(is_stable_at: Callable[[float], bool], guess: float, halvings: int = HALVINGS) -> Bracket:
-    """Bisect in log(lr) from ``guess / 16`` to ``4 * guess``, stretched until the ends differ.
+    """Bisect in log(lr) from ``guess / 16`` to ``4 * guess``, stretched until one end is stable and the other is not.
 
     Args:
-        is_stable_at: tries a constant rate, no rate twice; called at most ``halvings`` times, and once for each end and
-            each stretch.
-        guess: where the edge is thought to lie, such as the edge of a ramp.
-        halvings: of the bracket.
+        is_stable_at: tries a constant rate; never called twice with one rate, and at most ``halvings`` times besides
+            once for each end and each stretch.
+        guess: expected edge, such as that of a ramp.
+        halvings: number of halvings of the bracket.
     """
     stable, unstable = _ends(is_stable_at, guess)
     if stable == 0.0 or math.isinf(unstable):
@@ -89,7 +91,7 @@ def _ends(is_stable_at: Callable[[float], bool], guess: float) -> tuple[float, f
     else:
         return 0.0, unstable
     if stretches:
-        return stable, unstable  # which was tried on the way down
+        return stable, unstable  # the unstable end was already tried while stretching downwards
     for _ in range(MOST_STRETCHES):
         if not is_stable_at(unstable):
             return stable, unstable

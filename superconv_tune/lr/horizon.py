@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SATURATION = 27.0  # beyond so many times the reference length (three rungs) the rule grows no further: nothing was seen
+SATURATION = 27.0  # multiple of the reference length (three rungs) beyond which the rule is constant, for lack of data
 
-# Mean and standard deviation of the exponent before anything was trained, by optimizer; from tasks of other families
-# than the one that is judged (benchmarks/range_test/regret.md). All of them ask for 0.1 with SGD; 0.25 and more runs it
-# over the cliff. With AdamW exponents between -0.2 and 0 differ by less than the noise.
+# Mean and standard deviation of the exponent before anything was trained, by optimizer; fitted without the family of
+# tasks on which they are evaluated (benchmarks/range_test/regret.md). With SGD every such fit gives 0.1, and 0.25 or
+# more makes long cycles diverge. With AdamW exponents between -0.2 and 0 differ by less than the noise.
 PRIORS: dict[str, tuple[float, float]] = {"sgd": (0.1, 0.15), "adamw": (0.0, 0.15)}
-PRIOR_ELSE = (0.0, 0.25)  # of an optimizer that is not known: nothing moves until something was seen
-NOISE_OCTAVES = 0.5  # how well one rung's best learning rate is known
+PRIOR_ELSE = (0.0, 0.25)  # for an unknown optimizer: no dependence on the length until the data show one
+NOISE_OCTAVES = 0.5  # standard deviation, in octaves, of the best learning rate of one rung
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class HorizonRule:
     """``max_lr(T) = min(edge, reference_lr * (T / reference_epochs)^exponent)``.
 
     Attributes:
-        reference_lr: best peak of a cycle of ``reference_epochs``.
-        reference_epochs: its length.
-        exponent: growth with the length, see `PRIORS`.
-        edge: largest peak that was tried and kept what it learned; None if unknown. The reference itself is never cut.
+        reference_lr: best peak learning rate of a cycle of ``reference_epochs``.
+        reference_epochs: length of that cycle.
+        exponent: exponent of the length, see `PRIORS`.
+        edge: largest peak that trained without losing what it learned; None if unknown. Never lowers ``reference_lr``.
     """
 
     reference_lr: float
@@ -35,7 +35,7 @@ class HorizonRule:
     edge: float | None = None
 
     def max_lr(self, epochs: float) -> float:
-        """The pick for a cycle of ``epochs``."""
+        """The peak learning rate for a cycle of ``epochs``."""
         ratio = min(max(epochs / self.reference_epochs, 1.0 / SATURATION), SATURATION)
         pick = self.reference_lr * math.pow(ratio, self.exponent)
         if self.edge is None:
@@ -49,10 +49,10 @@ def prior(optimizer: str) -> tuple[float, float]:
 
 
 def fit_exponent(best: Sequence[tuple[float, float]], prior: tuple[float, float]) -> float:
-    """The exponent after the rungs' best learning rates, shrunk towards the prior.
+    """The exponent fitted to the best learning rates of the rungs, shrunk towards the prior.
 
-    Ridge regression of log(lr) on log(epochs) around the prior's mean: the posterior mean of a normal prior with
-    ``NOISE_OCTAVES`` of noise on each rung.
+    Ridge regression of log(lr) on log(epochs) around the prior's mean: the posterior mean under a normal prior,
+    with ``NOISE_OCTAVES`` of noise on each rung.
 
     Args:
         best: (epochs, best learning rate) of the rungs.

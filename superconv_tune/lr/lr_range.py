@@ -1,14 +1,14 @@
-"""The learning-rate range test: what a ramp of the learning rate says about the peak of a cycle.
+"""The learning-rate range test: estimate the peak of a cycle from a ramp of the learning rate.
 
-The test is Smith's (2017, arXiv:1506.01186, section 3.3). The reading is ours, and each part answers a known failure:
+The test is Smith's (2017, arXiv:1506.01186, section 3.3). The analysis is ours, and each part avoids a known failure:
 
-* a kernel that looks both ways, because a causal mean lags: on a ramp of a hundred steps it moves the steepest point
+* a two-sided smoothing kernel, because a causal mean lags: on a ramp of a hundred steps it moves the steepest point
   four-fold and the minimum more than twenty-fold;
-* an end by give-back, because a dead ReLU network returns to ln C and not to infinity;
-* a minimum that is the middle of all rates which the noise cannot tell from the lowest one, because the bottom is flat;
-* a refusal, and never a number, where the curve says nothing.
+* an end where the loss gives back its improvement, because a dead ReLU network returns to ln C and not to infinity;
+* a minimum in the middle of all rates whose loss is within the noise of the lowest, because the bottom is flat;
+* a refusal instead of a number where the curve is not informative.
 
-Multiplying the losses by a constant changes no answer, and neither does what the ramp did after it should have ended.
+The result does not change if the losses are multiplied by a constant, nor with what follows the end of the ramp.
 """
 
 from __future__ import annotations
@@ -28,28 +28,30 @@ from superconv_tune.core.curve import Column, Curve
 Quality = Literal["good", "fair", "poor", "none"]
 Ramp = Literal["exponential", "linear"]
 
-# The whole range that a first ramp crosses (science: 1e-6..10 for SGD, 1e-7..1 for Adam-like optimizers).
+# The range that a first ramp crosses (science: 1e-6..10 for SGD, 1e-7..1 for Adam-like optimizers).
 RAMP_INTERVALS: Mapping[str, tuple[float, float]] = {"sgd": (1e-6, 10.0), "adamw": (1e-7, 1.0)}
 RAMP_INTERVAL_ELSE = (1e-7, 10.0)
 
-HALF_LIFE_SHARE = 0.02  # of the ramp: half-life of the smoothing (science 2.3)
-MIN_HALF_LIFE = 2.0  # steps; below that nothing is smoothed
-WORKING_RANGE = 1000.0  # the ramp's last three decades are its length here, however far below them it began
-OPENING = 10  # steps whose median is the loss before training
-MIN_POINTS = 20  # fewer cannot be smoothed and still have a shape
-STOP_FACTOR = 4.0  # smoothed loss over the best one, as fastai stops
-GIVEN_BACK = 0.9  # of the improvement: the network is dead or diverged, and more of the ramp tells nothing
-STOP_PATIENCE = 5  # steps in a row
-EDGE_GIVE_BACK = 0.25  # of the improvement: beyond here the rate is too large to keep what was learned
-NOISE_FACTOR = 4.0  # standard errors by which a fall or a rise must stand out; the lowest of many means alone makes two
-PICK_DIVISOR = 2.0  # half of the minimum's rate: the best fixed rule that was measured (science 2.1)
-BAND_DIVISOR = 10.0  # the mission's rule: a tenth of the minimum's rate is the bottom of the band
+HALF_LIFE_SHARE = 0.02  # half-life of the smoothing, as a share of the ramp (science 2.3)
+MIN_HALF_LIFE = 2.0  # steps; a shorter half-life hardly smooths
+WORKING_RANGE = 1000.0  # ratio of rates: half-lives are counted over the ramp's last three decades, wherever it began
+OPENING = 10  # first steps, whose median loss is the loss before training
+MIN_POINTS = 20  # with fewer, smoothing would leave no shape
+STOP_FACTOR = 4.0  # ratio of the smoothed loss to its best at which a ramp stops, as in fastai
+GIVEN_BACK = 0.9  # share of the improvement: the network is dead or diverged, and the rest of the ramp is useless
+STOP_PATIENCE = 5  # consecutive steps
+EDGE_GIVE_BACK = 0.25  # share of the improvement: a rate that loses more is too large to keep what was learned
+NOISE_FACTOR = (
+    4.0  # standard errors that a fall or a rise must exceed; the lowest of many noisy means alone is two lower
+)
+PICK_DIVISOR = 2.0  # half of the rate at the minimum: the best fixed rule in our measurements (science 2.1)
+BAND_DIVISOR = 10.0  # the mission's rule: the band begins at a tenth of the rate at the minimum
 SPREAD_GOOD, SPREAD_FAIR = 0.5, 1.0  # octaves of uncertainty about the minimum
 # Octaves by which the minimum may move when the ramp is twice as fast. Over 54 range tests of ten tasks it moved by
-# 0.69 on average (standard deviation 0.42), and by how much told nothing of the pick's error (rank correlation 0.06):
-# only more than one and than three deviations above the average is held against a ramp.
+# 0.69 on average (standard deviation 0.42), and the movement did not predict the error of the pick (rank correlation
+# 0.06): only more than one or three deviations above the average lowers the quality.
 SPEED_GOOD, SPEED_FAIR = 1.1, 2.0
-# Where a searcher should look, as multiples of the pick (science 2.3); wide, where the ramp cannot be trusted.
+# Where to search for a better peak, as multiples of the pick (science 2.3); wide where the ramp cannot be trusted.
 PRIOR_FACTORS: Mapping[Quality, tuple[float, float]] = {
     "good": (1 / 8, 2.0),
     "fair": (1 / 16, 4.0),
@@ -69,20 +71,20 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True)
 class RangeTestResult:
-    """What one or several ramps say.
+    """The result of one or several ramps.
 
     Attributes:
         lr_at_minimum: learning rate of the lowest smoothed loss.
-        edge: largest learning rate before the curve gives a quarter of its improvement back; the last one of the ramp
-            if it never did (the quality is not ``good`` then).
+        edge: largest learning rate before the loss gives back a quarter of its improvement; the last one of the ramp
+            if it never does (the quality is then not ``good``).
         max_lr: the robust pick for a short cycle, ``lr_at_minimum / 2``.
         min_lr: ``lr_at_minimum / 10``, the lower end of the band.
-        quality: how far the number can be trusted; ``none`` goes with a refusal. ``poor``: the minimum may lie outside
-            the ramp, or is known worse than within an octave. ``fair``: no edge was seen, or half an octave.
+        quality: how far the numbers can be trusted. ``fair``: no edge was seen, or the minimum is uncertain by half an
+            octave. ``poor``: it may lie outside the ramp, or is uncertain by an octave. ``none``: a refusal.
         spread_log2: standard deviation over replicates of log2(lr_at_minimum); 0 for a single ramp.
-        steps: optimizer steps that were spent.
-        speed_log2: octaves by which the minimum moved when the ramp was twice as fast; 0 where that was not tried.
-        refusal: why the curve says nothing, one of `Refusal`; None if it says something. The rates are 0 then.
+        steps: number of optimizer steps used.
+        speed_log2: octaves by which the minimum moved in a ramp twice as fast; 0 where none was run.
+        refusal: why there is no result, one of `Refusal`, and then all rates are 0; None if there is a result.
     """
 
     lr_at_minimum: float
@@ -97,7 +99,7 @@ class RangeTestResult:
 
     @property
     def prior(self) -> tuple[float, float]:
-        """Factors on the pick between which a searcher should look: the wider, the less the ramps can be trusted."""
+        """Bounds of the search for a better peak, as factors on the pick; wider where the ramps can be trusted less."""
         return PRIOR_FACTORS[self.quality]
 
 
@@ -115,28 +117,28 @@ RAMPS: dict[Ramp, Callable[[float, float, int], Column]] = {"exponential": expon
 
 
 def smooth(losses: Column, half_life: float) -> Column:
-    """An exponential mean that looks both ways and so does not lag, bias-corrected at both ends.
+    """A two-sided exponential mean, which does not lag; bias-corrected at both ends.
 
     ``s_k = sum_j w_kj x_j / sum_j w_kj`` with ``w_kj = 0.5^(|k - j| / half_life)``, over the steps j that exist.
 
     Args:
         losses: finite values, one per step.
-        half_life: in steps, positive.
+        half_life: half-life of the weights in steps, positive.
     """
     decay = 0.5 ** (1.0 / half_life)
     return _both_ways(losses, decay) / _both_ways(np.ones_like(losses), decay)
 
 
 def running_mean(losses: Column, decay: float) -> Column:
-    """The bias-corrected exponential mean after every step, of the losses until then; it lags by its half-life."""
+    """The bias-corrected exponential mean of the losses up to each step; it lags by its half-life."""
     return _decayed_sum(losses, decay) / _decayed_sum(np.ones_like(losses), decay)
 
 
 def stop_reason(losses: Column, ramp_steps: int) -> str | None:
-    """Why a ramp should end after these losses; None to go on.
+    """Why a ramp should end after these losses; None if it should continue.
 
     Args:
-        losses: all losses of the ramp so far, in order. How they were cut into blocks makes no difference.
+        losses: all losses of the ramp so far, in order.
         ramp_steps: planned length of the ramp.
     """
     end = _find_end(losses, max(MIN_HALF_LIFE, HALF_LIFE_SHARE * ramp_steps))
@@ -144,22 +146,22 @@ def stop_reason(losses: Column, ramp_steps: int) -> str | None:
 
 
 def analyse(curves: Sequence[Curve], smoothing: float = HALF_LIFE_SHARE) -> RangeTestResult:
-    """What the ramps of one question say; several are replicates that differ by seed.
+    """Analyse the ramps of one question; several are replicates that differ by seed.
 
     Args:
-        curves: one ramp each, raw, of rising learning rates, from its start to where it stopped.
+        curves: one unsmoothed ramp each, of rising learning rates, from its start to where it stopped.
         smoothing: half-life of the smoothing, as a share of the ramp's working range.
     """
     return pool([_analyse_one(curve, smoothing) for curve in curves])
 
 
 def smoothed(curve: Curve, smoothing: float = HALF_LIFE_SHARE) -> Column:
-    """The losses of a ramp as `analyse` sees them; all finite."""
+    """The losses of a ramp, all of them finite, smoothed as in `analyse`."""
     return smooth(curve.loss, _half_life(curve.lr, smoothing))
 
 
 def split_ramps(curve: Curve) -> list[Curve]:
-    """The single ramps of a record that holds several, cut where the learning rate falls back."""
+    """Split a curve of several ramps into single ones, wherever the learning rate falls."""
     if len(curve) == 0:
         return []
     starts = np.flatnonzero(np.diff(curve.lr) < 0) + 1
@@ -167,9 +169,9 @@ def split_ramps(curve: Curve) -> list[Curve]:
 
 
 def compared(result: RangeTestResult, twice_as_fast: RangeTestResult) -> RangeTestResult:
-    """The result with what a ramp of half the steps said: a minimum that moves with the ramp's speed is no property.
+    """The result, with its quality lowered where the minimum moved in a ramp of half the steps.
 
-    A faster ramp that says nothing makes the quality fair at best.
+    If the faster ramp has no result, the quality is fair at best.
     """
     if result.refusal is not None:
         return result
@@ -182,23 +184,23 @@ def compared(result: RangeTestResult, twice_as_fast: RangeTestResult) -> RangeTe
 
 
 def pool(results: Sequence[RangeTestResult]) -> RangeTestResult:
-    """Replicates as one: medians of the logarithms, and their spread.
+    """Combine replicates: medians of the logarithms, and their spread.
 
-    One refusal among several is outvoted; where half of them refuse, so does the whole. The quality is the median's, or
-    what the spread allows if that is worse.
+    The result is a refusal if at least half of the replicates are. The quality is the median quality, or the one that
+    the spread allows if that is worse.
     """
     if not results:
         return _refused(Refusal.TOO_SHORT, 0)
     steps = sum(result.steps for result in results)
-    told = [result for result in results if result.refusal is None]
-    if 2 * len(told) <= len(results):
+    useful = [result for result in results if result.refusal is None]
+    if 2 * len(useful) <= len(results):
         return _refused(next(result.refusal for result in results if result.refusal is not None), steps)
-    minima = np.log2([result.lr_at_minimum for result in told])
-    edge = float(2.0 ** np.median(np.log2([result.edge for result in told])))
-    spread = float(minima.std(ddof=1)) if len(told) > 1 else 0.0
-    typical = sorted((result.quality for result in told), key=_RANK.index)[len(told) // 2]
+    minima = np.log2([result.lr_at_minimum for result in useful])
+    edge = float(2.0 ** np.median(np.log2([result.edge for result in useful])))
+    spread = float(minima.std(ddof=1)) if len(useful) > 1 else 0.0
+    typical = sorted((result.quality for result in useful), key=_RANK.index)[len(useful) // 2]
     quality = _worse(typical, _by_octaves(spread))
-    speed = float(np.median([result.speed_log2 for result in told]))
+    speed = float(np.median([result.speed_log2 for result in useful]))
     return replace(_result(float(2.0 ** np.median(minima)), edge, quality, spread, steps), speed_log2=speed)
 
 
@@ -207,21 +209,21 @@ _RANK: tuple[Quality, ...] = ("good", "fair", "poor", "none")
 
 @dataclass(frozen=True)
 class _End:
-    """Where a ramp should have ended: the first ``count`` losses, all finite, are its curve."""
+    """Where a ramp should have ended; its first ``count`` losses, all finite, are analysed."""
 
     count: int
     reason: str
 
 
 def _find_end(losses: Column, half_life: float) -> _End | None:
-    """The first end that the losses call for, seen as a running ramp would see it: looking back only.
+    """The first point at which the losses so far say that the ramp should end.
 
     With the running mean s, its best so far and the loss L0 of the opening, a ramp ends where for five steps in a row
 
         s - best >= 0.9 (L0 - best)      or      s > 4 best > 0  and  s - best >= 0.25 (L0 - best),
 
-    both beyond the noise, or where the loss is not finite. The last condition keeps a loss that fell to almost nothing
-    from ending the ramp at four times almost nothing, before the edge.
+    both beyond the noise, or where the loss is not finite. The last condition keeps a loss that fell to almost zero
+    from ending the ramp at four times almost zero, before the edge.
     """
     finite = np.isfinite(losses)
     count = len(losses) if finite.all() else int(np.argmin(finite))
@@ -232,7 +234,7 @@ def _find_end(losses: Column, half_life: float) -> _End | None:
     start = float(np.median(losses[:OPENING]))
     means = running_mean(losses[:count], decay)[OPENING:]
     best = np.minimum.accumulate(means)
-    # The noise until the best mean, for after it the divergence itself would count as noise.
+    # The noise is measured up to the best mean, because after it the divergence itself would count as noise.
     at_best = OPENING + np.maximum.accumulate(np.where(means == best, np.arange(len(means)), 0))
     noise = _noise_so_far(losses[:count])[np.maximum(at_best, MIN_POINTS - 1)]
     sure = NOISE_FACTOR * noise * _from_opening(math.sqrt((1.0 - decay) / (1.0 + decay)))
@@ -249,7 +251,7 @@ def _find_end(losses: Column, half_life: float) -> _End | None:
 
 
 def _first_run(signs: NDArray[np.bool_]) -> int | None:
-    """Index that completes the first `STOP_PATIENCE` signs in a row."""
+    """Index of the last of the first `STOP_PATIENCE` consecutive signs; None if there are not as many."""
     runs = np.convolve(signs, np.ones(STOP_PATIENCE, dtype=np.intp), mode="valid") == STOP_PATIENCE
     return int(np.argmax(runs)) + STOP_PATIENCE - 1 if runs.any() else None
 
@@ -283,29 +285,29 @@ def _analyse_one(curve: Curve, smoothing: float) -> RangeTestResult:
 
 
 def _capped(losses: Column) -> Column:
-    """No loss counts for more than as far above the opening as the lowest one is below it.
+    """Cap the losses: as far above the opening as the lowest loss is below it.
 
-    Whatever is above the opening is equally lost, and one huge loss must not outweigh the rest of the curve.
+    How far a loss is above the opening carries no information, and one huge loss must not outweigh the rest.
     """
     return np.minimum(losses, 2.0 * float(np.median(losses[:OPENING])) - float(losses.min()))
 
 
 def _without_fall(losses: Column) -> Refusal:
-    """Flat, unless the medians of its two ends say that it rose."""
+    """Why a curve without a fall is refused: flat, unless the median of its end is clearly above that of its start."""
     rise = float(np.median(losses[-OPENING:]) - np.median(losses[:OPENING]))
     noise = float(_noise_so_far(losses)[MIN_POINTS - 1])
     return Refusal.NO_DESCENT if rise > NOISE_FACTOR * noise * math.sqrt(math.pi / OPENING) else Refusal.FLAT
 
 
 def _by_place(bottom: NDArray[np.intp], edge: int, *, saw_edge: bool) -> Quality:
-    """Poor if the minimum may lie outside the ramp, fair if nothing shows where the rates become too large."""
+    """Quality by the place of the minimum: poor if it may lie outside the ramp, fair if the ramp saw no edge."""
     if bottom[0] == OPENING or (bottom[-1] == edge and not saw_edge):
         return "poor"
     return "good" if saw_edge else "fair"
 
 
 def _edge(smoothed: Column, lowest: int, allowed: float) -> int:
-    """Index of the last rate, from the minimum on, before more than ``allowed`` is lost."""
+    """Index of the last rate, from the minimum on, before the loss rises by more than ``allowed``."""
     lost = smoothed[lowest:] > smoothed[lowest] + allowed
     return lowest + (int(np.argmax(lost)) - 1 if lost.any() else len(lost) - 1)
 
@@ -313,27 +315,27 @@ def _edge(smoothed: Column, lowest: int, allowed: float) -> int:
 def _bottom(losses: Column, half_life: float, error: float) -> NDArray[np.intp]:
     """Indices whose smoothed loss is within one standard error of the lowest.
 
-    The caller leaves out what comes after the edge, for a cliff there would be smeared over the minimum before it.
+    The caller leaves out what follows the edge, because smoothing would smear a cliff there over the minimum.
     """
     smoothed = smooth(losses, half_life)[OPENING:]
     return OPENING + np.flatnonzero(smoothed <= smoothed.min() + error)
 
 
 def _half_life(rates: Column, share: float) -> float:
-    """In steps; counted over the last three decades, so that a ramp that began lower is not smoothed differently."""
+    """Half-life in steps, a share of those in the last three decades, wherever the ramp began."""
     steps = np.count_nonzero(rates * WORKING_RANGE >= rates.max(initial=0.0))
     return max(MIN_HALF_LIFE, share * steps)
 
 
 def _noise_so_far(losses: Column) -> Column:
-    """Standard deviation of one loss around its trend, from the losses until each step; at least three losses.
+    """Standard deviation of one loss around its trend, estimated from the losses up to each step (at least three).
 
-    From second differences, which a straight trend does not touch: for independent normal losses the mean of their
+    It uses second differences, which a straight trend does not affect: for independent normal losses the mean of their
     absolute values is ``sqrt(6) sqrt(2 / pi)`` standard deviations.
     """
     bends = np.abs(np.diff(losses, 2))
-    sofar = np.cumsum(bends) / np.arange(1, len(bends) + 1) / math.sqrt(12.0 / math.pi)
-    return np.concatenate([sofar[:1], sofar[:1], sofar])
+    so_far = np.cumsum(bends) / np.arange(1, len(bends) + 1) / math.sqrt(12.0 / math.pi)
+    return np.concatenate([so_far[:1], so_far[:1], so_far])
 
 
 def _kernel_error(half_life: float) -> float:
@@ -343,7 +345,7 @@ def _kernel_error(half_life: float) -> float:
 
 
 def _from_opening(of_mean: float) -> float:
-    """Standard error of a mean minus the opening's median, whose variance is pi/2 that of a mean of as many."""
+    """Standard error of the difference of a mean and the opening's median, whose variance is pi/2 that of a mean."""
     return math.hypot(of_mean, math.sqrt(math.pi / 2.0 / OPENING))
 
 

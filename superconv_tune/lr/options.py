@@ -1,6 +1,6 @@
 """Options of schedules: their types and limits, read from the dataclass that declares them.
 
-A field says all that there is to say about an option: ``gamma: Annotated[float, Limits(above=0, most=1)] = 0.1``.
+The field declares everything about an option: ``gamma: Annotated[float, Limits(above=0, most=1)] = 0.1``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from superconv_tune.core.errors import did_you_mean
 
 BOOLEANS = {"true": True, "false": False}
-LIST_SEPARATOR = "/"  # of numbers in text, where the comma stands between options
+LIST_SEPARATOR = "/"  # between the numbers of a list in text; the comma separates options
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a finite number: ``above`` is excluded itself, ``least`` and ``most`` are included."""
+    """The limits of a finite number: ``above`` itself is excluded, ``least`` and ``most`` are included."""
 
     above: float | None = None
     least: float | None = None
@@ -46,7 +46,7 @@ class Limits:
 
 Positive = Annotated[float, Limits(above=0)]
 Share = Annotated[float, Limits(least=0, most=1)]
-Factor = Annotated[float, Limits(above=0, most=1)]  # of the learning rate, which never exceeds its peak
+Factor = Annotated[float, Limits(above=0, most=1)]  # on the learning rate, which never exceeds its peak
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Option:
     """One option of a schedule.
 
     Attributes:
-        name: of the field.
+        name: name of the field.
         kind: float, int, bool, a Literal of words, or a tuple of floats.
-        limits: of each number.
+        limits: limits of each number.
         default: the value where none is given.
     """
 
@@ -66,7 +66,7 @@ class Option:
     default: object
 
     def read(self, value: object) -> object:
-        """The value from YAML, JSON or text in the option's own type; as it came if that is not possible."""
+        """Convert a value from YAML, JSON or text to the type of the option; unchanged if that is not possible."""
         if get_origin(self.kind) is tuple:
             items = value.split(LIST_SEPARATOR) if isinstance(value, str) else value
             return tuple(_number(item) for item in items) if isinstance(items, list | tuple) else value
@@ -75,7 +75,7 @@ class Option:
         return _number(value) if self.kind is float else value
 
     def fault(self, value: object) -> str | None:
-        """What is wrong with a value of this option, as a sentence; None if nothing is."""
+        """A sentence that says what is wrong with a value of this option; None if nothing is."""
         if get_origin(self.kind) is Literal:
             words = get_args(self.kind)
             return None if value in words else f"{self.name} is unknown: {value!r}. {did_you_mean(value, words)}"
@@ -96,7 +96,7 @@ class Checked:
         """Check every option.
 
         Raises:
-            ValueError: with a sentence for each option that is wrong.
+            ValueError: with a sentence for each wrong option.
         """
         faults = [option.fault(getattr(self, option.name)) for option in options_of(type(self)).values()]
         if any(faults):
@@ -104,7 +104,7 @@ class Checked:
 
 
 def options_of(owner: type) -> Mapping[str, Option]:
-    """The options that a dataclass declares, by name: its fields of a type that an option may have."""
+    """The options that a dataclass declares, by name: all fields whose type an option can have."""
     return _declared(owner)
 
 
@@ -122,7 +122,7 @@ def _declared(owner: type) -> Mapping[str, Option]:
 
 
 def as_text(value: object) -> str:
-    """An option's value as `Option.read` takes it: ``true``, ``0.1``, ``0.3/0.6/0.9``."""
+    """The value of an option as text that `Option.read` accepts: ``true``, ``0.1``, ``0.3/0.6/0.9``."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):

@@ -1,8 +1,8 @@
-"""Rules that read one learning rate off a range test, by name: the mission's, ours, and the peers' for comparison.
+"""Rules that pick a learning rate from a range test: the mission's, ours, and those of other programs.
 
-A rule takes the raw curve of one ramp and does the whole reading of its program: smoothing, early stop, trimming and
-suggestion, re-implemented from their formulas. On one and the same curve the peers' answers span two to three orders of
-magnitude, which is why they are here to be compared and not to be trusted.
+A rule takes the unsmoothed curve of one ramp and repeats the whole analysis of its program: smoothing, early stop,
+trimming and suggestion, re-implemented from the formulas. On the same curve the answers of the other programs span two
+to three orders of magnitude, so they are for comparison and not to be trusted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PickRule = Callable[[Curve], float | None]
 
 FASTAI_DECAY = 0.98
 FASTAI_STOP = 4.0
-FASTAI_LAST = 5  # points that are not looked at
+FASTAI_LAST = 5  # last points, which are ignored
 SLIDE_WIDTH, SLIDE_THRESHOLD = 15, 0.005
 FINDER_WEIGHT = 0.05  # torch-lr-finder and ignite: weight of the newest loss, no bias correction
 FINDER_STOP = 5.0
@@ -29,32 +29,32 @@ LIGHTNING_FIRST, LIGHTNING_LAST = 10, 1
 
 
 class _Points(NamedTuple):
-    """What a program keeps of a ramp: learning rates and its smoothed losses."""
+    """The part of a ramp that a program uses: learning rates and smoothed losses."""
 
     lr: Column
     loss: Column
 
 
 def lowest(curve: Curve) -> float | None:
-    """The mission's rule: the learning rate of the lowest loss tops the band, and a tenth of it is the bottom."""
+    """The mission's rule: the learning rate of the lowest loss, the top of the band; its bottom is a tenth of that."""
     result = analyse([curve])
     return result.lr_at_minimum if result.refusal is None else None
 
 
 def robust(curve: Curve) -> float | None:
-    """Our default, see `lr_range.analyse`."""
+    """Our default: half the learning rate of the lowest loss, see `lr_range.analyse`."""
     result = analyse([curve])
     return result.max_lr if result.refusal is None else None
 
 
 def minimum(curve: Curve) -> float | None:
-    """A tenth of the learning rate of the lowest loss, as fastai smooths it."""
+    """A tenth of the learning rate of the lowest loss, with the smoothing of fastai."""
     points = _fastai(curve)
     return float(points.lr[np.argmin(points.loss)]) / 10.0 if len(points.lr) else None
 
 
 def steep(curve: Curve) -> float | None:
-    """The left end of the steepest fall per log(lr) between neighbours, as fastai."""
+    """The left end of the steepest fall per log(lr) between neighbouring points, as in fastai."""
     points = _fastai(curve)
     if len(points.lr) < 2:
         return None
@@ -64,8 +64,8 @@ def steep(curve: Curve) -> float | None:
 def valley(curve: Curve) -> float | None:
     """About the middle of the longest valley, fastai's default.
 
-    The valley is the longest falling subsequence of losses. Its points need not be neighbours, but its start is taken
-    to be its end minus its length; on a curve that only rises, that is one before the first point, and Python's last.
+    The valley is the longest falling subsequence of losses. Its points need not be neighbours, yet fastai takes its
+    start to be its end minus its length; on a curve that only rises, that is index -1, the last point.
     """
     points = _fastai(curve)
     if not len(points.lr):
@@ -80,7 +80,7 @@ def valley(curve: Curve) -> float | None:
 
 
 def slide(curve: Curve) -> float | None:
-    """From the right, two pointers 15 steps apart, until their slopes differ by no more than 0.005; as fastai."""
+    """From the right, two pointers 15 steps apart, until their slopes differ by no more than 0.005; as in fastai."""
     points = _fastai(curve)
     count = len(points.lr)
     if count <= SLIDE_WIDTH:
@@ -94,7 +94,7 @@ def slide(curve: Curve) -> float | None:
 
 
 def torch_lr_finder(curve: Curve) -> float | None:
-    """The steepest fall from step to step, without the first 10 and last 5 steps, as torch-lr-finder."""
+    """The steepest fall from step to step, without the first 10 and last 5 steps, as in torch-lr-finder."""
     points = _finder(curve)
     kept = slice(FINDER_FIRST, max(0, len(points.lr) - FINDER_LAST))
     lr, loss = points.lr[kept], points.loss[kept]
@@ -102,7 +102,7 @@ def torch_lr_finder(curve: Curve) -> float | None:
 
 
 def ignite(curve: Curve) -> float | None:
-    """The steepest fall from step to step before the minimum, as pytorch-ignite's FastaiLRFinder."""
+    """The steepest fall from step to step before the minimum, as in pytorch-ignite's FastaiLRFinder."""
     points = _finder(curve)
     falling = points.loss[: int(np.argmin(points.loss)) + 1] if len(points.lr) else points.loss
     if len(falling) < 3:
@@ -111,13 +111,13 @@ def ignite(curve: Curve) -> float | None:
 
 
 def lightning(curve: Curve) -> float | None:
-    """The steepest fall per lr, not per log(lr), as Lightning 2.5.3 and later."""
+    """The steepest fall per lr, not per log(lr), as in Lightning 2.5.3 and later."""
     points = _lightning(curve)
     return float(points.lr[np.argmin(np.gradient(points.loss, points.lr))]) if len(points.lr) > 1 else None
 
 
 def lightning_before_2_5_3(curve: Curve) -> float | None:
-    """The steepest fall from step to step, as Lightning before 2.5.3."""
+    """The steepest fall from step to step, as in Lightning before 2.5.3."""
     points = _lightning(curve)
     return float(points.lr[np.argmin(np.gradient(points.loss))]) if len(points.lr) > 1 else None
 
@@ -137,7 +137,7 @@ PICK_RULES: dict[str, PickRule] = {
 
 
 def _fastai(curve: Curve) -> _Points:
-    """`Learner.lr_find`: stop at 4 times the best, leave out the first tenth of the ramp and the last 5 points."""
+    """`Learner.lr_find`: stop at 4 times the best loss, leave out the first tenth of the ramp and the last 5 points."""
     finite = _finite(curve)
     losses = running_mean(finite.loss, FASTAI_DECAY)
     count = _stopped(losses, FASTAI_STOP)
@@ -155,9 +155,9 @@ def _finder(curve: Curve) -> _Points:
 
 
 def _lightning(curve: Curve) -> _Points:
-    """Lightning's tuner: its bias correction runs one step ahead, so that the first mean is about half the loss.
+    """Lightning's tuner, whose bias correction is one step ahead, so that the first mean is about half the loss.
 
-    The stop compares with the best mean, hence with about twice the first loss.
+    The early stop compares with the best mean, and so with about twice the first loss.
     """
     finite = _finite(curve)
     step = np.arange(1, len(finite.loss) + 1)
@@ -176,6 +176,6 @@ def _finite(curve: Curve) -> _Points:
 
 
 def _stopped(losses: Column, factor: float) -> int:
-    """How many points a ramp has that stops at ``factor`` times its best smoothed loss; the last one is kept."""
+    """Number of points up to and including the first one above ``factor`` times the best smoothed loss so far."""
     beyond = losses > factor * np.minimum.accumulate(losses)
     return int(np.argmax(beyond)) + 1 if beyond.any() else len(losses)

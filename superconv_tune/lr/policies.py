@@ -1,4 +1,4 @@
-"""Learning-rate policies: frozen dataclasses with options of their own, as pure functions of progress.
+"""Learning-rate policies: frozen dataclasses with their own options, evaluated as pure functions of progress.
 
 Index convention: step k of N steps has progress ``k / (N - 1)``. It is PyTorch's, so that ``torch.optim.lr_scheduler``
 is an exact oracle: its ``OneCycleLR`` peaks at the index ``pct_start * N - 1`` and ends at ``N - 1``.
@@ -34,22 +34,22 @@ BETWEEN = {"cos": cos_between, "linear": linear_between}
 
 
 class _NoCycle(Checked):
-    """Base of the policies without a cycle, along which momentum and weight decay stay where they are."""
+    """Base of the policies without a cycle: momentum and weight decay stay constant."""
 
     is_cyclical: ClassVar[bool] = False
 
     def height(self, _span: Span) -> Shape:
-        """Progress to how far up the cycle is, in [0, 1]: 0 all the way."""
+        """Map progress to height in the cycle: always 0."""
         return lambda _p: 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneCycle(Checked):
-    """Up to ``max_lr``, down again, and far below where it began (Smith 2018, arXiv:1803.09820, section 4.1).
+    """A rise to ``max_lr``, then a fall to far below the first learning rate (Smith 2018, arXiv:1803.09820, 4.1).
 
     Attributes:
-        anneal: how it moves between its corners.
-        three_phase: fall as long as it rose, back to the first learning rate, then anneal.
+        anneal: shape of the curve between corners.
+        three_phase: whether it falls to the first learning rate in as many steps as it rose, and then anneals.
     """
 
     is_cyclical: ClassVar[bool] = True
@@ -58,7 +58,7 @@ class OneCycle(Checked):
     three_phase: bool = False
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate.
+        """Map progress to learning rate.
 
         Raises:
             ValueError: if three phases do not fit into the run.
@@ -69,7 +69,7 @@ class OneCycle(Checked):
         return _piecewise(corners, BETWEEN[self.anneal])
 
     def height(self, span: Span) -> Shape:
-        """Progress to how far up the cycle is, in [0, 1].
+        """Map progress to height in the cycle, from 0 at the bottom to 1 at the peak.
 
         Raises:
             ValueError: if three phases do not fit into the run.
@@ -77,7 +77,7 @@ class OneCycle(Checked):
         return _piecewise(self._corners(span), BETWEEN[self.anneal])
 
     def _corners(self, span: Span) -> list[tuple[float, float]]:
-        """Corners (progress, height); height 1 is the peak, 0 the first learning rate.
+        """Corners (progress, height); height 1 is the peak, height 0 the first learning rate.
 
         A rise of one step or less puts the peak on the first step, where PyTorch divides by zero.
         """
@@ -92,7 +92,7 @@ class OneCycle(Checked):
 
 
 def _piecewise(corners: list[tuple[float, float]], between: Callable[[float, float, float], float]) -> Shape:
-    """From corner to corner; a stretch of no length is skipped, so that the later value holds."""
+    """Connect the corners; a stretch of zero length is skipped, so that its later value holds."""
     stretches = [pair for pair in pairwise(corners) if pair[1][0] > pair[0][0]]
 
     def at(p: float) -> float:
@@ -116,12 +116,12 @@ class _Triangles(Checked):
     cycles: Positive = 2.0
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate."""
+        """Map progress to learning rate."""
         height = self.height(span)
         return lambda p: span.min_lr + (span.max_lr - span.min_lr) * height(p) * self._scale(p)
 
     def height(self, _span: Span) -> Shape:
-        """Progress to how far up the triangle is, in [0, 1], whatever the triangle is scaled by."""
+        """Map progress to height in the triangle, from 0 to 1, before scaling."""
 
         def at(p: float) -> float:
             x = p * self.cycles
@@ -130,7 +130,7 @@ class _Triangles(Checked):
         return at
 
     def _scale(self, _p: float) -> float:
-        """What the triangle at progress p is scaled by."""
+        """Factor on the triangle at progress p."""
         return 1.0
 
 
@@ -143,7 +143,7 @@ class Triangular(_Triangles):
 
 @dataclass(frozen=True, kw_only=True)
 class Triangular2(_Triangles):
-    """Triangles, each half as high as the one before."""
+    """Triangles, each half as high as the previous one."""
 
     name: Literal["triangular2"] = "triangular2"
 
@@ -153,10 +153,10 @@ class Triangular2(_Triangles):
 
 @dataclass(frozen=True, kw_only=True)
 class ExpRange(_Triangles):
-    """Triangles under an exponential.
+    """Triangles whose height decays exponentially.
 
     Attributes:
-        gamma: factor of each half-cycle.
+        gamma: factor on the height per half-cycle.
     """
 
     name: Literal["exp_range"] = "exp_range"
@@ -168,12 +168,12 @@ class ExpRange(_Triangles):
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(_NoCycle):
-    """The peak all the way."""
+    """The peak learning rate throughout."""
 
     name: Literal["constant"] = "constant"
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate: ``max_lr``."""
+        """Map progress to learning rate: ``max_lr``."""
         return lambda _p: span.max_lr
 
 
@@ -183,7 +183,7 @@ class Step(_NoCycle):
 
     Attributes:
         milestones: progress at which the learning rate drops, in rising order.
-        gamma: factor of each drop.
+        gamma: factor on the learning rate at each drop.
     """
 
     name: Literal["step"] = "step"
@@ -194,46 +194,46 @@ class Step(_NoCycle):
         """Check the options.
 
         Raises:
-            ValueError: saying what is wrong and what came.
+            ValueError: with what is wrong and which value was given.
         """
         super().__post_init__()
         if any(later <= earlier for earlier, later in pairwise(self.milestones)):
             raise ValueError(f"milestones must rise, but got {list(self.milestones)}.")
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate: ``max_lr * gamma^(milestones passed)``."""
+        """Map progress to learning rate: ``max_lr * gamma^(milestones passed)``."""
         return lambda p: span.max_lr * self.gamma ** sum(p >= milestone for milestone in self.milestones)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exponential(_NoCycle):
-    """A straight line in the logarithm.
+    """Exponential decay.
 
     Attributes:
-        gamma: last learning rate over the peak.
+        gamma: last learning rate divided by the peak.
     """
 
     name: Literal["exponential"] = "exponential"
     gamma: Factor = 0.1
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate: ``max_lr * gamma^p``."""
+        """Map progress to learning rate: ``max_lr * gamma^p``."""
         return lambda p: span.max_lr * self.gamma**p
 
 
 @dataclass(frozen=True, kw_only=True)
 class Polynomial(_NoCycle):
-    """A power of what is left of the run, from the peak to the floor of a one-cycle.
+    """A power of the remaining share of the run, from the peak to the floor of a one-cycle.
 
     Attributes:
-        power: of the share that is left.
+        power: exponent of the remaining share.
     """
 
     name: Literal["polynomial"] = "polynomial"
     power: Positive = 1.0
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate: ``(1 - p)^power`` above ``final_lr``."""
+        """Map progress to learning rate: ``(1 - p)^power`` above ``final_lr``."""
         return lambda p: span.final_lr + (span.max_lr - span.final_lr) * (1.0 - p) ** self.power
 
 
@@ -244,7 +244,7 @@ class Linear(_NoCycle):
     name: Literal["linear"] = "linear"
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate."""
+        """Map progress to learning rate."""
         return lambda p: linear_between(span.max_lr, span.final_lr, p)
 
 
@@ -255,13 +255,13 @@ class Cosine(_NoCycle):
     name: Literal["cosine"] = "cosine"
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate."""
+        """Map progress to learning rate."""
         return lambda p: cos_between(span.max_lr, span.final_lr, p)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CosineRestarts(_NoCycle):
-    """Half-cosines, each from the peak again (Loshchilov and Hutter 2017, arXiv:1608.03983).
+    """Half-cosines, each restarting at the peak (Loshchilov and Hutter 2017, arXiv:1608.03983).
 
     Attributes:
         cycles: number of half-cosines in the run; the last one ends at the floor of a one-cycle.
@@ -271,17 +271,17 @@ class CosineRestarts(_NoCycle):
     cycles: Positive = 2.0
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate."""
+        """Map progress to learning rate."""
         return lambda p: cos_between(span.max_lr, span.final_lr, 1.0 if p == 1.0 else (p * self.cycles) % 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inverse(_NoCycle):
-    """Caffe's ``inv`` with progress in the place of iterations.
+    """Caffe's ``inv``, with progress instead of iterations.
 
     Attributes:
-        gamma: how fast it falls, per run.
-        power: of the whole.
+        gamma: speed of the decay, per run.
+        power: exponent of the decay.
     """
 
     name: Literal["inverse"] = "inverse"
@@ -289,7 +289,7 @@ class Inverse(_NoCycle):
     power: Positive = 1.0
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate: ``max_lr * (1 + gamma * p)^-power``."""
+        """Map progress to learning rate: ``max_lr * (1 + gamma * p)^-power``."""
         return lambda p: span.max_lr * (1.0 + self.gamma * p) ** -self.power
 
 
@@ -297,7 +297,7 @@ class Inverse(_NoCycle):
 class WarmupStableDecay(_NoCycle):
     """The peak, then a straight line to the floor of a one-cycle (Hu et al. 2024, MiniCPM, arXiv:2404.06395).
 
-    The warm-up is the schedule's: ``warmup`` and ``warmup_share``.
+    The warm-up is an option of the schedule: ``warmup`` and ``warmup_share``.
 
     Attributes:
         decay_share: share of the run in which the learning rate falls, at its end.
@@ -307,7 +307,7 @@ class WarmupStableDecay(_NoCycle):
     decay_share: Annotated[float, Limits(above=0, most=1)] = 0.2
 
     def rate(self, span: Span) -> Shape:
-        """Progress to learning rate."""
+        """Map progress to learning rate."""
         begin = 1.0 - self.decay_share
         return lambda p: linear_between(span.max_lr, span.final_lr, max(0.0, p - begin) / self.decay_share)
 

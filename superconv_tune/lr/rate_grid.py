@@ -1,6 +1,6 @@
-"""Probes: complete short cycles over a grid of peak learning rates, which tell what a ramp cannot.
+"""Probes: complete short cycles over a grid of peak learning rates.
 
-A ramp sees each rate for a moment; a probe trains a whole cycle at it. So the ramp only says where the grid begins.
+A ramp uses each rate only briefly; a probe trains a whole cycle at it. So the ramp only decides where the grid begins.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 from superconv_tune.lr.lr_range import EDGE_GIVE_BACK
 
 GRID_FACTOR = 2.0  # between neighbours of the grid
-FIRST_POWERS = (0, 1, -1, 2)  # in the order of asking; more above than below, for ramps are shorter than cycles
-RAMP_VOTE = 0.25  # weight of the ramp's minimum, in the logarithm, beside the probes' best rate
-FARTHEST_VOTE = 1.0  # octaves; a minimum beyond them says as much as one there
-MOST_WIDENINGS = 5  # beyond the border where the best lies: a factor of 32
-# Where the grid begins if the ramp said nothing; it widens from there.
+FIRST_POWERS = (0, 1, -1, 2)  # in the order of asking; more above than below, because ramps are shorter than cycles
+RAMP_VOTE = 0.25  # weight, in the logarithm, of the ramp's minimum against the best rate of the probes
+FARTHEST_VOTE = 1.0  # octaves from the best rate, to which a more distant minimum is clamped
+MOST_WIDENINGS = 5  # steps beyond the border where the best lies: a factor of 32
+# Centre of the first grid if the ramp gave no result.
 FALLBACK_LR: Mapping[str, float] = {"sgd": 0.05, "adamw": 1e-3}
 FALLBACK_LR_ELSE = 1e-2
 
@@ -29,15 +29,15 @@ def first_grid(centre: float) -> list[float]:
 
 
 def next_rates(centre: float, asked: Collection[float], grid: ProbeGrid | None) -> list[float]:
-    """The rates to probe next: what is missing of the first grid, then one beyond the border where the best lies.
+    """The rates to probe next: those missing of the first grid, then one beyond the border where the best lies.
 
     Args:
-        centre: of the first grid.
-        asked: rates that were asked for, whether or not their probes are back.
-        grid: what the probes so far reached; None where nothing beyond the first grid is wanted yet.
+        centre: centre of the first grid.
+        asked: rates that were asked for, whether or not their probes have finished.
+        grid: results of the probes so far; None while the grid should not be widened.
 
     Returns:
-        The rates; none once the best is inside the grid, or after `MOST_WIDENINGS` steps beyond the first one.
+        The rates; empty once the best is inside the grid, or after `MOST_WIDENINGS` steps beyond the first one.
     """
     first = first_grid(centre)
     missing = [rate for rate in first if rate not in asked]
@@ -54,11 +54,11 @@ def next_rates(centre: float, asked: Collection[float], grid: ProbeGrid | None) 
 
 @dataclass(frozen=True)
 class ProbeGrid:
-    """What cycles of one length reached.
+    """Results of probes of one length.
 
     Attributes:
-        rates: peak learning rates, rising, in steps of `GRID_FACTOR`.
-        worth: of each, higher is better; minus infinity where a cycle diverged.
+        rates: peak learning rates in ascending order, in steps of `GRID_FACTOR`.
+        worth: result of each rate, higher is better; minus infinity where a cycle diverged.
         untrained: worth of a model that learned nothing; None if unknown.
     """
 
@@ -70,14 +70,14 @@ class ProbeGrid:
     def of(
         probes: Iterable[tuple[float, float]], *, higher_is_better: bool, untrained: float | None = None
     ) -> ProbeGrid:
-        """The grid of (rate, score) pairs; scores of one rate are averaged.
+        """The grid from (rate, score) pairs; scores of the same rate are averaged.
 
         A score that is not finite stands for a divergence, which is worse than any score; a rate at which one seed
-        diverged is not to be relied on, whatever the others reached.
+        diverged counts as diverged, whatever the others reached.
 
         Args:
-            probes: in any order.
-            higher_is_better: direction of the scores.
+            probes: the pairs, in any order.
+            higher_is_better: whether a higher score is better.
             untrained: score of a model that learned nothing.
         """
         sign = 1.0 if higher_is_better else -1.0
@@ -89,19 +89,19 @@ class ProbeGrid:
         return ProbeGrid(rates, worth, None if untrained is None else sign * untrained)
 
     def beyond(self) -> float | None:
-        """The next rate to probe: one step beyond the border where the best lies, None once the best is inside."""
+        """The next rate to probe: one step beyond the border where the best lies, None if the best is inside."""
         top = self._top
         if not math.isfinite(self.worth[top]) or top == 0:
             return self.rates[0] / GRID_FACTOR  # all diverged, or the lowest is the best
         return self.rates[-1] * GRID_FACTOR if top == len(self.rates) - 1 else None
 
     def pick(self, ramp_minimum: float | None) -> float:
-        """The peak for cycles of the probes' length: `best_lr`, and a quarter vote for the minimum of the ramps.
+        """The peak for cycles of the probes' length: `best_lr`, moved a quarter of the way to the minimum of the ramps.
 
-        The two err for different reasons: short cycles of few seeds are noisy, and a ramp sees each rate for a moment.
+        The two err for different reasons: short cycles of few seeds are noisy, and a ramp uses each rate only briefly.
 
         Args:
-            ramp_minimum: learning rate of the ramps' lowest loss; None where they said nothing.
+            ramp_minimum: learning rate of the ramps' lowest loss; None if they gave no result.
         """
         best = self.best_lr()
         if ramp_minimum is None:
@@ -112,9 +112,9 @@ class ProbeGrid:
     def best_lr(self) -> float:
         """The top of the parabola in log(lr) through the best rate and its neighbours.
 
-        The parabola steadies the pick against the noise of single runs; it stays within half a step of the best rate.
-        Where the next larger rate lies beyond the edge the pick is half a step below the best one: that one ran a step
-        from the cliff, and other seeds and longer cycles will fall over it.
+        The parabola makes the pick robust against the noise of single runs; it stays within half a step of the best
+        rate. Where the next larger rate lies beyond the edge, the pick is half a step below the best one, because so
+        close to the edge other seeds and longer cycles would diverge.
         """
         top = self._top
         if not 0 < top < len(self.rates) - 1:
@@ -130,13 +130,13 @@ class ProbeGrid:
         return float(self.rates[top] * math.exp(min(max(shift, -0.5), 0.5) * step))
 
     def edge(self) -> float:
-        """The largest rate, from the best one on, before a quarter of what was learned is lost; else the last one."""
+        """The largest rate, from the best one on, before a quarter of the improvement is lost; else the last one."""
         top = self._top
         lost = (i for i in range(top + 1, len(self.rates)) if self._lost(self.worth[i]) > EDGE_GIVE_BACK)
         return self.rates[next(lost, len(self.rates)) - 1]
 
     def _lost(self, worth: float) -> float:
-        """Share of what the best rate learned; without an untrained model, a divergence loses all and nothing else."""
+        """Share of the best rate's improvement that is lost; 1 for a divergence, else 0 if ``untrained`` is unknown."""
         if not math.isfinite(worth):
             return 1.0
         learned = self.worth[self._top] - self.untrained if self.untrained is not None else 0.0

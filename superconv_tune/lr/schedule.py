@@ -1,4 +1,4 @@
-"""A schedule: a learning-rate policy with its warm-up, and the momentum and weight decay that go with it."""
+"""A schedule: a learning-rate policy with a warm-up, and the momentum and weight decay that follow it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HYPERPARAMETERS = {field.name for field in fields(Hyperparameters)}
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """What one optimizer step uses."""
+    """The learning rate, momentum and weight decay of one optimizer step."""
 
     lr: float
     momentum: float
@@ -31,13 +31,13 @@ class Schedule(Checked):
     """How learning rate, momentum and weight decay run through a trial.
 
     Attributes:
-        policy: the course of the learning rate.
-        warmup: how the beginning is eased, whatever the policy.
+        policy: the learning-rate policy.
+        warmup: shape of the warm-up, which any policy can have.
         warmup_share: share of the run that the warm-up takes.
-        warmup_factor: learning rate at the beginning of the warm-up over that at its end.
-        cycle_weight_decay: lower it where the learning rate is high (Smith 2022, General Cyclical Training,
-            arXiv:2202.08835).
-        weight_decay_factor: weight decay at the peak over that at the ends, where it is cycled.
+        warmup_factor: factor on the learning rate at the beginning of the warm-up.
+        cycle_weight_decay: whether weight decay falls where the learning rate rises (Smith 2022, General Cyclical
+            Training, arXiv:2202.08835).
+        weight_decay_factor: weight decay at the peak divided by that at the ends, where it is cycled.
     """
 
     policy: Policy = ONE_CYCLE
@@ -54,17 +54,17 @@ class Schedule(Checked):
 
     @property
     def label(self) -> str:
-        """A short text of its own: the policy's name and, in brackets, every option that differs from its default."""
+        """A unique short text: the policy's name and, in brackets, every option that differs from its default."""
         options = [f"{key}={as_text(value)}" for key, value in as_mapping(self).items() if key != "policy"]
         return self.name + (f"({', '.join(options)})" if options else "")
 
     @property
     def is_cyclical(self) -> bool:
-        """Whether momentum runs against the learning rate; else it stays at ``max_momentum``."""
+        """Whether momentum falls while the learning rate rises; otherwise it stays at ``max_momentum``."""
         return self.policy.is_cyclical
 
     def knobs(self, span: Span) -> Callable[[float], Knobs]:
-        """Progress to what a step uses; progress outside [0, 1] is clamped.
+        """Map progress to the knobs of a step; progress outside [0, 1] is clamped.
 
         Raises:
             ValueError: if the policy cannot run over this span.
@@ -94,14 +94,14 @@ class Schedule(Checked):
 
 
 def schedule_from(value: object) -> Schedule:
-    """The schedule of a name, a flat mapping or a text.
+    """Read a schedule from the name of a policy, a flat mapping or a text.
 
     Args:
         value: ``cosine``, ``{policy: cosine, warmup: linear}`` or ``cosine,warmup=linear``; a list of numbers is
             written ``0.3/0.6/0.9`` in text.
 
     Raises:
-        ValueError: with a sentence for everything that is wrong.
+        ValueError: with a sentence for each thing that is wrong.
     """
     if not isinstance(value, str | Mapping):
         raise ValueError(f"takes the name of a policy, or a mapping, but got {value!r}. Known: {', '.join(SCHEDULES)}.")
@@ -120,7 +120,7 @@ def schedule_from(value: object) -> Schedule:
 
 
 def as_mapping(schedule: Schedule) -> dict[str, object]:
-    """The flat mapping that `schedule_from` reads back: the policy, and every option that differs from its default."""
+    """The flat mapping that `schedule_from` reads: the policy, and every option that differs from its default."""
     mapping: dict[str, object] = {"policy": schedule.name}
     for part, options in ((schedule.policy, _own_options(schedule.name)), (schedule, options_of(Schedule))):
         values = {name: getattr(part, name) for name, option in options.items()}
@@ -157,7 +157,7 @@ def _unknown(name: str, option: object, known: list[str]) -> str:
 
 
 def _made(kind: Callable[..., T], options: dict[str, object], faults: list[str]) -> T | None:
-    """An instance of a checked dataclass; None if an option is wrong, and then the faults say which."""
+    """An instance of a checked dataclass; None if an option is wrong, and then ``faults`` gets the message."""
     try:
         return kind(**options)
     except ValueError as error:

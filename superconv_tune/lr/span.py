@@ -1,4 +1,4 @@
-"""What a trial gives to its schedule."""
+"""The values that a trial passes to its schedule."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ AtLeastOne = Annotated[float, Limits(least=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Span(Checked):
-    """The length of a run, its peak, and the ends of all that runs between two values.
+    """The length of a run, its peak learning rate, and the limits of momentum, weight decay and learning rate.
 
     Attributes:
-        steps: length of the run.
-        max_lr: the peak.
+        steps: number of optimizer steps.
+        max_lr: the peak learning rate.
         base_momentum: momentum where the learning rate is highest.
-        max_momentum: momentum where it is lowest, and of every policy that only falls: those have no high-rate phase
-            that a lower momentum would have to calm.
-        weight_decay: of the run; where it is cycled, its value at the ends.
+        max_momentum: momentum where the learning rate is lowest, and throughout for a policy without a cycle, which
+            has no phase of high rates that a lower momentum must stabilise.
+        weight_decay: weight decay; where it is cycled, its value at the ends.
         pct_start: share of the run in which a one-cycle rises.
-        div_factor: peak over first learning rate; the floor of the cyclical policies is ``max_lr / div_factor``.
-        final_div_factor: first over last learning rate.
+        div_factor: peak divided by the first learning rate; cyclical policies have the floor ``max_lr / div_factor``.
+        final_div_factor: first divided by the last learning rate.
     """
 
     steps: Annotated[int, Limits(least=1)]
@@ -40,7 +40,7 @@ class Span(Checked):
         """Check every limit.
 
         Raises:
-            ValueError: saying what is wrong and what came.
+            ValueError: with what is wrong and which value was given.
         """
         super().__post_init__()
         if self.base_momentum > self.max_momentum:
@@ -50,7 +50,7 @@ class Span(Checked):
 
     @staticmethod
     def of(params: Hyperparameters, steps: int, max_lr: float) -> Span:
-        """The span of a run with these hyperparameters; ``max_lr`` contains ``lr_multiplier`` already."""
+        """The span of a run with these hyperparameters; ``max_lr`` already includes ``lr_multiplier``."""
         return Span(
             steps=steps,
             max_lr=max_lr,

@@ -1,1 +1,1 @@
-"""What to run next under the deadline; pure, a fold over the journal's events."""
+"""What to run next under the deadline: pure functions of a study, which is computed from the journal's events."""

@@ -15,24 +15,27 @@ from superconv_tune.record.purpose import FromProposer, Promoted, Proposal, Samp
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.trial import Cycle, OwnRamp, Precision, TrialRequest
 
-OWN_RAMP_STEPS = (40, 180)  # a trial's own ramp is long enough to be read, and never longer than a first one
+OWN_RAMP_STEPS = (
+    40,
+    180,
+)  # least and most steps of a trial's own ramp: enough to be analysed, no more than a first ramp
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A search trial but for what follows from its parameters.
+    """A search trial without its parameters and what depends on them.
 
     Attributes:
-        trial_id: as in the request, like all below that are not explained.
-        seed: of the trial.
-        rung: of the ladder.
-        deadline: Unix time.
-        schedule: of the cycle.
-        precision: number format.
-        defaults: parameters of what is not drawn, at the length of the rung.
-        own_ramp: the ramp before a cycle of the defaults; None for none.
-        rule: the pick for any cycle length with the default batch size.
-        parent: id of the trial whose configuration is promoted; None where it comes from the sampler.
+        trial_id: as in the request.
+        seed: as in the request.
+        rung: as in the request.
+        deadline: as in the request.
+        schedule: as in the request.
+        precision: as in the request.
+        defaults: values of the parameters that are not drawn, with the cycle length of the rung.
+        own_ramp: the ramp before a cycle of the default parameters; None for none.
+        rule: gives the learning rate for any cycle length at the default batch size.
+        parent: id of the trial whose configuration is promoted; None if it comes from the sampler.
     """
 
     trial_id: str
@@ -47,7 +50,7 @@ class Draft:
     parent: str | None = None
 
     def request(self, params: Hyperparameters, proposal: Proposal) -> TrialRequest:
-        """The trial with these parameters: with the pick, and a ramp, for their length and their batch size."""
+        """The request with these parameters, and the learning rate and own ramp for their length and batch size."""
         pick_lr = self.rule.max_lr(params.cycle_epochs) * batch_scale(params, self.defaults.batch_size)
         purpose = Sampled(proposal, pick_lr) if self.parent is None else Promoted(self.parent, proposal, pick_lr)
         return TrialRequest(
@@ -64,7 +67,7 @@ class Draft:
         )
 
     def _ramp(self, params: Hyperparameters) -> OwnRamp | None:
-        """The ramp in proportion to the steps of the cycle."""
+        """The own ramp, with steps in proportion to those of the cycle."""
         if self.own_ramp is None:
             return None
         steps = own_ramp_steps(self.own_ramp.steps * _steps(params) / _steps(self.defaults))
@@ -73,13 +76,14 @@ class Draft:
 
 @dataclass(frozen=True)
 class Draw:
-    """A search trial for which the proposer chooses what is not fixed.
+    """A search trial for which the proposer draws the parameters that are not fixed.
 
     Attributes:
-        study: the proposer's study of the rung.
-        fixed: parameters that the proposer must take as they are.
+        study: key of the proposer's study of the rung.
+        fixed: parameters whose value is given.
         draft: the rest of the request.
-        warm_start: the study of the rung below, that this one learns from before its first trial; None for none.
+        warm_start: key of the study of the rung below, from which the sampler learns before the first trial of this
+            rung; None for none.
     """
 
     study: str
@@ -91,19 +95,19 @@ class Draw:
         """The complete request.
 
         Args:
-            drawn: all parameters that the proposer knows, the fixed ones included.
-            proposal: where the proposer keeps them.
+            drawn: all parameters that the proposer knows, including the fixed ones.
+            proposal: where the proposer stores them.
         """
         return self.draft.request(_with_drawn(self.draft.defaults, drawn), proposal)
 
 
 @dataclass(frozen=True)
 class Redraw:
-    """A search trial that was lost, for the proposer to keep as a new proposal with the same parameters.
+    """The next attempt of a lost search trial, which the proposer stores as a new proposal with the same parameters.
 
     Attributes:
         lost: the request of the next attempt, with the proposal of the last one.
-        fixed: all parameters that the proposer knows.
+        fixed: the values of all parameters that the proposer knows.
     """
 
     lost: TrialRequest
@@ -117,7 +121,7 @@ class Redraw:
         return self.lost.purpose.proposal.study
 
     def request(self, drawn: Mapping[str, float], proposal: Proposal) -> TrialRequest:  # noqa: ARG002 - as in Draw
-        """The complete request; nothing is drawn, for everything is fixed."""
+        """The complete request; nothing is drawn, because all parameters are fixed."""
         assert isinstance(self.lost.purpose, FromProposer)
         return replace(self.lost, purpose=replace(self.lost.purpose, proposal=proposal))
 
@@ -126,7 +130,7 @@ Decision = TrialRequest | Draw | Redraw | Plan | Recipe | Signal
 
 
 def own_ramp_steps(wanted: float) -> int:
-    """The wanted number of steps, within `OWN_RAMP_STEPS`."""
+    """Number of steps of a trial's own ramp: ``wanted``, clamped to `OWN_RAMP_STEPS`."""
     low, high = OWN_RAMP_STEPS
     return min(high, max(low, round(wanted)))
 
@@ -137,15 +141,15 @@ def _steps(params: Hyperparameters) -> float:
 
 
 def _with_drawn(params: Hyperparameters, drawn: Mapping[str, float]) -> Hyperparameters:
-    """The parameters with those that were drawn; the batch size is a whole number."""
+    """The parameters with the drawn values; the batch size becomes an integer."""
     values = {name: int(value) if name == "batch_size" else float(value) for name, value in drawn.items()}
     return replace(params, **values)  # type: ignore[arg-type]  # names are checked by the spec
 
 
 def batch_scale(params: Hyperparameters, reference: int) -> float:
-    """How the pick moves with the batch size: by its square root.
+    """Factor on the learning rate for a batch size: the square root of its ratio to ``reference``.
 
-    Linear scaling holds where the gradient noise dominates, none where curvature does (Smith et al. 2018, McCandlish et
-    al. 2018); the root is the middle of the two, and ``lr_multiplier`` searches around it.
+    Linear scaling is right where gradient noise dominates, and no scaling where curvature does (Smith et al. 2018,
+    McCandlish et al. 2018); the root is between the two, and ``lr_multiplier`` searches around it.
     """
     return math.sqrt(params.batch_size / reference)

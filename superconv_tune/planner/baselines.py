@@ -1,8 +1,8 @@
-"""The other policies, at the parameters of the frozen recipe: which run is next, and why some were left out.
+"""Runs of other policies with the parameters of the frozen recipe: which is next, and why some were left out.
 
-They run where no confirmation is waiting for the worker, in at most `SHARE` of the worker-seconds: at the length of the
-recipe if every policy fits in there, else on the rung below it, else not at all. The plan keeps their time free
-(`superconv_tune.planner.divide`), but a fresh seed of the recipe always goes first.
+They run when no confirmation needs the worker, in at most `SHARE` of the worker-seconds: at the length of the recipe if
+every policy fits, otherwise at the length of the rung below, otherwise not at all. The plan reserves time for them
+(`superconv_tune.planner.divide`), but a fresh seed of the recipe always comes first.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from superconv_tune.record.study import Study
 from superconv_tune.record.trial import INFORMATIVE, LOST, Trial, TrialRequest
 from superconv_tune.verdict.comparison import RATES, RunCost, Shortfall, compare
 
-SHARE = 0.1  # of the worker-seconds of the whole hour (design 6)
-FIRST_POWERS = (0, 1, -1)  # of the grid of each policy, in the order of asking
-MOST_RATES = 5  # of one policy: the grid widens while its best lies at its border, but not for ever
-PATIENCE = 1.5  # times its predicted seconds that a run may take before its anneal is cut, and it counts no more
-HAND_OVER_S = 1.0  # and so much more: the way to a busy worker takes its time, however short the run
-ADAPTIVE_SHARE = 0.5  # of the recipe's peak, where a step does not grow with the momentum (AdamW)
+SHARE = 0.1  # of the worker-seconds of the whole time budget (design 6)
+FIRST_POWERS = (0, 1, -1)  # powers of `GRID_FACTOR` in the grid of each policy, in the order of asking
+MOST_RATES = 5  # per policy: the grid widens while its best lies at its border, up to this number
+PATIENCE = 1.5  # times its predicted seconds, after which the anneal of a run is cut and the run no longer counts
+HAND_OVER_S = 1.0  # seconds added to that, because handing a run to a busy worker takes time
+ADAPTIVE_SHARE = 0.5  # of the recipe's peak, for optimizers whose step size does not grow with momentum (AdamW)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of another policy that may begin now."""
+    """A run of another policy to start now."""
 
     schedule: Schedule
     epochs: float
@@ -45,16 +45,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison as it stands.
+    """The comparison with other policies at one moment.
 
     Attributes:
-        study: all that was asked and came back.
-        policy: what the user decided.
-        cost: what a run will take.
-        plan: the division of the hour; its rungs give the lengths.
-        recipe: what is being confirmed.
-        now: Unix time.
-        limit: by which everything has come back.
+        study: the study so far.
+        brief: what the user asked for.
+        cost: predicts the seconds of a run.
+        plan: the division of the time budget, whose rungs give the possible lengths.
+        recipe: the current recipe.
+        now: Unix time in seconds.
+        limit: Unix time in seconds by which every run must have ended.
     """
 
     study: Study
@@ -66,7 +66,7 @@ class Comparison:
     limit: float
 
     def next(self) -> Run | None:
-        """A rate of a policy that has begun, the first of another, or one beyond a border; None if there is none."""
+        """The next run: a missing rate of a started policy, the first of another, or one beyond a border."""
         epochs = self.epochs
         if epochs is None:
             return None
@@ -84,9 +84,9 @@ class Comparison:
 
     @property
     def epochs(self) -> float | None:
-        """Length of the runs: where most policies fit, and then the longer one; None where not even one fits.
+        """Length of the runs: the one at which most policies fit, the longer one of equals; None if no policy fits.
 
-        The first run decides it for all.
+        The first run fixes it for all others.
         """
         asked = next(iter(self.study.asked("baseline").values()), None)
         if asked is not None:
@@ -97,31 +97,31 @@ class Comparison:
 
     @property
     def lengths(self) -> list[float]:
-        """The recipe's, and that of the rung below it if the search tried it: else nothing is there to compare with."""
+        """Possible lengths: the recipe's, and the rung's below it if the search has a trial there to compare with."""
         longest = self.recipe.params.cycle_epochs
         return [longest, *(epochs for epochs in below(self.plan, longest) if self._was_tried(epochs))]
 
     @property
     def allowance_s(self) -> float:
-        """Worker-seconds that all runs may take together."""
+        """Worker-seconds that all runs together may take."""
         return SHARE * self.study.workers * (self.study.deadline - self.study.opened.started_at)
 
     @property
     def left_s(self) -> float:
-        """What is left of that even when everything that runs takes as long as it may."""
+        """Worker-seconds left of the allowance if every running run takes as long as it may."""
         return self.allowance_s - self._spent_s(_patient)
 
     @property
     def expected_left_s(self) -> float:
-        """What is left of that when everything that runs takes as long as predicted."""
+        """Worker-seconds left of the allowance if every running run takes as long as predicted."""
         return self.allowance_s - self._spent_s(lambda seconds: seconds)
 
     def needed_s(self, epochs: float) -> float:
-        """Worker-seconds of one policy at its first rates."""
+        """Worker-seconds to train one policy at its first rates."""
         return RATES * self._seconds(epochs)
 
     def _was_tried(self, epochs: float) -> bool:
-        """Whether a rung of this length has a whole cycle; its first one ends the look, however many there are."""
+        """Whether a rung of this length has a complete cycle; stops at the first, because there may be thousands."""
         outcomes = self.study.outcomes
         return any(
             request.params.cycle_epochs == epochs and trial_id in outcomes and self.study.trial(trial_id).is_whole
@@ -131,7 +131,7 @@ class Comparison:
         )
 
     def _count(self, epochs: float) -> int:
-        """Policies that fit."""
+        """Number of policies that fit at this length."""
         counts = range(len(self.brief.baselines), 0, -1)
         return next((count for count in counts if self._affordable(epochs, count)), 0)
 
@@ -149,7 +149,7 @@ class Comparison:
         return [rate for rate in self._grid(schedule, epochs) if rate not in tried]
 
     def _beyond(self, schedule: Schedule) -> list[float]:
-        """The next rate beyond the border where the best lies, once all have come back."""
+        """The next rate beyond the border where the best lies, once all runs have an outcome."""
         requests = self._requests(schedule)
         trials = self.study.came_back(requests)
         if len(trials) < len(requests) or not RATES <= len(trials) < MOST_RATES or not _can_judge(trials):
@@ -159,7 +159,7 @@ class Comparison:
         return [] if rate is None else [rate]
 
     def _requests(self, schedule: Schedule) -> list[TrialRequest]:
-        """Runs of a policy that were not lost: what was lost is asked for anew."""
+        """Runs of a policy that were not lost; a lost run is simply asked for again."""
         return [
             request
             for trial_id, request in self.study.asked("baseline").items()
@@ -168,17 +168,17 @@ class Comparison:
         ]
 
     def _grid(self, schedule: Schedule, epochs: float) -> list[float]:
-        """Rates around the peak of the recipe, carried over to this length and to the momentum of the policy.
+        """Rates around the peak of the recipe, adjusted to this length and to the momentum of the policy.
 
-        With SGD a step is worth lr / (1 - momentum), and a policy without a cycle stays at the highest momentum.
+        With SGD the effective step is lr / (1 - momentum), and a policy without a cycle keeps the highest momentum.
         """
         params = self.recipe.params
         rule = HorizonRule(self.recipe.max_lr, params.cycle_epochs, prior(self.brief.optimizer)[0])
-        centre = rule.max_lr(epochs) * _calmer(schedule, self.brief.optimizer, params)
+        centre = rule.max_lr(epochs) * _rate_factor(schedule, self.brief.optimizer, params)
         return [centre * GRID_FACTOR**power for power in FIRST_POWERS]
 
     def _spent_s(self, taken: Callable[[float], float]) -> float:
-        """Worker-seconds of all runs; of one that has not told its own what follows from the predicted ones."""
+        """Worker-seconds of all runs; ``taken`` gives them from the predicted ones for a run without an outcome."""
         outcomes = self.study.outcomes
         return sum(
             outcomes[trial_id].wall_s
@@ -192,12 +192,12 @@ class Comparison:
 
 
 def _patient(seconds: float) -> float:
-    """What a run may take that is predicted to take so many seconds."""
+    """Seconds that a run may take that is predicted to take ``seconds``."""
     return PATIENCE * seconds + HAND_OVER_S
 
 
 def comparison_of(study: Study, brief: Brief, now: float) -> Comparison | None:
-    """The comparison with other policies as it stands; None before a recipe was frozen."""
+    """The comparison with other policies at this moment; None before a recipe was frozen."""
     recipe = study.recipe
     if study.plan is None or recipe is None:
         return None
@@ -205,13 +205,13 @@ def comparison_of(study: Study, brief: Brief, now: float) -> Comparison | None:
 
 
 def below(plan: Plan, epochs: float) -> list[float]:
-    """The longest of the plan's lengths that is shorter; none where the sampler chooses lengths, or all are alike."""
+    """The longest of the plan's lengths below ``epochs``; empty if none is shorter, or the sampler chooses lengths."""
     shorter = [rung.epochs for rung in plan.rungs if rung.epochs < epochs and not rung.free]
     return [max(shorter)] if shorter else []
 
 
 def shortfall(comparison: Comparison | None, study: Study, brief: Brief) -> Shortfall:
-    """What was not compared, or not at the length of the recipe, and what explains it."""
+    """Which policies were not compared, or not at the length of the recipe, and why."""
     asked = tuple(schedule.label for schedule in brief.baselines)
     if comparison is None:
         return Shortfall(asked, absent=asked)
@@ -245,8 +245,8 @@ def _can_judge(trials: list[Trial]) -> bool:
     return all(trial.outcome.status in INFORMATIVE and not trial.outcome.shortened for trial in trials)
 
 
-def _calmer(schedule: Schedule, optimizer: str, params: Hyperparameters) -> float:
-    """The rate of a policy over the peak of a one-cycle, at the centre of its grid."""
+def _rate_factor(schedule: Schedule, optimizer: str, params: Hyperparameters) -> float:
+    """Centre of the grid of a policy divided by the peak of a one-cycle."""
     if schedule.is_cyclical:
         return 1.0
     if optimizer != "sgd":

@@ -1,4 +1,4 @@
-"""What the user decided about the search, as plain values."""
+"""What the user asked for, as plain values."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from superconv_tune.verdict.verdict import Target
 
 @dataclass(frozen=True)
 class Division:
-    """How the time is divided over cycle lengths; the defaults are judged in ``benchmarks/division``.
+    """How the time is divided over cycle lengths; ``benchmarks/division`` evaluates the defaults.
 
     Attributes:
-        top_share: of the time after the first range tests: the longest search cycles and their confirmation.
-        lower_share: of it: the shorter cycles, the same for each length; the rest is slack.
-        factor: each rung's cycles are so much longer than the last one's (design: ``T0 * 3^r``).
-        lower_rungs: shorter lengths, at most; with none the search has the length of its confirmation.
-        finalists: configurations that are trained at the top length before one is chosen, at least.
+        top_share: share of the time after the first range tests for the longest search cycles and their confirmation.
+        lower_share: share of that time for the shorter cycles, divided equally over their lengths; the rest is slack.
+        factor: ratio of the cycle lengths of neighbouring rungs (design: ``T0 * 3^r``).
+        lower_rungs: most shorter lengths; with 0 the search uses the length of the confirmation only.
+        finalists: least number of configurations trained at the top length before one is chosen.
     """
 
     top_share: float = 0.80
@@ -33,22 +33,22 @@ class Division:
 
 @dataclass(frozen=True)
 class Brief:
-    """How the hour is to be spent.
+    """What the user asked for, and how the time budget may be spent.
 
     Attributes:
-        target: the question.
-        space: what may be searched; ``cycle_epochs`` bounds the ladder.
-        defaults: the parameters that are tried first.
-        optimizer: its name in the spec.
-        schedule: of the cycles.
+        target: the metric, and the value to reach.
+        space: the search space; ``cycle_epochs`` bounds the ladder.
+        defaults: default parameters, which are tried first.
+        optimizer: name of the optimizer in the spec.
+        schedule: schedule of the searched cycles.
         strategy: ``ladder`` (the planner fixes the length per rung) or ``free`` (the sampler chooses it).
-        seed: every trial's seed derives from it.
-        trials: most search trials to ask for; None leaves it to the time.
-        item_level: the metric is a mean over items, so that items can be counted.
-        report_s: seconds kept free before the deadline for the verdict, the report and the shut-down.
-        baselines: schedules that the searched one is compared with, the most wanted first.
-        horizon: length in epochs up to which cycles are asked about; None for what the verdict can tell at most.
-        division: of the time over cycle lengths.
+        seed: the seed from which the seeds of all trials are derived.
+        trials: most search trials; None if only the time limits them.
+        item_level: whether the metric is a mean over items, so that its noise follows from their number.
+        report_s: seconds reserved before the deadline for the verdict, the report and the shut-down.
+        baselines: schedules to compare the searched one with, the most important first.
+        horizon: longest cycle that the question covers, in epochs; None for the longest that the verdict can predict.
+        division: how the time is divided over cycle lengths.
     """
 
     target: Target
@@ -72,7 +72,7 @@ class Brief:
 
     @property
     def ramp_interval(self) -> tuple[float, float]:
-        """Learning rates that the first ramps cross."""
+        """Lowest and highest learning rate of the first ramps."""
         return RAMP_INTERVALS.get(self.optimizer, RAMP_INTERVAL_ELSE)
 
 

@@ -1,4 +1,4 @@
-"""What a trial will take, from what trials took."""
+"""Predict the duration of trials from those that ended."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Trial, TrialOutcome
 
-SLACK = 1.1  # a trial is expected to take this much longer than the median one of its size
-RECENT = 12  # outcomes that the correction looks at
-ANOTHER_MACHINE = 2.0  # a ramp also spends time on looking at itself; only past this factor it tells of the machine
-LOOK_BACK = 400  # trials among which it finds them; where they are fewer, nearly everything fails
+SLACK = 1.1  # factor by which a trial is expected to take longer than the median one of its size
+RECENT = 12  # number of latest outcomes that the correction uses
+ANOTHER_MACHINE = (
+    2.0  # a ramp also spends time on its own analysis; only a larger factor says something about the machine
+)
+LOOK_BACK = 400  # number of latest trials among which they are searched; with fewer there, nearly every trial fails
 
 
 @dataclass(frozen=True)
 class CostModel:
-    """Seconds of a trial by its parameters.
+    """Predicts the seconds of a trial from its parameters.
 
     Attributes:
-        train_items: examples of the training part.
+        train_items: number of training examples.
         step_s: measured seconds of one optimizer step, by batch size.
-        eval_s: seconds of one evaluation.
-        overhead_s: seconds around the training of one trial: the median of those that came back, a guess before.
-        correction: measured over predicted, the median of the trials that came back; also where machines differ in
-            speed: the slowest one's, or a mean over nodes, left simulated clusters with fewer whole trials and fewer
-            fresh seeds, and a trial that lands on a slow node keeps its deadline by its own pace.
+        eval_s: seconds of one evaluation of the validation part.
+        overhead_s: seconds of a trial besides training and evaluation: the median of finished trials, at first a guess.
+        correction: measured divided by predicted seconds, the median over finished trials. The median is used even if
+            machines differ in speed: in simulated clusters the slowest one's, or a mean over nodes, left fewer complete
+            trials and fresh seeds, and a trial on a slow node adapts its own pace to its deadline.
     """
 
     train_items: int
@@ -41,7 +43,7 @@ class CostModel:
 
     @staticmethod
     def of(study: Study) -> CostModel:
-        """The model after all that the study has seen."""
+        """The model fitted to the trials of the study so far."""
         measured = study.opened.measured
         prior = CostModel(
             train_items=measured.train_items,
@@ -65,20 +67,20 @@ class CostModel:
         return max(1, round(params.cycle_epochs * self.steps_per_epoch(params.batch_size)))
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """Whole batches in one pass."""
+        """Full batches in one pass over the training part."""
         return max(1, self.train_items // batch_size)
 
     def seconds(self, params: Hyperparameters, ramp_steps: int = 0) -> float:
-        """Predicted wall seconds of one trial, its ramp included."""
+        """Predicted wall seconds of one trial, including its ramp."""
         work = (self.steps(params) + ramp_steps) * self._step_s(params.batch_size) + self.eval_s
         return SLACK * self.correction * work + self.overhead_s
 
     def ramp_s(self, params: Hyperparameters, steps: int) -> float:
-        """Predicted seconds of ramps with so many steps and nothing after them."""
+        """Predicted wall seconds of a trial of ``steps`` steps of ramps and nothing else."""
         return SLACK * self.correction * steps * self._step_s(params.batch_size) + self.overhead_s
 
     def ratio(self, trial: Trial) -> float | None:
-        """Measured over predicted seconds of a whole cycle; None for a trial that tells nothing of speed."""
+        """Measured divided by predicted seconds of a whole cycle; None for a trial that did not finish one."""
         outcome = trial.outcome
         if outcome.status != "finished" or outcome.steps == 0 or not isinstance(trial.request.work, Cycle):
             return None
@@ -86,13 +88,13 @@ class CostModel:
         return (outcome.train_s + outcome.eval_s) / predicted
 
     def _first_correction(self, study: Study) -> float:
-        """By the first ramps, where the preflight ran on another machine: a head without the GPU of its workers."""
+        """Correction from the first ramps, for a preflight on another machine such as a head node without a GPU."""
         ratios = [ratio for trial in study.trials("range_test") if (ratio := self._ramp_ratio(trial)) is not None]
         found = median(ratios) if ratios else 1.0
         return 1.0 if 1.0 / ANOTHER_MACHINE < found < ANOTHER_MACHINE else found
 
     def _ramp_ratio(self, trial: Trial) -> float | None:
-        """Measured over predicted seconds of a step, in the second half of the ramps; None where they are too short."""
+        """Measured divided by predicted seconds of a step in the second half of the ramps; None if too short."""
         curve = trial.outcome.range_curve
         if curve is None or len(curve) < 2:
             return None
@@ -103,7 +105,7 @@ class CostModel:
         return seconds / steps / step_s if steps > 0.0 and seconds > 0.0 else None
 
     def _step_s(self, batch_size: int) -> float:
-        """Between measured sizes by straight lines; beyond them in proportion to the size of the batch."""
+        """Seconds of one step: linear between measured batch sizes, beyond them in proportion to the size."""
         if batch_size in self.step_s:
             return self.step_s[batch_size]
         sizes = sorted(self.step_s)
@@ -113,6 +115,6 @@ class CostModel:
 
 
 def _around_s(study: Study, outcome: TrialOutcome) -> float:
-    """Seconds that a trial took around its training and evaluation, as its driver saw them."""
+    """Seconds that a trial took besides its training, evaluation and ramps, as measured by the driver."""
     within = outcome.train_s + outcome.eval_s + outcome.range_test_s
     return max(0.0, study.turnaround_s[outcome.trial_id] - within)

@@ -1,6 +1,6 @@
-"""What to run next: a pure function of the study, the policy and the time.
+"""What to run next: a pure function of the study, the brief and the time.
 
-The order of things: what was lost again, the first range tests, the plan, the rungs from the shortest to the longest,
+The order is: lost trials again, the first range tests, the plan, the rungs from the shortest to the longest,
 and the finish.
 """
 
@@ -21,14 +21,14 @@ from superconv_tune.record.purpose import Baseline
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialRequest
 
-ATTEMPTS = 3  # of a trial that was lost through no fault of its own
+ATTEMPTS = 3  # attempts per trial, if it is lost through no fault of its own
 
 
 def decide(study: Study, brief: Brief, now: float) -> Decision:
-    """A trial to ask for, a plan to lay down, or a signal.
+    """Decide on the next trial, plan, recipe or signal.
 
-    Nothing is remembered between calls: the same study at the same time gives the same decision, which is what makes a
-    replay of the journal a resume.
+    No state is kept between calls: the same study at the same time gives the same decision, so that replaying the
+    journal resumes a search.
     """
     if study.closed is not None:
         return Signal.DONE
@@ -46,7 +46,7 @@ def _retry(situation: Situation) -> TrialRequest | Redraw | None:
     for trial in situation.study.lost():
         request = trial.request
         if isinstance(request.purpose, Baseline):
-            continue  # has rules of its own
+            continue  # `planner.baselines` asks for those again
         if request.attempt < ATTEMPTS and situation.fits(request.params, situation.limit):
             again = replace(request, attempt=request.attempt + 1, deadline=situation.patient(request.params))
             return again if request.proposal is None else Redraw(again, situation.searched(request.params))

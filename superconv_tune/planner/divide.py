@@ -1,4 +1,4 @@
-"""The division of the hour over cycle lengths."""
+"""The division of the time budget over cycle lengths."""
 
 from __future__ import annotations
 
@@ -16,38 +16,44 @@ from superconv_tune.planner.scaling import wall_s as scaling_wall_s
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.verdict.comparison import RATES
 
-SCALING_WAVES = 0.9  # of top cycles that the recipe's other lengths take, on one worker
-REFIT_SHARE = 0.96  # of what is left when the top rung begins: it and the confirmation, the rest is slack
-MOST_STRETCH = 1.5  # of the top length by a refit; the learning rate was found three times below it
-LATE = 0.9  # of the time that the plan still needs: with less the lengths of all rungs to come are shortened
-WORTH_REFITTING = 0.04  # a smaller change of the length is noise in the measured speed
-MIN_SEEDS, MAX_SEEDS = 3, 8  # of the confirmation; past eight, another seed moves the interval little
-RUN_OFF = 3  # contenders that are trained again before one is frozen
-RUN_OFF_SEEDS = 3  # of each of them
-RUN_OFF_TRIALS = RUN_OFF * (RUN_OFF_SEEDS - 1)  # each was trained once already
-MOST_FINALISTS = 6  # configurations that are trained at the top length before one is chosen
+SCALING_WAVES = 0.9  # time for the recipe's other lengths, in top cycles on one worker
+REFIT_SHARE = (
+    0.96  # share, for the top rung and the confirmation, of the time left when the top rung begins; the rest is slack
+)
+MOST_STRETCH = (
+    1.5  # most factor on the top length by a refit; the learning rate was found at a third of the planned length
+)
+LATE = 0.9  # share of the time that the plan still needs: with less, the rungs to come are shortened
+WORTH_REFITTING = 0.04  # relative change of the length; a smaller one is noise in the measured speed
+MIN_SEEDS, MAX_SEEDS = 3, 8  # fresh seeds of the confirmation; beyond eight, another seed hardly narrows the interval
+RUN_OFF = 3  # most contenders that are trained again before one is frozen
+RUN_OFF_SEEDS = 3  # of each of them, including its search trial
+RUN_OFF_TRIALS = RUN_OFF * (RUN_OFF_SEEDS - 1)  # each was already trained once
+MOST_FINALISTS = 6  # most configurations that the plan trains at the top length before one is chosen
 FIRST_GRID = len(FIRST_POWERS)  # learning rates that the lowest rung probes before it searches
-WIDEST = 96  # trials of one rung; past that the sampler's returns are small
+WIDEST = 96  # most trials of one rung; beyond that the sampler improves little
 
 
 @dataclass(frozen=True)
 class _Means:
+    """What a division depends on: predicted costs, the brief, the workers and the seconds left."""
+
     cost: CostModel
     brief: Brief
     workers: int
     left_s: float
 
     def trial_s(self, epochs: float) -> float:
-        """Seconds of a cycle of the default parameters; its ramp of a tenth of the steps included."""
+        """Seconds of a cycle of the default parameters, including a ramp of a tenth of its steps."""
         params = replace(self.brief.defaults, cycle_epochs=epochs)
         return self.cost.seconds(params, ramp_steps=self.cost.steps(params) // 10)
 
     def scaling_s(self, epochs: float) -> float:
-        """Seconds of every worker for a recipe of so many epochs at its other lengths."""
+        """Wall seconds on every worker to train a recipe of ``epochs`` at its other lengths."""
         return scaling_wall_s(self.brief, self.cost, replace(self.brief.defaults, cycle_epochs=epochs), self.workers)
 
     def epochs_in(self, seconds: float) -> float:
-        """The longest allowed cycle that ends within ``seconds`` (the shortest allowed one if none does)."""
+        """Length of the longest allowed cycle that takes at most ``seconds``; the shortest allowed one if none does."""
         low, high = self.brief.epochs_bounds
         per_epoch = self.trial_s(2.0) - self.trial_s(1.0)
         fits = (seconds - (self.trial_s(1.0) - per_epoch)) / max(per_epoch, 1e-9)
@@ -55,11 +61,11 @@ class _Means:
 
 
 def divide(brief: Brief, cost: CostModel, workers: int, left_s: float) -> Plan:
-    """Lengths and widths of the rungs for ``left_s`` seconds on ``workers`` workers.
+    """Plan the lengths and widths of the rungs for ``left_s`` seconds on ``workers`` workers.
 
-    Length beats breadth when the hour is small (design 6), so the top rung is made as long as its share of the time
-    allows and the shorter rungs take what is left. Up to a tenth is kept free for other policies, where the plan is
-    whole without it and it is enough for one.
+    With little time long cycles matter more than many trials (design 6), so the top rung is as long as its share of the
+    time allows, and the shorter rungs get the rest. Up to a tenth is reserved for other policies, if a complete plan
+    fits without it and it is enough for one policy.
     """
     reserved_s = BASELINE_SHARE * left_s if brief.baselines else 0.0
     means = _Means(cost, brief, workers, left_s)
@@ -67,14 +73,16 @@ def divide(brief: Brief, cost: CostModel, workers: int, left_s: float) -> Plan:
     needed_s = _baselines_s(means, plan, reserved_s)
     if reserved_s > 0.0 and needed_s == 0.0:
         plan = _divide(means)
-    return replace(plan, baseline_s=needed_s, scaling_s=0.0 if plan.note else means.scaling_s(plan.rungs[-1].epochs))
+    return replace(
+        plan, baseline_s=needed_s, scaling_s=0.0 if plan.is_too_small else means.scaling_s(plan.rungs[-1].epochs)
+    )
 
 
 def _divide(means: _Means) -> Plan:
-    """The plan for all of the time.
+    """Plan for all of ``means.left_s``.
 
-    Time that the longest allowed cycle cannot use: up to a half of it is for the run-off; the rest goes to all lengths
-    alike, until it has doubled the share of the shorter ones, and what is left then to the longest.
+    Of the time that the longest allowed cycle cannot use, up to half is for the run-off. The rest is divided equally
+    over all lengths until the share of the shorter ones has doubled; what is then left goes to the longest.
     """
     brief, workers, left_s = means.brief, means.workers, means.left_s
     shares = brief.division
@@ -100,9 +108,9 @@ def _divide(means: _Means) -> Plan:
 
 
 def refit(brief: Brief, cost: CostModel, workers: int, left_s: float, plan: Plan) -> Plan | None:
-    """The plan with its top rung fitted to the time that is left when it begins; None where it fits as it is.
+    """The plan with the top rung fitted to the time left when it begins; None if it fits already.
 
-    Late lower rungs must not leave finalists whose anneal is cut, nor early ones time that nobody uses.
+    Without this, late lower rungs would cut the anneal of the finalists, and early ones would leave time unused.
     """
     means = _Means(cost, brief, workers, max(0.0, left_s - plan.baseline_s - plan.scaling_s))
     left_s = means.left_s
@@ -117,9 +125,9 @@ def refit(brief: Brief, cost: CostModel, workers: int, left_s: float, plan: Plan
 
 
 def shorten(brief: Brief, cost: CostModel, plan: Plan, first: int, factor: float) -> Plan:
-    """The plan with the rungs from ``first`` on shorter by one factor, though none of them shorter than the one below.
+    """The plan with all rungs from ``first`` on shortened by one factor, but none below the length of the rung before.
 
-    A machine slower than it was measured must cost every length its part, and no length its place in the ladder.
+    If the machine is slower than measured, every length must shrink, and no rung may drop out of the ladder.
     """
     means = _Means(cost, brief, workers=1, left_s=0.0)
     floor = plan.rungs[first - 1].epochs if first > 0 else brief.epochs_bounds[0]
@@ -130,9 +138,9 @@ def shorten(brief: Brief, cost: CostModel, plan: Plan, first: int, factor: float
 
 
 def _baselines_s(means: _Means, plan: Plan, reserved_s: float) -> float:
-    """Wall seconds of every worker for as many baselines as fit in ``reserved_s``; 0 where not even one does."""
+    """Wall seconds on every worker for as many baselines as fit into ``reserved_s``; 0 if none does."""
     top = plan.rungs[-1].epochs
-    if plan.note:
+    if plan.is_too_small:
         return 0.0
     for policies in range(len(means.brief.baselines), 0, -1):
         for epochs in (top, *below(plan, top)):
@@ -144,17 +152,13 @@ def _baselines_s(means: _Means, plan: Plan, reserved_s: float) -> float:
 
 
 def _too_small(means: _Means, top: float) -> Plan:
-    note = (
-        f"The budget has room for too few cycles of even {top:g} epochs "
-        f"({means.trial_s(top):.1f} s each); one rung is searched and confirmed as far as it fits."
-    )
-    return Plan((RungPlan(top, FIRST_GRID),), MIN_SEEDS, (means.trial_s(top),), note)
+    return Plan((RungPlan(top, FIRST_GRID),), MIN_SEEDS, (means.trial_s(top),), is_too_small=True)
 
 
 def _lower_lengths(means: _Means, top: float) -> list[float]:
-    """Shorter lengths, the shortest first; where none is a cycle any more, the top length itself.
+    """Lengths of the lower rungs, shortest first; the top length itself if anything shorter is too short for a cycle.
 
-    The finalists must not be chosen on the runs that made them look good, so that there are always two rungs.
+    There are always two rungs, because finalists must not be chosen by the runs that made them look good.
     """
     low = means.brief.epochs_bounds[0]
     steps_per_epoch = means.cost.steps_per_epoch(means.brief.defaults.batch_size)
@@ -165,7 +169,7 @@ def _lower_lengths(means: _Means, top: float) -> list[float]:
 
 
 def _widths(means: _Means, lengths: Sequence[float], finalists: int, share_s: float) -> list[int]:
-    """Each lower rung gets the same seconds of all workers; a rung is at most half as wide as the one below."""
+    """Number of trials of each rung. Lower rungs get equal time; a rung is at most half as wide as the one below."""
     widths: list[int] = []
     for epochs in lengths[:-1]:
         most = max(means.workers, widths[-1] // 2) if widths else WIDEST
@@ -179,7 +183,7 @@ def _fit(means: _Means, epochs: float, seconds: float, most: int) -> int:
 
 
 def _cap(widths: list[int], trials: int | None, workers: int) -> list[int]:
-    """Take from the widest rung until the user's number of trials is kept; the top rung goes last."""
+    """Reduce the widest rungs, the lowest of equals first, until the number of trials is at most the user's."""
     if trials is None:
         return widths
     while sum(widths) > trials and max(widths) > 1:
@@ -189,11 +193,11 @@ def _cap(widths: list[int], trials: int | None, workers: int) -> list[int]:
 
 
 def _free(rungs: tuple[RungPlan, ...], trials: int | None) -> tuple[RungPlan, ...]:
-    """The lowest rung probes the learning rate; then the sampler chooses lengths, for as long as there is time."""
+    """Two rungs: one that probes the learning rate, and one in which the sampler chooses the lengths."""
     width = max(1, (trials or WIDEST) - FIRST_GRID)
     return (RungPlan(rungs[0].epochs, FIRST_GRID), RungPlan(rungs[-1].epochs, width, free=True))
 
 
 def _round(epochs: float) -> float:
-    """Three significant digits: a length that people can read."""
+    """Round a length to three significant digits, for readability."""
     return float(f"{epochs:.3g}")

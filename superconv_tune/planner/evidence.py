@@ -1,4 +1,4 @@
-"""What the verdict rests on, gathered from a study."""
+"""Gather from a study the evidence for the verdict."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from superconv_tune.verdict.verdict import Case, Evidence, Repeat, Verdict, Word
 
 
 def yardstick_of(study: Study, brief: Brief) -> Yardstick:
-    """The metric on the validation part of a study."""
+    """The metric on the validation part of a study, as a yardstick."""
     items = study.opened.measured.validation_items if brief.item_level else None
     return Yardstick(brief.target.metric, brief.target.direction, items)
 
 
 def confirmed(study: Study) -> list[Trial]:
-    """Fresh models of the frozen recipe that trained the whole cycle and read the test part."""
+    """Fresh models of the current recipe that trained the whole cycle and were evaluated on the test part."""
     return [trial for trial in study.fresh_models() if trial.outcome.test is not None]
 
 
 def gather(study: Study, brief: Brief) -> Evidence:
-    """All that is known now.
+    """The evidence of the study so far.
 
-    The evidence is looked at once when the planned seeds of a recipe are in, and once more for every later seed; the
-    number of looks is a function of the number of recipes and seeds, so that a replay judges the same.
+    It is judged once when all planned seeds of a recipe have finished, and again after every later seed. The number of
+    looks follows from the numbers of recipes and seeds alone, so that a replay gives the same verdict.
     """
     trials = confirmed(study)
     outcomes = [trial.outcome for trial in trials]
@@ -54,7 +54,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
 
 
 def _repeats(study: Study) -> tuple[Repeat, ...]:
-    """What fresh models of the recipe reached on validation, by length and by share of the data."""
+    """Mean validation results of fresh models of the recipe, by length and by share of the data."""
     values: defaultdict[tuple[float, float], list[float]] = defaultdict(list)
     for trial in study.came_back([*study.of_recipe("confirm"), *study.of_recipe("scaling")]):
         if trial.is_whole:
@@ -64,18 +64,18 @@ def _repeats(study: Study) -> tuple[Repeat, ...]:
 
 
 def verdict_of(study: Study, brief: Brief) -> Verdict:
-    """The verdict on the study as it stands."""
+    """The verdict on the study so far."""
     return judge(brief.target, gather(study, brief), library())
 
 
 def word_of(study: Study, brief: Brief) -> Word | None:
-    """The verdict in a word, without the figures around it; None where no target was given or nothing is confirmed."""
+    """The one-word verdict, cheaper than `verdict_of`; None if no target was given or nothing is confirmed."""
     case = None if brief.target.value is None else Case.of(brief.target, gather(study, brief), library())
     return None if case is None else case.word
 
 
 def is_decided(study: Study, brief: Brief) -> bool:
-    """Whether another seed cannot change what is asked: a verdict that stands at its level, or no target at all."""
+    """Whether no more seeds are needed: those planned are in, and the verdict is final or no target was given."""
     enough = study.plan is not None and len(confirmed(study)) >= study.plan.confirm_seeds
     if brief.target.value is None:
         return enough

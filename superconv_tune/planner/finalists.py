@@ -1,4 +1,4 @@
-"""How the top rung spends leftover time: more configurations than planned, and a run-off of the best."""
+"""How the top rung uses leftover time: more configurations than planned, and a run-off of the best ones."""
 
 from __future__ import annotations
 
@@ -14,30 +14,35 @@ from superconv_tune.record.purpose import RunOff
 from superconv_tune.record.trial import Cycle, TrialRequest
 from superconv_tune.verdict.ladder import Contender, contenders
 
-SAFELY = 2.0  # standard errors of the validation part past the target, where the search for better ones ends
+SAFELY = 2.0  # standard errors by which the safest contender must pass the target to end the search
 
 
 @dataclass(frozen=True)
 class Finalists:
-    """The configurations of the longest cycles."""
+    """The top rung: whether to widen it, and which of its configurations to train again.
+
+    Attributes:
+        situation: the state of the search.
+        plan: the division of the time budget.
+    """
 
     situation: Situation
     plan: Plan
 
     def run_off_s(self) -> float:
-        """Seconds that a run-off takes, before which no more configurations are tried; 0 while there is none to be."""
+        """Seconds to reserve for the run-off; 0 while there are fewer than two contenders."""
         if len(self._leading()) < 2:
             return 0.0
         return self.situation.waves(RUN_OFF_TRIALS) * self.situation.cycle_s(self.plan.rungs[-1].epochs)
 
     def are_worth_widening(self) -> bool:
-        """Whether the top rung takes more trials than planned: where there is time that no longer cycle can use."""
+        """Whether the top rung may have more trials than planned, in time that longer cycles cannot use."""
         asked, trials = len(self.situation.asked("search", self._top)), self.situation.brief.trials
         is_allowed = asked < WIDEST and (trials is None or len(self.situation.asked("search")) < trials)
         return not self._is_fixed() and is_allowed and not self._looks_reached()
 
     def run_off(self, limit: float) -> TrialRequest | None:
-        """A fresh seed of one of the best configurations, while more than one of them may be the best."""
+        """A fresh seed of the least repeated of the best configurations; None once a single one is clearly the best."""
         situation = self.situation
         if self._is_fixed() or situation.asked("confirm"):
             return None
@@ -54,13 +59,13 @@ class Finalists:
         return situation.request(RunOff(next_one.origin), cycle, params, deadline, rung=self._top)
 
     def _repeated(self) -> Iterator[str]:
-        """For every run-off that was asked for, the trial whose configuration it repeats."""
+        """Id of the repeated trial, for every run-off that was asked for."""
         for request in self.situation.asked("search", self._top):
             if isinstance(request.purpose, RunOff):
                 yield request.purpose.parent
 
     def _leading(self) -> list[Contender]:
-        """Those of this rung that may be the best, as many as are trained again."""
+        """The contenders of the top rung that take part in the run-off."""
         leading = self._contenders[: max(RUN_OFF, self.situation.study.workers // 2)]
         return leading if leading and leading[0].trials[0].request.rung == self._top else []
 
@@ -69,15 +74,15 @@ class Finalists:
         return len(self.plan.rungs) - 1
 
     def _is_fixed(self) -> bool:
-        """Whether the top rung stays as it was planned: the sampler chooses its lengths, or the budget is too small."""
-        return self.plan.rungs[-1].free or bool(self.plan.note)
+        """Whether the top rung must stay as planned: the sampler chooses its lengths, or the budget is too small."""
+        return self.plan.rungs[-1].free or self.plan.is_too_small
 
     @cached_property
     def _contenders(self) -> list[Contender]:
         return contenders(self.situation.study, self.situation.yardstick)
 
     def _looks_reached(self) -> bool:
-        """Whether the safest contender is past the target by more than luck explains: then the confirmation is next."""
+        """Whether the safest contender passes the target by more than noise explains, so that it can be confirmed."""
         target = self.situation.brief.target.value
         if target is None or not self._contenders:
             return False

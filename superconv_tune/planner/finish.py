@@ -1,4 +1,4 @@
-"""The finish: fresh seeds of the frozen recipe, the recipe at other lengths, and runs of other policies."""
+"""The end of a search: fresh seeds of the frozen recipe, the recipe at other lengths, and runs of other policies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from superconv_tune.verdict.steadiness import is_unsteady
 
 
 def finish(situation: Situation, plan: Plan) -> Decision:
-    """A recipe to freeze, then fresh seeds of it, the same at other lengths, and runs of other policies."""
+    """The next step after the ladder: freeze a recipe, or train it, or another policy; else wait or end."""
     chosen = _chosen(situation)
     if chosen is not None:
         return chosen
@@ -37,27 +37,28 @@ def finish(situation: Situation, plan: Plan) -> Decision:
 
 
 def _chosen(situation: Situation) -> Recipe | None:
-    """A recipe to freeze now: the first one, or another where its seeds do not hold together and time allows."""
+    """A recipe to freeze now: the first one, or a replacement if its seeds disagree and there is time."""
     current = situation.study.recipe
     if current is None:
         best = winner(situation.study, situation.yardstick)
         recipe = None if best is None else _shortened(situation, Recipe.of(best, number=1))
         return recipe if recipe is not None and situation.fits(recipe.params, situation.limit) else None
-    if current.number == MOST_RECIPES or not is_unsteady(situation.study, *_expectation(situation, current)):
+    if current.number == MOST_RECIPES or not is_unsteady(
+        situation.study, _expected(situation, current), situation.yardstick
+    ):
         return None
     return _replacement(situation, current)
 
 
-def _expectation(situation: Situation, recipe: Recipe) -> tuple[float | None, int | None]:
-    """What the trial reached that a recipe was chosen for, None for a later recipe; and the validation items."""
-    expected = situation.study.trial(recipe.origin).value if recipe.number == 1 else None
-    return expected, situation.yardstick.items
+def _expected(situation: Situation, recipe: Recipe) -> float | None:
+    """Validation value of the trial for which a recipe was chosen; None for a later recipe."""
+    return situation.study.trial(recipe.origin).value if recipe.number == 1 else None
 
 
 def _replacement(situation: Situation, recipe: Recipe) -> Recipe | None:
-    """The best other configuration that the run-off trained as often, or a calmer form of the same; None if too late.
+    """The best other configuration of the run-off, or the same one with a lower peak; None if there is no time.
 
-    The longest cycle that fits is at least half as long as that of the recipe.
+    The other configuration must fit at its full length; the lower peak at half of its length or more.
     """
     other = _runner_up(situation)
     if other is not None and _fitting_length(situation, other) == other.params.cycle_epochs:
@@ -67,22 +68,22 @@ def _replacement(situation: Situation, recipe: Recipe) -> Recipe | None:
 
 
 def _shortened(situation: Situation, recipe: Recipe) -> Recipe:
-    """The recipe, in a shorter cycle where too few fresh seeds of it would fit: its batch size may be a dear one."""
+    """The recipe, shortened if too few fresh seeds would fit, as with an expensive batch size."""
     epochs = _fitting_length(situation, recipe)
     return recipe if epochs is None else recipe.with_epochs(epochs)
 
 
 def _runner_up(situation: Situation) -> Recipe | None:
-    """The best configuration whose seeds held together in the run-off, of those that were not confirmed yet."""
+    """The best configuration that completed the run-off, of those that no recipe came from yet."""
     study = situation.study
-    tried = {recipe.origin for recipe in study.recipes}
+    origins = {recipe.origin for recipe in study.recipes}
     steady = [each for each in contenders(study, situation.yardstick) if len(each.trials) >= RUN_OFF_SEEDS]
-    other = next((each for each in steady if each.origin not in tried), None)
+    other = next((each for each in steady if each.origin not in origins), None)
     return None if other is None else Recipe.of(study.trial(other.origin), number=len(study.recipes) + 1)
 
 
 def _fitting_length(situation: Situation, recipe: Recipe) -> float | None:
-    """Length with which enough fresh seeds of a recipe fit into what is left: its own, or less, but at least half."""
+    """The longest length, from the recipe's own to half of it, at which enough fresh seeds fit; None if none does."""
     epochs = recipe.params.cycle_epochs
     each_s = (situation.limit - situation.now) / math.ceil(MIN_SEEDS / situation.study.workers)
     lengths = (epochs * share for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5))
@@ -92,12 +93,12 @@ def _fitting_length(situation: Situation, recipe: Recipe) -> float | None:
 
 @dataclass(frozen=True)
 class FinishSteps:
-    """What may be asked for once there is a recipe.
+    """The steps once there is a recipe: each returns a trial, or None.
 
     Attributes:
-        situation: what every step needs.
-        plan: the division of the hour.
-        recipe: what is confirmed now.
+        situation: the state of the search.
+        plan: the division of the time budget.
+        recipe: the current recipe.
     """
 
     situation: Situation
@@ -105,11 +106,11 @@ class FinishSteps:
     recipe: Recipe
 
     def confirm(self) -> TrialRequest | None:
-        """A planned fresh seed."""
+        """A fresh seed of the recipe, up to the planned number."""
         return self._seed() if self._seeds < self.plan.confirm_seeds else None
 
     def scaling(self) -> TrialRequest | None:
-        """The recipe at another length, or on less data: where the fresh models alone do not answer the question."""
+        """The recipe at another length, or on less data, unless the fresh models already demonstrate the target."""
         situation, recipe = self.situation, self.recipe
         if self._seeds == 0:
             return None
@@ -119,7 +120,9 @@ class FinishSteps:
             params = replace(recipe.params, cycle_epochs=variation.epochs)
             if not situation.fits(params, situation.limit):
                 continue
-            if word_of(situation.study, situation.brief) == "demonstrated":  # asked last, for it takes the most time
+            if (
+                word_of(situation.study, situation.brief) == "demonstrated"
+            ):  # checked last, because it is the slowest check
                 return None
             cycle = Cycle(rule.max_lr(params.cycle_epochs), data_share=variation.data_share)
             deadline = situation.patient(params)
@@ -127,13 +130,13 @@ class FinishSteps:
         return None
 
     def confirm_more(self) -> TrialRequest | None:
-        """A seed beyond the planned ones, once all that may decide came back and did not."""
+        """A seed beyond the planned ones, if all running trials have ended and the question is still open."""
         situation = self.situation
         is_awaited = bool(situation.running("confirm") or situation.running("scaling"))
         return None if is_awaited or is_decided(situation.study, situation.brief) else self._seed()
 
     def baseline(self) -> TrialRequest | None:
-        """A run of another policy, where it takes no fresh seed's place."""
+        """A run of another policy, unless it would leave no time for a fresh seed."""
         situation = self.situation
         comparison = comparison_of(situation.study, situation.brief, situation.now)
         run = comparison.next() if comparison is not None else None
@@ -153,7 +156,7 @@ class FinishSteps:
 
     @property
     def _seeds(self) -> int:
-        """Fresh seeds of the recipe that were asked for."""
+        """Number of fresh seeds of the recipe that were asked for."""
         return len(self.situation.study.of_recipe("confirm"))
 
     @property
@@ -162,7 +165,7 @@ class FinishSteps:
         return self.situation.study.requests[self.recipe.origin].rung
 
     def _costs_a_seed(self, epochs: float) -> bool:
-        """Whether a fresh seed that may still be asked for fits now, and would not after a run of so many epochs."""
+        """Whether a fresh seed may still be needed that fits now, but not after a run of ``epochs``."""
         situation, params = self.situation, self.recipe.params
         is_open = self._seeds < MAX_SEEDS and bool(situation.running("confirm"))
         after = situation.now + situation.cost.seconds(replace(params, cycle_epochs=epochs))

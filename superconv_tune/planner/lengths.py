@@ -1,4 +1,4 @@
-"""The lengths of the rungs, fitted to the time that is really left."""
+"""Adjust the lengths of the rungs to the time that is left."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from superconv_tune.planner.situation import Situation
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import FromProposer
 
-SHORTENINGS = 4  # of one plan, until it fits
+SHORTENINGS = 4  # attempts to shorten one plan until it fits
 
 
 def fitted(situation: Situation, plan: Plan, index: int) -> Plan | None:
-    """Before its first sampled trial a rung, and all above it, is fitted to the time that is left."""
+    """A plan with this rung and those above it fitted to the time left; None if the plan needs no change."""
     brief, left_s = replace(situation.brief, defaults=situation.usual), max(0.0, situation.limit - situation.now)
     if index < len(plan.rungs) - 1:
         return _shortened(situation, brief, plan, index, left_s)
@@ -25,9 +25,9 @@ def fitted(situation: Situation, plan: Plan, index: int) -> Plan | None:
 
 
 def _shortened(situation: Situation, brief: Brief, plan: Plan, index: int, left_s: float) -> Plan | None:
-    """Shorter cycles for all rungs that have not begun, if the machine is too slow for the plan and it helps.
+    """The plan with shorter cycles for all rungs that have not begun, if the machine is too slow for it and this helps.
 
-    What was shortened must let this rung ask for a trial, or the top rung would be stretched again at once.
+    It helps if this rung can then ask for a trial; otherwise the top rung would be lengthened again at once.
     """
     asked = situation.asked("search", index)
     missing = plan.rungs[index].width - len(asked)
@@ -38,7 +38,7 @@ def _shortened(situation: Situation, brief: Brief, plan: Plan, index: int, left_
     if not is_late:
         return None
     shorter, factor = plan, 1.0
-    for _ in range(SHORTENINGS):  # what a trial takes around its training does not get shorter with it
+    for _ in range(SHORTENINGS):  # the overhead of a trial does not shrink with its cycle
         factor *= REFIT_SHARE * left_s / needed_s
         shorter = shorten(brief, situation.cost, plan, index + 1 if asked else index, factor)
         needed_s = _needed_s(situation, shorter, index, missing)
@@ -49,12 +49,12 @@ def _shortened(situation: Situation, brief: Brief, plan: Plan, index: int, left_
 
 
 def _needed_s(situation: Situation, plan: Plan, index: int, missing: int) -> float:
-    """Seconds from this rung, of which so many trials are missing, to the end of the search."""
+    """Seconds from this rung, which still needs ``missing`` trials, to the end of the search."""
     return situation.waves(missing) * situation.cycle_s(plan.rungs[index].epochs) + situation.later_s(plan, index)
 
 
 def _is_settled(situation: Situation, index: int) -> bool:
-    """Whether a rung's length stands: a sampled trial has it, or the search is beyond it or cannot sample yet."""
+    """Whether a rung's length is final: it has sampled trials, or the search is past it or cannot sample yet."""
     sampled = any(isinstance(request.purpose, FromProposer) for request in situation.asked("search", index))
     beyond = bool(situation.asked("search", index + 1) or situation.asked("confirm"))
     return sampled or beyond or (index > 0 and not Probes(situation).came_back())

@@ -14,17 +14,21 @@ from superconv_tune.record.plan import RungPlan
 from superconv_tune.record.purpose import Probe
 from superconv_tune.record.trial import Cycle, Trial, TrialRequest
 
-MOST_SPECULATION = 2  # probes beyond the border that run before one of them came back
+MOST_SPECULATION = 2  # most probes beyond the border that may run at the same time
 
 
 @dataclass(frozen=True)
 class Probes:
-    """What was probed, and what is to be probed next."""
+    """The probes of a study so far, and the next one.
+
+    Attributes:
+        situation: the state of the search.
+    """
 
     situation: Situation
 
     def ask(self, rung: RungPlan, limit: float) -> TrialRequest | Signal | None:
-        """Complete cycles of the default parameters over a grid of learning rates, until the best is inside it."""
+        """The next probe; waits while one is running; None once the best rate is inside the grid, or time is short."""
         situation = self.situation
         params = replace(situation.brief.defaults, cycle_epochs=rung.epochs)
         missing = next_rates(self._centre(), self._rates(), self._grid_to_widen())
@@ -36,11 +40,11 @@ class Probes:
         return situation.request(Probe(missing[0]), cycle, params, situation.lenient(params, limit), rung=0)
 
     def came_back(self) -> list[Trial]:
-        """Probes with their outcomes."""
+        """Probes that have an outcome."""
         return self.situation.study.came_back(self._requests())
 
     def grid(self) -> ProbeGrid:
-        """What those reached; there is at least one."""
+        """The results of the probes, of which there must be at least one."""
         scores = [
             (trial.request.purpose.rate, trial.value if trial.outcome.status == "finished" else math.nan)
             for trial in self.came_back()
@@ -51,19 +55,19 @@ class Probes:
         return ProbeGrid.of(scores, higher_is_better=higher, untrained=trivial)
 
     def _centre(self) -> float:
-        """The rate around which the grid begins."""
+        """The centre of the first grid."""
         pooled = pooled_range_test(self.situation.study)
         if pooled is None or pooled.refusal is not None:
             return FALLBACK_LR.get(self.situation.brief.optimizer, FALLBACK_LR_ELSE)
         return pooled.max_lr
 
     def _grid_to_widen(self) -> ProbeGrid | None:
-        """What the probes reached; None while it is too early to widen the grid, or too late."""
+        """The results of the probes; None while it is too early to widen the grid, or too late."""
         is_early = len(self.came_back()) < 2 or len(self._running()) >= MOST_SPECULATION
         return None if is_early or self._is_done() else self.grid()
 
     def _is_done(self) -> bool:
-        """Sampled trials stand on the pick of the probes, so that it must not move once one was asked for."""
+        """Whether a sampled trial was asked for, after which the grid that its learning rate rests on is final."""
         return len(self.situation.asked("search", 0)) > len(self._requests())
 
     def _rates(self) -> set[float]:

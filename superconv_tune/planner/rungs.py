@@ -1,4 +1,4 @@
-"""A rung of the ladder: in which order it asks for what, what it promotes, and its learning rate."""
+"""One rung of the ladder: the order of its trials, the configurations it promotes, and its learning rate."""
 
 from __future__ import annotations
 
@@ -21,20 +21,24 @@ from superconv_tune.record.purpose import FromProposer
 from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.ladder import best
 
-PROMOTED_SHARE = 2 / 3  # of a rung: configurations from the rung below; the sampler proposes the rest
-JITTER = (1.0, math.sqrt(2.0), 1.0 / math.sqrt(2.0))  # of a promoted learning rate, for the best one moves with length
-SAME_LR = 0.1  # in its logarithm: less than that apart, two learning rates are not worth a trial each
-ENOUGH_OF_A_RUNG = 2 / 3  # done, so that an idle worker may start on the next one
+PROMOTED_SHARE = 2 / 3  # share of a rung for configurations from the rung below; the sampler proposes the rest
+JITTER = (
+    1.0,
+    math.sqrt(2.0),
+    1.0 / math.sqrt(2.0),
+)  # factors on a promoted learning rate, because the best one depends on the length
+SAME_LR = 0.1  # difference in log(lr) below which two learning rates count as the same
+ENOUGH_OF_A_RUNG = 2 / 3  # share of a rung that must be done before an idle worker starts the next one
 
 
 @dataclass(frozen=True)
 class RungSteps:
-    """What one rung may ask for now.
+    """The next step of one rung.
 
     Attributes:
-        desk: what every step needs.
-        plan: the division of the hour.
-        index: of the rung, 0 the shortest.
+        situation: the state of the search.
+        plan: the division of the time budget.
+        index: index of the rung, 0 for the shortest.
     """
 
     situation: Situation
@@ -42,7 +46,7 @@ class RungSteps:
     index: int
 
     def next(self) -> Decision | None:
-        """A plan whose lengths fit, a trial, or to wait; None where the rung has nothing more to ask for."""
+        """A plan with adjusted lengths, a trial, or `Signal.WAIT`; None if the rung needs nothing more."""
         limit = self.situation.limit - self.situation.later_s(self.plan, self.index)
         steps: list[Step] = [lambda: fitted(self.situation, self.plan, self.index), lambda: self._search(limit)]
         if self.index == 0:
@@ -71,14 +75,14 @@ class RungSteps:
         return Finalists(self.situation, self.plan)
 
     def _is_waited_for(self) -> bool:
-        """Whether what runs in this rung has to end before the next one begins."""
+        """Whether trials of this rung must end before the next rung begins."""
         asked, running = self.situation.asked("search", self.index), self.situation.running("search", self.index)
         if not running or self._is_top:
             return bool(running)
         return self._awaits_a_size() or len(asked) - len(running) < ENOUGH_OF_A_RUNG * len(asked)
 
     def _awaits_a_size(self) -> bool:
-        """Whether the lowest rung trains with a batch size of which it knows nothing yet, and which may be the best."""
+        """Whether a trial of the lowest rung runs with a batch size that has no result yet, and may be the best."""
         if self.index > 0:
             return False
         situation = self.situation
@@ -87,9 +91,9 @@ class RungSteps:
         return any(request.params.batch_size not in known for request in situation.running("search", 0))
 
     def _search(self, limit: float) -> Draw | None:
-        """A promoted configuration of the rung below, or one from the sampler.
+        """A configuration promoted from the rung below, or one from the sampler.
 
-        A rung that the next one has overtaken, or that it is too late for, asks for nothing more.
+        None once the next rung or the confirmation has begun, the rung is full, or time is too short.
         """
         situation, rung, index, rule = self.situation, self._rung, self.index, self._rule()
         if rule is None or situation.asked("search", index + 1) or situation.asked("confirm"):
@@ -121,9 +125,13 @@ class RungSteps:
         return Draw(f"rung{index}", fixed, draft, warm_start=below)
 
     def _room(self, limit: float, *, is_wanted: bool) -> float | None:
-        """By when one more trial of this rung has to end; None where the rung is full and it is not wanted in any case.
+        """Unix time by which one more trial of this rung must end; None if the rung is full.
 
-        Time that is kept for the run-off is left to it once every worker had a trial.
+        The time of the run-off is reserved once every worker has had a trial.
+
+        Args:
+            limit: Unix time by which the rung must end.
+            is_wanted: whether the trial is needed even if the rung is full.
         """
         asked = len(self.situation.asked("search", self.index))
         if self._is_top and asked >= self._rung.width:
@@ -133,13 +141,13 @@ class RungSteps:
         return limit if self._is_top or asked < self.situation.study.workers else limit - self.plan.run_off_s
 
     def _has_longest(self) -> bool:
-        """Whether the plan has the longest cycles that are allowed: a dearer epoch need not make them shorter."""
+        """Whether the plan has the longest allowed cycles, so that a more expensive epoch need not shorten them."""
         return self.plan.rungs[-1].epochs >= self.situation.brief.epochs_bounds[1]
 
     def _another_size(self) -> dict[str, float] | None:
-        """On the lowest rung, the default parameters with a size that was not tried: few choices are not left to luck.
+        """On the lowest rung, the default parameters with a batch size that was not tried yet; None if there is none.
 
-        Where the probes fill the rung only if cycles have their longest length all the same.
+        So every batch size is tried once. If the probes fill the rung, only if the plan has the longest allowed cycles.
         """
         situation, sizes = self.situation, self.situation.brief.space.get("batch_size")
         asked = situation.asked("search", self.index)
@@ -155,7 +163,7 @@ class RungSteps:
         return situation.searched(params)
 
     def _promotion(self) -> _Promotion | None:
-        """The next configuration of the rung below; None where the sampler's turn has come."""
+        """The next configuration to promote from the rung below; None if the sampler is next."""
         situation, rung = self.situation, self._rung
         asked = situation.asked("search", self.index)
         if self.index == 0 or rung.free or len(asked) >= math.ceil(PROMOTED_SHARE * rung.width):
@@ -163,32 +171,32 @@ class RungSteps:
         below, likely = replace(self, index=self.index - 1)._rule(), situation.likely_best(self.index - 1)
         if below is None:
             return None
-        have = [situation.searched(request.params) for request in asked]
+        existing = [situation.searched(request.params) for request in asked]
         moved = (
             _Promotion(trial.request.trial_id, situation.searched(self._moved(trial, below, jitter)))
             for jitter in JITTER
             for trial in likely
         )
-        return next((each for each in moved if not any(_are_alike(each.params, other) for other in have)), None)
+        return next((each for each in moved if not any(_are_alike(each.params, other) for other in existing)), None)
 
     def _moved(self, trial: Trial, below: HorizonRule, jitter: float) -> Hyperparameters:
-        """Its configuration at this rung's length, with its learning rate carried over."""
+        """The configuration of a trial at this rung's length; its learning rate keeps its ratio to the pick."""
         params = trial.request.params
         picked = below.max_lr(params.cycle_epochs) * self.situation.batch_scale(params)
         multiplier = jitter * trial.max_lr / picked
         return replace(params, cycle_epochs=self._rung.epochs, lr_multiplier=multiplier)
 
     def _first_draw(self) -> float | None:
-        """The pick of the first trial of this rung that the proposer has a part in, for the default batch size."""
+        """The learning rate picked for the first sampled or promoted trial, at the default batch size."""
         for request in self.situation.asked("search", self.index):
             if isinstance(request.purpose, FromProposer):
                 return request.purpose.pick_lr / self.situation.batch_scale(request.params)
         return None
 
     def _rule(self) -> HorizonRule | None:
-        """The pick for cycles of this rung: the probes' at the lowest one, moved by what the rungs showed.
+        """The learning rate for cycles of this rung: the pick of the probes, extrapolated by the rungs below.
 
-        The first trial of a rung freezes it: multipliers of one rung must all multiply the same number.
+        The first trial of a rung fixes it, because all multipliers of one rung must multiply the same number.
         """
         situation, rung = self.situation, self._rung
         first = self._first_draw()
@@ -215,14 +223,14 @@ class RungSteps:
 
 @dataclass(frozen=True)
 class _Promotion:
-    """A configuration from the rung below: whose it is, and its parameters at the new length."""
+    """A configuration to promote: id of the trial on the rung below, and its parameters at the new length."""
 
     parent: str
     params: dict[str, float]
 
 
 def _are_alike(one: dict[str, float], other: dict[str, float]) -> bool:
-    """Whether two configurations differ in next to nothing; learning rates by less than the jitter."""
+    """Whether two configurations are nearly the same, with learning rates within `SAME_LR` of each other."""
     lr = math.log(one.get("lr_multiplier", 1.0) / other.get("lr_multiplier", 1.0))
     rest = one.keys() - {"lr_multiplier"}
     return abs(lr) < SAME_LR and all(math.isclose(one[name], other[name]) for name in rest)

@@ -1,8 +1,8 @@
-"""The frozen recipe at shorter lengths and on less data: what tells how far more of either would go.
+"""The frozen recipe at shorter lengths and on less data, to estimate the effect of longer cycles and more data.
 
-Search trials of the lower rungs do not tell it: each rung shows the best of many, and of the more the shorter its
-cycles are. So the recipe itself is repeated with fresh seeds, at a third and a ninth of its length, and there on a half
-and a quarter of the data with as many steps.
+Search trials of the lower rungs cannot show it: each rung shows the best of many trials, and shorter rungs have more
+of them. So the recipe itself is repeated with fresh seeds at a third and a ninth of its length, and at a third also on
+half and a quarter of the data with the same number of steps.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.record.trial import TrialRequest
 
-STRETCH = 3.0  # between two lengths
-MIN_STEPS = 150  # a cycle with fewer optimizer steps than this is no cycle (science 3.3)
-REPEATS = 2  # fresh seeds of every length
+STRETCH = 3.0  # ratio of neighbouring lengths
+MIN_STEPS = 150  # optimizer steps below which a run is too short to be a cycle (science 3.3)
+REPEATS = 2  # number of fresh seeds per length
 DATA_SHARES = (0.5, 0.25)  # one fresh seed each
 
 
 @dataclass(frozen=True)
 class Variation:
-    """One way to train the recipe differently.
+    """A variation of the recipe.
 
     Attributes:
         epochs: length of the cycle, in passes over all of the training part.
@@ -36,7 +36,7 @@ class Variation:
 
 
 def lengths(brief: Brief, cost: CostModel, recipe: Hyperparameters) -> list[float]:
-    """A third and a ninth of the recipe's length, the longer one first; none that is too short to be a cycle."""
+    """A third and a ninth of the recipe's length, the longer one first, without those too short for a cycle."""
     thirds = (recipe.cycle_epochs / STRETCH, recipe.cycle_epochs / STRETCH**2)
     low = min(brief.epochs_bounds[0], recipe.cycle_epochs)
     return [
@@ -45,20 +45,20 @@ def lengths(brief: Brief, cost: CostModel, recipe: Hyperparameters) -> list[floa
 
 
 def missing(brief: Brief, cost: CostModel, recipe: Hyperparameters, asked: list[TrialRequest]) -> Iterator[Variation]:
-    """What was not asked for yet, the most telling first."""
+    """The variations that were not asked for yet, the most informative first."""
     found = lengths(brief, cost, recipe)
     wanted = [Variation(epochs) for epochs in reversed(found)] * REPEATS
     if found:
         wanted += [Variation(found[0], share) for share in DATA_SHARES]
-    have = Counter(Variation(request.params.cycle_epochs, request.cycle.data_share) for request in asked)
+    existing = Counter(Variation(request.params.cycle_epochs, request.cycle.data_share) for request in asked)
     for variation in wanted:
-        if have[variation] > 0:
-            have[variation] -= 1
+        if existing[variation] > 0:
+            existing[variation] -= 1
         else:
             yield variation
 
 
 def wall_s(brief: Brief, cost: CostModel, recipe: Hyperparameters, workers: int) -> float:
-    """Seconds of every worker that all lengths take, the shares of the data not counted: they take what is over."""
+    """Wall seconds on every worker for all lengths; the shares of the data use leftover time and are not counted."""
     seconds = [cost.seconds(replace(recipe, cycle_epochs=epochs)) for epochs in lengths(brief, cost, recipe)]
     return max(REPEATS * sum(seconds) / workers, max(seconds, default=0.0))

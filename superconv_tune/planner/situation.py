@@ -1,4 +1,4 @@
-"""One decision, with what every step of it needs."""
+"""The state of a search at the moment of one decision, with the queries that all steps share."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from superconv_tune.record.trial import Precision, Trial, TrialRequest, Work
 
 Step = Callable[[], Decision | None]
 
-PATIENCE = 4.0  # times its predicted seconds, after which a trial has to be over
-START_S = 30.0  # that a worker may take to start before its first trial
-LENIENCE = 0.25  # of its predicted seconds, that a search trial may end late before its anneal is cut
-LENIENCE_S = 1.0  # that it may at least: a short one loses as much to the margin that every trial keeps before the end
-LUCK = 2.0  # standard errors between two values of the validation part, within which either may be the better one
-BETTER = 1 / 3  # of a rung, where nothing tells how far luck reaches
+PATIENCE = 4.0  # times its predicted seconds, after which a trial must have ended
+START_S = 30.0  # seconds that a worker may need to start before its first trial
+LENIENCE = 0.25  # share of its predicted seconds by which a search trial may be late before its anneal is cut
+LENIENCE_S = 1.0  # seconds that it may be late in any case, which is the margin every trial keeps before its deadline
+LUCK = 2.0  # standard errors of a difference, within which either of two validation values may be the better one
+BETTER = 1 / 3  # share of a rung, used where the noise of a validation value is unknown
 
 
 def first(steps: Iterable[Step]) -> Decision | None:
-    """The decision of the first step that has one."""
+    """The first decision that a step returns; None if none of them returns one."""
     return next((decision for step in steps if (decision := step()) is not None), None)
 
 
 @dataclass(frozen=True)
 class Situation:
-    """Where one decision is made: the questions that every step asks of the study and of the time.
+    """The study, the brief and the time of one decision.
 
     Attributes:
-        study: all that was asked and came back.
-        policy: what the user decided.
-        now: Unix time.
+        study: the study so far.
+        brief: what the user asked for.
+        now: Unix time in seconds.
     """
 
     study: Study
@@ -53,45 +53,45 @@ class Situation:
 
     @property
     def limit(self) -> float:
-        """Unix time by which everything has come back."""
+        """Unix time by which all trials must have ended."""
         return self.study.deadline - self.brief.report_s
 
     @cached_property
     def yardstick(self) -> Yardstick:
-        """The metric on the validation part."""
+        """The metric on the validation part, as a yardstick."""
         return yardstick_of(self.study, self.brief)
 
     def batch_scale(self, params: Hyperparameters) -> float:
-        """How the pick moves with the batch size of these parameters."""
+        """Factor on the learning rate for the batch size of these parameters."""
         return batch_scale(params, self.brief.defaults.batch_size)
 
     # -- seconds and deadlines --------------------------------------------------------------------------------------
 
     @cached_property
     def cost(self) -> CostModel:
-        """What a trial will take."""
+        """Predicts the seconds of a trial."""
         return CostModel.of(self.study)
 
     def fits(self, params: Hyperparameters, limit: float) -> bool:
-        """Whether a trial that begins now is expected to end by ``limit``."""
+        """Whether a trial that starts now is expected to end by ``limit``."""
         return self.now + self.cost.seconds(params) <= limit
 
     def lenient(self, params: Hyperparameters, limit: float) -> float:
-        """The deadline of a trial that should end by ``limit``: a little late does less harm than a cut anneal."""
+        """Deadline of a trial that should end by ``limit``; a bit later, because a cut anneal does more harm."""
         return min(self.patient(params), limit + max(LENIENCE_S, LENIENCE * self.cost.seconds(params)))
 
     def patient(self, params: Hyperparameters) -> float:
-        """The latest deadline of a trial: what hangs, or crawls, must not hold its worker until the hour is over."""
+        """The latest deadline of a trial, so that one that hangs does not hold its worker until the end."""
         return self.patient_with(self.cost.seconds(params))
 
     def patient_with(self, seconds: float) -> float:
-        """The same for a trial that is predicted to take so many seconds."""
+        """The latest deadline of a trial that is predicted to take ``seconds``."""
         return min(self.limit, self.now + START_S + PATIENCE * seconds)
 
     def later_s(self, plan: Plan, index: int) -> float:
-        """Seconds that the rungs above, the confirmation and the baselines need; a free rung takes what is left.
+        """Seconds that the rungs above, the confirmation, the other lengths and the baselines need.
 
-        Not those of the run-off, which is for time that is over.
+        A free rung is not counted, because it takes what is left, nor is the run-off, which uses leftover time.
         """
         parts = [(rung.width, rung.epochs) for rung in plan.rungs[index + 1 :] if not rung.free]
         parts.append((plan.confirm_seeds, plan.rungs[-1].epochs))
@@ -99,15 +99,15 @@ class Situation:
         return waves_s + plan.baseline_s + plan.scaling_s
 
     def cycle_s(self, epochs: float) -> float:
-        """Seconds of a cycle of the usual parameters."""
+        """Predicted seconds of a cycle of the usual parameters."""
         return self.cost.seconds(replace(self.usual, cycle_epochs=epochs))
 
     @cached_property
     def usual(self) -> Hyperparameters:
-        """The default parameters, with a batch size that trials to come may well have.
+        """The default parameters, with a batch size that future trials are likely to have.
 
-        That is one of those that may be the best of the last rung that is over, or of the lowest one while that is
-        searched; of several the dearest, for an epoch may take far longer with one than with another.
+        It is one that may be the best of the last finished rung, or of the lowest one while that is searched: the most
+        expensive of them, because the seconds of an epoch may differ greatly between batch sizes.
         """
         rungs = range(len(self.study.plan.rungs) if self.study.plan else 0)
         latest = max((rung for rung in rungs if self.asked("search", rung)), default=0)
@@ -116,17 +116,17 @@ class Situation:
         return max(candidates, key=self.cost.seconds, default=self.brief.defaults)
 
     def waves(self, count: int) -> int:
-        """Times that all workers begin a trial, for so many trials."""
+        """Number of trials that each worker runs, one after the other, for ``count`` trials in total."""
         return math.ceil(count / self.study.workers)
 
     # -- trials -----------------------------------------------------------------------------------------------------
 
     def asked(self, kind: Kind, rung: int | None = None) -> Collection[TrialRequest]:
-        """Requests of one kind, of one rung if it is given, in the order of asking."""
+        """Requests of one kind, optionally of one rung, in the order of asking."""
         return self.study.asked(kind, rung).values()
 
     def running(self, kind: Kind, rung: int | None = None) -> list[TrialRequest]:
-        """Those whose outcome has not come."""
+        """Requests of one kind, optionally of one rung, that have no outcome yet."""
         return [r for r in self.study.running() if r.kind == kind and (rung is None or r.rung == rung)]
 
     def finished(self, rung: int) -> list[Trial]:
@@ -134,24 +134,24 @@ class Situation:
         return [trial for trial in self.study.came_back(self.asked("search", rung)) if trial.is_whole]
 
     def likely_best(self, rung: int) -> list[Trial]:
-        """Trials of a rung that may be its best one, the best first.
+        """Trials of a rung that may be its best one within the noise of the validation part, the best first.
 
-        By the items of the validation part; where these are not counted, the better third.
+        If the number of validation items is unknown, it is the better third.
         """
         yardstick = self.yardstick
         ranked = sorted(self.finished(rung), key=lambda trial: yardstick.worth(trial.value), reverse=True)
         if not ranked or yardstick.items is None:
             return ranked[: math.ceil(BETTER * len(ranked))]
         value = ranked[0].value
-        luck = LUCK * math.sqrt(2.0) * yardstick.standard_error(value)
-        return [trial for trial in ranked if abs(trial.value - value) <= luck]
+        noise = LUCK * math.sqrt(2.0) * yardstick.standard_error(value)
+        return [trial for trial in ranked if abs(trial.value - value) <= noise]
 
     # -- a request --------------------------------------------------------------------------------------------------
 
     def request(
         self, purpose: Purpose, work: Work, params: Hyperparameters, deadline: float, rung: int = -1
     ) -> TrialRequest:
-        """The next one, with an id and a seed of its own."""
+        """The next request, with a new id and a new seed."""
         return TrialRequest(
             trial_id=self.next_id(purpose.kind),
             attempt=1,
@@ -166,11 +166,11 @@ class Situation:
         )
 
     def next_id(self, kind: Kind) -> str:
-        """Id of the next trial."""
+        """The id of the next trial."""
         return f"{len(self.study.requests):04d}-{kind}"
 
     def next_seed(self) -> int:
-        """Seed of the next trial, from the number of trials that were asked for."""
+        """The seed of the next trial, derived from the number of trials asked for so far."""
         return int(np.random.SeedSequence([self.brief.seed, len(self.study.requests)]).generate_state(1)[0])
 
     @property
@@ -179,7 +179,7 @@ class Situation:
         return self.study.opened.measured.precision
 
     def searched(self, params: Hyperparameters) -> dict[str, float]:
-        """The parameters that the sampler knows, inside its ranges."""
+        """The values of the searched parameters, clamped to their ranges."""
         values: dict[str, float] = {}
         for name, dimension in self.brief.space.items():
             low, high = bounds(dimension, 0.0)

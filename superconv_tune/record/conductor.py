@@ -1,4 +1,4 @@
-"""What a cluster asks of whoever decides, and what it may be answered."""
+"""The interface between a cluster, which runs trials, and the conductor, which decides what to run."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from superconv_tune.record.trial import TrialOutcome, TrialRequest
 
 
 class Signal(Enum):
-    """An answer that is no trial."""
+    """An answer other than a trial."""
 
-    WAIT = "wait"  # something runs whose outcome decides what is next
-    DONE = "done"  # nothing more is to be asked
+    WAIT = "wait"  # the next trial depends on the outcome of one that is running
+    DONE = "done"  # there is nothing more to run
 
 
 class Conductor(Protocol):
-    """Hands out trials and takes their outcomes. Ray and the cluster in this process ask the same two questions."""
+    """Hands out trials and takes their outcomes; used alike by Ray and by the in-process cluster."""
 
     def next(self) -> TrialRequest | Signal:
         """A trial for a free worker, `Signal.WAIT`, or `Signal.DONE`."""
         ...
 
     def observe(self, outcome: TrialOutcome) -> None:
-        """A trial came back."""
+        """Take in the outcome of a trial."""
         ...
 
     def lost(self, trial_id: str, reason: str) -> None:
-        """A trial will not come back: its worker or its node is gone."""
+        """Take in that a trial will not return an outcome, because its worker or node is gone."""
         ...
 
     def resized(self, workers: int) -> None:
-        """So many trials run at once from now on; told often, changed or not."""
+        """Set the number of trials that can run at once; called often, whether or not it changed."""
         ...
 
     def should_stop(self) -> bool:
-        """Whether everything that still runs is to be ended now."""
+        """Whether all running trials should be stopped now."""
         ...

@@ -1,4 +1,4 @@
-"""What happens to a study, in the order it happened. The journal keeps these; every state is a fold over them."""
+"""The events of a study. The journal stores them in order, and every state is computed from them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Measured:
     """What the preflight measured on this machine.
 
     Attributes:
-        train_items: examples of the training part.
-        validation_items: of the validation part.
-        test_items: of the test part.
-        step_s: seconds of one optimizer step on one worker, by batch size (JSON wants the keys as text).
+        train_items: number of training examples.
+        validation_items: number of validation examples.
+        test_items: number of test examples.
+        step_s: seconds of one optimizer step on one worker, by batch size (as text, because JSON keys are text).
         eval_s: seconds of one evaluation of the validation part.
-        overhead_s: seconds that a trial takes around its training.
+        overhead_s: seconds that a trial takes besides training and evaluation.
         trivial_value: metric of the best constant guess.
-        precision: number format that was faster.
-        landmarks: floors and ceilings; none in a journal of an earlier version.
+        precision: the faster number format of the forward pass.
+        landmarks: floors and ceilings; empty in a journal of an earlier version.
     """
 
     train_items: int = 0
@@ -40,13 +40,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Opened:
-    """The study began; everything that ``--resume`` and ``report`` need.
+    """The study began; holds everything that ``--resume`` and ``report`` need.
 
     Attributes:
-        name: of the study.
-        started_at: Unix time of the command.
-        deadline: Unix time by which the report is written.
-        workers: trials that run at once.
+        name: name of the study.
+        started_at: Unix time in seconds at which the command began.
+        deadline: Unix time in seconds by which the report is written.
+        workers: number of trials that can run at once.
         spec: the checked spec as plain JSON.
         environment: versions, hardware, data fingerprint, split hash.
         measured: what the preflight measured.
@@ -64,7 +64,7 @@ class Opened:
 
     @property
     def at(self) -> float:
-        """Unix time of the event, as every event has it."""
+        """Unix time of the event, under the name that all events use."""
         return self.started_at
 
 
@@ -79,7 +79,7 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Resized:
-    """So many trials run at once from now on: a node was lost, or another search came or went."""
+    """The number of trials that can run at once changed: a node was lost, or another search began or ended."""
 
     at: float
     workers: int
@@ -87,7 +87,7 @@ class Resized:
 
 @dataclass(frozen=True)
 class Planned:
-    """The hour was divided, or divided anew after a resume."""
+    """The time budget was divided, or divided again."""
 
     at: float
     plan: Plan
@@ -95,7 +95,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Frozen:
-    """A recipe was frozen, to be confirmed with fresh seeds; it takes the place of the one before it."""
+    """A recipe was frozen, to be confirmed with fresh seeds; it replaces the previous one."""
 
     at: float
     recipe: Recipe
@@ -103,7 +103,7 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Requested:
-    """A trial was handed out; stored before it ran."""
+    """A trial was handed out; stored before it runs."""
 
     at: float
     request: TrialRequest
@@ -111,7 +111,7 @@ class Requested:
 
 @dataclass(frozen=True)
 class Observed:
-    """A trial came back; stored before anything was decided on it."""
+    """A trial returned its outcome; stored before any decision is based on it."""
 
     at: float
     outcome: TrialOutcome
@@ -119,7 +119,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Closed:
-    """The driver stopped asking: ``decided``, ``exhausted``, ``deadline`` or ``interrupted``."""
+    """The driver stopped; the reason is ``decided``, ``exhausted``, ``deadline`` or ``interrupted``."""
 
     at: float
     reason: str

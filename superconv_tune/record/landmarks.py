@@ -8,14 +8,14 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Landmark:
-    """Something to compare with, computed before the search.
+    """A reference value to compare with, computed before the search.
 
     Attributes:
-        name: what was tried.
+        name: the method, such as a linear model.
         kind: ``floor``: a simple method; ``ceiling``: what the labels allow; ``check``: whether the model can learn.
-        value: of the metric; None where it was skipped, or is no value of the metric.
+        value: value of the metric; None where it was skipped or is measured in something else.
         words: one sentence about it.
-        is_warning: the sentence weakens an answer.
+        is_warning: whether the sentence is a reason to trust the answer less.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How the hour is divided: decided once the speed is known, and kept in the journal."""
+"""How the time budget is divided: planned once the speed is known, and stored in the journal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RungPlan:
-    """One length of the ladder.
+    """One rung of the ladder: trials with cycles of one length.
 
     Attributes:
-        epochs: length of every cycle; the longest allowed one where the sampler chooses the length.
-        width: trials to ask for.
-        free: the sampler chooses the length (``strategy: free``).
+        epochs: length of every cycle; the longest allowed length where the sampler chooses it.
+        width: number of trials to ask for.
+        free: whether the sampler chooses the length (``strategy: free``).
     """
 
     epochs: float
@@ -22,22 +22,23 @@ class RungPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """The division of the hour.
+    """The division of the time budget.
 
     Attributes:
-        rungs: shortest first; the last is the top rung, whose length the confirmation uses too.
-        confirm_seeds: fresh seeds of the winner, at least.
+        rungs: the rungs, shortest first; the confirmation uses the length of the last one, the top rung.
+        confirm_seeds: least number of fresh seeds that confirm the winner.
         trial_s: predicted seconds of one cycle of each rung.
-        note: what had to be given up, for the report; empty if nothing.
-        baseline_s: wall seconds of every worker that are kept free for the comparison with other policies.
-        scaling_s: the same for the recipe at other lengths.
-        run_off_s: the same for fresh seeds of the best configurations, which shorter rungs leave to the top one.
+        is_too_small: whether the budget has too little time for the shortest plan; then one rung is searched and
+            confirmed as far as it fits.
+        baseline_s: wall seconds reserved on every worker for the comparison with other policies.
+        scaling_s: the same for training the recipe at other lengths.
+        run_off_s: the same for fresh seeds of the best configurations of the top rung.
     """
 
     rungs: tuple[RungPlan, ...]
     confirm_seeds: int
     trial_s: tuple[float, ...]
-    note: str = ""
+    is_too_small: bool = False
     baseline_s: float = 0.0
     scaling_s: float = 0.0
     run_off_s: float = 0.0

@@ -1,17 +1,22 @@
-"""What a trial is for. The planner reads it; a worker only reads the trial's work (`superconv_tune.record.trial`)."""
+"""What a trial is for. The planner reads it; a worker reads only the trial's work (`superconv_tune.record.trial`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-# The phase of a study that a trial belongs to, as MLflow, report and tables show it.
+# The phase of a study that a trial belongs to, as shown in MLflow, the report and tables.
 Kind = Literal["range_test", "edge", "search", "confirm", "scaling", "baseline", "smoke", "long_run"]
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Where the proposer keeps a trial: key of its study of the rung, and number within that."""
+    """Where the proposer stores a trial.
+
+    Attributes:
+        study: key of the proposer's study, one for each rung.
+        number: number of the trial within that study.
+    """
 
     study: str
     number: int
@@ -19,7 +24,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class RangeTest:
-    """Learning-rate ramps before anything is known."""
+    """Learning-rate ramps at the beginning of a study."""
 
     name: Literal["range_test"] = "range_test"
     kind: ClassVar[Kind] = "range_test"
@@ -27,7 +32,7 @@ class RangeTest:
 
 @dataclass(frozen=True)
 class EdgeTest:
-    """Ramps, then the largest stable constant learning rate; only the range test on its own asks for it."""
+    """Ramps, then a search for the largest stable constant learning rate; used only by the range-test command."""
 
     name: Literal["edge_test"] = "edge_test"
     kind: ClassVar[Kind] = "edge"
@@ -35,7 +40,7 @@ class EdgeTest:
 
 @dataclass(frozen=True)
 class Smoke:
-    """A few steps that show whether everything works, and how fast."""
+    """A few steps that check that training works, and measure its speed."""
 
     name: Literal["smoke"] = "smoke"
     kind: ClassVar[Kind] = "smoke"
@@ -59,8 +64,8 @@ class Sampled:
     """A configuration from the proposer.
 
     Attributes:
-        proposal: where the proposer keeps it.
-        pick_lr: learning rate that ``lr_multiplier`` multiplies, for this length and batch size.
+        proposal: where the proposer stores it.
+        pick_lr: learning rate that was picked for this length and batch size; ``lr_multiplier`` multiplies it.
     """
 
     proposal: Proposal
@@ -71,12 +76,12 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Promoted:
-    """A configuration of the rung below in a longer cycle.
+    """A configuration of the rung below, trained in a longer cycle.
 
     Attributes:
         parent: id of the trial on the rung below.
-        proposal: where the proposer keeps it, so that it learns from it too.
-        pick_lr: as of `Sampled`.
+        proposal: where the proposer stores it, so that the sampler learns from it too.
+        pick_lr: as in `Sampled`.
     """
 
     parent: str
@@ -88,7 +93,7 @@ class Promoted:
 
 @dataclass(frozen=True)
 class RunOff:
-    """A fresh seed of one of the best configurations, before one of them is frozen.
+    """A fresh seed of one of the best configurations, to choose which one becomes the recipe.
 
     Attributes:
         parent: id of the search trial whose configuration it repeats.
@@ -101,7 +106,11 @@ class RunOff:
 
 @dataclass(frozen=True)
 class Confirm:
-    """A fresh seed of a recipe, which reads the test part."""
+    """A fresh seed of a recipe, evaluated on the test part.
+
+    Attributes:
+        recipe: number of the recipe.
+    """
 
     recipe: int
     name: Literal["confirm"] = "confirm"
@@ -110,7 +119,11 @@ class Confirm:
 
 @dataclass(frozen=True)
 class Scaling:
-    """A recipe at another length, or on less data."""
+    """A recipe at another length, or on less data.
+
+    Attributes:
+        recipe: number of the recipe.
+    """
 
     recipe: int
     name: Literal["scaling"] = "scaling"
@@ -119,7 +132,11 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Another learning-rate policy with the parameters of a recipe."""
+    """Another learning-rate policy with the parameters of a recipe.
+
+    Attributes:
+        recipe: number of the recipe.
+    """
 
     recipe: int
     name: Literal["baseline"] = "baseline"
@@ -128,7 +145,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class LongRun:
-    """One long cycle with a recipe, after the search."""
+    """One long cycle of a recipe, after the search."""
 
     name: Literal["long_run"] = "long_run"
     kind: ClassVar[Kind] = "long_run"

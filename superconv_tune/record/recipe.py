@@ -1,7 +1,7 @@
-"""A frozen recipe: what is confirmed, verified, and taken into the long run.
+"""A frozen recipe: the configuration that is confirmed, verified, and trained in the long run.
 
 The best of many trials may have been lucky: close to the edge of stability one seed trains and the next does not. Such
-a recipe gives way to another one, if need be to itself with half the peak learning rate.
+a recipe is replaced by another one, or by itself with half the peak learning rate.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.trial import Trial
 
-CALMER = 0.5  # of the peak learning rate; 0.7 is still unsteady half as often again (benchmarks/range_test/cycles.csv)
-MOST_RECIPES = 3  # of one study; a model that three peaks leave unsteady is unsteady for another reason
+# Factor on the peak learning rate; 0.7 leaves 1.5 times as many recipes unsteady (benchmarks/range_test/cycles.csv).
+CALMER = 0.5
+MOST_RECIPES = 3  # per study; a model that is unsteady at three peaks is unsteady for another reason
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to train, with nothing left to choose but the seed.
+    """A complete configuration: everything that determines a training run except its seed.
 
     Attributes:
         number: 1 for the first recipe of a study.
         origin: id of the search trial that it comes from.
-        params: the hyperparameters; ``lr_multiplier`` is 1, for ``max_lr`` has it in it.
-        max_lr: the peak as it was really trained with.
+        params: the hyperparameters; ``lr_multiplier`` is 1, because ``max_lr`` already includes it.
+        max_lr: the peak learning rate that was really used.
         schedule: how learning rate, momentum and weight decay run through the cycle.
     """
 
@@ -36,15 +37,15 @@ class Recipe:
 
     @staticmethod
     def of(trial: Trial, number: int) -> Recipe:
-        """The recipe that a search trial stands for."""
+        """The recipe made from a search trial."""
         request = trial.request
         params = replace(request.params, lr_multiplier=1.0)
         return Recipe(number, request.trial_id, params, trial.max_lr, request.schedule)
 
     def with_epochs(self, epochs: float) -> Recipe:
-        """The same in a cycle of another length."""
+        """A copy with another cycle length."""
         return replace(self, params=replace(self.params, cycle_epochs=epochs))
 
     def calmer(self) -> Recipe:
-        """The next recipe: the same with half the peak."""
+        """The next recipe: the same with half the peak learning rate."""
         return replace(self, number=self.number + 1, max_lr=CALMER * self.max_lr)

@@ -1,4 +1,4 @@
-"""A study as a fold over its events: what was asked, what came back, when it ends."""
+"""The state of a study, computed from its events: what was asked for, what returned, when it ends."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Study:
     """The state of one study.
 
     Attributes:
-        opened: how it began.
-        deadline: Unix time by which it ends.
-        workers: trials that run at once.
-        plan: how the hour is divided; None until the speed is known.
+        opened: the event with which it began.
+        deadline: Unix time in seconds by which it ends.
+        workers: number of trials that can run at once.
+        plan: the division of the time budget; None until the speed is known.
         requests: the latest attempt of every trial, in the order of first asking.
-        outcomes: the outcome of every trial that came back, by trial id; only of its latest attempt.
-        recipes: every recipe that was frozen, the one that is confirmed now last.
-        turnaround_s: seconds from asking for a trial until its outcome was here, by trial id, for each in `outcomes`.
-        closed: why the driver stopped asking; None while it asks.
+        outcomes: outcome of the latest attempt of every trial that returned one, by trial id.
+        recipes: every recipe that was frozen; the last one is the current one.
+        turnaround_s: seconds from the request to the outcome, by trial id, for each trial in `outcomes`.
+        closed: the event that ended it; None while the search goes on.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -38,7 +38,7 @@ class Study:
         self.recipes: list[Recipe] = []
         self.turnaround_s: dict[str, float] = {}
         self.closed: Closed | None = None
-        # What a decision needs of thousands of trials without a look at each, see `asked`, `running` and `lost`.
+        # Indices for `asked`, `running` and `lost`, so that a decision need not go through thousands of trials.
         self._asked: dict[Kind | type[Purpose], Requests] = {}
         self._asked_in_rung: dict[tuple[Kind, int], Requests] = {}
         self._running: Requests = {}
@@ -47,7 +47,7 @@ class Study:
 
     @staticmethod
     def replay(events: Iterable[Event]) -> Study:
-        """The state after all events; the first of them is `Opened`.
+        """The state after all events, the first of which is `Opened`.
 
         Raises:
             ValueError: if there is no event, or the first is not `Opened`.
@@ -62,19 +62,19 @@ class Study:
         return study
 
     def apply(self, event: Event) -> None:
-        """Take one more event in."""
+        """Update the state with one more event."""
         match event:
             case Requested(at=at, request=request):
                 self._request(request, at)
             case Observed(at=at, outcome=outcome):
                 self._observe(outcome, at)
             case Opened():
-                raise ValueError("A study is opened once, but a second Opened event came.")
+                raise ValueError("A study is opened once, but got a second Opened event.")
             case _:
                 self._change(event)
 
     def _change(self, event: Planned | Frozen | Resumed | Resized | Closed) -> None:
-        """Take in what happened to the study as a whole."""
+        """Update the state with an event that concerns the study as a whole."""
         match event:
             case Planned(plan=plan):
                 self.plan = plan
@@ -99,43 +99,43 @@ class Study:
         ]
 
     def trial(self, trial_id: str) -> Trial:
-        """A trial that came back.
+        """The trial with this id, which has returned an outcome.
 
         Raises:
-            KeyError: if it was never asked for, or has not come back.
+            KeyError: if it was never asked for, or has no outcome yet.
         """
         return Trial(self.requests[trial_id], self.outcomes[trial_id])
 
     def came_back(self, requests: Iterable[TrialRequest]) -> list[Trial]:
-        """Those of the requests that have an outcome, with it."""
+        """The trials of those requests that have an outcome."""
         return [Trial(r, self.outcomes[r.trial_id]) for r in requests if r.trial_id in self.outcomes]
 
     def asked(self, kind: Kind, rung: int | None = None) -> Requests:
-        """Requests of one kind, of one rung if it is given, by trial id and in the order of asking; only to be read."""
+        """Requests of one kind, optionally of one rung, by trial id in the order of asking; do not modify it."""
         if rung is None:
             return self._asked.get(kind, {})
         return self._asked_in_rung.get((kind, rung), {})
 
     def asked_for(self, purpose: type[Purpose]) -> Requests:
-        """Requests of one purpose, by trial id and in the order of asking; only to be read."""
+        """Requests of one purpose, by trial id in the order of asking; do not modify it."""
         return self._asked.get(purpose, {})
 
     @property
     def recipe(self) -> Recipe | None:
-        """The recipe that is confirmed now; None before one was frozen."""
+        """The current recipe; None before one was frozen."""
         return self.recipes[-1] if self.recipes else None
 
     def of_recipe(self, kind: Kind) -> list[TrialRequest]:
-        """Requests of a kind that train the recipe which is confirmed now, in the order of asking."""
+        """Requests of one kind that train the current recipe, in the order of asking."""
         number = len(self.recipes)
         return [request for request in self.asked(kind).values() if request.recipe == number] if number else []
 
     def fresh_models(self) -> list[Trial]:
-        """Fresh models of that recipe which trained the whole cycle and were judged."""
+        """Fresh models of the current recipe that trained the whole cycle and were evaluated."""
         return [trial for trial in self.came_back(self.of_recipe("confirm")) if trial.is_whole]
 
     def running(self) -> list[TrialRequest]:
-        """Requests whose outcome has not come."""
+        """Requests that have no outcome yet."""
         return list(self._running.values())
 
     def lost(self) -> list[Trial]:
@@ -154,7 +154,7 @@ class Study:
 
     def _observe(self, outcome: TrialOutcome, at: float) -> None:
         if self.requests[outcome.trial_id].attempt != outcome.attempt:
-            return  # a late answer of an attempt that was already given up is not the trial's outcome
+            return  # a late outcome of an attempt that was given up is ignored
         self.outcomes[outcome.trial_id] = outcome
         self.turnaround_s[outcome.trial_id] = at - self._asked_at[outcome.trial_id]
         self._running.pop(outcome.trial_id, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from superconv_tune.core.curve import Curve
@@ -25,9 +25,9 @@ Status = Literal[
 ]
 Precision = Literal["fp32", "bf16", "fp16"]
 
-# Outcomes that tell something about the parameters; the others tell about the machine or the code.
+# Statuses that say something about the parameters; the others concern the machine or the code.
 INFORMATIVE: frozenset[Status] = frozenset({"finished", "diverged", "nan", "no_lr"})
-WENT_WRONG: frozenset[Status] = INFORMATIVE - {"finished"}  # which speaks against the parameters
+WENT_WRONG: frozenset[Status] = INFORMATIVE - {"finished"}  # evidence against the parameters
 LOST: frozenset[Status] = frozenset({"preempted", "interrupted"})  # through no fault of the trial
 
 
@@ -37,8 +37,8 @@ class OwnRamp:
 
     Attributes:
         low: first learning rate.
-        high: last one.
-        steps: optimizer steps.
+        high: last learning rate.
+        steps: number of optimizer steps.
     """
 
     low: float
@@ -48,17 +48,17 @@ class OwnRamp:
 
 @dataclass(frozen=True)
 class Ramps:
-    """Learning-rate ramps on fresh models, and no cycle.
+    """Learning-rate ramps on fresh models, without a cycle.
 
     Attributes:
         low: first learning rate.
-        high: last one.
-        steps: optimizer steps of the fine ramp; 0 for as many as its decades need.
-        rise: how the rates of the fine ramp rise.
-        is_centred: the interval is crossed coarsely first; the fine ramp then crosses three decades around what that
-            found.
-        is_checked: the fine ramp is repeated at twice the speed.
-        finds_edge: then the largest stable constant rate is bisected.
+        high: last learning rate.
+        steps: number of optimizer steps of the fine ramp; 0 to derive it from the decades that the ramp crosses.
+        rise: spacing of the learning rates of the fine ramp.
+        is_centred: whether a coarse ramp crosses the interval first, so that the fine ramp crosses only three decades
+            around its result.
+        is_checked: whether the fine ramp is repeated in half the steps.
+        finds_edge: whether the largest stable constant learning rate is then found by bisection.
     """
 
     low: float
@@ -73,13 +73,13 @@ class Ramps:
 
 @dataclass(frozen=True)
 class Cycle:
-    """One whole cycle on a fresh model, and its evaluation.
+    """One complete cycle on a fresh model, and its evaluation.
 
     Attributes:
-        max_lr: the peak that is asked for, ``lr_multiplier`` included.
+        max_lr: the requested peak, with ``lr_multiplier`` included.
         own_ramp: the ramp before it; None for none.
-        data_share: share of the training part that the cycle sees; its number of steps does not depend on it.
-        reads_test: the test part is read once at the end.
+        data_share: share of the training examples that the cycle uses; the number of steps does not depend on it.
+        reads_test: whether the model is evaluated on the test part at the end.
     """
 
     max_lr: float
@@ -94,18 +94,18 @@ Work = Ramps | Cycle
 
 @dataclass(frozen=True)
 class TrialRequest:
-    """All that a worker needs to run one trial, and what it is for.
+    """Everything a worker needs to run one trial, and what the trial is for.
 
     Attributes:
         trial_id: unique within the study, the same for every attempt.
         attempt: 1 for the first try; a trial that was lost is asked for again with the next number.
-        purpose: what it is for; no worker reads it.
+        purpose: what the trial is for; workers do not read it.
         work: what the worker does.
         params: the hyperparameters.
         schedule: how learning rate, momentum and weight decay run through a cycle.
         seed: everything random in the trial derives from it.
         deadline: Unix time, in seconds, by which the trial must have returned.
-        rung: index of the rung of the ladder, 0 the shortest; -1 where none applies.
+        rung: index of the rung of the ladder, 0 for the shortest; -1 for a trial outside the ladder.
         precision: number format of the forward pass.
     """
 
@@ -113,6 +113,7 @@ class TrialRequest:
     attempt: int
     purpose: Purpose
     work: Work
+    _: KW_ONLY
     params: Hyperparameters
     schedule: Schedule
     seed: int
@@ -122,15 +123,15 @@ class TrialRequest:
 
     @property
     def kind(self) -> Kind:
-        """The phase of the study that it belongs to."""
+        """The phase of the study that the trial belongs to."""
         return self.purpose.kind
 
     @property
     def cycle(self) -> Cycle:
-        """Its work, which is a cycle.
+        """The work, which must be a cycle.
 
         Raises:
-            ValueError: if it is none.
+            ValueError: if it is not a cycle.
         """
         if not isinstance(self.work, Cycle):
             raise ValueError(f"Trial {self.trial_id!r} trains no cycle: its work is {self.work}.")
@@ -148,42 +149,42 @@ class TrialRequest:
 
     @property
     def proposal(self) -> Proposal | None:
-        """Where the proposer keeps it; None if the proposer has no part in it."""
+        """Where the proposer stores the trial; None if it did not propose it."""
         return self.purpose.proposal if isinstance(self.purpose, FromProposer) else None
 
     @property
     def recipe(self) -> int | None:
-        """Number of the recipe that it trains; None where none is frozen yet."""
+        """Number of the recipe that the trial trains; None if it trains no recipe."""
         return self.purpose.recipe if isinstance(self.purpose, OfRecipe) else None
 
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """What one attempt of a trial taught; JSON all through, so that the journal can keep it.
+    """The result of one attempt of a trial; all fields convert to JSON, so that the journal can store it.
 
     Attributes:
         trial_id: as in the request.
         attempt: as in the request.
-        status: how it ended.
+        status: how the attempt ended.
         objective: always finite; the validation metric, or the metric of a constant guess where nothing was learned.
-        reason: one sentence for the report; empty for a plain finish.
-        max_lr: the peak that was trained with, after the trial's own ramp capped it; None if no cycle ran.
+        reason: one sentence for the report; empty where nothing needs an explanation.
+        max_lr: the peak learning rate used, after the trial's own ramp may have capped it; None if no cycle ran.
         validation: metric on the validation part at the end of the cycle.
-        validation_loss: mean loss there.
+        validation_loss: mean loss on the validation part.
         test: metric on the test part, for a cycle that reads it.
         test_correct: base64 of the packed bits "item i was right", for such a cycle and a metric of items.
         test_items: number of items behind ``test_correct``.
         steps: optimizer steps of the cycle.
-        epochs: the same in passes over the training part.
-        shortened: the anneal was cut short to keep the deadline.
+        epochs: length of the cycle in passes over the training part.
+        shortened: whether the anneal was cut short to meet the deadline.
         train_s: seconds in training steps.
         eval_s: seconds in evaluation.
         range_test_s: seconds in the ramps.
         wall_s: seconds from the start of the trial to its end.
-        range_test: analysis of the trial's own ramp; the edge in it is the bisected one where one was asked for.
-        range_curve: that ramp, thinned.
-        cycle_curve: the cycle, thinned.
-        mlflow_run_id: the run that holds the full curves.
+        range_test: analysis of the trial's own ramp; its edge is the bisected one where ``finds_edge`` was set.
+        range_curve: the curve of that ramp, thinned.
+        cycle_curve: the curve of the cycle, thinned.
+        mlflow_run_id: id of the MLflow run that holds the full curves.
         node: host name of the worker.
     """
 
@@ -221,23 +222,23 @@ class Trial:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the cycle ended as asked, not shortened to keep the deadline, and was judged."""
+        """Whether the cycle ran to its planned end, not shortened by the deadline, and was evaluated."""
         outcome = self.outcome
         return outcome.status == "finished" and not outcome.shortened and outcome.validation is not None
 
     @property
     def went_wrong(self) -> bool:
-        """Whether it ended in a way that speaks against its parameters."""
+        """Whether it ended in a way that is evidence against its parameters."""
         return self.outcome.status in WENT_WRONG
 
     @property
     def value(self) -> float:
-        """The metric on the validation part; of a constant guess where nothing was learned."""
+        """The validation metric, or that of a constant guess where nothing was learned."""
         return self.outcome.objective
 
     @property
     def max_lr(self) -> float:
-        """The peak that was trained with, after the trial's own ramp capped it.
+        """The peak learning rate that was used, after the trial's own ramp may have capped it.
 
         Raises:
             ValueError: if no cycle was begun.

@@ -1,4 +1,4 @@
-"""Journals of earlier versions, read as what they would be today.
+"""Convert the events of older journals to those of the current version.
 
 Version 1 (superconv_tune 0.1.0) had one flat request: what a trial was for followed from fields that were left empty,
 and a recipe was whatever had the same peak. It did not say which trials were promoted; those are `Sampled` here.
@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 VERSION = 2
-KEY = "v"  # of the version inside an event's JSON; version 1 had none
+KEY = "v"  # key of the version in an event's JSON; version 1 had none
 
 Row = tuple[str, dict[str, Any]]  # kind of event and its JSON value
 
 
 def stamped(value: dict[str, Any]) -> dict[str, Any]:
-    """The JSON value of an event with this version's number."""
+    """The JSON value of an event with the current version number added."""
     return {KEY: VERSION, **value}
 
 
@@ -25,7 +25,7 @@ class NewerVersionError(ValueError):
 
 
 def upgraded(rows: Iterable[Row]) -> Iterator[Row]:
-    """The events of one study, from its first one on, as this version writes them.
+    """Convert all events of one study, from its first one on, to the current version.
 
     Raises:
         NewerVersionError: if a newer version wrote one of them.
@@ -39,20 +39,22 @@ def upgraded(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def upgraded_request(value: dict[str, Any]) -> dict[str, Any]:
-    """One request on its own, such as a worker keeps on disk; its recipe, if it has one, counts as the first."""
+    """Convert a single request, such as a worker keeps on disk; its recipe, if it has one, gets the number 1."""
     return _Story().request(value) if "kind" in value else value
 
 
 class _Story:
-    """What the events so far said, as far as version 1 needs it to say what the next one means."""
+    """What must be remembered of earlier events to convert the next event of version 1."""
 
     def __init__(self) -> None:
         self._searched: dict[str, dict[str, Any]] = {}  # requests of search trials, by id
-        self._peaks: dict[str, float | None] = {}  # what they were trained with
+        self._peaks: dict[str, float | None] = {}  # peak learning rates that were used, by trial id
         self._recipes: list[dict[str, Any]] = []
 
     def read(self, kind: str, value: dict[str, Any]) -> list[Row]:
-        """One event of version 1, and before it the recipe that it froze without a word."""
+        """Convert one event of version 1; a `Frozen` event precedes it where it froze a recipe implicitly."""
+        if kind == "Planned":
+            return [(kind, {**value, "plan": _plan(value["plan"])})]
         if kind != "Requested":
             return [(kind, self.seen(kind, value))]
         request = value["request"]
@@ -64,7 +66,7 @@ class _Story:
         return [*frozen, ("Requested", upgraded)]
 
     def seen(self, kind: str, value: dict[str, Any]) -> dict[str, Any]:
-        """The event as it is, after what later ones refer to was noted."""
+        """Return the event unchanged, after remembering what later events refer to."""
         if kind == "Observed":
             self._peaks[value["outcome"]["trial_id"]] = value["outcome"].get("max_lr")
         elif kind == "Frozen":
@@ -72,7 +74,7 @@ class _Story:
         return value
 
     def request(self, old: Mapping[str, Any]) -> dict[str, Any]:
-        """A request of version 1."""
+        """Convert a request of version 1."""
         kept = ("trial_id", "attempt", "params", "seed", "deadline", "rung", "precision")
         return {
             **{key: old[key] for key in kept if key in old},
@@ -106,7 +108,7 @@ class _Story:
         return {"name": "run_off", "parent": self._origin(old)}
 
     def _recipe(self, old: Mapping[str, Any]) -> int:
-        """Number of the recipe that a confirmation trains; a peak that was not seen before is a new one."""
+        """Number of the recipe that a confirmation trains; an unknown peak means a new recipe."""
         peaks = [recipe["max_lr"] for recipe in self._recipes]
         if old["pick_lr"] not in peaks:
             peaks.append(old["pick_lr"])
@@ -121,7 +123,7 @@ class _Story:
         return peaks.index(old["pick_lr"]) + 1
 
     def _origin(self, old: Mapping[str, Any]) -> str:
-        """Id of the search trial of its rung with these parameters and this peak; of the last recipe's if none is."""
+        """Id of the search trial of its rung with these parameters and this peak; else that of the last recipe."""
         for apart in (("lr_multiplier",), ("lr_multiplier", "cycle_epochs")):
             wanted = _without(old["params"], apart)
             for trial_id, request in self._searched.items():
@@ -134,8 +136,13 @@ class _Story:
 
 
 def _schedule(old: Mapping[str, Any]) -> dict[str, Any]:
-    """The policy that was named, with the options that nobody could set."""
+    """The schedule with the named policy and default options, the only ones that version 1 had."""
     return {"policy": {"name": old["schedule"]}}
+
+
+def _plan(old: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan of version 1, whose note was a sentence where the budget was too small and empty otherwise."""
+    return {**_without(old, ("note",)), "is_too_small": bool(old.get("note"))}
 
 
 def _ramps(old: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,5 +170,5 @@ def _cycle(old: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without(params: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {key: value for key, value in params.items() if key not in names}
+def _without(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in names}

@@ -8,7 +8,7 @@ from superconv_tune.verdict.comparison import (
     FASTER,
     RATES,
     STANDARD,
-    Baseline,
+    ComparedPolicy,
     RunCost,
     Shortfall,
     super_convergence,
@@ -86,7 +86,7 @@ def _why_not_begun(shortfall: Shortfall, cost: RunCost) -> str:
     return f"The deadline left no room for {RATES} runs of {cost.epochs:g} epochs after the confirmation."
 
 
-def gain_words(baseline: Baseline) -> str:
+def gain_words(baseline: ComparedPolicy) -> str:
     """The gain with its interval, if that is known: ``+0.012 (0.003 to 0.021)``."""
     ends = (
         f"{number(baseline.gain_low, 3)} to {number(baseline.gain_high, 3)}"
@@ -96,7 +96,7 @@ def gain_words(baseline: Baseline) -> str:
     return f"{baseline.gain:+.3g} ({ends})"
 
 
-def match_words(baseline: Baseline) -> str:
+def match_words(baseline: ComparedPolicy) -> str:
     """The number of steps after which the searched policy reaches the same value, with its interval."""
     if baseline.steps_to_match is None:
         low = baseline.steps_low
@@ -111,19 +111,19 @@ def match_words(baseline: Baseline) -> str:
     return f"{baseline.steps_to_match} steps (95 % interval {low} to {high})"
 
 
-def caveat(baseline: Baseline) -> str:
+def caveat(baseline: ComparedPolicy) -> str:
     """A reservation about the figure; empty if there is none."""
     if not baseline.at_border:
         return ""
     return "best at the border of its learning rates: it may do better"
 
 
-def _hardest(baselines: list[Baseline]) -> Baseline:
+def _hardest(baselines: list[ComparedPolicy]) -> ComparedPolicy:
     """The one that is hardest to beat."""
     return min(baselines, key=lambda baseline: baseline.gain)
 
 
-def _against(policy: str, baseline: Baseline) -> str:
+def _against(policy: str, baseline: ComparedPolicy) -> str:
     border = f" (its {caveat(baseline)})" if caveat(baseline) else ""
     return (
         f"What {prose(baseline.schedule)}{border} reaches in {baseline.steps} steps at its best rate, "

@@ -21,7 +21,12 @@ def plan_words(plan: Plan, space: SearchSpace, workers: int, budget_s: float) ->
     if plan.baseline_s > 0.0:
         kept = f"{plan.baseline_s:>9.0f}s{workers * plan.baseline_s:>10.0f}"
         lines.append(f"{'baselines':<14}{'':>8}{'':>8}{'':>10}{kept}")
-    return "\n".join([*lines, *([plan.note] if plan.note else [])])
+    if plan.is_too_small:
+        lines.append(
+            f"The budget has room for too few cycles of even {plan.rungs[-1].epochs:g} epochs "
+            f"({plan.trial_s[-1]:.1f} s each); one rung is searched and confirmed as far as it fits."
+        )
+    return "\n".join(lines)
 
 
 def _row(phase: str, epochs: str, trials: int, trial_s: float, workers: int) -> str:

@@ -13,7 +13,7 @@ from superconv_tune.core.secrets import masked
 from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial, TrialOutcome
-from superconv_tune.verdict.comparison import Baseline, Shortfall
+from superconv_tune.verdict.comparison import ComparedPolicy, Shortfall
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.verdict import Target, Verdict
 
@@ -43,7 +43,7 @@ class Findings:
     range_test: RangeTestResult | None
     importance: Mapping[str, float]
     now: float
-    baselines: tuple[Baseline, ...] = ()
+    baselines: tuple[ComparedPolicy, ...] = ()
     shortfall: Shortfall = field(default_factory=Shortfall)
 
     @property

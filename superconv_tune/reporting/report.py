@@ -36,7 +36,7 @@ from superconv_tune.reporting.sentences import (
     recipe_words,
     verdict_sentence,
 )
-from superconv_tune.verdict.comparison import Baseline
+from superconv_tune.verdict.comparison import ComparedPolicy
 
 NO_CURVES = "not recorded: the search ran without MLflow"
 
@@ -192,7 +192,7 @@ def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _baseline_row(baseline: Baseline) -> dict[str, str]:
+def _baseline_row(baseline: ComparedPolicy) -> dict[str, str]:
     """One row of the comparison, as texts."""
     return {
         "policy": prose(baseline.schedule),

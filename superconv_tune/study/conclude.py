@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.baselines import comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.evidence import verdict_of, yardstick_of
@@ -40,7 +41,7 @@ def findings_of(
     """Everything that the study found up to ``now``; ``data_warnings`` join the warnings of its verdict."""
     yardstick = yardstick_of(study, brief)
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
-    warnings = (*verdict.warnings, *_empty(study), *_unsteady(study, yardstick.items), *data_warnings)
+    warnings = (*verdict.warnings, *_empty(study), *_unsteady(study, yardstick), *data_warnings)
     return Findings(
         study=study,
         target=brief.target,
@@ -72,12 +73,12 @@ def _empty(study: Study) -> tuple[str, ...]:
     return ("No trial was run: the preflight left too little of the budget for one. Give a longer --budget.",)
 
 
-def _unsteady(study: Study, validation_items: int | None) -> tuple[str, ...]:
+def _unsteady(study: Study, yardstick: Yardstick) -> tuple[str, ...]:
     """A warning if a recipe was given up because its fresh seeds differed too much, or should have been."""
     recipe = study.recipe
     if recipe is None:
         return ()
-    if is_unsteady(study, None, validation_items):
+    if is_unsteady(study, None, yardstick):
         return (
             "Fresh seeds of the recipe lie far apart, or some of them failed: its learning rate is close to the edge. "
             "A lower one would be a steadier recipe; there was no time left to confirm it.",

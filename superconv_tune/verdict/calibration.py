@@ -1,6 +1,6 @@
-"""The library of tasks with known truth, as ``calibration.csv`` beside this file keeps it.
+"""The library of tasks with known truth, read from ``calibration.csv`` beside this file.
 
-``python -m benchmarks.calibration`` makes the file, and tells how often intervals that rest on it were right.
+``python -m benchmarks.calibration`` writes the file, and reports how often the intervals based on it were right.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from superconv_tune.verdict.outlook import Calibration, Known, calibrate
 
 @cache
 def library() -> Calibration:
-    """What all tasks of the library teach."""
+    """The calibration from all tasks of the library."""
     return calibrate(known())
 
 

@@ -1,8 +1,9 @@
 """The searched policy against others at equal length, and how many steps it needs to match each.
 
-All on the validation part: the test part is opened for one frozen recipe only. The other policies are told at the best
-of the few learning rates that they tried, so the searched one is told on the same terms: at the length of the recipe by
-its fresh seeds, which nobody chose, at other lengths by what the best of as many of its trials is expected to reach.
+Everything is measured on the validation part, because the test part is kept for the frozen recipe. Each other policy is
+reported at the best of the few learning rates it was tried at, so the searched policy is reported on the same terms: at
+the length of the recipe by its fresh seeds, which were not selected, and at other lengths by the expected best of as
+many of its trials.
 """
 
 from __future__ import annotations
@@ -20,37 +21,37 @@ from superconv_tune.verdict.ladder import best
 from superconv_tune.verdict.statistics import Spread, interval, with_known_noise
 
 LEVEL = 0.95
-RATES = 3  # learning rates that a policy is tried at, at least; fewer is no comparison
-STANDARD = ("step", "constant")  # the piecewise constant training that super-convergence is claimed against
-FASTER = 2.0  # times fewer steps: from here on it is called super-convergence
-BUCKETS_PER_OCTAVE = 2.0  # lengths closer than this are one length
+RATES = 3  # least number of learning rates at which a policy must be tried to be compared
+STANDARD = ("step", "constant")  # the standard training that super-convergence is defined against
+FASTER = 2.0  # ratio of steps from which it is called super-convergence
+BUCKETS_PER_OCTAVE = 2.0  # resolution with which lengths are grouped: those in one bucket count as one length
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """What another policy reached at its best learning rate, and the searched policy beside it.
+class ComparedPolicy:
+    """Another policy at its best learning rate, compared with the searched policy.
 
     Attributes:
-        schedule: the policy, with its options where they are not the usual ones.
+        schedule: label of the policy, with its options where they differ from the defaults.
         value: metric on the validation part.
         low: lower end of its 95 % interval, over items and seeds; NaN where neither is known.
         high: upper end of it.
         epochs: length of its runs.
-        steps: the same in optimizer steps.
+        steps: length of its runs in optimizer steps.
         max_lr: its best learning rate.
-        tried: learning rates that it was tried at.
-        at_border: the best is the lowest or the highest of them, so that the policy may be better than told.
-        rival: what the searched policy reaches at the same length.
+        tried: number of learning rates it was tried at.
+        at_border: whether the best of them is the lowest or highest, so that the policy may be better than reported.
+        rival: value that the searched policy reaches at the same length.
         rival_low: lower end of the 95 % interval of that.
         rival_high: upper end of it.
-        gain: by how much that is better; negative where it is worse, whatever the direction of the metric.
+        gain: by how much ``rival`` is better than ``value``; negative where it is worse, whatever the direction.
         gain_low: lower end of the 95 % interval of the gain.
         gain_high: upper end of it.
         steps_to_match: steps of a cycle of the searched policy that reaches ``value``; None if the longest does not.
-        at_most: the shortest cycles reach it already, so that ``steps_to_match`` is a bound.
-        steps_low: lower end of the 95 % interval; None where it lies below the shortest cycles.
+        at_most: whether even the shortest cycles reach it, so that ``steps_to_match`` is an upper bound.
+        steps_low: lower end of the 95 % interval of ``steps_to_match``; None where it lies below the shortest cycles.
         steps_high: upper end of it; None where it lies beyond the longest.
-        is_standard: it is a policy of `STANDARD`.
+        is_standard: whether it is one of `STANDARD`.
     """
 
     schedule: str
@@ -77,14 +78,14 @@ class Baseline:
 
 @dataclass(frozen=True)
 class RunCost:
-    """What runs of other policies would have cost.
+    """The cost of runs of other policies, against the time that they were allowed.
 
     Attributes:
         recipe_epochs: length of the recipe.
         epochs: length of the runs.
-        needed_s: worker-seconds of one policy at `RATES` learning rates.
+        needed_s: worker-seconds to train one policy at `RATES` learning rates.
         left_s: worker-seconds that were left for the comparison.
-        allowance_s: worker-seconds that it may take in all.
+        allowance_s: worker-seconds that the comparison may take in total.
     """
 
     recipe_epochs: float
@@ -96,16 +97,16 @@ class RunCost:
 
 @dataclass(frozen=True)
 class Shortfall:
-    """What was not compared with the searched policy, or not at the length of the recipe, and what explains it.
+    """Which policies were not compared, or not at the length of the recipe, and why.
 
     Attributes:
         asked: policies that were asked for.
-        absent: those of which no run was begun.
-        failed: those that were begun, with too few whole runs to compare.
-        ends: how the runs of those ended, with their number.
-        compared_epochs: length of the runs that were compared; None where none was.
-        cost: of the runs; None where no recipe was frozen to compare with.
-        interrupted: the user ended the search.
+        absent: those for which no run was started.
+        failed: those that were started, but with too few complete runs to compare.
+        ends: number of runs of the failed ones, by how they ended.
+        compared_epochs: length of the runs that were compared, in epochs; None where none were.
+        cost: cost of the runs; None where no recipe was frozen.
+        interrupted: whether the user ended the search.
     """
 
     asked: tuple[str, ...] = ()
@@ -117,8 +118,8 @@ class Shortfall:
     interrupted: bool = False
 
 
-def compare(study: Study, yardstick: Yardstick) -> tuple[Baseline, ...]:
-    """Every policy that was tried at enough learning rates, in the order of asking."""
+def compare(study: Study, yardstick: Yardstick) -> tuple[ComparedPolicy, ...]:
+    """Compare every policy that was tried at `RATES` or more learning rates, in the order of asking."""
     by_policy: dict[str, list[Trial]] = {}
     for trial in study.trials("baseline"):
         if trial.outcome.status in INFORMATIVE and not trial.outcome.shortened:
@@ -128,8 +129,8 @@ def compare(study: Study, yardstick: Yardstick) -> tuple[Baseline, ...]:
     return tuple(baseline for baseline in found if baseline is not None)
 
 
-def super_convergence(baselines: Sequence[Baseline]) -> bool | None:
-    """Whether the searched policy needs half the steps of standard training or fewer; None where it cannot be said.
+def super_convergence(baselines: Sequence[ComparedPolicy]) -> bool | None:
+    """Whether the searched policy needs at most half the steps of standard training; None where that is unclear.
 
     Standard training is the better of the piecewise constant policies that were tried.
     """
@@ -144,16 +145,16 @@ def super_convergence(baselines: Sequence[Baseline]) -> bool | None:
 
 
 def length_to_reach(curve: Sequence[tuple[float, float]], wanted: float) -> float:
-    """Epochs after which a policy reaches ``wanted``: straight lines in log(epochs) between the lengths of the curve.
+    """Epochs at which a policy reaches ``wanted``, interpolated linearly in log(epochs) along the curve.
 
-    A longer cycle counts as no worse than a shorter one, so that the first crossing is the answer.
+    A longer cycle counts as at least as good as a shorter one, so the answer is the first crossing.
 
     Args:
         curve: (epochs, worth) of complete cycles, at least one; higher worth is better.
-        wanted: worth to be reached.
+        wanted: worth to reach.
 
     Returns:
-        The length; 0 where the shortest one of the curve is enough, infinity where the longest is not.
+        The length; 0 where even the shortest cycle is enough, infinity where the longest is not.
     """
     lengths, worths = zip(*sorted(curve), strict=True)
     reached = np.maximum.accumulate(np.asarray(worths, dtype=np.float64))
@@ -167,10 +168,10 @@ def length_to_reach(curve: Sequence[tuple[float, float]], wanted: float) -> floa
 
 
 def expected_best(worths: Sequence[float], tries: int) -> float:
-    """The mean of the best of ``tries`` drawn from ``worths`` without replacement; of all, where there are fewer.
+    """Expected best of ``tries`` worths drawn without replacement; the best of all where there are fewer.
 
-    So Dodge et al. 2019 (arXiv:1909.03004) compare searches of different size. Of n in rising order the i-th is the
-    best of k with probability ``C(i-1, k-1) / C(n, k)``.
+    Dodge et al. 2019 (arXiv:1909.03004) compare searches of different sizes in this way. Of n in ascending order the
+    i-th is the best of k with probability ``C(i-1, k-1) / C(n, k)``.
     """
     ranked, k = sorted(worths), min(tries, len(worths))
     chances = [math.comb(i, k - 1) / math.comb(len(ranked), k) for i in range(len(ranked))]
@@ -191,8 +192,8 @@ class _Judge:
     study: Study
     yardstick: Yardstick
 
-    def baseline(self, trials: Sequence[Trial]) -> Baseline | None:
-        """One policy from its trials; None where nothing was learned, or nothing is there to compare it with."""
+    def baseline(self, trials: Sequence[Trial]) -> ComparedPolicy | None:
+        """Compare one policy; None if none of its trials finished, or the searched policy has none of that length."""
         best_one = best((trial for trial in trials if trial.outcome.status == "finished"), self.yardstick)
         if best_one is None:
             return None
@@ -204,8 +205,8 @@ class _Judge:
             return None
         worth = self.yardstick.worth  # its own inverse
         own, other = self._level(outcome.objective, 1), self._level(worth(rival[1]), rival[2])
-        # Newcombe's interval of a difference (1998, method 10). Both were judged on the same items, which makes their
-        # difference steadier than independent ones would be: the interval is on the wide side.
+        # Newcombe's interval of a difference (1998, method 10). Both are measured on the same items, which makes their
+        # difference less noisy than that of independent values: the interval is rather too wide.
         down = math.hypot(own.worth - own.low, other.high - other.worth)
         up = math.hypot(own.high - own.worth, other.worth - other.low)
         gain = other.worth - own.worth
@@ -213,7 +214,7 @@ class _Judge:
         rival_ends = sorted((worth(other.low), worth(other.high)))
         match = _match([(epochs, worth) for epochs, worth, _ in curve.values()], own.worth, (down, up))
         per_epoch = outcome.steps / request.params.cycle_epochs
-        return Baseline(
+        return ComparedPolicy(
             schedule=request.schedule.label,
             value=outcome.objective,
             low=ends[0],
@@ -237,7 +238,7 @@ class _Judge:
         )
 
     def _curve(self, tries: int) -> dict[int, tuple[float, float, int]]:
-        """(epochs, worth, models behind it) of the searched policy by bucket of length."""
+        """(epochs, worth, number of models behind it) of the searched policy, by bucket of length."""
         buckets: dict[int, list[Trial]] = {}
         for trial in self.study.trials("search"):
             if trial.is_whole or trial.went_wrong:
@@ -265,7 +266,7 @@ class _Judge:
 
 @dataclass(frozen=True)
 class _Match:
-    """The length that reaches a worth, its interval, and whether it is only known that a shorter one might do too."""
+    """The length that reaches a worth, with its interval; ``is_bound`` where a shorter one might reach it too."""
 
     epochs: float | None
     low: float | None
@@ -274,7 +275,7 @@ class _Match:
 
 
 def _match(curve: Sequence[tuple[float, float]], worth: float, spread: tuple[float, float]) -> _Match:
-    """Where a curve reaches ``worth``, and where it reaches what lies ``spread`` below and above it."""
+    """The length at which a curve reaches ``worth``, with an interval from the margins below and above it."""
     shortest, longest = min(curve)[0], max(curve)[0]
     down, up = spread
     needed = length_to_reach(curve, worth)

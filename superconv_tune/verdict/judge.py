@@ -19,11 +19,11 @@ from superconv_tune.verdict.verdict import (
     is_overtrained,
 )
 
-MOST_DATA = 100.0  # times as much, beyond which no figure is given
+MOST_DATA = 100.0  # times as much data, beyond which no figure is given
 
 
 def judge(target: Target, evidence: Evidence, calibration: Calibration) -> Verdict:
-    """The verdict on the evidence."""
+    """Judge the evidence: the verdict with its reasons and warnings."""
     case = Case.of(target, evidence, calibration)
     if case is None:
         return _unconfirmed(target, evidence)
@@ -43,13 +43,14 @@ def _unconfirmed(target: Target, evidence: Evidence) -> Verdict:
     if evidence.rungs:
         best = evidence.rungs[-1].value
         reasons.append(
-            f"The best validation {target.metric} of the longest cycles was {best:.4g}; chosen, so it flatters."
+            f"The best validation {target.metric} of the longest cycles was {best:.4g}; "
+            "it was selected as the best, so it is optimistic."
         )
     return Verdict(None if target.value is None else "undecided", None, None, reasons=tuple(reasons))
 
 
 def _reasons(case: Case) -> list[str]:
-    """The most important first."""
+    """Sentences that explain the verdict, the most important first."""
     answer = [] if case.target.value is None else [_answer(case)]
     return [*answer, _measured(case), *_longer(case), *_more_data(case)]
 
@@ -64,7 +65,7 @@ def _warnings(case: Case) -> list[str]:
 
 
 def _is_open(case: Case) -> bool:
-    """Whether the fresh models alone are no answer."""
+    """Whether the fresh models alone do not answer the question."""
     return case.target.value is None or case.word != "demonstrated"
 
 
@@ -72,7 +73,7 @@ def _answer(case: Case) -> str:
     sure, question = _percent(case.confidence), _question(case.target)
     if case.word == "demonstrated":
         return f"Fresh models reached {question} on untouched test data (confidence {sure})."
-    hope = "of longer cycles nothing is known"
+    hope = "nothing is known about longer cycles"
     if case.outlook is not None:
         chance = _percent(case.probability)
         hope = f"with cycles of up to {case.epochs:.3g} epochs it is within reach with probability {chance}"
@@ -90,11 +91,11 @@ def _answer(case: Case) -> str:
 
 
 def _hopeless(case: Case) -> str:
-    """What can be said although the verdict is open: how long a cycle is too short in any case."""
+    """A clause for an undecided verdict: the cycle length that is certainly too short."""
     epochs = case.hopeless_epochs
     if epochs is None:
         return ""
-    if case.probability <= HOPELESS:  # up to the horizon, and yet not infeasible
+    if case.probability <= HOPELESS:  # too short at every length up to the horizon, yet not called infeasible
         return ", though the last step in length helped much"
     return f", but with no more than {epochs:.2g} it is out of reach (below {HOPELESS:.0%})"
 
@@ -109,57 +110,59 @@ def _measured(case: Case) -> str:
 
 
 def _longer(case: Case) -> list[str]:
-    """What longer cycles are expected to give."""
+    """Sentences on what longer cycles are expected to reach."""
     found = case.reachable
     if found is None:
         return []
     lengths, metric = by_length(case.evidence), case.target.metric
-    said = []
+    sentences = []
     if len(lengths) > 1:
         shorter, longer = lengths[-2:]
-        said.append(
+        sentences.append(
             f"Repeated with fresh seeds, the recipe reached {metric} {shorter.value:.4g} in {shorter.epochs:.3g} epochs"
             f" and {longer.value:.4g} in {longer.epochs:.3g} on the validation part."
         )
-    said.append(
+    sentences.append(
         f"With cycles of up to {found.epochs:g} epochs, {metric} of about {found.value:.4g} is to be expected, "
         f"{REACHABLE_LEVEL:.0%} interval [{found.low:.4g}, {found.high:.4g}]; that interval rests on tasks with known "
-        f"truth, and holds for data like those."
+        f"truth, and holds for similar data."
     )
     if is_overtrained(case.evidence):
-        said.append("Longer cycles made it worse: more weight decay, augmentation or data would help more than time.")
-    return said
+        sentences.append(
+            "Longer cycles made it worse: more weight decay, augmentation or data would help more than time."
+        )
+    return sentences
 
 
 def _more_data(case: Case) -> list[str]:
-    """What less data cost, and with it what more would give."""
+    """A sentence on the effect of less data, and the expected effect of more."""
     slope, target = data_slope(case.evidence), case.target.value
     if slope is None or not _is_open(case):
         return []
     if slope <= 0.0:
-        return ["With less of the training data the recipe was as good: more data of the kind would help little."]
+        return ["With less training data the recipe was as good: more data of this kind would help little."]
     odds = log_odds(inside(1.0 - case.spread.mean, case.spread.items))
     twice = 1.0 / (1.0 + math.exp(odds - slope * math.log(2.0)))
-    said = (
-        f"With less of the training data the recipe made more errors, in as many steps; if that goes on, twice the "
-        f"data would give {case.target.metric} of about {twice:.4g}"
+    sentence = (
+        f"With less training data the recipe made more errors in the same number of steps; if this trend continues, "
+        f"twice the data would give {case.target.metric} of about {twice:.4g}"
     )
     if target is None or target <= case.spread.mean:
-        return [f"{said}."]
+        return [f"{sentence}."]
     log_times = (odds - log_odds(inside(1.0 - target, case.spread.items))) / slope
     times = f"about {math.exp(log_times):.2g}" if log_times < math.log(MOST_DATA) else f"more than {MOST_DATA:g}"
-    return [f"{said}, and {target:g} would take {times} times as much."]
+    return [f"{sentence}, and {target:g} would take {times} times as much."]
 
 
 def _why_no_outlook(case: Case) -> str:
     if case.evidence.correct is None or not case.target.yardstick.higher_is_better:
         return (
-            f"What longer cycles would reach is not said, and nothing is called infeasible: no {case.target.metric} of "
-            f"a task with known truth is there to compare with."
+            f"What longer cycles would reach is not estimated, and nothing is called infeasible: there is no "
+            f"{case.target.metric} of a task with known truth to compare with."
         )
     return (
-        "What longer cycles would reach is not said: the recipe was not repeated at a shorter length, because that "
-        "would be too short for a cycle, or there was no time."
+        "What longer cycles would reach is not estimated: the recipe was not repeated at a shorter length, because "
+        "that would be too short for a cycle, or there was no time."
     )
 
 

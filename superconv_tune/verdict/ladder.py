@@ -1,4 +1,4 @@
-"""The ladder of complete cycles: what each cycle length reached, and which configuration is worth confirming."""
+"""The ladder of complete cycles: what each cycle length reached, and which configuration to confirm."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from superconv_tune.verdict.statistics import wilson
 
 @dataclass(frozen=True)
 class Rung:
-    """What cycles of one length reached.
+    """The result of all cycles of one length.
 
     Attributes:
-        epochs: length of the cycle.
-        value: best validation value of the metric.
-        low: lower end of its 95 % interval (the value itself where items are not counted).
+        epochs: length of the cycles.
+        value: best validation value.
+        low: lower end of its 95 % interval (the value itself where the number of items is unknown).
         high: upper end of it.
-        trials: complete cycles of this length.
+        trials: number of complete cycles of this length.
     """
 
     epochs: float
@@ -34,17 +34,17 @@ class Rung:
 
 
 def complete_cycles(study: Study) -> list[Trial]:
-    """Search trials that trained a whole cycle as asked."""
+    """Search trials that trained their whole cycle."""
     return [trial for trial in study.trials("search") if trial.is_whole]
 
 
 def best(trials: Iterable[Trial], yardstick: Yardstick) -> Trial | None:
-    """The trial with the best validation value, the earlier one of equals; None where there is no trial."""
+    """The trial with the best validation value, the first one of equals; None if there are no trials."""
     return max(trials, key=lambda trial: yardstick.worth(trial.value), default=None)
 
 
 def rungs(study: Study, yardstick: Yardstick) -> tuple[Rung, ...]:
-    """What every cycle length of the search reached, shortest first."""
+    """The result of every cycle length of the search, shortest first."""
     by_rung: dict[int, list[Trial]] = {}
     for trial in complete_cycles(study):
         by_rung.setdefault(trial.request.rung, []).append(trial)
@@ -59,12 +59,12 @@ def _summary(trials: list[Trial], yardstick: Yardstick) -> Rung:
 
 @dataclass(frozen=True)
 class Contender:
-    """One configuration of the longest cycles, and how often it was trained.
+    """One configuration of the longest cycles, with all trials that trained it.
 
     Attributes:
-        trials: whole cycles of it, the one that was searched first.
-        value: mean validation value over them.
-        margin: standard error of ``value`` through the items of the validation part; 0 where they are not counted.
+        trials: its complete cycles, that of the search before those of the run-off.
+        value: mean validation value over the trials.
+        margin: standard error of ``value`` from the number of validation items; 0 where that is unknown.
     """
 
     trials: tuple[Trial, ...]
@@ -73,21 +73,21 @@ class Contender:
 
     @property
     def origin(self) -> str:
-        """Id of the search trial that tried it first."""
+        """Id of the search trial that trained it first."""
         return origin_of(self.trials[0])
 
 
 def origin_of(trial: Trial) -> str:
-    """Id of the search trial whose configuration a trial trains: its own, or that which a run-off repeats."""
+    """Id of the search trial whose configuration a trial trains: for a run-off, the trial that it repeats."""
     purpose = trial.request.purpose
     return purpose.parent if isinstance(purpose, RunOff) else trial.request.trial_id
 
 
 def contenders(study: Study, yardstick: Yardstick) -> list[Contender]:
-    """What may be the best configuration of the longest cycles, the safest first.
+    """Configurations of the longest cycles that may be the best one, the safest first.
 
-    Those are left out of which a seed diverged, and those whose upper limit is below the lower limit of another (one
-    standard error each way). The lower limit ranks them, for the best of many single values is a lucky one.
+    Configurations of which a seed diverged are excluded, and so are those whose upper limit is below the lower limit of
+    another (one standard error each way). The lower limit ranks them, because the best of many single values is lucky.
     """
     top_rung = max((trial.request.rung for trial in complete_cycles(study)), default=0)
     groups: defaultdict[str, list[Trial]] = defaultdict(list)
@@ -113,9 +113,9 @@ def _contender(trials: list[Trial], yardstick: Yardstick) -> Contender:
 def winner(study: Study, yardstick: Yardstick) -> Trial | None:
     """The trial whose configuration is confirmed: the safest of the longest cycles.
 
-    A shorter cycle wins only if its validation is beyond the longest one's interval, for then the long cycle went wrong
-    (its learning rate was too high, or it over-trained); without that margin the many short trials would win by luck.
-    The best single values are compared for that, which are lucky on both sides.
+    A shorter cycle wins only if its validation value is better than the whole interval of the longest one: then the
+    long cycle went wrong (its learning rate was too high, or it over-trained). Without that margin the many short
+    trials would win by luck. This compares the best single values, which are equally lucky on both sides.
     """
     leading = contenders(study, yardstick)
     if not leading:

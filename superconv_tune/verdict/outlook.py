@@ -1,11 +1,11 @@
-"""What longer cycles would reach: extrapolation that was held against tasks whose truth is known.
+"""What longer cycles would reach: an extrapolation calibrated on tasks whose truth is known.
 
-All of it happens in the log odds of an error, log(e / (1 - e)): small errors fall about like a power of the length, and
-where most labels are noise even the best training moves a large error by little. A straight continuation of the last
-step in length promises too much (science 4.3). So the gain is predicted by a line through the gains of the library, a
-set of tasks with known truth, and what is left to chance comes from there too: its residuals are the draws of the
-distribution that is told here (split conformal prediction, Vovk et al. 2005; in units of how wrong a prediction of the
-kind may be, Lei et al. 2018), to which the noise of one's own measurement is added.
+Everything is computed in the log odds of an error, log(e / (1 - e)): small errors fall roughly like a power of the
+length, and where most labels are noise even the best training hardly moves a large error. Continuing the last step in
+length in a straight line promises too much (science 4.3). So the gain is predicted by a line fitted to the gains of the
+library, a set of tasks with known truth. The uncertainty comes from the library too: its residuals, scaled by how wrong
+such a prediction may be, are the draws of the predicted distribution (split conformal prediction, Vovk et al. 2005;
+Lei et al. 2018). The noise of the user's own measurement is added to it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from scipy.special import stdtr
 
 from superconv_tune.verdict.statistics import Spread
 
-REACH = 8.0  # times the longest cycle: how far the library's truth goes, and with it the extrapolation
-STEEPEST = 0.15  # fall of the log odds per log(length) beyond which a slope says only that training has hardly begun
-LEAST_SCALE = 0.1  # of a residual, in slopes: even after a flat step a gain is not certain to be none
-MANY = 1e9  # degrees of freedom that are as good as infinitely many
+REACH = 8.0  # times the longest cycle: how far the library's truth, and so the extrapolation, extends
+STEEPEST = 0.15  # fall of the log odds per log(length); a steeper slope only says that training has hardly begun
+LEAST_SCALE = 0.1  # least unit of a residual, in slopes: even after a flat step some gain is possible
+MANY = 1e9  # degrees of freedom that stand for infinitely many
 
 Array = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class Known:
     """One task of the library.
 
     Attributes:
-        family: tasks of one family are no independent witnesses.
+        family: name of its family; tasks of one family are not independent evidence.
         slope: fall of the log odds per log(length) in the last step in length, as a search of the task saw it.
         gain: true fall of the log odds from the recipe of the search to the best cycle of up to `REACH` times its
             length, at least 0.
@@ -47,13 +47,13 @@ class Known:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the library teaches.
+    """A line that predicts the gain of longer cycles, fitted to the library.
 
     Attributes:
-        base: gain that is predicted after a flat step.
-        rate: gain that is predicted for every unit of slope more, up to `STEEPEST`.
-        residuals: true minus predicted gain of every task, in units of `scale`, rising; each by a line that its own
-            family had no part in.
+        base: predicted gain after a flat step.
+        rate: additional predicted gain per unit of slope, up to `STEEPEST`.
+        residuals: true minus predicted gain of every task, in units of `scale`, ascending; each prediction is by a line
+            fitted without the family of the task.
     """
 
     base: float
@@ -61,20 +61,20 @@ class Calibration:
     residuals: tuple[float, ...]
 
     def gain(self, slope: float) -> float:
-        """The gain that is predicted for `REACH` times the length."""
+        """The predicted gain of `REACH` times the length."""
         return self.base + self.rate * _within(slope)
 
 
 def scale(slope: float) -> float:
-    """What a predicted gain may be wrong by, up to a factor that is the same for all tasks."""
+    """How wrong a predicted gain may be, up to a factor that is the same for all tasks."""
     return LEAST_SCALE + _within(slope)
 
 
 def calibrate(known: Sequence[Known]) -> Calibration:
-    """Line and residuals of the library.
+    """Fit the line, and compute the residuals, of the library.
 
     Raises:
-        ValueError: if there are fewer than three families, of which two are needed for the line of the third.
+        ValueError: if there are fewer than three families: the line for one is fitted to at least two others.
     """
     families = sorted({task.family for task in known})
     if len(families) < 3:
@@ -108,10 +108,10 @@ class Outlook:
     """The distribution of the error that the best cycle up to the horizon reaches.
 
     Attributes:
-        log_odds: of the error of the recipe as it was trained.
-        se: standard error of that.
+        log_odds: log odds of the error of the recipe at the length at which it was trained.
+        se: standard error of ``log_odds``.
         df: degrees of freedom of ``se``.
-        gains: equally likely falls of the log odds up to the horizon, each at least 0.
+        gains: equally likely reductions of the log odds up to the horizon, each at least 0.
     """
 
     log_odds: float
@@ -120,17 +120,17 @@ class Outlook:
     gains: tuple[float, ...]
 
     def probability(self, error: float) -> float:
-        """That the error gets down to ``error``; neither 0 nor 1, for a task may be unlike all of the library."""
+        """Probability that ``error`` is reached; never 0 or 1, because a task may be unlike all of the library."""
         if not 0.0 < error < 1.0:
             return (1.0 + len(self.gains) * (error >= 1.0)) / (len(self.gains) + 2.0)
         return self._reached(log_odds(error))
 
     def within(self, share: float) -> Outlook:
-        """The same for a nearer horizon, by its share of the way in log(length)."""
+        """The outlook for a nearer horizon, given as its share of the way in log(length)."""
         return replace(self, gains=tuple(share * gain for gain in self.gains))
 
     def error_at(self, probability: float) -> float:
-        """The error that is reached with this probability: inverse of `probability`, by bisection."""
+        """The error that is reached with this probability: the inverse of `probability`, by bisection."""
         wide = 40.0 * max(self.se, 1e-3)
         low, high = self.log_odds - float(self._gains.max()) - wide, self.log_odds + wide
         for _ in range(60):
@@ -148,19 +148,19 @@ class Outlook:
 
 
 def outlook(spread: Spread, slope: float, stretch: float, calibration: Calibration) -> Outlook:
-    """What cycles up to ``stretch`` times the length of the recipe reach.
+    """Predict what cycles of up to ``stretch`` times the length of the recipe reach.
 
     Args:
-        spread: of the recipe's accuracy on the test part.
+        spread: spread of the recipe's accuracy on the test part.
         slope: fall of the log odds per log(length) in the last step in length.
-        stretch: horizon over the length of the recipe; beyond `REACH` nothing more is expected.
-        calibration: of the library.
+        stretch: horizon divided by the length of the recipe; beyond `REACH` no further gain is expected.
+        calibration: the line and residuals of the library.
     """
     share = math.log(min(max(stretch, 1.0), REACH)) / math.log(REACH)
     expected, unit = calibration.gain(slope), scale(slope)
     gains = tuple(max(0.0, share * (expected + unit * residual)) for residual in calibration.residuals)
     error = inside(1.0 - spread.mean, spread.items)
-    # Where all models are right on everything there is no spread, and the number of items alone bounds the error.
+    # Where all models are right on all items there is no spread, and only the number of items bounds the error.
     se = spread.se or math.sqrt(error / spread.items if spread.items else 0.0)
     return Outlook(log_odds(error), se / (error * (1.0 - error)), spread.df, gains)
 
@@ -171,11 +171,11 @@ def slope_between(longer: tuple[float, float], shorter: tuple[float, float]) -> 
 
 
 def log_odds(error: float) -> float:
-    """log(e / (1 - e))."""
+    """Log odds of an error: log(e / (1 - e))."""
     return math.log(error / (1.0 - error))
 
 
 def inside(error: float, items: float | None) -> float:
-    """An error that has log odds: none seen among so many items says no more than "fewer than half a one"."""
+    """Clamp to [0.5/items, 1 - 0.5/items], or [1e-6, 1 - 1e-6] without items, so that the log odds are finite."""
     least = 0.5 / items if items else 1e-6
     return min(max(error, least), 1.0 - least)

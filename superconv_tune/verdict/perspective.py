@@ -1,6 +1,6 @@
-"""A verdict put into proportion by landmarks.
+"""Add landmarks to a verdict: what simple methods reach, and what the labels allow.
 
-They never make one: a target below a floor asks little, and a ceiling is an estimate.
+Landmarks never decide the verdict: a target below a floor only asks little, and a ceiling is an estimate.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from superconv_tune.verdict.verdict import Estimate, Target, Verdict
 
 @dataclass(frozen=True)
 class Floor:
-    """A simple method, and what it reached."""
+    """A simple method, and the value that it reached."""
 
     name: str
     value: float
 
 
 def with_landmarks(verdict: Verdict, target: Target, landmarks: tuple[Landmark, ...]) -> Verdict:
-    """The verdict with what the landmarks add to its reasons and warnings; its word stays as it is."""
+    """The verdict with reasons and warnings from the landmarks added; its word does not change."""
     floors = [Floor(mark.name, mark.value) for mark in landmarks if mark.kind == "floor" and mark.value is not None]
     reasons, warnings = list(verdict.reasons), list(verdict.warnings)
     if floors:
@@ -40,7 +40,7 @@ def _easy(target: Target, best: Floor) -> list[str]:
 
 
 def _beaten(target: Target, best: Floor, estimate: Estimate | None) -> list[str]:
-    """A floor that the whole interval lies below: the family of models, or its training, is at fault."""
+    """A warning where the whole interval is worse than a floor: the kind of model, or its training, is at fault."""
     if estimate is None or target.yardstick.reaches(target.yardstick.best((estimate.low, estimate.high)), best.value):
         return []
     return [

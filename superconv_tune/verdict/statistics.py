@@ -14,13 +14,13 @@ from superconv_tune.core.bits import Bits
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean with what is needed to test or bound it.
+    """A mean with its standard error and degrees of freedom.
 
     Attributes:
-        mean: over models (and items).
+        mean: mean over models (and items).
         se: standard error of the mean.
         df: degrees of freedom of ``se``.
-        items: effective number of items for a proportion, ``mean (1 - mean) / se^2``; None where it is no proportion.
+        items: effective number of items of a proportion, ``mean (1 - mean) / se^2``; None if the mean is no proportion.
     """
 
     mean: float
@@ -32,11 +32,11 @@ class Spread:
 def proportion(correct: Bits) -> Spread:
     """The spread of an accuracy over items and seeds.
 
-    ``correct[j, i]`` says whether model j is right on item i. The variance joins two sources: which items are in the
+    ``correct[j, i]`` says whether model j is right on item i. The variance has two sources: which items are in the
     test part, ``Var_i(mean_j correct) / n``, and which seeds were drawn, ``Var_j(accuracy) / m``. Part of the second is
-    test-set churn that the first has counted already; it is not subtracted, because with three seeds the difference is
-    estimated too badly to be trusted (z intervals with it subtracted missed 6-8 % where 2.5 % was promised). Degrees of
-    freedom after Welch and Satterthwaite.
+    test-set churn that the first counts already; it is not subtracted, because with three seeds the difference is
+    estimated too poorly to be trusted (z intervals with it subtracted missed 6-8 % instead of the nominal 2.5 %).
+    Degrees of freedom after Welch and Satterthwaite.
 
     Raises:
         ValueError: if there is no model or no item.
@@ -57,7 +57,7 @@ def proportion(correct: Bits) -> Spread:
 
 
 def over_seeds(values: Sequence[float]) -> Spread:
-    """The spread of any metric over seeds only: Student's t on two or more values.
+    """The spread of any metric over seeds only, for Student's t on two or more values.
 
     Raises:
         ValueError: with fewer than two values.
@@ -87,22 +87,22 @@ def difference(now: Sequence[float], before: Sequence[float]) -> Spread:
 
 
 def with_known_noise(mean: float, models: int, items: int | None, repeats: Sequence[float]) -> Spread:
-    """The spread of a mean over ``models`` models that were too few to show their own, with the noise of other seeds.
+    """The spread of a mean over models that are too few to estimate it, with the noise of other seeds.
 
     Args:
-        mean: metric, over the models.
-        models: how many.
-        items: that each was judged on, for a metric that is a mean over items; None else.
-        repeats: the metric of other models that differ in their seed alone; fewer than two tell nothing of it.
+        mean: mean metric of the models.
+        models: number of models.
+        items: number of items each was evaluated on, for a metric that is a mean over items; None for any other.
+        repeats: metric of other models that differ only in their seed; fewer than two give no noise of seeds.
 
     Returns:
-        Its standard error is NaN where neither items nor repeats tell anything.
+        The spread; its standard error is NaN without items and with fewer than two repeats.
     """
     by_seed = float(np.var(repeats, ddof=1)) / models if len(repeats) > 1 else 0.0
     if items is None:
         known = len(repeats) > 1
         return Spread(mean, math.sqrt(by_seed) if known else math.nan, max(1.0, len(repeats) - 1.0), None)
-    # All right or all wrong says no more than that fewer than one half of an item went the other way.
+    # All right or all wrong counts as half an item that went the other way.
     p = min(max(mean, 0.5 / items), 1.0 - 0.5 / items)
     by_item = p * (1.0 - p) / items
     variance = by_item + by_seed
@@ -111,7 +111,7 @@ def with_known_noise(mean: float, models: int, items: int | None, repeats: Seque
 
 
 def interval(spread: Spread, level: float) -> tuple[float, float]:
-    """The two-sided interval at ``level``: Wilson's for a proportion (with t in the place of z), Student's else.
+    """The two-sided interval at ``level``: Wilson's for a proportion (with t instead of z), else Student's.
 
     Wilson 1927: ``(p + q^2/2n -+ q sqrt(p (1-p)/n + q^2/4n^2)) / (1 + q^2/n)``.
     """

@@ -1,31 +1,33 @@
-"""Whether fresh seeds of a recipe hold together."""
+"""Whether fresh seeds of a recipe agree with each other."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
+from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.record.study import Study
 
-APART = 1.0  # in log odds of an error: seeds that differ by more than a factor of e in them do not hold together
-NOISE = 3.0  # standard errors of the items that have to be exceeded as well
+APART = 1.0  # in log odds of an error: seeds whose odds differ by more than a factor of e do not agree
+NOISE = 3.0  # standard errors, from the number of items, that the difference must exceed as well
 
 
-def is_unsteady(study: Study, expected: float | None, validation_items: int | None) -> bool:
+def is_unsteady(study: Study, expected: float | None, yardstick: Yardstick) -> bool:
     """Whether fresh seeds of the recipe went wrong, or lie further apart than seeds and items explain.
 
     Args:
-        study: all that came back.
-        expected: what the trial reached that the recipe was chosen for; None for a calmer recipe, which nobody chose.
-        validation_items: for a metric that is a share of items to be high; None leaves only what went wrong.
+        study: the study with its outcomes.
+        expected: validation value of the trial for which the recipe was chosen; None for a recipe with a lowered peak,
+            which was not chosen by its value.
+        yardstick: the metric on the validation part; without a number of items only seeds that went wrong count.
     """
     trials = study.came_back(study.of_recipe("confirm"))
     if any(trial.went_wrong for trial in trials):
         return True
     values = [trial.value for trial in trials if trial.outcome.status == "finished" and not trial.outcome.shortened]
-    if not values or validation_items is None:
+    if not values or yardstick.items is None:
         return False
-    return _are_apart([*values, *([] if expected is None else [expected])], validation_items)
+    return _are_apart([*values, *([] if expected is None else [expected])], yardstick.items)
 
 
 def _are_apart(values: Sequence[float], items: int) -> bool:

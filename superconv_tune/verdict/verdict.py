@@ -1,11 +1,11 @@
-"""Can the target be reached, and how sure are we?
+"""The verdict: whether the target can be reached, and with what confidence.
 
-Two questions, one after the other. *Was it reached?* One recipe is frozen on validation, fresh seeds of it are trained
-at the longest cycle, the test part is read once per model, and after each look the one-sided limit at
-``ALPHA / (j (j + 1))`` is held against the target (those levels sum to ``ALPHA`` over all looks). *Would it be, with a
-longer cycle up to the horizon?* The fresh models are continued by what the recipe lost in shorter cycles, with the
-spread that such continuations had on tasks whose truth is known (`superconv_tune.verdict.outlook`). Only an answer to
-the first is a demonstration; the second tells likely, infeasible, or undecided.
+There are two questions. *Was the target reached?* One recipe is frozen on validation, fresh seeds of it are trained at
+the longest cycle, each model is evaluated on the test part once, and at look j the one-sided limit at level
+``ALPHA / (j (j + 1))`` is compared with the target (those levels sum to ``ALPHA`` over all looks). *Would a longer
+cycle, up to the horizon, reach it?* This is extrapolated from what the recipe lost in shorter cycles, with the spread
+that such extrapolations had on tasks whose truth is known (`superconv_tune.verdict.outlook`). Only the first question
+can give ``demonstrated``; the second gives ``likely``, ``infeasible`` or ``undecided``.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from superconv_tune.verdict.statistics import Spread, confidence_above, interval
 Word = Literal["demonstrated", "likely", "undecided", "infeasible"]
 
 ALPHA = 0.05  # chance of a wrong `demonstrated` over all looks together
-LEVEL = 0.95  # of the two-sided interval of the recipe as it was trained
-REACHABLE_LEVEL = 0.9  # of the interval of what longer cycles reach: the library has too few tasks for more
+LEVEL = 0.95  # level of the two-sided interval of the recipe at the length at which it was trained
+REACHABLE_LEVEL = 0.9  # level of the interval for longer cycles: the library has too few tasks for a higher one
 LIKELY = 0.8  # probability from which "likely" is said
-# Probability up to which "infeasible" is said: the largest round one with which, whatever the horizon, less than 5 % of
-# the targets within reach are called so (benchmarks/calibration/calibration.md, which tells of others too).
+# Probability up to which "infeasible" is said: the largest round value for which, at every horizon, less than 5 % of
+# the targets within reach are called infeasible (benchmarks/calibration/calibration.md compares other values).
 IMPOSSIBLE = 0.15
-HOPELESS = 0.05  # probability up to which a length is named as too short in any case
-MIN_SEEDS = 3  # fewer fresh models demonstrate nothing: the spread over seeds would be a guess
-FLAT = 0.25  # share of the errors' odds that three times the length may have removed, for "infeasible" to be said
-LONGER = 1.5  # times the recipe's length from which a rung is a longer one
+HOPELESS = 0.05  # probability up to which a length is called certainly too short
+MIN_SEEDS = 3  # with fewer fresh models nothing is demonstrated, because the spread over seeds would be a guess
+FLAT = 0.25  # largest share of the error's odds that tripling the length may remove for "infeasible" to be said
+LONGER = 1.5  # times the length of the recipe: a rung beyond that counts as longer
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class Verdict:
 
     Attributes:
         word: the verdict; None where no target was given.
-        probability: that the target is within reach up to the horizon; that the recipe as it was trained reaches it,
-            where nothing is known of longer cycles. None where no target was given or nothing was confirmed.
-        estimate: of the confirmed recipe; None where nothing was confirmed.
-        reasons: sentences that a manager understands, the most important first.
-        warnings: what makes the answer weaker than it looks.
-        reachable: with longer cycles; None where nothing is known of them.
+        probability: probability that the target is within reach up to the horizon; where nothing is known about longer
+            cycles, that the recipe as trained reaches it. None where no target was given or nothing was confirmed.
+        estimate: estimate for the confirmed recipe; None where nothing was confirmed.
+        reasons: sentences for the user, the most important first.
+        warnings: sentences on what makes the answer weaker than it looks.
+        reachable: estimate for longer cycles; None where nothing is known about them.
     """
 
     word: Word | None
@@ -102,9 +102,9 @@ class Repeat:
 
     Attributes:
         epochs: length of the cycle, in passes over all of the training part.
-        data_share: share of the training part that they saw.
+        data_share: share of the training examples they used.
         value: mean metric on the validation part.
-        models: how many.
+        models: number of models.
     """
 
     epochs: float
@@ -119,13 +119,14 @@ class Evidence:
 
     Attributes:
         values: test metric of every fresh model of the frozen recipe.
-        correct: shape [models, items], for a metric that is a mean over items; None else.
-        looks: how often the evidence has been judged, this time included, at least 1.
-        rungs: the ladder on validation, shortest cycle first.
-        validation_items: size of the validation part; None for a metric that is no mean over items.
+        correct: whether each model is right on each test item, shape [models, items]; None for a metric that is no mean
+            over items.
+        looks: number of times the evidence has been judged, including this time; at least 1.
+        rungs: validation results of the ladder, shortest cycle first.
+        validation_items: number of validation examples; None for a metric that is no mean over items.
         epochs: cycle length of the fresh models.
-        repeats: the recipe at other lengths and on less data, its own length included.
-        horizon: length in epochs up to which cycles are asked about; None for `REACH` times ``epochs``.
+        repeats: results of the recipe at its own and other lengths, and on less data.
+        horizon: longest cycle that the question covers, in epochs; None for `REACH` times ``epochs``.
     """
 
     values: Sequence[float]
@@ -139,14 +140,14 @@ class Evidence:
 
     @property
     def stretch(self) -> float:
-        """The horizon over the length of the recipe, as far as the library reaches."""
+        """The horizon divided by the length of the recipe, clamped to [1, `REACH`]."""
         return REACH if self.horizon is None else min(REACH, max(1.0, self.horizon / self.epochs))
 
 
 def last_slope(evidence: Evidence) -> float | None:
     """Fall of the log odds of an error per log(length) in the last step in length; None if unknown.
 
-    Where longer cycles were searched and were no better, so that a shorter one became the recipe, it is 0.
+    It is 0 where longer cycles were searched but were no better, so that a shorter one became the recipe.
     """
     if evidence.rungs and evidence.rungs[-1].epochs > LONGER * evidence.epochs:
         return 0.0
@@ -182,7 +183,7 @@ def is_overtrained(evidence: Evidence) -> bool:
 
 
 def by_length(evidence: Evidence) -> list[Repeat]:
-    """The recipe on all of the data, its shortest cycles first."""
+    """Results of the recipe on all of the data, shortest cycles first."""
     return sorted((r for r in evidence.repeats if r.data_share == 1.0), key=lambda repeat: repeat.epochs)
 
 
@@ -193,7 +194,7 @@ def _spread(evidence: Evidence) -> Spread | None:
 
 
 def _outlook(target: Target, evidence: Evidence, spread: Spread, calibration: Calibration) -> Outlook | None:
-    """None where the library says nothing: another metric, or no shorter cycles of the recipe."""
+    """The outlook on longer cycles; None for a metric that the library lacks, or without a known slope."""
     slope = last_slope(evidence)
     if evidence.correct is None or not target.yardstick.higher_is_better or slope is None:
         return None
@@ -202,13 +203,13 @@ def _outlook(target: Target, evidence: Evidence, spread: Spread, calibration: Ca
 
 @dataclass(frozen=True)
 class Case:
-    """One question with its evidence, and what follows from them.
+    """One question with its evidence, and all that is derived from them.
 
     Attributes:
         target: the question.
-        evidence: what is known.
-        spread: of the recipe's metric on the test part.
-        outlook: on longer cycles; None where the library says nothing of them.
+        evidence: what the study found.
+        spread: spread of the recipe's metric on the test part.
+        outlook: prediction for longer cycles; None where the library has no data for one.
     """
 
     target: Target
@@ -218,7 +219,7 @@ class Case:
 
     @staticmethod
     def of(target: Target, evidence: Evidence, calibration: Calibration) -> Case | None:
-        """None where no fresh model was confirmed, or too few to know any spread."""
+        """The case for a question; None where too few fresh models were confirmed to estimate a spread."""
         spread = _spread(evidence)
         if spread is None:
             return None
@@ -226,12 +227,12 @@ class Case:
 
     @property
     def estimate(self) -> Estimate:
-        """Of the recipe as it was trained."""
+        """The estimate for the recipe at the length at which it was trained."""
         return Estimate(self.spread.mean, *interval(self.spread, LEVEL), LEVEL)
 
     @property
     def reachable(self) -> Reachable | None:
-        """With longer cycles."""
+        """The estimate for longer cycles; None without an outlook."""
         if self.outlook is None:
             return None
         tail = (1.0 - REACHABLE_LEVEL) / 2.0
@@ -240,29 +241,29 @@ class Case:
 
     @property
     def epochs(self) -> float:
-        """Up to which cycles are meant."""
+        """Horizon in epochs."""
         return self.evidence.stretch * self.evidence.epochs
 
     @property
     def confidence(self) -> float:
-        """That the recipe as it was trained reaches the target."""
+        """Confidence that the recipe, at the length at which it was trained, reaches the target."""
         assert self.target.value is not None
         confidence = confidence_above(self.spread, self.target.value)
         return confidence if self.target.yardstick.higher_is_better else 1.0 - confidence
 
     @property
     def probability(self) -> float:
-        """That the target is within reach, as the recipe is or with longer cycles."""
+        """Probability that the target is within reach, with the recipe as it is or with longer cycles."""
         assert self.target.value is not None
         hope = self.outlook.probability(1.0 - self.target.value) if self.outlook is not None else 0.0
         return max(self.confidence, hope)
 
     @property
     def hopeless_epochs(self) -> float | None:
-        """The longest cycle, up to the horizon, with which the target is out of reach as surely as `HOPELESS` says.
+        """Length of the longest cycle, up to the horizon, that reaches the target with at most probability `HOPELESS`.
 
-        None where the recipe as it was trained may reach it, or too little is known. Found by bisection, for the
-        probability rises with the length.
+        None where the recipe as trained may reach the target, or too little is known. Found by bisection, because
+        the probability rises with the length.
         """
         assert self.target.value is not None
         if self.outlook is None or len(self.evidence.values) < MIN_SEEDS or self.confidence > HOPELESS:
@@ -278,7 +279,7 @@ class Case:
 
     @property
     def bar(self) -> float:
-        """Confidence that a demonstration needs at this look."""
+        """Confidence required at this look to say "demonstrated"."""
         return 1.0 - ALPHA / (self.evidence.looks * (self.evidence.looks + 1))
 
     @property
@@ -292,11 +293,11 @@ class Case:
 
     @property
     def may_be_denied(self) -> bool:
-        """Whether enough is known to call the target infeasible, were its probability low enough."""
+        """Whether enough is known to call the target infeasible if its probability is low enough."""
         return self.outlook is not None and self.is_flat and len(self.evidence.values) >= MIN_SEEDS
 
     @property
     def is_flat(self) -> bool:
-        """The last step in length left nearly as many errors as there were before."""
+        """Whether the last step in length hardly reduced the errors."""
         slope = last_slope(self.evidence)
         return slope is not None and 1.0 - 3.0**-slope <= FLAT

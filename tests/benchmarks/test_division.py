@@ -69,7 +69,15 @@ def test_noise_is_that_of_repeated_cycles_and_of_the_shorter_length_where_nothin
 def asked(number: int, purpose: Purpose, rung: int, begin: float, end: float) -> list[Event]:
     work = Ramps(1e-5, 10.0) if isinstance(purpose, RangeTest) else trials.Cycle(0.1)
     request = TrialRequest(
-        f"{number}", 1, purpose, work, Hyperparameters(), Schedule(), seed=number, deadline=100.0, rung=rung
+        f"{number}",
+        1,
+        purpose,
+        work,
+        params=Hyperparameters(),
+        schedule=Schedule(),
+        seed=number,
+        deadline=100.0,
+        rung=rung,
     )
     return [Requested(begin, request), Observed(end, TrialOutcome(f"{number}", 1, "finished", 0.5))]
 

@@ -27,7 +27,9 @@ FOREVER = 1e12
 def asked(number: int, seconds: float = 1.0) -> TrialRequest:
     """A trial whose seed says how long it takes."""
     purpose, seed = Probe(0.1), round(seconds)
-    return TrialRequest(f"{number}", 1, purpose, Cycle(0.1), Hyperparameters(), Schedule(), seed, deadline=FOREVER)
+    return TrialRequest(
+        f"{number}", 1, purpose, Cycle(0.1), params=Hyperparameters(), schedule=Schedule(), seed=seed, deadline=FOREVER
+    )
 
 
 @dataclass

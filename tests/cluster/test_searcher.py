@@ -17,7 +17,17 @@ from superconv_tune.record.conductor import Signal
 from superconv_tune.record.purpose import Probe
 from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 
-REQUEST = TrialRequest("0001-search", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), Schedule(), 3, 10.0, rung=0)
+REQUEST = TrialRequest(
+    "0001-search",
+    1,
+    Probe(0.1),
+    Cycle(0.1),
+    params=Hyperparameters(),
+    schedule=Schedule(),
+    seed=3,
+    deadline=10.0,
+    rung=0,
+)
 OUTCOME = TrialOutcome("0001-search", 1, "finished", 0.9)
 
 

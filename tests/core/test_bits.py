@@ -1,4 +1,4 @@
-"""Bits as text and back."""
+"""Packing bits into text and unpacking them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from superconv_tune.core.bits import pack, unpack
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))
-def test_every_bit_comes_back(bits: list[bool]) -> None:
+def test_unpacking_returns_the_packed_bits(bits: list[bool]) -> None:
     text = pack(np.array(bits, dtype=np.bool_))
     assert text.isascii()
     assert unpack(text, len(bits)).tolist() == bits

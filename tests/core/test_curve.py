@@ -35,13 +35,13 @@ def test_thinning_keeps_the_ends_and_the_extremes(losses: list[float], points: i
         assert thin == whole
 
 
-def test_joining_stretches_gives_the_whole() -> None:
+def test_joining_the_parts_of_a_curve_gives_the_curve() -> None:
     whole = curve([3.0, 2.0, math.nan, 1.0])
     assert Curve.join([whole.take(slice(0, 1)), whole.take(slice(1, 4))]) == whole
     assert len(Curve.join([])) == 0
 
 
-def test_columns_of_unequal_length_are_no_curve() -> None:
+def test_columns_of_unequal_length_are_refused() -> None:
     one, two = np.zeros(1), np.zeros(2)
     with pytest.raises(ValueError, match="same length"):
         Curve(one, one, one, two, one)

@@ -1,4 +1,4 @@
-"""No password survives being written down."""
+"""Masking passwords in addresses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLACES = (
 
 
 def survivors(secret: str, template: str, written: str) -> list[str]:
-    """Pieces of three characters of the secret that are in what was written, though the rest of the text lacks them."""
+    """Three-character pieces of the secret that are still in the masked text, but not in the rest of the address."""
     rest = template.replace("{}", "***")
     pieces = {secret[start : start + 3] for start in range(len(secret) - 2)}
     return [piece for piece in pieces if piece in written and piece not in rest]
@@ -45,7 +45,7 @@ def test_nothing_of_a_password_is_left(address: str, secret: str) -> None:
 
 
 @given(st.text(st.characters().filter(lambda one: one.isprintable() and one != "@"), min_size=1))
-def test_all_else_of_an_address_is_there(secret: str) -> None:
+def test_the_rest_of_an_address_stays(secret: str) -> None:
     shown = "postgresql+psycopg://anna:***@db.example:5432/studies?sslmode=require"
     address = shown.replace("***", secret)
     assert masked(address) == shown
@@ -64,7 +64,7 @@ def test_all_else_of_an_address_is_there(secret: str) -> None:
         ("http://u:a\x85b\xa0c@h", "http://u:***@h"),  # spaces to Unicode
     ],
 )
-def test_other_places_of_a_password(address: str, shown: str) -> None:
+def test_passwords_in_unusual_places_are_masked(address: str, shown: str) -> None:
     assert masked(address) == shown
     assert has_password(address)
 
@@ -73,13 +73,13 @@ def test_other_places_of_a_password(address: str, shown: str) -> None:
     "address",
     ["sqlite:////data/a:b@c/studies.db", "http://localhost:5000", "postgresql://u@h:5432/d", "10:30", "a@b.example"],
 )
-def test_what_holds_no_password_stays(address: str) -> None:
+def test_text_without_a_password_does_not_change(address: str) -> None:
     assert masked(address) == address
     assert not has_password(address)
 
 
 @pytest.mark.parametrize("sign", RESERVED)
-def test_a_password_that_other_programs_would_cut_is_found(sign: str) -> None:
+def test_a_password_with_an_unencoded_reserved_character_is_detected(sign: str) -> None:
     assert needs_encoding(f"postgresql://u:p{sign}w@h/d")
     assert not needs_encoding("postgresql://u:p%40w@h:5432/d?x=1")
     assert not needs_encoding("postgresql://u@h:5432/d")

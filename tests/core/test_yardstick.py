@@ -1,4 +1,4 @@
-"""What is better and worse, whichever way a metric points."""
+"""Better and worse values, for either direction of a metric."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_nothing_is_better_than_the_best(direction: Direction, values: list[floa
 
 
 @given(DIRECTIONS, VALUES, VALUES)
-def test_a_target_is_reached_by_what_is_as_good_and_missed_by_what_is_worse(
+def test_an_equal_or_better_value_reaches_a_target_and_a_worse_one_misses_it(
     direction: Direction, value: float, target: float
 ) -> None:
     of = yardstick(direction)
@@ -45,12 +45,12 @@ def test_a_target_is_reached_by_what_is_as_good_and_missed_by_what_is_worse(
     assert of.reaches(value, target) == yardstick("min" if direction == "max" else "max").reaches(-value, -target)
 
 
-def test_of_no_values_none_is_the_best() -> None:
+def test_the_best_of_no_values_is_an_error() -> None:
     with pytest.raises(ValueError, match="empty"):
         yardstick("max").best([])
 
 
-def test_the_error_of_a_share_falls_with_the_items_and_is_none_where_they_are_not_counted() -> None:
+def test_the_standard_error_falls_with_the_number_of_items_and_is_zero_without_one() -> None:
     assert yardstick("max", 400).standard_error(0.5) == pytest.approx(0.025)
     assert yardstick("max", 1600).standard_error(0.5) == pytest.approx(0.0125)
     assert yardstick("max", 400).standard_error(1.0) == 0.0

@@ -123,7 +123,9 @@ def _trial_is_untouched() -> bool:
     task = TASKS["digits-mlp"]
     problem = task.problem("sgd")
     params = Hyperparameters(cycle_epochs=2.0, batch_size=task.batch_size)
-    plain = TrialRequest("t", 1, Probe(0.01), Cycle(0.01), params, Schedule(), seed=0, deadline=math.inf)
+    plain = TrialRequest(
+        "t", 1, Probe(0.01), Cycle(0.01), params=params, schedule=Schedule(), seed=0, deadline=math.inf
+    )
     ramped = replace(plain, work=Cycle(0.01, OwnRamp(1e-4, 1.0, steps=100)))
     one, other = (run(request, problem, NullTracker(), time.time) for request in (plain, ramped))
     assert other.range_curve is not None

@@ -28,7 +28,9 @@ GRID = {"sgd": [0.02 * 3.0**power for power in range(5)], "adamw": [6e-4 * 3.0**
 
 def reached(problem: Problem, epochs: float, max_lr: float) -> float:
     params = replace(PARAMS, cycle_epochs=epochs)
-    request = TrialRequest("t", 1, Probe(max_lr), Cycle(max_lr), params, Schedule(), 0, math.inf)
+    request = TrialRequest(
+        "t", 1, Probe(max_lr), Cycle(max_lr), params=params, schedule=Schedule(), seed=0, deadline=math.inf
+    )
     return fmean(run(replace(request, seed=s), problem, NullTracker(), time.time).objective for s in range(2))
 
 

@@ -42,7 +42,7 @@ LOSS = np.array([2.3, 1.0, math.nan, math.inf])
 CURVE = Curve(np.arange(4.0), np.full(4, 0.1), np.full(4, 0.9), LOSS, np.linspace(0.0, 1.0, 4))
 REQUEST = TrialRequest(
     "0001-search", 1, Sampled(Proposal("rung0", 3), 0.1), Cycle(0.15, OwnRamp(1e-3, 1.0, 40)),
-    Hyperparameters(batch_size=64, lr_multiplier=1.5), Schedule(), 7, deadline=1e9, rung=0,
+    params=Hyperparameters(batch_size=64, lr_multiplier=1.5), schedule=Schedule(), seed=7, deadline=1e9, rung=0,
 )  # fmt: skip
 OUTCOME = TrialOutcome(
     "0001-search", 1, "diverged", 0.1, reason="loss became infinite", max_lr=0.1 + 0.2, steps=4,
@@ -54,7 +54,7 @@ OPENED = Opened(
 )  # fmt: skip
 EVENTS: list[Event] = [
     OPENED,
-    Planned(2.0, Plan((RungPlan(1.0, 9), RungPlan(3.0, 3, free=True)), 3, (1.5, 4.5), "short")),
+    Planned(2.0, Plan((RungPlan(1.0, 9), RungPlan(3.0, 3, free=True)), 3, (1.5, 4.5), is_too_small=True)),
     Requested(3.0, REQUEST),
     Observed(4.0, OUTCOME),
     Frozen(4.5, Recipe(1, "0001-search", Hyperparameters(batch_size=64), 0.1 + 0.2, Schedule())),

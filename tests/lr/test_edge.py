@@ -1,4 +1,4 @@
-"""The bisected edge: on answers that are known, and on trainings whose edge has a closed form."""
+"""The bisected edge: on known answers, and on trainings whose edge has a closed form."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_each_halving_halves_the_bracket_in_octaves(truth: float, halvings: int)
     assert math.log2(found.unstable / found.stable) == pytest.approx(math.log2(BELOW * ABOVE) / 2**halvings)
 
 
-def test_where_all_or_none_is_stable_the_bracket_is_open_and_its_edge_the_end_that_is_known() -> None:
+def test_if_all_or_no_rates_are_stable_the_edge_is_the_known_end_of_the_bracket() -> None:
     everything = bisect(lambda _: True, 0.1)
     assert math.isinf(everything.unstable)
     assert everything.edge == everything.stable > 0.1 * ABOVE**MOST_STRETCHES / 2
@@ -44,7 +44,7 @@ def test_where_all_or_none_is_stable_the_bracket_is_open_and_its_edge_the_end_th
     assert 0.0 < nothing.edge == nothing.unstable < 0.1 / BELOW**MOST_STRETCHES * 2
 
 
-def test_the_edge_of_a_bracket_is_its_middle_in_the_logarithm() -> None:
+def test_the_edge_of_a_bracket_is_its_geometric_mean() -> None:
     assert Bracket(0.1, 0.4).edge == pytest.approx(0.2)
 
 
@@ -57,11 +57,11 @@ def test_the_edge_of_a_bracket_is_its_middle_in_the_logarithm() -> None:
         ([9.0] * 40 + [1.9] * 10, True),
         ([2.0, 1.0, math.nan], False),
         ([2.0, math.inf, 1.0], False),
-        ([2.0, 50.0, 50.0, 50.0, 49.0], False),  # lost all in one step, and nothing more
+        ([2.0, 50.0, 50.0, 50.0, 49.0], False),  # all damage in the first step
         ([1.9], True),
     ],
 )
-def test_stable_is_finite_and_no_higher_than_before(losses: list[float], stable: bool) -> None:
+def test_stable_means_finite_and_no_higher_than_before(losses: list[float], stable: bool) -> None:
     assert is_stable(np.array(losses), before=2.0) is stable
 
 

@@ -12,7 +12,7 @@ RATES = st.floats(1e-4, 10.0)
 
 
 @given(lr=RATES, epochs=st.floats(0.5, 100.0), exponent=st.floats(0.0, 0.8), longer=st.floats(1.0, 30.0))
-def test_the_pick_grows_with_the_length_and_is_the_reference_there(
+def test_the_pick_grows_with_the_length_and_equals_the_reference_at_its_length(
     lr: float, epochs: float, exponent: float, longer: float
 ) -> None:
     rule = HorizonRule(lr, epochs, exponent)
@@ -22,7 +22,7 @@ def test_the_pick_grows_with_the_length_and_is_the_reference_there(
 
 
 @given(lr=RATES, exponent=st.floats(0.0, 0.8), edge=RATES, longer=st.floats(1.0, 30.0))
-def test_the_edge_caps_growth_but_never_what_was_trained(
+def test_the_edge_caps_the_growth_but_never_the_reference(
     lr: float, exponent: float, edge: float, longer: float
 ) -> None:
     pick = HorizonRule(lr, 1.0, exponent, edge).max_lr(longer)
@@ -31,25 +31,25 @@ def test_the_edge_caps_growth_but_never_what_was_trained(
 
 
 @given(lr=RATES, exponent=st.floats(0.1, 0.8), longer=st.floats(1.5, 20.0))
-def test_an_edge_that_the_growth_reaches_is_the_pick(lr: float, exponent: float, longer: float) -> None:
+def test_where_the_growth_passes_the_edge_the_pick_is_the_edge(lr: float, exponent: float, longer: float) -> None:
     free = HorizonRule(lr, 1.0, exponent).max_lr(longer)
     edge = (lr * free) ** 0.5
     assert HorizonRule(lr, 1.0, exponent, edge).max_lr(longer) == pytest.approx(edge)
     assert HorizonRule(lr, 1.0, exponent, 2.0 * free).max_lr(longer) == pytest.approx(free)
 
 
-def test_a_shorter_cycle_has_the_smaller_pick() -> None:
+def test_a_shorter_cycle_has_a_smaller_pick() -> None:
     rule = HorizonRule(0.1, 10.0, 0.3)
     assert rule.max_lr(5.0) == pytest.approx(0.1 * 0.5**0.3)
     assert rule.max_lr(1e-9) == pytest.approx(rule.max_lr(10.0 / SATURATION))
 
 
 @pytest.mark.parametrize("known", sorted(PRIORS.values()))
-def test_one_rung_teaches_nothing(known: tuple[float, float]) -> None:
+def test_with_one_rung_the_exponent_is_the_prior_mean(known: tuple[float, float]) -> None:
     assert fit_exponent([], known) == fit_exponent([(3.0, 0.1)], known) == known[0]
 
 
-def test_an_optimizer_that_is_not_known_has_the_prior_of_ignorance() -> None:
+def test_an_unknown_optimizer_has_the_uninformed_prior() -> None:
     assert prior("nobody's") == PRIOR_ELSE
     assert all(prior(name) == PRIORS[name] for name in PRIORS)
 

@@ -1,4 +1,4 @@
-"""Ramps whose answer is known: planted minima, dead networks, noise, and quadratics with a closed-form edge."""
+"""Ramps with known answers: planted minima, dead networks, noise, and quadratics with a closed-form edge."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def planted(
     end: str = "infinity",
     scale: float = 1.0,
 ) -> Curve:
-    """A loss that falls smoothly to its minimum, then rises: to infinity, or back to chance as a dead network does."""
+    """A loss that falls smoothly to its minimum, then rises: to infinity, or to the loss of a dead network."""
     lr = RAMPS["exponential"](1e-5, 10.0, steps)
     octaves = np.log2(lr / minimum)
     loss = 0.5 + (CHANCE - 0.5) / (1 + np.exp(0.8 * (octaves + 6)))
@@ -69,7 +69,7 @@ def test_a_planted_minimum_is_found(minimum: float, noise: float, octaves: float
 
 
 @given(scale=st.floats(1e-2, 1e2), seed=st.integers(0, 50))
-def test_a_loss_in_other_units_has_the_same_answer(scale: float, seed: int) -> None:
+def test_the_result_does_not_depend_on_the_unit_of_the_loss(scale: float, seed: int) -> None:
     one = analyse([planted(noise=0.05, seed=seed)])
     other = analyse([planted(noise=0.05, seed=seed, scale=scale)])
     assert other.lr_at_minimum == pytest.approx(one.lr_at_minimum)
@@ -77,7 +77,7 @@ def test_a_loss_in_other_units_has_the_same_answer(scale: float, seed: int) -> N
 
 
 @given(seed=st.integers(0, 50), cut=st.integers(1, 60))
-def test_what_came_after_the_divergence_does_not_matter(seed: int, cut: int) -> None:
+def test_losses_after_the_divergence_do_not_matter(seed: int, cut: int) -> None:
     whole = planted(noise=0.03, seed=seed)
     first_infinite = int(np.argmin(np.isfinite(whole.loss)))
     shorter = whole.take(slice(0, min(len(whole), first_infinite + cut)))
@@ -85,25 +85,25 @@ def test_what_came_after_the_divergence_does_not_matter(seed: int, cut: int) -> 
 
 
 @pytest.mark.parametrize("noise", [0.01, 0.1, 0.5])
-def test_noise_alone_is_refused_but_for_one_ramp_in_a_hundred(noise: float) -> None:
+def test_pure_noise_is_refused_in_99_of_100_ramps(noise: float) -> None:
     lr = RAMPS["exponential"](1e-5, 10.0, 200)
     rng = np.random.default_rng(0)
     refusals = [analyse([curve(lr, CHANCE + noise * rng.standard_normal(200))]).refusal for _ in range(300)]
     assert refusals.count(None) <= 3
 
 
-def test_a_loss_that_only_rises_is_no_descent() -> None:
+def test_a_loss_that_only_rises_is_refused_as_no_descent() -> None:
     lr = RAMPS["exponential"](1e-5, 10.0, 200)
     assert analyse([curve(lr, np.linspace(0.1, 3.0, 200))]).refusal == Refusal.NO_DESCENT
 
 
-def test_a_loss_that_falls_to_the_end_is_poor() -> None:
+def test_a_minimum_at_the_end_of_the_ramp_has_poor_quality() -> None:
     lr = RAMPS["exponential"](1e-7, 1e-3, 200)
     assert analyse([curve(lr, np.linspace(2.3, 1.0, 200))]).quality == "poor"
 
 
 @pytest.mark.parametrize("losses", [[], [2.0] * 10, [math.nan] * 50, [2.0, 1.9, math.inf] + [1.0] * 30])
-def test_too_little_is_refused_and_never_raises(losses: list[float]) -> None:
+def test_too_few_losses_are_refused_without_an_exception(losses: list[float]) -> None:
     lr = np.geomspace(1e-5, 1.0, len(losses)) if losses else np.empty(0)
     assert analyse([curve(lr, np.array(losses))]).refusal in (Refusal.TOO_SHORT, Refusal.NOT_FINITE)
 
@@ -117,7 +117,7 @@ def test_equal_replicates_have_no_spread_and_a_refusal_is_outvoted() -> None:
     assert pool([]).refusal is not None
 
 
-def test_replicates_that_disagree_are_poor() -> None:
+def test_replicates_that_disagree_have_poor_quality() -> None:
     results = [analyse([planted(minimum)]) for minimum in (1e-3, 1e-2, 1e-1)]
     assert pool(results).quality == "poor"
     assert pool(results).spread_log2 > 1.0
@@ -185,7 +185,7 @@ REFUSED = RangeTestResult(0.0, 0.0, 0.0, 0.0, "none", 0.0, 90, Refusal.FLAT)
         (0.0, "poor", "poor"),
     ],
 )
-def test_a_minimum_that_moves_with_the_speed_of_the_ramp_is_trusted_less(
+def test_a_minimum_that_moves_with_the_speed_of_the_ramp_has_lower_quality(
     octaves: float, own: Quality, expected: Quality
 ) -> None:
     slow, fast = result(quality=own), result(0.1 * 2.0**octaves, steps=90)
@@ -196,7 +196,7 @@ def test_a_minimum_that_moves_with_the_speed_of_the_ramp_is_trusted_less(
     assert (found.lr_at_minimum, found.edge, found.max_lr) == (slow.lr_at_minimum, slow.edge, slow.max_lr)
 
 
-def test_a_faster_ramp_that_says_nothing_makes_it_fair_at_best_and_a_refusal_stays_one() -> None:
+def test_a_refused_faster_ramp_makes_the_quality_fair_at_best_and_a_refusal_stays_one() -> None:
     assert compared(result(), REFUSED).quality == "fair"
     assert compared(result(quality="poor"), REFUSED).quality == "poor"
     assert compared(result(), REFUSED).steps == 270
@@ -204,12 +204,12 @@ def test_a_faster_ramp_that_says_nothing_makes_it_fair_at_best_and_a_refusal_sta
 
 
 def test_replicates_keep_the_median_speed_and_the_sum_of_steps() -> None:
-    told = [compared(result(), result(0.1 * 2.0**octaves, steps=90)) for octaves in (0.1, 0.3, 0.9)]
-    assert pool(told).speed_log2 == pytest.approx(0.3)
-    assert pool(told).steps == 3 * 270
+    checked = [compared(result(), result(0.1 * 2.0**octaves, steps=90)) for octaves in (0.1, 0.3, 0.9)]
+    assert pool(checked).speed_log2 == pytest.approx(0.3)
+    assert pool(checked).steps == 3 * 270
 
 
-def test_the_prior_is_the_wider_the_less_the_ramp_is_trusted() -> None:
+def test_the_prior_is_wider_for_lower_quality() -> None:
     assert set(PRIOR_FACTORS) == {"good", "fair", "poor", "none"}
     widths = [result(quality=quality).prior for quality in ("good", "fair", "poor")]
     for (low, high), (lower, higher) in pairwise(widths):
@@ -217,7 +217,7 @@ def test_the_prior_is_the_wider_the_less_the_ramp_is_trusted() -> None:
     assert REFUSED.prior == widths[-1]
 
 
-def test_ramps_of_one_record_are_cut_where_the_rate_falls_back() -> None:
+def test_a_curve_of_several_ramps_is_split_where_the_rate_falls() -> None:
     parts = [
         curve(np.geomspace(low, 1.0, count), np.arange(float(count))) for low, count in ((1e-5, 7), (1e-2, 5), (0.1, 1))
     ]
@@ -241,7 +241,7 @@ def test_smoothing_halves_a_jump_at_the_jump_and_keeps_a_constant() -> None:
 
 
 @pytest.mark.parametrize("share", [0.005, 0.02, 0.08])
-def test_the_half_life_is_the_asked_share_of_the_ramp(share: float) -> None:
+def test_the_half_life_is_the_given_share_of_the_ramp(share: float) -> None:
     lr = RAMPS["exponential"](1e-2, 10.0, 1000)
     noise = np.random.default_rng(0).standard_normal(1000)
     np.testing.assert_allclose(smoothed(curve(lr, noise), share), smooth(noise, share * 1000))

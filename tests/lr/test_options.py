@@ -1,4 +1,4 @@
-"""Options of schedules: what their limits hold, how their values are read and written."""
+"""Options of schedules: their limits, and how their values are read and written."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Owner(Checked):
     marks: Annotated[tuple[float, ...], Limits(above=0)] = (1.0,)
     mode: Literal["slow", "fast"] = "slow"
     loud: bool = False
-    other: object = None  # of a type that no option has
+    other: object = None  # of a type that no option can have
 
 
 @pytest.mark.parametrize(
-    ("limits", "inside", "outside", "said"),
+    ("limits", "inside", "outside", "message"),
     [
         (Limits(above=0), [1e-300, 1, np.float32(2)], [0, -1, math.inf], "above 0"),
         (Limits(above=0, most=1), [1e-9, 1], [0, 1.01], "above 0 and at most 1"),
@@ -31,13 +31,13 @@ class Owner(Checked):
         (Limits(least=1), [1, 10**300], [0.99, 10**400], "of at least 1"),
     ],
 )
-def test_limits(limits: Limits, inside: list[Any], outside: list[Any], said: str) -> None:
+def test_limits(limits: Limits, inside: list[Any], outside: list[Any], message: str) -> None:
     assert all(map(limits.hold, inside))
     assert not any(map(limits.hold, [*outside, math.nan, True, "0.5", None]))
-    assert str(limits) == said
+    assert str(limits) == message
 
 
-def test_options_are_the_fields_of_a_type_that_an_option_may_have() -> None:
+def test_only_fields_of_an_option_type_are_options() -> None:
     found = options_of(Owner)
     assert list(found) == ["share", "count", "marks", "mode", "loud"]
     assert (found["share"].limits, found["share"].default) == (Limits(least=0, most=1), 0.5)
@@ -61,13 +61,13 @@ def test_options_are_the_fields_of_a_type_that_an_option_may_have() -> None:
         ("loud", None, None),
     ],
 )
-def test_a_value_is_read_in_the_type_of_its_option(name: str, value: object, expected: object) -> None:
+def test_a_value_is_converted_to_the_type_of_its_option(name: str, value: object, expected: object) -> None:
     found = options_of(Owner)[name].read(value)
     assert found == expected
     assert type(found) is type(expected)
 
 
-def test_everything_wrong_is_said_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is looked at below
         Owner(share=2.0, count=0, marks=(1.0, -1.0), mode="fats", loud=1)  # type: ignore[arg-type]
     assert str(caught.value) == " ".join(

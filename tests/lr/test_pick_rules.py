@@ -1,4 +1,4 @@
-"""Peers' rules on one known curve, each on its own sweep, against what the originals' formulas gave there.
+"""Rules of other programs on a known curve, each on its own sweep, compared with the results of the original formulas.
 
 The curve, with x = log10(lr): ``2.3 - 1.6 / (1 + exp(-3 (x + 2.5))) + [x > -3] 0.15 exp(2.5 (x + 0.3))``. Its steepest
 point per log(lr) is at 3.16e-3 and its minimum at 9.08e-2, without noise. The noise adds
@@ -63,14 +63,14 @@ def curve(lr: Column, variant: int) -> Curve:
 
 @pytest.mark.parametrize("variant", [0, 1, 2], ids=["clean", "noisy", "spike"])
 @pytest.mark.parametrize("rule", sorted(EXPECTED))
-def test_a_peers_rule_says_what_the_peer_says(rule: str, variant: int) -> None:
+def test_a_rule_gives_the_result_of_its_program(rule: str, variant: int) -> None:
     found = PICK_RULES[rule](curve(SWEEPS[rule](), variant))
     assert found == pytest.approx(EXPECTED[rule][variant], rel=0.05)
 
 
 @pytest.mark.parametrize("variant", [0, 1, 2], ids=["clean", "noisy", "spike"])
-def test_ours_is_near_half_the_true_minimum_on_all_of_them(variant: int) -> None:
-    """Where the peers span three orders of magnitude; 300 steps, as science asks for 60 per decade where it matters."""
+def test_our_rule_is_near_half_the_true_minimum_on_every_curve(variant: int) -> None:
+    """The other programs span three orders of magnitude there. 300 steps give the recommended 60 per decade."""
     found = PICK_RULES["robust"](curve(fastai_sweep(), variant))
     assert found is not None
     assert 0.0908 / 2 / 3 < found < 0.0908
@@ -78,7 +78,7 @@ def test_ours_is_near_half_the_true_minimum_on_all_of_them(variant: int) -> None
 
 @pytest.mark.parametrize("rule", sorted(PICK_RULES))
 @pytest.mark.parametrize("losses", [[], [2.3], [2.3] * 8, [np.nan] * 30, [2.3, np.inf] + [2.0] * 40])
-def test_no_curve_breaks_a_rule(rule: str, losses: list[float]) -> None:
+def test_no_curve_raises_an_exception(rule: str, losses: list[float]) -> None:
     steps = np.arange(len(losses), dtype=np.float64)
     lr = np.geomspace(1e-6, 1.0, len(losses)) if losses else steps
     found = PICK_RULES[rule](Curve(steps, lr, steps, np.array(losses, dtype=np.float64), steps))

@@ -83,7 +83,7 @@ GAMMA = 0.9
 
 @pytest.mark.parametrize("policy", [Triangular(), Triangular2(), ExpRange(gamma=GAMMA)], ids=lambda policy: policy.name)
 def test_cyclical_policies_equal_torchs(policy: Triangular | Triangular2 | ExpRange) -> None:
-    """Two cycles of 20 steps up and 20 down end where the third would begin: 81 steps."""
+    """Two cycles of 20 steps up and 20 down end where a third would begin, after 81 steps."""
 
     def make(optimizer: torch.optim.Optimizer) -> lr_scheduler.LRScheduler:
         return lr_scheduler.CyclicLR(
@@ -105,7 +105,7 @@ def test_cyclical_policies_equal_torchs(policy: Triangular | Triangular2 | ExpRa
 
 
 @pytest.mark.parametrize("cycles", [0.5, 1.0, 4.0])
-def test_triangles_come_as_often_as_asked(cycles: float) -> None:
+def test_the_number_of_triangles_is_the_given_one(cycles: float) -> None:
     found = ours(Triangular(cycles=cycles), steps=401, div_factor=10.0)
     rising = round(200 / cycles)
     expected = torchs(lambda o: lr_scheduler.CyclicLR(o, 0.1, 1.0, step_size_up=rising, cycle_momentum=False), 401)
@@ -140,7 +140,7 @@ def test_cosine_restarts_equal_torchs_up_to_the_last_step() -> None:
     assert found[100].lr == pytest.approx(FLOOR)
 
 
-def test_inverse_is_caffes() -> None:
+def test_inverse_equals_caffes() -> None:
     found = ours(Inverse(gamma=10.0, power=0.75), steps=11, max_lr=0.01)
     np.testing.assert_allclose([k.lr for k in found], 0.01 * (1 + np.arange(11)) ** -0.75)
 
@@ -179,7 +179,7 @@ def test_one_cycle_has_one_peak_that_is_max_lr_and_momentum_runs_against_it(
 
 
 @pytest.mark.parametrize("pct_start", [0.0, 0.1])
-def test_a_rise_of_no_step_or_one_starts_at_the_peak(pct_start: float) -> None:
+def test_a_rise_of_at_most_one_step_starts_at_the_peak(pct_start: float) -> None:
     """Torch divides by zero here."""
     assert ours(OneCycle(), steps=10, max_lr=0.5, pct_start=pct_start)[0].lr == 0.5
 
@@ -213,14 +213,14 @@ def test_options_of_a_policy_do_not_hide_those_of_every_schedule() -> None:
         assert not {"policy", *options_of(Schedule)} & set(options_of(policy))
 
 
-def test_three_phases_need_room() -> None:
+def test_three_phases_need_a_rise_of_at_most_half() -> None:
     for shape in (OneCycle(three_phase=True).rate, OneCycle(three_phase=True).height):
         with pytest.raises(ValueError, match=r"three_phase needs a pct_start of at most 0\.5, but got 0\.6"):
             shape(Span(steps=10, max_lr=1.0, pct_start=0.6))
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "said"),
+    ("kind", "options", "message"),
     [
         (OneCycle, {"anneal": "cosine"}, "anneal is unknown: 'cosine'. Did you mean 'cos'?"),
         (OneCycle, {"three_phase": 1}, "three_phase must be true or false, but got 1"),
@@ -239,14 +239,14 @@ def test_three_phases_need_room() -> None:
         (Inverse, {"gamma": -1.0}, "gamma must be a number above 0, but got -1"),
     ],
 )
-def test_a_policy_refuses_options_outside_their_limits(kind: type, options: dict[str, Any], said: str) -> None:
+def test_a_policy_refuses_options_outside_their_limits(kind: type, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is looked at below
         kind(**options)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_adams_first_beta_takes_the_momentum() -> None:
-    """What `OneCycleLR` does with betas, our knobs mean too."""
+    """Our momentum maps to betas as in `OneCycleLR`."""
     optimizer = AdamW([torch.zeros(1, requires_grad=True)], lr=1.0)
     lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=10)
     assert optimizer.param_groups[0]["betas"][0] == ours(OneCycle(), steps=10)[0].momentum

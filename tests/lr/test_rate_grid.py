@@ -1,4 +1,4 @@
-"""The grid of probes: it widens until its best is inside, and its pick keeps away from the cliff."""
+"""The grid of probes: it widens until the best rate is inside, and its pick keeps a distance from the edge."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_grid_widens_until_its_best_is_inside(scores: tuple[float, ...], expec
 
 
 @given(centre=st.floats(1e-6, 10.0), best=st.floats(-5.0, 5.0))
-def test_widening_step_by_step_always_brackets_the_best_of_a_hill(centre: float, best: float) -> None:
+def test_widening_step_by_step_always_brackets_the_top_of_a_parabola(centre: float, best: float) -> None:
     rates = first_grid(centre)
     scores = {lr: -((math.log2(lr / centre) - best) ** 2) for lr in rates}
     for _ in range(12):
@@ -64,7 +64,7 @@ def test_the_first_grid_begins_at_its_centre_and_has_no_gap() -> None:
 
 
 @given(best=st.floats(0.11, 0.75), noise=st.integers(0, 1000))
-def test_the_pick_of_a_grid_is_near_the_top_of_the_hill(best: float, noise: int) -> None:
+def test_the_pick_of_a_grid_is_near_the_top_of_the_parabola(best: float, noise: int) -> None:
     rng = np.random.default_rng(noise)
     scores = tuple(0.9 - 0.02 * math.log2(lr / best) ** 2 + rng.normal(0, 0.001) for lr in GRID)
     found = grid(scores).best_lr()
@@ -82,21 +82,21 @@ def test_the_pick_is_within_half_a_step_of_the_best_rate_and_not_above_the_edge_
 
 
 @pytest.mark.parametrize("untrained", [None, UNTRAINED])
-def test_the_pick_keeps_half_a_step_from_the_cliff(untrained: float | None) -> None:
+def test_the_pick_is_half_a_step_below_the_best_rate_at_the_edge(untrained: float | None) -> None:
     found = grid((0.1, 0.2, 0.4, math.nan), untrained=untrained).best_lr()
     assert found == pytest.approx(math.sqrt(0.2 * 0.4))
 
 
-def test_a_neighbour_that_lost_much_of_what_was_learned_is_a_cliff_and_one_that_lost_less_is_none() -> None:
+def test_a_neighbour_is_past_the_edge_if_it_lost_a_quarter_of_the_improvement() -> None:
     learned = 0.9 - UNTRAINED
     over = 0.9 - 1.1 * EDGE_GIVE_BACK * learned
     before = 0.9 - 0.9 * EDGE_GIVE_BACK * learned
     assert grid((0.8, 0.9, over), untrained=UNTRAINED).best_lr() == pytest.approx(math.sqrt(0.1 * 0.2))
     assert grid((0.8, 0.9, before), untrained=UNTRAINED).best_lr() > math.sqrt(0.1 * 0.2) * 1.01
-    assert grid((0.8, 0.9, over)).best_lr() > math.sqrt(0.1 * 0.2) * 1.01  # what was learned is not known
+    assert grid((0.8, 0.9, over)).best_lr() > math.sqrt(0.1 * 0.2) * 1.01  # the improvement is unknown
 
 
-def test_a_lower_neighbour_that_diverged_does_not_pull() -> None:
+def test_a_diverged_lower_neighbour_does_not_move_the_pick() -> None:
     assert grid((0.1, math.nan, 0.4, 0.39), untrained=UNTRAINED).best_lr() == pytest.approx(0.4)
 
 
@@ -123,14 +123,14 @@ def test_scores_of_one_rate_are_averaged_and_one_divergence_counts_for_all() -> 
 
 
 @given(scores=st.lists(SCORES, min_size=2, max_size=7), untrained=st.floats(-100.0, 100.0))
-def test_a_loss_is_an_accuracy_upside_down(scores: list[float], untrained: float) -> None:
+def test_a_loss_gives_the_result_of_the_negated_accuracy(scores: list[float], untrained: float) -> None:
     up = grid(tuple(scores), untrained=untrained)
     down = grid(tuple(-score for score in scores), higher_is_better=False, untrained=-untrained)
     assert up == down
 
 
 @given(minimum=st.floats(1e-4, 100.0))
-def test_the_ramp_has_a_vote_and_a_far_one_counts_no_more_than_an_octave(minimum: float) -> None:
+def test_the_ramp_moves_the_pick_by_at_most_a_quarter_of_an_octave(minimum: float) -> None:
     hill = grid((0.5, 0.8, 0.9, 0.8, 0.5), untrained=UNTRAINED)
     moved = math.log2(hill.pick(minimum) / hill.best_lr())
     asked = math.log2(minimum / hill.best_lr())

@@ -70,7 +70,7 @@ def test_warm_up_equals_torchs_chained_with_the_policy(policy: Policy, make: Mak
     )
 
 
-def test_a_warm_up_of_no_length_is_none() -> None:
+def test_a_warm_up_of_zero_length_changes_nothing() -> None:
     assert ours(Schedule(warmup="linear", warmup_share=0.0)) == ours(Schedule())
 
 
@@ -113,7 +113,7 @@ def test_the_forms_of_a_schedule(value: object, expected: Schedule) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ("onecycle", "policy is unknown: 'onecycle'. Did you mean 'one_cycle'? Known: one_cycle, triangular,"),
         ({"policy": ["cosine"]}, "policy is unknown: ['cosine']"),
@@ -144,13 +144,13 @@ def test_the_forms_of_a_schedule(value: object, expected: Schedule) -> None:
         ("cosine,policy=linear", "names policy twice"),
     ],
 )
-def test_what_is_no_schedule_is_refused_with_what_is_known(value: object, said: str) -> None:
+def test_an_invalid_schedule_is_refused_with_the_known_options(value: object, message: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is looked at below
         schedule_from(value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_everything_wrong_with_a_schedule_is_said_at_once() -> None:
+def test_all_faults_of_a_schedule_are_reported_at_once() -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is looked at below
         schedule_from("step,gamma=2,milestones=7,cycles=2,powr=1,warmup=lin,warmup_share=3")
     for option in ("gamma", "milestones", "cycles", "powr", "warmup is", "warmup_share"):
@@ -158,13 +158,13 @@ def test_everything_wrong_with_a_schedule_is_said_at_once() -> None:
 
 
 @given(schedule=schedules())
-def test_a_schedule_comes_back_from_its_mapping_and_from_its_label(schedule: Schedule) -> None:
+def test_a_schedule_can_be_read_from_its_mapping_and_from_its_label(schedule: Schedule) -> None:
     mapping = as_mapping(schedule)
     assert schedule_from(mapping) == schedule
     assert schedule_from(json.loads(json.dumps(mapping))) == schedule
     assert schedule_from(yaml.safe_load(yaml.safe_dump(mapping))) == schedule
     assert hash(schedule_from(mapping)) == hash(schedule)
-    # The label tells any two schedules apart, for the text that it is made of makes the same schedule.
+    # The label is unique, because reading it gives the same schedule.
     assert schedule_from(schedule.label.replace("(", ",").removesuffix(")").replace(", ", ",")) == schedule
 
 

@@ -1,4 +1,4 @@
-"""What a trial gives to its schedule, and what it may not give."""
+"""The values that a trial passes to its schedule, and which are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from superconv_tune.lr.span import Span
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"steps": 0}, "steps"),
         ({"max_lr": 0.0}, "max_lr"),
@@ -25,8 +25,8 @@ from superconv_tune.lr.span import Span
         ({"base_momentum": 0.99}, "base_momentum"),
     ],
 )
-def test_a_span_that_no_policy_can_follow_is_refused(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_span_that_no_policy_can_follow_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Span(**{"steps": 10, "max_lr": 1.0, **change})
 
 

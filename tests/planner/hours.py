@@ -1,4 +1,4 @@
-"""A whole hour in memory, for tests of what it is spent on."""
+"""A complete simulated search in memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from tests.simulated import WatchedConductor, Workers, World, brief, opened, sea
 def hour(
     world: World, budget_s: float = 600.0, workers: int = 2, how: Brief | None = None
 ) -> tuple[WatchedConductor, VirtualClock]:
-    """A search from half a minute after the command to its end."""
+    """Run a search from half a minute after the command to its end."""
     start = opened(budget_s, workers, world.step_s, alike=world.alike)
     return searched(Workers(world), start, how or brief())

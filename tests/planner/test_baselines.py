@@ -15,13 +15,13 @@ ACCURACY = Yardstick("accuracy", "max", 2_000)
 
 
 def hour(how: Brief, budget_s: float, workers: int, world: World | None = None) -> tuple[Study, Shortfall]:
-    """A search on a machine of 0.03 s a step, and what its comparison does not show."""
+    """Run a search with 0.03 s per step, and return the study with the shortfall of its comparison."""
     start = opened(budget_s, workers, step_s=0.03)
     conductor, clock = searched(Workers(world or World(step_s=0.03)), start, how)
     return conductor.study, shortfall(comparison_of(conductor.study, how, clock.now), conductor.study, how)
 
 
-def test_with_time_every_policy_is_compared_at_the_length_of_the_recipe() -> None:
+def test_with_enough_time_every_policy_is_compared_at_the_length_of_the_recipe() -> None:
     study, lacking = hour(brief(None), 4800.0, 2, World(step_s=0.03, handicap=0.2))
     found = compare(study, ACCURACY)
     assert [baseline.schedule for baseline in found] == ["step", "linear", "constant"]
@@ -35,7 +35,7 @@ def test_with_time_every_policy_is_compared_at_the_length_of_the_recipe() -> Non
     assert lacking.compared_epochs == recipe.params.cycle_epochs
 
 
-def test_a_small_hour_compares_fewer_on_the_rung_below_and_knows_what_is_missing_and_why() -> None:
+def test_with_little_time_fewer_policies_are_compared_on_the_rung_below_and_the_shortfall_says_why() -> None:
     study, lacking = hour(brief(None), 600.0, 2)
     (found,) = compare(study, ACCURACY)
     recipe = study.recipe
@@ -49,7 +49,7 @@ def test_a_small_hour_compares_fewer_on_the_rung_below_and_knows_what_is_missing
     assert lacking.cost.needed_s > lacking.cost.left_s
 
 
-def test_a_policy_whose_runs_fail_is_told_apart_from_one_that_was_never_begun() -> None:
+def test_failed_and_absent_policies_are_distinguished() -> None:
     def fate(request: TrialRequest) -> Status:
         return "diverged" if request.schedule.name == "linear" else "finished"
 
@@ -61,7 +61,7 @@ def test_a_policy_whose_runs_fail_is_told_apart_from_one_that_was_never_begun() 
     assert len(asked) >= RATES
 
 
-def test_none_is_none_and_without_a_recipe_there_is_nothing_to_compare() -> None:
+def test_without_baselines_or_without_a_recipe_nothing_is_compared() -> None:
     study, lacking = hour(brief(None, baselines=()), 600.0, 2)
     assert not study.asked("baseline")
     assert (lacking.asked, lacking.absent, lacking.failed) == ((), (), ())
@@ -70,8 +70,8 @@ def test_none_is_none_and_without_a_recipe_there_is_nothing_to_compare() -> None
     assert lacking == Shortfall(("step", "linear", "constant"), absent=("step", "linear", "constant"))
 
 
-def test_a_run_shorter_than_the_way_to_its_worker_is_not_cut_by_its_own_deadline() -> None:
-    """Runs of a tenth of a second, on a machine where handing one over takes half a second now and then."""
+def test_a_run_shorter_than_its_hand_over_is_not_cut_by_its_deadline() -> None:
+    """Runs of a tenth of a second, where handing one to a worker sometimes takes half a second."""
     start = opened(120.0, 2, step_s=1e-5)
     conductor, _ = searched(Workers(World(step_s=1e-5)), start, brief(None))
     asked = [e for e in conductor.events if isinstance(e, Requested) and e.request.kind == "baseline"]

@@ -1,4 +1,4 @@
-"""What a trial is expected to take, where the preflight's speed is not the workers'."""
+"""Predicted durations where the preflight and the workers have different speeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUDGET_S, STEP_S = 600.0, 0.05
 
 
 def search(measured_over_true: float, nodes: tuple[float, ...], step_s: float = STEP_S) -> WatchedConductor:
-    """A whole search whose preflight ran on a machine this much slower than the workers."""
+    """Run a search whose preflight ran on a machine slower than the workers by this factor."""
     start = opened(BUDGET_S, len(nodes), step_s * measured_over_true)
     conductor, clock = searched(Workers(World(step_s=step_s), nodes), start, brief())
     assert clock.now <= start.deadline
@@ -30,8 +30,8 @@ def seeds(conductor: WatchedConductor) -> list[TrialOutcome]:
 
 
 @pytest.mark.parametrize("measured_over_true", [30.0, 0.1])
-def test_a_preflight_on_another_machine_does_not_choose_the_lengths(measured_over_true: float) -> None:
-    """A head without the GPU of its workers would else plan cycles of a single epoch, and end early."""
+def test_a_preflight_on_another_machine_does_not_decide_the_lengths(measured_over_true: float) -> None:
+    """Otherwise a head node without a GPU would plan cycles of a single epoch, and end early."""
     plan, other = search(1.0, (1.0,) * 4).study.plan, search(measured_over_true, (1.0,) * 4)
     assert plan is not None
     assert other.study.plan is not None
@@ -56,7 +56,7 @@ def after_the_first_ramp(measured_over_true: float) -> Study:
     raise AssertionError("no ramp came back")
 
 
-def test_a_ramp_tells_of_another_machine_and_not_of_the_time_it_spends_on_itself() -> None:
+def test_a_ramp_corrects_for_another_machine_but_not_for_its_own_overhead() -> None:
     study = after_the_first_ramp(30.0)
     assert CostModel.of(study).correction == pytest.approx(1 / 30.0)
     (ramp,) = study.trials("range_test")
@@ -65,8 +65,8 @@ def test_a_ramp_tells_of_another_machine_and_not_of_the_time_it_spends_on_itself
     assert CostModel.of(after_the_first_ramp(0.7)).correction == 1.0
 
 
-def test_what_a_trial_takes_around_its_training_is_learned_from_those_that_came_back() -> None:
-    """Short trials of a small model cost mostly that, and a guess would plan too few of them, or too many."""
+def test_the_overhead_is_learned_from_finished_trials() -> None:
+    """Short trials of a small model consist mostly of overhead, so that a guess would plan too few or too many."""
     conductor = search(1.0, (1.0, 1.0))
     guess = CostModel.of(Study.replay(conductor.events[:1])).overhead_s
     for wrong in (10.0 * guess, 0.0):

@@ -1,4 +1,4 @@
-"""A whole hour in memory: verdicts, retries, replay, and what the hour is spent on."""
+"""Complete simulated searches: verdicts, retries, replay, and the use of the time."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ def test_a_lost_trial_is_asked_for_again_and_no_more_than_three_times() -> None:
     assert attempts == [1, 2, 3]
 
 
-def test_nothing_that_finishes_is_undecided_and_ends() -> None:
+def test_a_search_in_which_nothing_finishes_ends_undecided() -> None:
     conductor, _ = hour(World(fate=lambda _: "code_error"), how=brief(0.8))
     assert verdict_of(conductor.study, conductor.brief).word == "undecided"
 
 
 @pytest.mark.timeout(20)
-def test_an_hour_on_64_workers_takes_seconds() -> None:
+def test_a_simulated_hour_on_64_workers_takes_seconds() -> None:
     conductor, _ = hour(World(step_s=0.02), budget_s=3600.0, workers=64, how=brief(0.99))
     assert len(conductor.study.requests) > 100
     assert verdict_of(conductor.study, conductor.brief).word is not None

@@ -1,4 +1,4 @@
-"""How the hour is divided over lengths, before anything but the speed is known."""
+"""The division of the time budget over lengths."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def seconds(found: Plan) -> list[float]:
     return [rung.width * each_s for rung, each_s in zip(found.rungs, found.trial_s, strict=True)]
 
 
-def test_a_top_length_that_fills_its_share_leaves_the_shorter_ones_theirs() -> None:
+def test_a_top_length_that_fills_its_share_leaves_the_share_of_the_shorter_ones() -> None:
     found, share = plan(1000.0), brief().division.lower_share
     shortest, *lower, _ = seconds(found)
     assert found.rungs[-1].epochs < 1000.0
@@ -33,7 +33,7 @@ def test_a_top_length_that_fills_its_share_leaves_the_shorter_ones_theirs() -> N
 
 
 @pytest.mark.parametrize("longest", [30.0, 60.0])
-def test_time_that_the_longest_allowed_cycle_leaves_over_goes_to_every_length(longest: float) -> None:
+def test_time_that_the_longest_allowed_cycle_cannot_use_goes_to_every_length(longest: float) -> None:
     capped, shares = plan(longest), brief().division
     assert capped.rungs[-1].epochs == longest
     shortest, *lower, _ = seconds(capped)
@@ -49,7 +49,7 @@ def test_time_that_the_longest_allowed_cycle_leaves_over_goes_to_every_length(lo
     assert whole <= WORKERS * LEFT_S
 
 
-def test_a_capped_plan_grows_wider_with_the_time_and_not_longer() -> None:
+def test_a_plan_at_the_longest_allowed_length_grows_wider_with_more_time() -> None:
     plans = [plan(10.0, left_s) for left_s in (300.0, 600.0, 1200.0)]
     assert {found.rungs[-1].epochs for found in plans} == {10.0}
     widths = [sum(rung.width for rung in found.rungs[:-1]) for found in plans]
@@ -57,6 +57,14 @@ def test_a_capped_plan_grows_wider_with_the_time_and_not_longer() -> None:
     assert widths[0] < widths[-1]
 
 
-def test_where_the_sampler_chooses_the_lengths_nothing_is_kept_for_a_run_off() -> None:
+def test_if_the_sampler_chooses_the_lengths_no_time_is_reserved_for_a_run_off() -> None:
     how = brief(None, strategy="free", baselines=())
     assert divide(how, CostModel.of(Study(opened(LEFT_S, WORKERS))), WORKERS, LEFT_S).run_off_s == 0.0
+
+
+def test_a_budget_too_small_for_the_shortest_cycles_is_marked_and_has_one_rung() -> None:
+    found = plan(30.0, left_s=1.0)
+    assert found.is_too_small
+    assert [rung.epochs for rung in found.rungs] == [1.0]
+    assert found.scaling_s == 0.0
+    assert not plan(30.0).is_too_small

@@ -1,4 +1,4 @@
-"""What the top rung does with time that is over, and when it leaves it."""
+"""How the top rung uses leftover time, and when it does not."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tests.planner.hours import hour
 from tests.simulated import World, brief
 
 
-def test_time_that_no_longer_cycle_can_use_goes_to_more_configurations_and_a_run_off() -> None:
-    """Cycles of 30 epochs, the longest allowed, are short against this budget."""
+def test_time_that_longer_cycles_cannot_use_goes_to_more_configurations_and_a_run_off() -> None:
+    """Cycles of 30 epochs, the longest allowed, are short compared with this budget."""
     conductor, _ = hour(World(step_s=0.01), budget_s=2100.0, how=brief(None))
     study, top = conductor.study, 2
     assert study.plan is not None
@@ -37,7 +37,7 @@ def test_no_more_configurations_are_tried_once_the_target_looks_reached() -> Non
     assert len(conductor.study.asked("search", len(plan.rungs) - 1)) == plan.rungs[-1].width
 
 
-def test_the_number_of_trials_that_a_user_allows_is_kept() -> None:
+def test_the_number_of_trials_that_the_user_allows_is_not_exceeded() -> None:
     conductor, _ = hour(World(step_s=0.01), budget_s=2400.0, how=brief(None, trials=25))
     searched = [r for r in conductor.study.asked("search").values() if isinstance(r.purpose, FromProposer)]
     assert len(searched) <= 25

@@ -1,4 +1,4 @@
-"""The confirmation: one frozen recipe of the longest cycles, or a calmer one."""
+"""The confirmation: one frozen recipe of the longest cycles, or its replacement."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_confirmation_is_one_frozen_recipe_on_fresh_seeds() -> None:
     assert len(set(seeds)) == len(seeds)
 
 
-def test_a_recipe_that_only_one_seed_bears_gives_way_to_a_calmer_one() -> None:
-    """Above a cliff every second seed fails; the best of the search stands there."""
+def test_a_recipe_that_fails_with_most_seeds_is_replaced_by_a_calmer_one() -> None:
+    """Above the edge every second seed fails, and the best trial of the search is there."""
 
     def fate(request: TrialRequest) -> Status:
         is_fresh = request.kind in ("confirm", "scaling")
@@ -71,8 +71,8 @@ def test_a_recipe_that_only_one_seed_bears_gives_way_to_a_calmer_one() -> None:
     assert clock.now <= conductor.study.deadline
 
 
-def test_a_recipe_that_fails_gives_way_to_the_next_one_that_held_together_in_the_run_off() -> None:
-    """The best of a long run-off fails in its confirmation alone, whatever its peak."""
+def test_a_failing_recipe_is_replaced_by_the_next_steady_configuration_of_the_run_off() -> None:
+    """The winner of a long run-off fails only in its confirmation, at any peak."""
 
     def fate(request: TrialRequest) -> Status:
         return "diverged" if request.kind == "confirm" and request.recipe == 1 else "finished"
@@ -90,8 +90,8 @@ def test_a_recipe_that_fails_gives_way_to_the_next_one_that_held_together_in_the
     assert len({request.params.cycle_epochs for request in conductor.study.asked("confirm").values()}) == 1
 
 
-class RunOffIsOver:
-    """A search whose two best configurations were trained as often as they may be: what is confirmed is next."""
+class FinishedRunOff:
+    """A search whose two best configurations have completed the run-off, so that a recipe is frozen next."""
 
     PLAN = Plan((RungPlan(1.0, 3), RungPlan(9.0, 2)), 3, (1.0, 8.0))
     HOW = brief(None, trials=2, baselines=())
@@ -107,7 +107,7 @@ class RunOffIsOver:
             self.trained(Probe(rate), rate, Hyperparameters(cycle_epochs=1.0), 0, 0.6 - abs(rate - FALLBACK_LR["sgd"]))
 
     def contender(self, number: int, max_lr: float, weight_decay: float, values: tuple[float, ...]) -> Trial:
-        """A configuration of the longest cycles, and what it reached in each of its seeds."""
+        """Add a configuration of the longest cycles, with a trial for each value."""
         params = Hyperparameters(cycle_epochs=9.0, weight_decay=weight_decay)
         first = self.trained(Sampled(Proposal("rung1", number), max_lr), max_lr, params, 1, values[0])
         for value in values[1:]:
@@ -118,15 +118,15 @@ class RunOffIsOver:
         return self.ends(self._asked(purpose, Cycle(max_lr), params, rung), value)
 
     def ends(self, request: TrialRequest, value: float, status: Status = "finished") -> Trial:
-        """It comes back after as many seconds as such a cycle takes."""
+        """Add the outcome, after the seconds that such a cycle takes."""
         outcome, seconds = World().run(request, self.now)
         validation = value if status == "finished" else None
-        told = replace(outcome, status=status, objective=value, validation=validation)
-        self.study.apply(Observed(self.now + seconds, told))
+        ended = replace(outcome, status=status, objective=value, validation=validation)
+        self.study.apply(Observed(self.now + seconds, ended))
         return self.study.trial(request.trial_id)
 
     def decide(self) -> Decision:
-        """The next decision, with what the driver writes down of it."""
+        """The next decision, recorded as the driver would."""
         decision = decide(self.study, self.HOW, self.now)
         if isinstance(decision, Recipe):
             self.study.apply(Frozen(self.now, decision))
@@ -136,14 +136,24 @@ class RunOffIsOver:
 
     def _asked(self, purpose: Purpose, work: Cycle | Ramps, params: Hyperparameters, rung: int) -> TrialRequest:
         number = len(self.study.requests)
-        request = TrialRequest(f"{number:04d}", 1, purpose, work, params, Schedule(), number, self.now + 60.0, rung)
+        request = TrialRequest(
+            f"{number:04d}",
+            1,
+            purpose,
+            work,
+            params=params,
+            schedule=Schedule(),
+            seed=number,
+            deadline=self.now + 60.0,
+            rung=rung,
+        )
         self.study.apply(Requested(self.now, request))
         return request
 
 
-def test_the_steady_runner_up_is_confirmed_next_though_its_peak_is_that_of_the_recipe_which_failed() -> None:
-    """A recipe used to be known by its peak alone: the runner-up with the same one counted as tried and was hidden."""
-    hour = RunOffIsOver()
+def test_the_steady_runner_up_is_confirmed_next_even_with_the_peak_of_the_failed_recipe() -> None:
+    """Recipes used to be identified by their peak, so that a runner-up with the same peak counted as tried."""
+    hour = FinishedRunOff()
     best = hour.contender(0, max_lr=0.2, weight_decay=1e-3, values=(0.95, 0.95, 0.95))
     runner_up = hour.contender(1, max_lr=0.2, weight_decay=1e-4, values=(0.945, 0.945, 0.945))
     assert len(hour.study.asked_for(RunOff)) == 2 * (RUN_OFF_SEEDS - 1)
@@ -164,8 +174,8 @@ def test_the_steady_runner_up_is_confirmed_next_though_its_peak_is_that_of_the_r
     assert [trial.value for trial in hour.study.fresh_models()] == [0.945]
 
 
-def test_where_no_other_configuration_held_together_the_same_one_is_tried_with_half_the_peak() -> None:
-    hour = RunOffIsOver()
+def test_without_a_steady_runner_up_the_same_configuration_is_tried_with_half_the_peak() -> None:
+    hour = FinishedRunOff()
     best = hour.contender(0, max_lr=0.2, weight_decay=1e-3, values=(0.95, 0.95, 0.95))
     first = hour.decide()
     assert first == Recipe.of(best, number=1)

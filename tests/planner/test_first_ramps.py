@@ -1,4 +1,4 @@
-"""What a trial's own ramp costs."""
+"""The cost of a trial's own ramp."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.planner.hours import hour
 from tests.simulated import World, brief
 
 
-def test_a_trials_own_ramp_costs_a_tenth_of_it_but_for_the_lowest_rung() -> None:
+def test_a_trials_own_ramp_takes_a_tenth_of_it_except_on_the_lowest_rung() -> None:
     conductor, _ = hour(World(step_s=0.03), budget_s=1800.0, how=brief(None))
     shares = [
         own.steps / trial.outcome.steps

@@ -1,4 +1,4 @@
-"""Lengths that give way where there is less time than planned."""
+"""Lengths that are shortened if there is less time than planned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_machine_slower_than_measured_shortens_every_rung_and_skips_none() -> 
     assert lengths[-1] < plans[0].rungs[-1].epochs
 
 
-def test_a_batch_size_that_wins_and_makes_epochs_dear_shortens_what_is_planned_for_another() -> None:
+def test_a_winning_batch_size_with_expensive_epochs_shortens_the_plan() -> None:
     """With 64 examples an epoch takes twice as long as with 128, for which the plan was made."""
     conductor, _ = hour(World(step_s=0.01, best_size=64, alike=True), budget_s=200.0, how=brief(None))
     study = conductor.study

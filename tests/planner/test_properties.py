@@ -1,4 +1,4 @@
-"""Whatever happens to trials and workers: the deadline, idle workers, promotions, baselines, replay, and its cost."""
+"""Properties under any failures: deadline, idle workers, promotions, baselines, replay, and computing time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SAMPLED = ("base_momentum", "momentum_width", "weight_decay", "pct_start")
 
 
 def faulty(seed: int, share: float, slow: float, step_s: float, hanging: float) -> World:
-    """Trials that fail in every way or never return, on machines up to ``1.6 * slow`` slower than measured."""
+    """Trials that fail in every way or hang, on machines up to ``1.6 * slow`` slower than measured."""
 
     def draw(request: TrialRequest, of: int) -> float:
         return float(np.random.default_rng([seed, of, request.seed, request.attempt]).random())
@@ -52,7 +52,7 @@ def faulty(seed: int, share: float, slow: float, step_s: float, hanging: float) 
 
 
 def commute(seed: int, workers: int, budget_s: float, start: float) -> list[tuple[float, int]]:
-    """Workers that come and go, never more than were promised; in the end all are back."""
+    """Changes of the number of workers, never above the initial one, which is restored at the end."""
     rng = np.random.default_rng(seed)
     times = np.sort(rng.uniform(0.0, 0.9 * budget_s, rng.integers(0, 8)))
     changes = [(start + float(t), int(rng.integers(0, workers + 1))) for t in times]
@@ -62,7 +62,7 @@ def commute(seed: int, workers: int, budget_s: float, start: float) -> list[tupl
 def search(
     world: World, how: Brief, budget_s: float, workers: int, commuter: int | None = None
 ) -> tuple[WatchedConductor, VirtualClock]:
-    """A search from half a minute after the command to its end."""
+    """Run a search from half a minute after the command to its end."""
     start = opened(budget_s, workers)
     began = start.started_at + START_S
     changes = [] if commuter is None else commute(commuter, workers, budget_s - START_S, began)
@@ -95,7 +95,7 @@ def drawn(given_search: dict[str, object]) -> tuple[WatchedConductor, VirtualClo
 
 @settings(max_examples=60, deadline=None)
 @given(SEARCHES)
-def test_whatever_fails_the_deadline_is_kept_and_there_is_a_verdict(of: dict[str, object]) -> None:
+def test_under_any_failures_the_deadline_is_met_and_there_is_a_verdict(of: dict[str, object]) -> None:
     conductor, clock = drawn(of)
     assert clock.now <= conductor.study.deadline
     if not of["hanging"]:
@@ -152,7 +152,7 @@ def check_promotions(conductor: WatchedConductor) -> None:
 
 
 def check_recipe(study: Study, number: int, recipe: Recipe) -> None:
-    """It has the peak of its origin, or half of that of the one before, or its origin was trained often enough."""
+    """Check that a recipe has the peak of its origin, or half of its predecessor's, or completed the run-off."""
     assert recipe.number == number
     before = study.recipes[number - 2] if number > 1 else None
     if before is not None and before.origin == recipe.origin:
@@ -169,7 +169,7 @@ def was_whole(trial: Trial) -> bool:
 
 
 def is_child(child: TrialRequest, parent: TrialRequest, how: Brief) -> bool:
-    """Whether all but length and rate were taken over, as far as the ranges allow."""
+    """Whether the child has the parent's parameters except length and rate, as far as the ranges allow."""
     for name in SAMPLED:
         dimension = how.space[name]
         inside = float(np.clip(getattr(parent.params, name), dimension.low, dimension.high))  # type: ignore[union-attr]
@@ -191,7 +191,7 @@ def test_no_worker_waits_while_something_useful_fits(of: dict[str, object]) -> N
 
 
 def useful(study: Study, how: Brief, now: float) -> str | None:
-    """What a waiting worker could have done; found without the planner's own order of steps."""
+    """A trial that an idle worker could have run, found independently of the planner; None if there is none."""
     limit, cost = study.deadline - how.report_s, CostModel.of(study)
 
     def fits(epochs: float, until: float) -> bool:
@@ -218,9 +218,9 @@ def useful(study: Study, how: Brief, now: float) -> str | None:
 
 
 def is_ready(study: Study, index: int) -> bool:
-    """Whether two thirds of every rung below have come back, and what all rungs above the lowest stand on is known.
+    """Whether two thirds of every rung below have ended, and all that the rungs above the lowest depend on is known.
 
-    That is where the learning rate is, and what each batch size that the lowest rung was given reaches there.
+    These are the learning rate, and the result of each batch size that was tried on the lowest rung.
     """
     probes = study.asked_for(Probe)
     if not any(p in study.outcomes for p in probes) or not all(p in study.outcomes for p in probes):
@@ -238,7 +238,7 @@ def waves_s(study: Study, cost: CostModel, how: Brief, count: int, epochs: float
 
 
 def of_the_finish(study: Study, how: Brief, now: float) -> str | None:
-    """A fresh seed, or a run of another policy."""
+    """A fresh seed or a run of another policy that could have been asked for; None if there is none."""
     recipe = study.recipe
     if recipe is None or study.plan is None:
         return None
@@ -291,7 +291,7 @@ def test_a_replayed_prefix_decides_the_same(of: dict[str, object]) -> None:
 
 
 def decided(decision: Decision, drawn: TrialRequest) -> TrialRequest:
-    """The request that follows from a decision if the proposer draws what it drew before."""
+    """The request for a decision if the proposer draws the same parameters as before."""
     if isinstance(decision, TrialRequest):
         return decision
     assert isinstance(decision, Draw | Redraw)
@@ -301,7 +301,7 @@ def decided(decision: Decision, drawn: TrialRequest) -> TrialRequest:
 
 
 @pytest.mark.timeout(120)
-def test_ten_thousand_trials_take_less_than_a_minute_and_the_last_cost_as_much_as_the_first() -> None:
+def test_ten_thousand_decisions_take_less_than_a_minute_and_do_not_slow_down() -> None:
     how = brief(0.999, strategy="free", trials=10_000)
     start = opened(400_000.0, 8)
     clock = VirtualClock(start.started_at + START_S)
@@ -319,7 +319,7 @@ def is_search(event: Event) -> bool:
 
 
 class Stopwatch(WatchedConductor):
-    """Notes the processor's seconds at every event."""
+    """Records the processor time of every event."""
 
     def __init__(self, start: Opened, how: Brief, clock: Callable[[], float]) -> None:
         super().__init__(start, how, clock)

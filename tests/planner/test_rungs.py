@@ -1,4 +1,4 @@
-"""What a rung takes over from the one below."""
+"""Promotions from the rung below, and the batch sizes of the lowest rung."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.simulated import SPACE, World, brief
 
 
 @pytest.mark.parametrize("sizes", [(64.0, 128.0, 256.0), (32.0, 64.0), (128.0,)])
-def test_every_batch_size_is_tried_before_anything_is_left_to_the_draw(sizes: tuple[float, ...]) -> None:
+def test_every_batch_size_is_tried_before_the_first_draw(sizes: tuple[float, ...]) -> None:
     how = brief(None, space={**SPACE, "batch_size": Choice(sizes)})
     conductor, _ = hour(World(step_s=0.01), budget_s=1200.0, how=how)
     lowest = list(conductor.study.asked("search", 0).values())
@@ -39,10 +39,10 @@ def test_every_batch_size_is_tried_before_anything_is_left_to_the_draw(sizes: tu
 
 
 @pytest.mark.parametrize(("longest", "is_capped"), [(13.0, True), (30.0, False)])
-def test_every_batch_size_is_tried_though_the_probes_fill_the_lowest_rung_where_cycles_cannot_be_longer(
+def test_every_batch_size_is_tried_even_if_probes_fill_the_rung_when_cycles_cannot_be_longer(
     longest: float, is_capped: bool
 ) -> None:
-    """Else the time of these trials, and of a dearer epoch, would be length that is lost."""
+    """Otherwise these trials, and more expensive epochs, would cost cycle length."""
     space = {**SPACE, "cycle_epochs": Interval(1.0, longest, log=True)}
     conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=110.0, how=brief(None, space=space))
     study = conductor.study
@@ -59,7 +59,7 @@ def same(parent: Hyperparameters, child: Hyperparameters) -> bool:
 
 
 def test_a_promoted_configuration_keeps_its_multiplier_whatever_its_batch_size() -> None:
-    """The pick of its rung knows the batch size already; the jitter alone may move the rate."""
+    """The pick of its rung already depends on the batch size; only the jitter may change the rate."""
     conductor, _ = hour(World(step_s=0.03), budget_s=1800.0, how=brief(None))
     moves = []
     for request in conductor.study.asked_for(Promoted).values():
@@ -75,7 +75,7 @@ def test_a_promoted_configuration_keeps_its_multiplier_whatever_its_batch_size()
 
 
 @pytest.mark.parametrize("budget_s", [200.0, 900.0, 1800.0])
-def test_only_what_may_be_the_best_is_taken_over_and_nothing_twice(budget_s: float) -> None:
+def test_only_likely_best_configurations_are_promoted_and_none_twice(budget_s: float) -> None:
     conductor, _ = hour(World(step_s=0.02, best_size=64), budget_s=budget_s, how=brief(None))
     known = Study(conductor.study.opened)
     taken: list[TrialRequest] = []
@@ -96,7 +96,7 @@ def test_only_what_may_be_the_best_is_taken_over_and_nothing_twice(budget_s: flo
     assert len(taken) >= 3
 
 
-def test_a_configuration_that_nothing_comes_near_is_taken_over_with_other_learning_rates() -> None:
+def test_a_clearly_best_configuration_is_promoted_with_several_learning_rates() -> None:
     conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=200.0, how=brief(None))
     middle = [r for r in conductor.study.asked("search", 1).values() if isinstance(r.purpose, FromProposer)]
     assert {request.params.batch_size for request in middle[:2]} == {64}

@@ -1,4 +1,4 @@
-"""The recipe at other lengths and on less data: what is asked for, in which order, and what it takes."""
+"""The recipe at other lengths and on less data: the trials, their order, and their time."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ RECIPE = Hyperparameters(cycle_epochs=27.0)  # 78 steps an epoch
 def asked(variation: Variation, number: int) -> TrialRequest:
     params = replace(RECIPE, cycle_epochs=variation.epochs)
     work = Cycle(0.1, data_share=variation.data_share)
-    return TrialRequest(str(number), 1, Scaling(1), work, params, Schedule(), 0, deadline=0.0, rung=0)
+    return TrialRequest(
+        str(number), 1, Scaling(1), work, params=params, schedule=Schedule(), seed=0, deadline=0.0, rung=0
+    )
 
 
-def test_every_length_twice_and_then_the_shares_of_the_data() -> None:
+def test_every_length_comes_twice_and_then_the_shares_of_the_data() -> None:
     order: list[Variation] = []
     while True:
         following = next(missing(brief(), COST, RECIPE, [asked(v, n) for n, v in enumerate(order)]), None)
@@ -46,14 +48,14 @@ def test_no_length_is_too_short_to_be_a_cycle(epochs: float, found: list[float])
     assert lengths(brief(), COST, replace(RECIPE, cycle_epochs=epochs)) == found
 
 
-def test_the_time_that_is_kept_free_is_what_the_lengths_take() -> None:
+def test_the_reserved_time_is_that_of_the_lengths() -> None:
     long, short = (COST.seconds(replace(RECIPE, cycle_epochs=epochs)) for epochs in (9.0, 3.0))
     assert wall_s(brief(), COST, RECIPE, 1) == pytest.approx(2.0 * (long + short))
     assert wall_s(brief(), COST, RECIPE, 64) == pytest.approx(long)
     assert wall_s(brief(), COST, replace(RECIPE, cycle_epochs=1.5), 2) == 0.0
 
 
-def test_a_search_without_a_target_repeats_its_recipe_and_tells_what_longer_cycles_reach() -> None:
+def test_a_search_without_a_target_repeats_its_recipe_and_predicts_longer_cycles() -> None:
     of_one_size = {**SPACE, "batch_size": Choice((128,))}  # larger batches take too few steps in a ninth of the length
     conductor, _ = hour(World(), budget_s=900.0, how=brief(None, space=of_one_size))
     recipe = conductor.study.recipe
@@ -71,7 +73,7 @@ def test_a_search_without_a_target_repeats_its_recipe_and_tells_what_longer_cycl
     assert found.epochs == pytest.approx(8.0 * recipe.params.cycle_epochs, rel=0.01)
 
 
-def test_a_target_that_the_first_fresh_models_demonstrate_is_not_scaled_further() -> None:
+def test_no_other_lengths_are_trained_once_the_target_is_demonstrated() -> None:
     conductor, _ = hour(World(), how=brief(0.7))
     assert word_of(conductor.study, conductor.brief) == "demonstrated"
     last = max(place for place, key in enumerate(conductor.study.requests) if key.endswith("confirm"))

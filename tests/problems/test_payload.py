@@ -87,7 +87,14 @@ def travelled(payload: Payload) -> Payload:
 def learned(problem: Problem, **params: Any) -> float:
     """Validation after a short cycle."""
     request = TrialRequest(
-        "t", 1, Confirm(1), Cycle(0.1, reads_test=True), Hyperparameters(**params), Schedule(), seed=0, deadline=4e9
+        "t",
+        1,
+        Confirm(1),
+        Cycle(0.1, reads_test=True),
+        params=Hyperparameters(**params),
+        schedule=Schedule(),
+        seed=0,
+        deadline=4e9,
     )
     outcome = run(request, problem, NullTracker(), lambda: 0.0)
     assert outcome.status == "finished", outcome.reason

@@ -48,7 +48,9 @@ def test_a_resumed_study_gets_numbers_that_no_trial_has() -> None:
     proposer = RandomProposer(SPACE, 0)
     study = Study(Opened("a", 0.0, 1.0, 1, spec={}))
     purpose = Sampled(Proposal("rung-0", 7), pick_lr=0.1)
-    request = TrialRequest("t", 1, purpose, Cycle(0.1), Hyperparameters(), Schedule(), seed=0, deadline=1.0)
+    request = TrialRequest(
+        "t", 1, purpose, Cycle(0.1), params=Hyperparameters(), schedule=Schedule(), seed=0, deadline=1.0
+    )
     study.apply(Requested(0.0, request))
     proposer.reconcile(study)
     assert proposer.ask("rung-0").proposal.number == 8

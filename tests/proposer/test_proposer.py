@@ -213,7 +213,9 @@ def test_an_inherited_model_is_used_at_once(opened: Open) -> None:
 
 def request(trial_id: str, proposal: Proposal | None) -> TrialRequest:
     purpose: Purpose = Probe(0.1) if proposal is None else Sampled(proposal, 0.1)
-    return TrialRequest(trial_id, 1, purpose, Cycle(0.1), Hyperparameters(), Schedule(), 0, deadline=1e9, rung=0)
+    return TrialRequest(
+        trial_id, 1, purpose, Cycle(0.1), params=Hyperparameters(), schedule=Schedule(), seed=0, deadline=1e9, rung=0
+    )
 
 
 def test_after_a_crash_the_journal_decides(opened: Open, url: str) -> None:

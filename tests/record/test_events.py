@@ -1,4 +1,4 @@
-"""What the journal writes of an event, and reads back."""
+"""Events written to JSON and read back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PROPOSAL = Proposal("rung0", 2)
 COSINE = schedule_from("cosine,warmup=exponential")
 REQUEST = TrialRequest(
     "a", 1, Sampled(PROPOSAL, 0.1), Cycle(0.15, OwnRamp(0.01, 1.0, 40), 0.5, reads_test=True),
-    Hyperparameters(lr_multiplier=1.5), Schedule(), 3, deadline=10.0, rung=0, precision="bf16",
+    params=Hyperparameters(lr_multiplier=1.5), schedule=Schedule(), seed=3, deadline=10.0, rung=0, precision="bf16",
 )  # fmt: skip
 PURPOSES: list[Purpose] = [
     RangeTest(), EdgeTest(), Smoke(), Probe(0.1), Sampled(PROPOSAL, 0.1), Promoted("0001", PROPOSAL, 0.1),
@@ -60,7 +60,7 @@ OUTCOME = TrialOutcome(
     range_curve=curve([2.0, math.nan, math.inf]),
     cycle_curve=curve([1.0]),
 )
-PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), "note")
+PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), is_too_small=True)
 RAMPS = Ramps(1e-5, 10.0, 120, "linear", is_centred=False, is_checked=True, finds_edge=True)
 
 
@@ -79,7 +79,7 @@ RAMPS = Ramps(1e-5, 10.0, 120, "linear", is_centred=False, is_checked=True, find
         Closed(1.0, "decided"),
     ],
 )
-def test_every_event_comes_back_from_json_as_it_was(event: object) -> None:
+def test_every_event_is_unchanged_after_a_round_trip_through_json(event: object) -> None:
     assert decode(type(event), json.loads(json.dumps(encode(event)))) == event
 
 

@@ -1,4 +1,4 @@
-"""The frozen recipe, and what follows it."""
+"""The frozen recipe, and its successors."""
 
 from __future__ import annotations
 
@@ -15,18 +15,26 @@ from superconv_tune.record.trial import Cycle, Trial, TrialOutcome, TrialRequest
 COSINE = schedule_from("cosine,warmup=linear")
 PARAMS = Hyperparameters(cycle_epochs=9.0, lr_multiplier=1.5, weight_decay=1e-3)
 REQUEST = TrialRequest(
-    "0007-search", 1, Sampled(Proposal("rung1", 3), 0.2), Cycle(0.3), PARAMS, COSINE, seed=5, deadline=1e9, rung=1
+    "0007-search",
+    1,
+    Sampled(Proposal("rung1", 3), 0.2),
+    Cycle(0.3),
+    params=PARAMS,
+    schedule=COSINE,
+    seed=5,
+    deadline=1e9,
+    rung=1,
 )
 TRIAL = Trial(REQUEST, TrialOutcome("0007-search", 1, "finished", 0.9, max_lr=0.25, validation=0.9))
 
 
-def test_a_recipe_is_the_trial_as_it_was_really_trained() -> None:
-    """Its own ramp capped the peak of 0.3; the multiplier is in the peak and must not count twice."""
+def test_a_recipe_has_the_peak_that_was_really_used() -> None:
+    """The own ramp capped the peak of 0.3; the multiplier is part of the peak and must not count twice."""
     recipe = Recipe.of(TRIAL, number=2)
     assert recipe == Recipe(2, "0007-search", replace(PARAMS, lr_multiplier=1.0), 0.25, COSINE)
 
 
-def test_what_began_no_cycle_is_no_recipe() -> None:
+def test_a_trial_without_a_cycle_gives_no_recipe() -> None:
     with pytest.raises(ValueError, match="'0007-search' began no cycle"):
         Recipe.of(replace(TRIAL, outcome=replace(TRIAL.outcome, max_lr=None)), number=1)
 
@@ -38,7 +46,7 @@ def test_another_length_changes_nothing_else() -> None:
     assert shorter.with_epochs(9.0) == recipe
 
 
-def test_a_calmer_recipe_is_the_next_one_with_half_the_peak() -> None:
+def test_a_calmer_recipe_has_the_next_number_and_half_the_peak() -> None:
     recipe = Recipe.of(TRIAL, number=1)
     calmer = recipe.calmer()
     assert (calmer.number, calmer.max_lr) == (2, CALMER * 0.25)

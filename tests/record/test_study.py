@@ -1,4 +1,4 @@
-"""A study as a fold over its events: what was asked, what came back, which recipe counts."""
+"""The state of a study after its events: requests, outcomes and the current recipe."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Trial, TrialOutcome, TrialRequest
 from tests.record.story import Story
 
-PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), "note")
-REQUEST = TrialRequest("a", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), Schedule(), 3, deadline=10.0, rung=0)
+PLAN = Plan((RungPlan(1.0, 8), RungPlan(3.0, 4, free=True)), 4, (1.5, 4.0), is_too_small=True)
+REQUEST = TrialRequest(
+    "a", 1, Probe(0.1), Cycle(0.1), params=Hyperparameters(), schedule=Schedule(), seed=3, deadline=10.0, rung=0
+)
 OUTCOME = TrialOutcome("a", 1, "finished", 0.9)
 
 
@@ -44,7 +46,7 @@ def test_a_study_follows_its_events() -> None:
     assert (state.deadline, state.workers) == (20.0, 4)
 
 
-def test_a_late_answer_of_an_attempt_that_was_given_up_does_not_count() -> None:
+def test_a_late_outcome_of_an_abandoned_attempt_is_ignored() -> None:
     state = study()
     state.apply(Requested(2.0, replace(REQUEST, attempt=2)))
     state.apply(Observed(3.0, OUTCOME))
@@ -53,7 +55,7 @@ def test_a_late_answer_of_an_attempt_that_was_given_up_does_not_count() -> None:
     assert not state.running()
 
 
-def test_what_was_lost_is_lost_until_it_is_asked_for_again() -> None:
+def test_a_lost_trial_is_lost_until_it_is_asked_for_again() -> None:
     state = study()
     lost = replace(OUTCOME, status="preempted")
     state.apply(Observed(2.0, lost))
@@ -63,12 +65,12 @@ def test_what_was_lost_is_lost_until_it_is_asked_for_again() -> None:
 
 
 @pytest.mark.parametrize("events", [[], [Closed(0.0, "decided")]])
-def test_a_study_begins_by_being_opened(events: list[object]) -> None:
+def test_the_first_event_of_a_study_must_be_opened(events: list[object]) -> None:
     with pytest.raises(ValueError, match="Opened"):
         Study.replay(events)  # type: ignore[arg-type]
 
 
-def test_a_study_is_opened_once() -> None:
+def test_a_second_opened_event_is_refused() -> None:
     with pytest.raises(ValueError, match="opened once"):
         study().apply(Opened("s", 0.0, 9.0, 2, {}))
 
@@ -93,7 +95,7 @@ def test_requests_are_found_by_phase_by_rung_and_by_purpose() -> None:
         story.study.trial(asked.trial_id)
 
 
-def test_nothing_is_of_a_recipe_before_one_was_frozen() -> None:
+def test_no_request_trains_a_recipe_before_one_is_frozen() -> None:
     story = Story()
     story.ask(Probe(0.2))
     assert story.study.recipe is None
@@ -103,7 +105,7 @@ def test_nothing_is_of_a_recipe_before_one_was_frozen() -> None:
     assert story.study.fresh_models() == []
 
 
-def test_after_a_calmer_recipe_was_frozen_nothing_of_the_first_counts() -> None:
+def test_after_a_calmer_recipe_trials_of_the_first_do_not_count() -> None:
     story = Story()
     story.fresh(0.9)
     story.scaled(0.7)
@@ -119,8 +121,8 @@ def test_after_a_calmer_recipe_was_frozen_nothing_of_the_first_counts() -> None:
     assert story.study.of_recipe("scaling") == [scaled.request]
 
 
-def test_two_recipes_with_one_peak_are_two() -> None:
-    """The number tells them apart: peaks need not differ between two configurations."""
+def test_two_recipes_with_the_same_peak_are_different() -> None:
+    """They differ by number, because two configurations may have the same peak."""
     story = Story()
     first = story.freeze(Recipe(1, "0000", Hyperparameters(), 0.2, Schedule()))
     story.fresh(0.3)
@@ -131,7 +133,7 @@ def test_two_recipes_with_one_peak_are_two() -> None:
     assert fresh.request.params.weight_decay == 1e-3
 
 
-def test_a_fresh_seed_that_was_not_trained_to_its_end_is_no_fresh_model() -> None:
+def test_an_incomplete_fresh_seed_is_no_fresh_model() -> None:
     story = Story()
     story.fresh(0.1, status="diverged")
     story.fresh(0.9)

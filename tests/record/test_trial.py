@@ -1,4 +1,4 @@
-"""What a request says of itself, and a trial of its outcome."""
+"""Properties derived from requests and outcomes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OUTCOME = TrialOutcome("a", 1, "finished", 0.9, max_lr=0.2, validation=0.9)
 
 
 def request(purpose: Purpose, work: Cycle | Ramps | None = None) -> TrialRequest:
-    return TrialRequest("a", 1, purpose, work or Cycle(0.2), PARAMS, Schedule(), 0, deadline=1e9)
+    return TrialRequest("a", 1, purpose, work or Cycle(0.2), params=PARAMS, schedule=Schedule(), seed=0, deadline=1e9)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def request(purpose: Purpose, work: Cycle | Ramps | None = None) -> TrialRequest
         (Confirm(2), "confirm", None, 2),
     ],
 )
-def test_a_purpose_says_the_phase_who_proposed_it_and_which_recipe_it_trains(
+def test_a_purpose_gives_the_phase_the_proposal_and_the_recipe(
     purpose: Purpose, kind: Kind, proposal: Proposal | None, recipe: int | None
 ) -> None:
     asked = request(purpose)
@@ -39,7 +39,7 @@ def test_a_purpose_says_the_phase_who_proposed_it_and_which_recipe_it_trains(
 
 
 @pytest.mark.parametrize("purpose", [Probe(0.15), Sampled(PROPOSAL, 0.15), Promoted("0001", PROPOSAL, 0.15)])
-def test_the_pick_is_the_one_that_the_planner_made(purpose: Purpose) -> None:
+def test_the_pick_is_that_of_the_purpose(purpose: Purpose) -> None:
     assert request(purpose).pick_lr == 0.15
 
 
@@ -48,7 +48,7 @@ def test_the_pick_of_any_other_cycle_is_its_peak_without_the_multiplier_and_ramp
     assert request(RangeTest(), Ramps(1e-5, 10.0)).pick_lr is None
 
 
-def test_ramps_are_no_cycle() -> None:
+def test_the_cycle_of_ramps_is_an_error() -> None:
     assert request(Probe(0.1)).cycle == Cycle(0.2)
     with pytest.raises(ValueError, match=r"'a' trains no cycle.*Ramps"):
         _ = request(RangeTest(), Ramps(1e-5, 10.0)).cycle
@@ -58,14 +58,14 @@ def test_ramps_are_no_cycle() -> None:
     ("outcome", "whole"),
     [(OUTCOME, True), (replace(OUTCOME, shortened=True), False), (replace(OUTCOME, validation=None), False)],
 )
-def test_a_whole_trial_ended_as_asked_and_was_judged(outcome: TrialOutcome, whole: bool) -> None:
+def test_a_whole_trial_ran_to_its_planned_end_and_was_evaluated(outcome: TrialOutcome, whole: bool) -> None:
     trial = Trial(request(Probe(0.1)), outcome)
     assert trial.is_whole is whole
     assert (trial.value, trial.max_lr, trial.went_wrong) == (0.9, 0.2, False)
 
 
 @pytest.mark.parametrize("status", ["diverged", "nan", "no_lr", "oom", "preempted", "deadline", "code_error"])
-def test_only_what_speaks_against_the_parameters_went_wrong(status: Status) -> None:
+def test_only_statuses_that_blame_the_parameters_count_as_gone_wrong(status: Status) -> None:
     trial = Trial(request(Probe(0.1)), replace(OUTCOME, status=status, validation=None))
     assert trial.went_wrong is (status in INFORMATIVE)
     assert not (trial.went_wrong and status in LOST)

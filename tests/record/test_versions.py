@@ -1,4 +1,4 @@
-"""Journals that version 0.1.0 wrote, read by the real journal and understood as if they were written today."""
+"""Journals written by version 0.1.0, read by the real journal and converted to the current version."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ Row = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Written:
-    """One journal of version 0.1.0, and what that version said of it."""
+    """A journal of version 0.1.0, with the results that version reported."""
 
     rows: list[Row]
-    said: dict[str, Any]
+    reported: dict[str, Any]
     name: str
 
     def requests(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The latest attempts as they were written, by id."""
+        """The stored requests of the latest attempts, by id."""
         found = (value["request"] for name, value in self.rows if name == "Requested")
         return {request["trial_id"]: request for request in found if request["kind"] == kind}
 
     def searched(self, *, is_proposed: bool, is_lowest: bool) -> set[str]:
-        """Ids of search trials, by what told in version 1 what they were for."""
+        """Ids of search trials, by the fields from which version 1 inferred their purpose."""
         return {
             trial_id
             for trial_id, request in self.requests("search").items()
@@ -57,16 +57,16 @@ class Written:
 
 def journals() -> dict[str, Written]:
     content = json.loads(lzma.decompress(JOURNALS.read_bytes()))
-    return {key: written(said) for key, said in content.items()}
+    return {key: written(reported) for key, reported in content.items()}
 
 
-def written(said: dict[str, Any]) -> Written:
-    rows = [(kind, json.loads(payload)) for kind, payload in said["events"]]
-    return Written(rows, said, rows[0][1]["name"])
+def written(reported: dict[str, Any]) -> Written:
+    rows = [(kind, json.loads(payload)) for kind, payload in reported["events"]]
+    return Written(rows, reported, rows[0][1]["name"])
 
 
 def stored(path: Path, of: Written, rows: Iterable[Row]) -> str:
-    """A database with these rows as that version left them; its URL."""
+    """Create a database with these rows, as that version wrote them, and return its URL."""
     url = f"sqlite:///{path}"
     Journal(url).close()
     with sqlite3.connect(path) as database:
@@ -91,39 +91,39 @@ READERS = pytest.mark.parametrize("read", [through_the_journal, through_upgraded
 
 
 @READERS
-def test_a_simulated_search_has_the_verdict_and_the_recipes_that_it_had(tmp_path: Path, read: Any) -> None:
+def test_a_simulated_search_keeps_its_verdict_and_recipes(tmp_path: Path, read: Any) -> None:
     of = journals()["simulated"]
-    study, said = Study.replay(read(of, tmp_path)), of.said
+    study, reported = Study.replay(read(of, tmp_path)), of.reported
     verdict = verdict_of(study, brief(0.99, seed=3))
     assert verdict.estimate is not None
-    assert (verdict.word, verdict.probability) == (said["word"], said["probability"])
-    assert verdict.estimate.value == said["estimate"]
-    assert [recipe.number for recipe in study.recipes] == list(range(1, said["recipes"] + 1))
-    assert study.recipes[-1].max_lr == said["recipe_max_lr"]
-    assert len(study.of_recipe("confirm")) == said["confirm"]
-    assert len(study.of_recipe("scaling")) == said["scaling"]
+    assert (verdict.word, verdict.probability) == (reported["word"], reported["probability"])
+    assert verdict.estimate.value == reported["estimate"]
+    assert [recipe.number for recipe in study.recipes] == list(range(1, reported["recipes"] + 1))
+    assert study.recipes[-1].max_lr == reported["recipe_max_lr"]
+    assert len(study.of_recipe("confirm")) == reported["confirm"]
+    assert len(study.of_recipe("scaling")) == reported["scaling"]
 
 
 @READERS
-def test_a_search_of_digits_has_the_verdict_that_its_file_has(tmp_path: Path, read: Any) -> None:
+def test_a_search_on_digits_has_the_verdict_of_its_file(tmp_path: Path, read: Any) -> None:
     of = journals()["digits"]
-    study, said = Study.replay(read(of, tmp_path)), of.said["verdict"]
-    verdict = verdict_of(study, brief(said["question"]["target"]))
+    study, reported = Study.replay(read(of, tmp_path)), of.reported["verdict"]
+    verdict = verdict_of(study, brief(reported["question"]["target"]))
     assert verdict.estimate is not None
-    assert (verdict.word, verdict.probability) == (said["verdict"], said["probability"])
-    estimate = {name: getattr(verdict.estimate, name) for name in said["estimate"]}
-    assert estimate == pytest.approx(said["estimate"])
+    assert (verdict.word, verdict.probability) == (reported["verdict"], reported["probability"])
+    estimate = {name: getattr(verdict.estimate, name) for name in reported["estimate"]}
+    assert estimate == pytest.approx(reported["estimate"])
     (recipe,) = study.recipes
-    assert recipe.origin == said["best"]["trial"]
-    assert recipe.max_lr == said["best"]["params"]["max_lr"]
-    kept = {name: value for name, value in said["best"]["params"].items() if hasattr(recipe.params, name)}
+    assert recipe.origin == reported["best"]["trial"]
+    assert recipe.max_lr == reported["best"]["params"]["max_lr"]
+    kept = {name: value for name, value in reported["best"]["params"].items() if hasattr(recipe.params, name)}
     assert {**kept, "lr_multiplier": 1.0} == {name: getattr(recipe.params, name) for name in kept}
     trials = [(trial.request.seed, trial.outcome.validation, trial.outcome.test) for trial in confirmed(study)]
-    assert trials == [(seed["seed"], seed["validation"], seed["test"]) for seed in said["confirmation"]]
+    assert trials == [(seed["seed"], seed["validation"], seed["test"]) for seed in reported["confirmation"]]
 
 
 @pytest.mark.parametrize("of", journals().values(), ids=journals())
-def test_every_trial_has_the_purpose_that_its_empty_fields_told(tmp_path: Path, of: Written) -> None:
+def test_every_trial_has_the_purpose_that_version_1_inferred_from_empty_fields(tmp_path: Path, of: Written) -> None:
     study = Study.replay(through_the_journal(of, tmp_path))
     assert study.asked_for(Probe).keys() == of.searched(is_proposed=False, is_lowest=True)
     assert study.asked_for(Sampled).keys() == of.searched(is_proposed=True, is_lowest=False)
@@ -142,7 +142,7 @@ def test_every_trial_has_the_purpose_that_its_empty_fields_told(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("of", journals().values(), ids=journals())
-def test_what_is_trained_is_what_was_trained(tmp_path: Path, of: Written) -> None:
+def test_the_work_of_every_trial_is_unchanged(tmp_path: Path, of: Written) -> None:
     study = Study.replay(through_the_journal(of, tmp_path))
     for request in study.requests.values():
         old = of.requests(request.kind)[request.trial_id]
@@ -160,7 +160,7 @@ def test_what_is_trained_is_what_was_trained(tmp_path: Path, of: Written) -> Non
 
 
 @pytest.mark.parametrize("of", journals().values(), ids=journals())
-def test_recipes_and_run_offs_name_the_trial_that_they_repeat(tmp_path: Path, of: Written) -> None:
+def test_recipes_and_run_offs_refer_to_the_trial_that_they_repeat(tmp_path: Path, of: Written) -> None:
     study = Study.replay(through_the_journal(of, tmp_path))
     pairs = [(study.trial(recipe.origin), recipe.max_lr, recipe.params) for recipe in study.recipes]
     for request in study.asked_for(RunOff).values():
@@ -187,7 +187,20 @@ def test_a_recipe_is_frozen_just_before_its_first_fresh_seed(tmp_path: Path) -> 
         assert following.at == events[place].at
 
 
-def test_a_request_on_its_own_reads_and_a_new_one_is_left_alone() -> None:
+@pytest.mark.parametrize("note", ["", "The budget has room for too few cycles of even 1 epochs (9.0 s each)."])
+def test_a_plan_with_a_note_becomes_a_plan_of_too_small_a_budget(tmp_path: Path, note: str) -> None:
+    of = journals()["simulated"]
+    place = next(place for place, (kind, _) in enumerate(of.rows) if kind == "Planned")
+    planned = of.rows[place][1]
+    rows = [*of.rows[:place], ("Planned", {**planned, "plan": {**planned["plan"], "note": note}})]
+    with Journal(stored(tmp_path / "studies.db", of, rows)) as journal:
+        plan = Study.replay(journal.events(of.name)).plan
+    assert plan is not None
+    assert plan.is_too_small == bool(note)
+    assert plan.confirm_seeds == planned["plan"]["confirm_seeds"]
+
+
+def test_a_single_request_is_converted_and_a_current_one_is_unchanged() -> None:
     for of in journals().values():
         for kind in ("range_test", "search", "confirm", "scaling", "baseline"):
             for trial_id, old in of.requests(kind).items():
@@ -198,7 +211,7 @@ def test_a_request_on_its_own_reads_and_a_new_one_is_left_alone() -> None:
 
 
 def cut(of: Written, at: int) -> list[Row]:
-    """All before the first request of a confirmation with so many before it, as if the driver was killed there."""
+    """The rows before confirmation number ``at`` was requested, as if the driver had been killed there."""
     asked = [
         place
         for place, (kind, value) in enumerate(of.rows)
@@ -208,7 +221,7 @@ def cut(of: Written, at: int) -> list[Row]:
 
 
 def resumed(study: Study, how: Brief) -> list[Event]:
-    """What a driver of today adds to a study that was killed, from its end on."""
+    """The events that the current driver adds to a study that was interrupted."""
     now = max(study.opened.started_at + 30.0, max(r.deadline for r in study.requests.values()))
     clock, journal, proposer = VirtualClock(now), MemoryJournal(), RandomProposer(how.space, how.seed)
     proposer.reconcile(study)
@@ -221,8 +234,8 @@ def resumed(study: Study, how: Brief) -> list[Event]:
 
 
 @pytest.mark.parametrize("at", [0, 2, 6])
-def test_an_old_search_goes_on_and_reads_with_what_was_added(tmp_path: Path, at: int) -> None:
-    """Killed before its first fresh seed, among those of its first recipe, and among those of its second."""
+def test_an_old_search_can_be_resumed_and_read_again(tmp_path: Path, at: int) -> None:
+    """Interrupted before the first fresh seed, and among the fresh seeds of the first and of the second recipe."""
     of, how = journals()["simulated"], brief(0.99, seed=3)
     rows = cut(of, at)
     with Journal(stored(tmp_path / "studies.db", of, rows)) as journal:
@@ -244,7 +257,7 @@ def test_an_old_search_goes_on_and_reads_with_what_was_added(tmp_path: Path, at:
     assert any(isinstance(event, Observed) for event in added)
 
 
-def test_every_event_is_written_with_its_version(tmp_path: Path) -> None:
+def test_every_event_is_written_with_the_version(tmp_path: Path) -> None:
     path = tmp_path / "studies.db"
     with Journal(f"sqlite:///{path}") as journal:
         journal.append("mine", Closed(1.0, "decided"))
@@ -271,5 +284,5 @@ def test_a_journal_of_a_newer_version_is_refused_with_one_clear_message(tmp_path
     assert "Restore" not in message
 
 
-def test_a_stamp_changes_nothing_else() -> None:
+def test_a_stamp_only_adds_the_version() -> None:
     assert stamped({"at": 1.0}) == {KEY: VERSION, "at": 1.0}

@@ -19,7 +19,7 @@ from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Status, TrialOutcome, TrialRequest
 from superconv_tune.reporting.findings import Findings
-from superconv_tune.verdict.comparison import Baseline, RunCost, Shortfall
+from superconv_tune.verdict.comparison import ComparedPolicy, RunCost, Shortfall
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.verdict import Estimate, Target, Verdict
 
@@ -119,7 +119,9 @@ def search_events(rng: np.random.Generator) -> list[Event]:
 
 def asked(trial_id: str, purpose: Purpose, params: Hyperparameters, seed: int) -> TrialRequest:
     work = Cycle(RANGE.max_lr * params.lr_multiplier, reads_test=isinstance(purpose, Confirm))
-    return TrialRequest(trial_id, 1, purpose, work, params, Schedule(), seed, STARTED + BUDGET_S, rung=0)
+    return TrialRequest(
+        trial_id, 1, purpose, work, params=params, schedule=Schedule(), seed=seed, deadline=STARTED + BUDGET_S, rung=0
+    )
 
 
 def ran(request: TrialRequest, max_lr: float, value: float, rng: np.random.Generator) -> TrialOutcome:
@@ -199,7 +201,7 @@ def findings() -> Findings:
     return Findings(study, target, verdict, ladder_of(study, "max"), winner, RANGE, importance, STARTED + 243)
 
 
-STEP = Baseline(
+STEP = ComparedPolicy(
     "step", 0.901, 0.897, 0.905, 9.0, 540, 0.072, 3, False,
     rival=0.925, rival_low=0.921, rival_high=0.929, gain=0.024, gain_low=0.0183, gain_high=0.0297,
     steps_to_match=180, at_most=False, steps_low=60, steps_high=260, is_standard=True,

@@ -17,7 +17,9 @@ from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import curve_points
 
 WORK = Cycle(0.05, OwnRamp(1e-5, 1.0, 100))
-REQUEST = TrialRequest("s-1", 1, Probe(0.05), WORK, Hyperparameters(), Schedule(), 7, 2e9, rung=0)
+REQUEST = TrialRequest(
+    "s-1", 1, Probe(0.05), WORK, params=Hyperparameters(), schedule=Schedule(), seed=7, deadline=2e9, rung=0
+)
 STEP = np.arange(100, dtype=np.float64)
 CYCLE = Curve(STEP, STEP + 0.1, STEP, STEP, STEP)
 

@@ -31,7 +31,10 @@ def test_a_server_that_dies_in_a_trial_has_every_step_once_it_is_back(
     step = np.arange(400, dtype=np.float64)
     curve = Curve(step, step + 0.1, step, step, step)
     requests = [
-        TrialRequest(f"s-{n}", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), Schedule(), n, 2e9) for n in range(2)
+        TrialRequest(
+            f"s-{n}", 1, Probe(0.1), Cycle(0.1), params=Hyperparameters(), schedule=Schedule(), seed=n, deadline=2e9
+        )
+        for n in range(2)
     ]
     with tracking_server(tmp_path) as server:
         check(server.uri)

@@ -35,7 +35,9 @@ FOUND = RangeTestResult(0.1, 0.4, 0.05, 0.01, "good", 0.0, 120)
 
 def asked(trial_id: str = "s-1", attempt: int = 1) -> TrialRequest:
     work = Cycle(0.05, OwnRamp(1e-4, 1.0, 100))
-    return TrialRequest(trial_id, attempt, Probe(0.05), work, PARAMS, Schedule(), 7, 2e9, rung=0)
+    return TrialRequest(
+        trial_id, attempt, Probe(0.05), work, params=PARAMS, schedule=Schedule(), seed=7, deadline=2e9, rung=0
+    )
 
 
 def ended(request: TrialRequest, steps: int = 0, **more: Any) -> TrialOutcome:

@@ -28,12 +28,12 @@ from superconv_tune.trial.trackers import NullTracker
 from tests.fakes import toy_problem
 
 request = TrialRequest(
-    "alone", 1, Confirm(1), Cycle(0.1, reads_test=True), Hyperparameters(cycle_epochs=4.0, batch_size=32),
+    "alone", 1, Confirm(1), Cycle(0.1, reads_test=True), params=Hyperparameters(cycle_epochs=4.0, batch_size=32),
     seed=0, schedule=Schedule(), deadline=time.time() + 600.0,
 )
 outcome = run(request, toy_problem(), NullTracker(), time.time)
 ramps = TrialRequest(
-    "ramps", 1, RangeTest(), Ramps(1e-5, 10.0), Hyperparameters(batch_size=32),
+    "ramps", 1, RangeTest(), Ramps(1e-5, 10.0), params=Hyperparameters(batch_size=32),
     seed=0, schedule=Schedule(), deadline=time.time() + 600.0,
 )
 found = run(ramps, toy_problem(), NullTracker(), time.time)

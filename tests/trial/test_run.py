@@ -47,7 +47,9 @@ READS_TEST = Cycle(0.1, reads_test=True)
 
 
 def ask(work: Work = Cycle(0.1), **changes: Any) -> TrialRequest:  # noqa: B008 - frozen
-    request = TrialRequest("trial-1", 1, Probe(0.1), work, PARAMS, Schedule(), seed=7, deadline=math.inf, rung=0)
+    request = TrialRequest(
+        "trial-1", 1, Probe(0.1), work, params=PARAMS, schedule=Schedule(), seed=7, deadline=math.inf, rung=0
+    )
     return replace(request, **changes)
 
 

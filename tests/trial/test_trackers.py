@@ -13,7 +13,9 @@ from superconv_tune.trial.tracker import Phase
 from superconv_tune.trial.trackers import FaultTolerantTracker, NullTracker
 from tests.fakes import MemoryTracker
 
-REQUEST = TrialRequest("t", 1, Probe(0.1), Cycle(0.1), Hyperparameters(), Schedule(), seed=0, deadline=0.0)
+REQUEST = TrialRequest(
+    "t", 1, Probe(0.1), Cycle(0.1), params=Hyperparameters(), schedule=Schedule(), seed=0, deadline=0.0
+)
 OUTCOME = TrialOutcome("t", 1, "finished", 0.5)
 
 

@@ -18,7 +18,7 @@ from superconv_tune.record.purpose import Confirm, Probe, Purpose
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
-from superconv_tune.verdict.comparison import Baseline, compare, expected_best, length_to_reach, super_convergence
+from superconv_tune.verdict.comparison import ComparedPolicy, compare, expected_best, length_to_reach, super_convergence
 
 CURVE = [(1.0, 0.5), (4.0, 0.7), (16.0, 0.9)]
 ITEMS = 2_000
@@ -29,11 +29,11 @@ RECIPE = Recipe(1, "6", Hyperparameters(cycle_epochs=16.0), 0.1, Schedule())
 @pytest.mark.parametrize(
     ("wanted", "epochs"), [(0.4, 0.0), (0.5, 0.0), (0.6, 2.0), (0.7, 4.0), (0.8, 8.0), (0.9, 16.0), (0.91, math.inf)]
 )
-def test_the_length_lies_on_straight_lines_in_the_logarithm(wanted: float, epochs: float) -> None:
+def test_the_length_is_interpolated_linearly_in_the_logarithm(wanted: float, epochs: float) -> None:
     assert length_to_reach(CURVE, wanted) == pytest.approx(epochs)
 
 
-def test_a_longer_cycle_counts_as_no_worse() -> None:
+def test_a_longer_cycle_counts_as_at_least_as_good() -> None:
     assert length_to_reach([(1.0, 0.5), (4.0, 0.9), (16.0, 0.8)], 0.85) < 4.0
 
 
@@ -46,7 +46,9 @@ def test_the_expected_best_is_the_mean_over_all_draws(worths: list[float], tries
 def trial(number: int, purpose: Purpose, epochs: float, value: float, policy: str, lr: float) -> list[Event]:
     params = Hyperparameters(cycle_epochs=epochs)
     schedule = schedule_from(policy)
-    request = TrialRequest(f"{number}", 1, purpose, Cycle(lr), params, schedule, number, deadline=0.0)
+    request = TrialRequest(
+        f"{number}", 1, purpose, Cycle(lr), params=params, schedule=schedule, seed=number, deadline=0.0
+    )
     outcome = TrialOutcome(f"{number}", 1, "finished", value, max_lr=lr, validation=value, steps=round(100 * epochs))
     return [Requested(0.0, request), Observed(0.0, outcome)]
 
@@ -67,7 +69,7 @@ def study(baseline_values: list[float], sign: float = 1.0) -> Study:
     )
 
 
-def test_the_best_rate_stands_beside_the_fresh_seeds_and_the_curve_tells_the_steps() -> None:
+def test_the_best_rate_is_compared_with_the_fresh_seeds_and_the_curve_gives_the_steps() -> None:
     (found,) = compare(study([0.7, 0.6, 0.5]), ACCURACY)
     assert (found.schedule, found.value, found.max_lr, found.tried) == ("step", 0.7, 0.02, 3)
     assert not found.at_border
@@ -82,7 +84,7 @@ def test_the_best_rate_stands_beside_the_fresh_seeds_and_the_curve_tells_the_ste
     assert super_convergence([found]) is True
 
 
-def test_an_error_that_is_to_be_small_is_compared_the_other_way_round() -> None:
+def test_for_an_error_lower_is_better() -> None:
     gain, error = Yardstick("gain", "max"), Yardstick("error", "min")
     up, down = compare(study([0.7, 0.6, 0.5]), gain), compare(study([0.7, 0.6, 0.5], sign=-1.0), error)
     assert [b.gain for b in up] == pytest.approx([b.gain for b in down])
@@ -90,7 +92,7 @@ def test_an_error_that_is_to_be_small_is_compared_the_other_way_round() -> None:
     assert [b.value for b in up] == [-b.value for b in down]
 
 
-def test_an_equal_policy_is_no_super_convergence_and_one_that_is_better_is_not_matched() -> None:
+def test_equal_steps_are_no_super_convergence_and_a_better_policy_is_not_matched() -> None:
     (equal,) = compare(study([0.9, 0.6, 0.5]), ACCURACY)
     assert super_convergence([equal]) is False
     (better,) = compare(study([0.99, 0.6, 0.5]), ACCURACY)
@@ -99,17 +101,17 @@ def test_an_equal_policy_is_no_super_convergence_and_one_that_is_better_is_not_m
     assert super_convergence([better]) is False
 
 
-def test_the_best_rate_at_an_end_of_the_grid_is_told() -> None:
+def test_a_best_rate_at_an_end_of_the_grid_is_marked() -> None:
     (found,) = compare(study([0.6, 0.5, 0.7]), ACCURACY)
     assert found.at_border
 
 
-def test_fewer_rates_are_no_comparison() -> None:
+def test_a_policy_with_too_few_rates_is_not_compared() -> None:
     assert compare(study([0.7, 0.6]), ACCURACY) == ()
 
 
-def test_without_step_or_constant_nothing_is_said_of_super_convergence() -> None:
+def test_without_step_or_constant_super_convergence_is_unknown() -> None:
     (found,) = compare(study([0.7, 0.6, 0.5]), ACCURACY)
     assert super_convergence([replace(found, schedule="linear", is_standard=False)]) is None
-    unknown: Baseline = replace(found, steps_low=None, steps_high=None)
+    unknown: ComparedPolicy = replace(found, steps_low=None, steps_high=None)
     assert super_convergence([unknown]) is None

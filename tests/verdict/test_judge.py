@@ -1,4 +1,4 @@
-"""The verdict: what it takes to say each word, and that more evidence never turns it around."""
+"""The verdict: the evidence that each word needs, and that better models never make it worse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ORDER = {"infeasible": 0, "undecided": 1, "likely": 2, "demonstrated": 3}
 def evidence(
     accuracy: float, *, models: int = 3, items: int = 1000, repeats: tuple[Repeat, ...] = (), looks: int = 1
 ) -> Evidence:
-    """Models that are right on the same share of the items, each wrong on others."""
+    """Models that are right on the same share of the items, each wrong on different ones."""
     wrong = round((1 - accuracy) * items)
     correct = np.ones((models, items), dtype=np.bool_)
     for row in range(models):
@@ -35,7 +35,7 @@ def judge(target: Target, evidence: Evidence) -> Verdict:
 
 
 def repeated(before: float, now: float, *parts: Repeat) -> tuple[Repeat, ...]:
-    """A recipe of nine epochs that was repeated at three."""
+    """A recipe of nine epochs that was also trained for three."""
     return (Repeat(3.0, 1.0, before, 2), Repeat(9.0, 1.0, now, 3), *parts)
 
 
@@ -62,26 +62,26 @@ def test_two_models_demonstrate_nothing() -> None:
     assert verdict.warnings
 
 
-def test_a_later_look_asks_for_more() -> None:
-    """98.6 % confidence passes the first look (97.5 %) and not the second (99.2 %)."""
+def test_a_later_look_needs_more_confidence() -> None:
+    """A confidence of 98.6 % is enough for the first look (97.5 %) but not for the second (99.2 %)."""
     data = evidence(0.96, items=800)
     value = next(v for v in np.linspace(0.93, 0.96, 301) if 0.98 < (judge(ask(v), data).probability or 0) < 0.99)
     assert judge(ask(value), data).word == "demonstrated"
     assert judge(ask(value), evidence(0.96, items=800, looks=2)).word == "likely"
 
 
-def test_hair_above_the_target_is_not_demonstrated() -> None:
+def test_slightly_above_the_target_is_not_demonstrated() -> None:
     assert judge(ask(0.979), evidence(0.98, items=200)).word in ("likely", "undecided")
 
 
-def test_far_beyond_a_flat_step_is_infeasible() -> None:
+def test_a_distant_target_after_a_flat_step_is_infeasible() -> None:
     verdict = judge(ask(0.99), evidence(0.90, repeats=FLAT))
     assert verdict.word == "infeasible"
     assert verdict.probability is not None
     assert verdict.probability <= 0.05
 
 
-def test_far_beyond_a_steep_step_stays_undecided() -> None:
+def test_a_distant_target_after_a_steep_step_is_undecided() -> None:
     assert judge(ask(0.9999), evidence(0.90, repeats=RISING)).word == "undecided"
 
 
@@ -94,7 +94,7 @@ def test_a_steep_step_makes_a_target_that_was_not_reached_likely() -> None:
 
 
 @pytest.mark.parametrize(("value", "repeats"), [(0.925, RISING), (0.93, RISING), (0.905, FLAT), (0.91, FLAT)])
-def test_an_open_verdict_says_with_which_cycles_the_target_is_out_of_reach(
+def test_an_undecided_verdict_names_the_lengths_at_which_the_target_is_out_of_reach(
     value: float, repeats: tuple[Repeat, ...]
 ) -> None:
     data = evidence(0.90, items=20_000, repeats=repeats)
@@ -111,27 +111,27 @@ def test_an_open_verdict_says_with_which_cycles_the_target_is_out_of_reach(
     assert f"with no more than {epochs:.2g} it is out of reach (below 5%)" in judge(ask(value), data).reasons[0]
 
 
-def test_a_target_beyond_all_lengths_stays_open_where_longer_cycles_still_helped() -> None:
-    told = judge(ask(0.97), evidence(0.90, items=20_000, repeats=RISING)).reasons[0]
-    assert "with probability 2.33%, though the last step in length helped much" in told
+def test_an_unreachable_target_is_undecided_if_longer_cycles_still_helped() -> None:
+    answer = judge(ask(0.97), evidence(0.90, items=20_000, repeats=RISING)).reasons[0]
+    assert "with probability 2.33%, though the last step in length helped much" in answer
 
 
-def test_nothing_is_called_out_of_reach_that_the_fresh_models_may_have_reached() -> None:
-    for value, models in ((0.905, 3), (0.95, 2)):  # too near, too few
+def test_a_target_that_fresh_models_may_have_reached_is_not_called_out_of_reach() -> None:
+    for value, models in ((0.905, 3), (0.95, 2)):  # too close, too few models
         case = Case.of(ask(value), evidence(0.90, repeats=RISING, models=models), LIBRARY)
         assert case is not None
         assert case.hopeless_epochs is None
     assert "out of reach:" in judge(ask(0.905), evidence(0.90, repeats=FLAT)).reasons[0]
 
 
-def test_without_a_shorter_length_nothing_is_infeasible_and_the_reader_is_told() -> None:
+def test_without_a_shorter_length_nothing_is_infeasible_and_there_is_a_warning() -> None:
     verdict = judge(ask(0.99), evidence(0.50))
     assert verdict.word == "undecided"
     assert verdict.reachable is None
     assert any("shorter length" in warning for warning in verdict.warnings)
 
 
-def test_a_horizon_at_the_recipe_s_own_length_adds_no_hope() -> None:
+def test_a_horizon_at_the_length_of_the_recipe_adds_no_probability() -> None:
     near = replace(evidence(0.90, repeats=RISING), horizon=9.0)
     found = judge(ask(None), near)
     assert found.reachable is not None
@@ -140,7 +140,7 @@ def test_a_horizon_at_the_recipe_s_own_length_adds_no_hope() -> None:
     assert found.reachable.value == pytest.approx(found.estimate.value, abs=1e-3)
 
 
-def test_a_longer_horizon_hopes_for_more_up_to_what_the_library_reaches() -> None:
+def test_the_probability_grows_with_the_horizon_up_to_the_reach_of_the_library() -> None:
     reached = []
     for horizon in (9.0, 18.0, 72.0, 7200.0):
         found = judge(ask(None), replace(evidence(0.90, repeats=RISING), horizon=horizon)).reachable
@@ -150,37 +150,39 @@ def test_a_longer_horizon_hopes_for_more_up_to_what_the_library_reaches() -> Non
     assert sorted(value for _, value in reached) == [value for _, value in reached]
 
 
-def test_longer_cycles_that_made_it_worse_are_told() -> None:
+def test_longer_cycles_that_made_it_worse_are_reported() -> None:
     reasons = judge(ask(0.99), evidence(0.90, repeats=FALLING)).reasons
     assert any("made it worse" in reason for reason in reasons)
     assert not any("made it worse" in reason for reason in judge(ask(0.99), evidence(0.90, repeats=FLAT)).reasons)
 
 
-def test_what_more_data_would_give_is_told() -> None:
-    """Odds of an error that halve with every doubling of the data: 1 in 36 takes four times the data from 1 in 9."""
+def test_the_effect_of_more_data_is_reported() -> None:
+    """The odds of an error halve with every doubling of the data: from 1/9 to 1/36 takes four times as much."""
     halving = repeated(0.9, 0.92, Repeat(3.0, 0.5, 9 / 11, 1), Repeat(3.0, 0.25, 9 / 13, 1))
-    (said,) = [r for r in judge(ask(36 / 37), evidence(0.90, repeats=halving)).reasons if "data" in r and "twice" in r]
-    assert "about 0.9474" in said  # 18 / 19
-    assert "about 4 times as much" in said
+    (sentence,) = [
+        r for r in judge(ask(36 / 37), evidence(0.90, repeats=halving)).reasons if "data" in r and "twice" in r
+    ]
+    assert "about 0.9474" in sentence  # 18 / 19
+    assert "about 4 times as much" in sentence
     useless = repeated(0.90, 0.92, Repeat(3.0, 0.5, 0.90, 1))
     assert any("help little" in reason for reason in judge(ask(0.975), evidence(0.90, repeats=useless)).reasons)
 
 
-def test_no_target_has_an_estimate_and_no_word() -> None:
+def test_without_a_target_there_is_an_estimate_but_no_word() -> None:
     verdict = judge(ask(None), evidence(0.9))
     assert verdict.word is None
     assert verdict.probability is None
     assert verdict.estimate is not None
 
 
-def test_nothing_confirmed_is_undecided() -> None:
+def test_without_a_confirmation_the_verdict_is_undecided() -> None:
     verdict = judge(ask(0.9), Evidence((), None, 1, (Rung(9.0, 0.900, 0.87, 0.92, 4),), 500, 0.0))
     assert verdict.word == "undecided"
     assert verdict.estimate is None
     assert any("0.9" in reason for reason in verdict.reasons)
 
 
-def test_a_metric_to_be_low_is_judged_from_the_other_side() -> None:
+def test_a_metric_for_which_lower_is_better() -> None:
     target = Target("rmse", "min", 2.0)
     good = Evidence((1.0, 1.1, 0.9, 1.05), None, 1, (), None, 10.0)
     bad = Evidence((3.0, 3.1, 2.9, 3.05), None, 1, (), None, 10.0)

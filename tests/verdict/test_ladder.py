@@ -16,7 +16,7 @@ ITEMS = 1_000
 
 
 def study_of(*trials: tuple[float, float, Status], rung: int = 1, story: Story | None = None) -> Story:
-    """A study with search trials of one rung: peak, validation value, status; a peak again is a fresh seed of it."""
+    """A study with search trials of one rung, given as peak, value and status; a repeated peak is a fresh seed."""
     story = story or Story()
     first: dict[float, Trial] = {}
     for max_lr, value, status in trials:
@@ -52,7 +52,7 @@ def test_without_a_whole_cycle_there_is_no_winner() -> None:
     assert chosen(study_of((0.1, 0.1, "diverged"))) is None
 
 
-def test_of_single_trials_the_best_wins() -> None:
+def test_among_single_trials_the_best_wins() -> None:
     assert chosen(study_of(*finished((0.1, 0.90), (0.2, 0.95), (0.3, 0.94)))) == 0.2
     assert chosen(study_of(*finished((0.1, 0.90), (0.2, 0.95))), direction="min") == 0.1
 
@@ -68,16 +68,18 @@ def test_a_second_seed_that_disappoints_counts() -> None:
 
 
 @pytest.mark.parametrize(("second", "among"), [(0.945, [0.1, 0.2]), (0.90, [0.1])])
-def test_only_what_the_noise_of_the_items_leaves_open_contends(second: float, among: Sequence[float]) -> None:
+def test_only_configurations_within_the_noise_of_the_items_are_contenders(
+    second: float, among: Sequence[float]
+) -> None:
     assert peaks(study_of(*finished((0.1, 0.95), (0.2, second)))) == among
 
 
-def test_where_items_are_not_counted_the_best_mean_wins_alone() -> None:
+def test_without_a_number_of_items_the_best_mean_wins_alone() -> None:
     story = study_of(*finished((0.1, 0.30), (0.2, 0.31), (0.1, 0.33)))
     assert peaks(story, items=None, direction="min") == [0.2]
 
 
-def test_a_configuration_of_which_a_seed_diverged_is_left_out_unless_all_did() -> None:
+def test_a_configuration_with_a_diverged_seed_is_excluded_unless_all_have_one() -> None:
     shaky = [*finished((0.4, 0.97)), (0.4, 0.1, "diverged")]
     assert chosen(study_of(*shaky, *finished((0.2, 0.95)))) == 0.2
     assert chosen(study_of(*shaky)) == 0.4
@@ -89,8 +91,8 @@ def test_a_shorter_cycle_wins_only_past_the_interval_of_the_longest() -> None:
         assert chosen(study_of(*finished((0.2, 0.95)), rung=1, story=story)) == expected
 
 
-def test_two_configurations_with_one_peak_are_two_contenders() -> None:
-    """Of the first a seed diverged; the second, with another weight decay, is not to blame for it."""
+def test_two_configurations_with_the_same_peak_are_two_contenders() -> None:
+    """A seed of the first diverged; that must not exclude the second, which has another weight decay."""
     story = Story()
     shaky = story.searched(0.2, 0.97, rung=1)
     steady = story.searched(0.2, 0.95, rung=1, params=Hyperparameters(weight_decay=1e-3))

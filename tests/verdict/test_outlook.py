@@ -1,4 +1,4 @@
-"""The outlook on longer cycles: its distribution, the library that it rests on, and how it grows with the horizon."""
+"""The outlook on longer cycles: its distribution, its library, and how it depends on the horizon."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from superconv_tune.verdict.statistics import Spread
 SURE = Spread(0.9, 1e-9, math.inf, 1e12)
 
 
-def test_odds_that_follow_a_power_law_have_its_exponent_as_slope() -> None:
+def test_the_slope_of_a_power_law_is_its_exponent() -> None:
     errors = {length: 1.0 / (1.0 + length**0.4 / 2.0) for length in (9.0, 27.0)}
     assert slope_between((27.0, errors[27.0]), (9.0, errors[9.0])) == pytest.approx(0.4)
 
 
-def test_a_library_on_a_line_is_learned_with_no_residual() -> None:
+def test_a_library_on_a_line_has_no_residuals() -> None:
     cases = [Known(family, slope, 0.1 + 1.5 * min(slope, STEEPEST)) for family in "abc" for slope in (0.0, 0.1, 0.4)]
     found = calibrate(cases)
     assert (found.base, found.rate) == pytest.approx((0.1, 1.5))
     assert found.residuals == pytest.approx([0.0] * 9, abs=1e-9)
 
 
-def test_a_family_s_own_gains_do_not_shape_its_residuals() -> None:
+def test_the_residuals_of_a_family_are_those_of_a_line_fitted_without_it() -> None:
     cases = [Known("a", 0.0, 0.0), Known("a", 0.1, 0.0)]
     cases += [Known(family, slope, 0.1 + slope) for family in "bc" for slope in (0.0, 0.05, 0.1)]
     assert sorted([-1.0, -1.0]) == pytest.approx(list(calibrate(cases).residuals[:2]))
 
 
-def test_two_families_are_no_library() -> None:
+def test_two_families_are_too_few() -> None:
     with pytest.raises(ValueError, match="three families"):
         calibrate([Known("a", 0.2, 0.1), Known("b", 0.2, 0.1)] * 5)
 
@@ -63,7 +63,7 @@ def test_without_noise_the_probability_counts_residuals() -> None:
     assert found.probability(1.0) == pytest.approx(5 / 6)
 
 
-def test_with_no_gain_the_noise_alone_is_left() -> None:
+def test_without_gains_only_the_noise_counts() -> None:
     found = Outlook(log_odds(0.1), 0.2, 7.0, (0.0,) * 998)
     odds = log_odds(0.1) + 0.2 * stats.t.ppf(0.9, 7.0)
     assert found.probability(1.0 / (1.0 + math.exp(-odds))) == pytest.approx(0.9, abs=2e-3)
@@ -76,7 +76,7 @@ def test_with_no_gain_the_noise_alone_is_left() -> None:
     stretch=st.floats(1.0, 20.0),
     probability=st.floats(0.06, 0.94),
 )
-def test_a_quantile_is_where_its_probability_is_reached(
+def test_an_error_at_a_probability_has_that_probability(
     accuracy: float, se: float, slope: float, stretch: float, probability: float
 ) -> None:
     found = outlook(Spread(accuracy, se, 10.0, 500.0), slope, stretch, library())
@@ -92,7 +92,7 @@ def test_a_longer_horizon_never_makes_a_target_less_likely(slope: float, stretch
     assert far >= near - 1e-12
 
 
-def test_models_that_are_right_on_everything_leave_room_for_half_an_error() -> None:
+def test_models_without_an_error_count_as_half_an_error() -> None:
     found = outlook(Spread(1.0, 0.0, math.inf, 200.0), 0.3, REACH, library())
     assert found.log_odds == pytest.approx(log_odds(0.5 / 200))
     assert found.se > 0.5
@@ -105,8 +105,8 @@ def test_the_library_has_forty_tasks_of_several_families_and_no_impossible_one()
     assert all(task.gain >= 0.0 for task in tasks)
 
 
-def test_the_committed_library_gives_the_quantiles_that_its_rows_say() -> None:
-    """Recomputed with scikit-learn, a family at a time."""
+def test_the_committed_library_gives_the_quantiles_of_its_rows() -> None:
+    """Recomputed with scikit-learn, leaving out one family at a time."""
     tasks, found = known(), library()
     slope = np.clip([task.slope for task in tasks], 0.0, 0.15)[:, None]
     gain, family = np.array([task.gain for task in tasks]), np.array([task.family for task in tasks])

@@ -22,34 +22,34 @@ def verdict(low: float, high: float) -> Verdict:
     return Verdict("undecided", 0.5, Estimate((low + high) / 2, low, high, 0.95), ("It is open.",), ("Few seeds.",))
 
 
-def test_floors_are_told_and_the_verdict_s_own_sentences_come_first() -> None:
-    told = with_landmarks(verdict(0.92, 0.94), Target("accuracy", "max", 0.95), (LINEAR, NEAREST, NOISE, UNKNOWN))
-    assert told.word == "undecided"
-    assert told.reasons[0] == "It is open."
-    assert "a linear model 0.9, the nearest neighbour 0.8" in told.reasons[1]
-    assert told.warnings == ("Few seeds.", NOISE.words)
+def test_floors_are_reported_after_the_verdict_s_own_sentences() -> None:
+    found = with_landmarks(verdict(0.92, 0.94), Target("accuracy", "max", 0.95), (LINEAR, NEAREST, NOISE, UNKNOWN))
+    assert found.word == "undecided"
+    assert found.reasons[0] == "It is open."
+    assert "a linear model 0.9, the nearest neighbour 0.8" in found.reasons[1]
+    assert found.warnings == ("Few seeds.", NOISE.words)
 
 
 @pytest.mark.parametrize(
     ("direction", "target", "easy"),
     [("max", 0.90, True), ("max", 0.91, False), ("min", 0.80, True), ("min", 0.79, False)],
 )
-def test_a_target_that_a_simple_method_reaches_is_called_so(
+def test_a_target_that_a_simple_method_reaches_is_reported(
     direction: Literal["max", "min"], target: float, easy: bool
 ) -> None:
-    told = with_landmarks(verdict(0.92, 0.94), Target("m", direction, target), (LINEAR, NEAREST))
-    assert any("no more than a simple method" in reason for reason in told.reasons) is easy
+    found = with_landmarks(verdict(0.92, 0.94), Target("m", direction, target), (LINEAR, NEAREST))
+    assert any("no more than a simple method" in reason for reason in found.reasons) is easy
 
 
 @pytest.mark.parametrize(
     ("direction", "low", "high", "worse"),
     [("max", 0.85, 0.89, True), ("max", 0.85, 0.91, False), ("min", 0.81, 0.85, True), ("min", 0.79, 0.9, False)],
 )
-def test_models_below_a_floor_are_called_so(
+def test_models_below_a_floor_give_a_warning(
     direction: Literal["max", "min"], low: float, high: float, worse: bool
 ) -> None:
-    told = with_landmarks(verdict(low, high), Target("m", direction, None), (LINEAR, NEAREST))
-    assert any("worse than a simple method" in warning for warning in told.warnings) is worse
+    found = with_landmarks(verdict(low, high), Target("m", direction, None), (LINEAR, NEAREST))
+    assert any("worse than a simple method" in warning for warning in found.warnings) is worse
 
 
 def test_without_landmarks_nothing_changes() -> None:

@@ -28,7 +28,7 @@ def test_wilson_equals_the_published_table(right: int, items: int, low: float, h
     assert wilson(right / items, items, 0.95) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_all_right_is_not_certainty() -> None:
+def test_no_errors_is_not_certainty() -> None:
     spread = proportion(np.ones((3, 100), dtype=np.bool_))
     low, high = interval(spread, 0.95)
     assert high == 1.0
@@ -63,7 +63,7 @@ def test_confidence_inverts_the_interval(mean: float, items: int, df: float, val
 
 
 @pytest.mark.parametrize("models", [3, 5])
-def test_the_lower_limit_misses_no_more_often_than_it_says(models: int) -> None:
+def test_the_lower_limit_misses_no_more_often_than_its_level(models: int) -> None:
     """Items differ in difficulty and seeds in skill; 2.5 % may lie below the limit (z with few seeds misses 6-8 %)."""
     rng = np.random.default_rng(7)
     misses, rounds = 0, 2000
@@ -74,7 +74,7 @@ def test_the_lower_limit_misses_no_more_often_than_it_says(models: int) -> None:
         correct = rng.random((models, 400)) < np.clip(difficulty + skill, 0.0, 1.0)
         misses += interval(proportion(correct), 0.95)[0] > truth
     assert misses / rounds <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / rounds)
-    assert misses > 0  # an interval that never misses says nothing
+    assert misses > 0  # an interval that never misses is too wide to be a test
 
 
 def test_the_difference_of_two_means_is_student_s_two_sample_t() -> None:
