@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 QUICK := not gpu and not slow
+# The tests of the rooms that decide: their coverage is measured, see pyproject.toml.
+DECIDING := tests/lr tests/planner tests/record tests/verdict
 
 .DEFAULT_GOAL := help
-.PHONY: help search ui test with-ray without-ray lint format wheel clean
+.PHONY: help search ui test with-ray without-ray deciding lint format wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -21,13 +23,18 @@ ui: .venv/.installed  ## the MLflow UI on everything searched so far, at http://
 	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///runs/mlflow.db --host 127.0.0.1 --workers 1
 
 test: lint  ## what has to be green
-	@$(MAKE) --no-print-directory --jobs 2 with-ray without-ray  # both wait more than they compute
+	@$(MAKE) --no-print-directory --jobs 2 with-ray without-ray deciding  # two at once: some wait more than they compute
+	@$(BIN)/coverage json --quiet -o .coverage.json
+	@$(BIN)/python -m tests.coverage_of_rooms .coverage.json
 
 with-ray: .venv/.installed
 	$(BIN)/pytest -m "ray and $(QUICK)"
 
 without-ray: .venv/.installed
-	$(BIN)/pytest -m "not ray and $(QUICK)"
+	$(BIN)/pytest -m "not ray and $(QUICK)" $(addprefix --ignore=,$(DECIDING))
+
+deciding: .venv/.installed  # heavy simulations are marked no_cover: what they reach others reach too
+	$(BIN)/pytest -m "not ray and $(QUICK)" --cov --cov-report= $(DECIDING)
 
 lint: .venv/.installed
 	$(BIN)/ruff format --check .

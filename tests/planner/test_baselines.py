@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from superconv_tune.core.yardstick import Yardstick
-from superconv_tune.planner.baselines import comparison_of, shortfall
+from superconv_tune.lr.schedule import schedule_from
+from superconv_tune.planner.baselines import ADAPTIVE_SHARE, comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
 from superconv_tune.record.events import Requested
 from superconv_tune.record.study import Study
@@ -68,6 +69,26 @@ def test_without_baselines_or_without_a_recipe_nothing_is_compared() -> None:
     study, lacking = hour(brief(None), 45.0, 2)
     assert study.recipe is None
     assert lacking == Shortfall(("step", "linear", "constant"), absent=("step", "linear", "constant"))
+
+
+def centre(how: Brief) -> tuple[float, float]:
+    """The middle of the first grid of the one policy that is compared, and the peak of the recipe at that length."""
+    study, _ = hour(how, 4800.0, 2)
+    recipe = study.recipe
+    assert recipe is not None
+    rates = [request.cycle.max_lr for request in study.asked("baseline").values()]
+    assert len(rates) >= RATES
+    return sorted(rates[:RATES])[RATES // 2], recipe.max_lr
+
+
+def test_another_cyclical_policy_begins_at_the_peak_of_the_recipe_and_one_without_a_cycle_below_it() -> None:
+    """Momentum is low at the peak of a cycle, and high all along without one; Adam's rate takes a fixed share."""
+    triangles, peak = centre(brief(None, baselines=(schedule_from("triangular"),)))
+    assert triangles == pytest.approx(peak)
+    steps, peak = centre(brief(None, baselines=(schedule_from("step"),)))
+    assert steps < 0.7 * peak
+    adaptive, peak = centre(brief(None, baselines=(schedule_from("step"),), optimizer="adamw"))
+    assert adaptive == pytest.approx(ADAPTIVE_SHARE * peak)
 
 
 def test_a_run_shorter_than_its_hand_over_is_not_cut_by_its_deadline() -> None:

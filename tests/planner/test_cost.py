@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import MIN_SEEDS
 from superconv_tune.record.events import Opened
@@ -75,3 +76,18 @@ def test_the_overhead_is_learned_from_finished_trials() -> None:
         misled = replace(opening, measured=replace(opening.measured, overhead_s=wrong))
         assert CostModel.of(Study.replay([misled])).overhead_s == wrong
         assert CostModel.of(Study.replay([misled, *conductor.events[1:]])).overhead_s == pytest.approx(guess, rel=0.01)
+
+
+def test_batch_sizes_that_were_not_measured_lie_between_those_that_were_and_beyond_them_in_proportion() -> None:
+    """Measured are 64, 128 and 256 examples; a step takes as long as its batch is large."""
+    cost = CostModel.of(Study.replay([opened(BUDGET_S, 1, STEP_S)]))
+    step_s = {size: cost.seconds(params(size, 100.0)) - cost.seconds(params(size, 50.0)) for size in (64, 96, 128, 512)}
+    steps = {size: cost.steps(params(size, 100.0)) - cost.steps(params(size, 50.0)) for size in step_s}
+    of_one = {size: seconds / steps[size] for size, seconds in step_s.items()}
+    assert of_one[96] == pytest.approx((of_one[64] + of_one[128]) / 2)
+    assert of_one[512] == pytest.approx(4.0 * of_one[128])
+    assert cost.seconds(params(32, 50.0)) > cost.seconds(params(64, 50.0))  # half the batch is no faster
+
+
+def params(batch_size: int, epochs: float) -> Hyperparameters:
+    return Hyperparameters(batch_size=batch_size, cycle_epochs=epochs)

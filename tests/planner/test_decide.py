@@ -84,6 +84,7 @@ def test_a_search_in_which_nothing_finishes_ends_undecided() -> None:
 
 
 @pytest.mark.timeout(20)
+@pytest.mark.no_cover  # it takes the time
 def test_a_simulated_hour_on_64_workers_takes_seconds() -> None:
     conductor, _ = hour(World(step_s=0.02), budget_s=3600.0, workers=64, how=brief(0.99))
     assert len(conductor.study.requests) > 100

@@ -10,6 +10,8 @@ from tests.decisions import SEARCHES, read, replayed
 
 RECORDED = read()
 
+pytestmark = pytest.mark.no_cover  # whole searches, which tracing makes three times slower
+
 
 def test_every_search_is_recorded() -> None:
     assert len(RECORDED) == SEARCHES

@@ -28,6 +28,8 @@ from superconv_tune.record.trial import Status, Trial, TrialRequest
 from superconv_tune.verdict.ladder import origin_of
 from tests.simulated import AROUND_S, SPACE, START_S, WatchedConductor, Workers, World, brief, opened, searched
 
+pytestmark = pytest.mark.no_cover  # many whole searches, which tracing makes three times slower
+
 FAULTS: tuple[Status, ...] = ("preempted", "code_error", "nan", "oom", "data_error")
 SAMPLED = ("base_momentum", "momentum_width", "weight_decay", "pct_start")
 

@@ -53,6 +53,13 @@ def trial(number: int, purpose: Purpose, epochs: float, value: float, policy: st
     return [Requested(0.0, request), Observed(0.0, outcome)]
 
 
+def cut_short(events: list[Event]) -> list[Event]:
+    """The same trial, shortened by its deadline."""
+    requested, observed = events
+    assert isinstance(observed, Observed)
+    return [requested, replace(observed, outcome=replace(observed.outcome, shortened=True))]
+
+
 def study(baseline_values: list[float], sign: float = 1.0) -> Study:
     """A ladder of 1, 4 and 16 epochs, three fresh seeds of the longest, and a step schedule at three rates."""
     runs: list[tuple[Purpose, float, float, str, float]] = []
@@ -108,6 +115,30 @@ def test_a_best_rate_at_an_end_of_the_grid_is_marked() -> None:
 
 def test_a_policy_with_too_few_rates_is_not_compared() -> None:
     assert compare(study([0.7, 0.6]), ACCURACY) == ()
+
+
+def test_trials_that_their_deadline_cut_count_on_neither_side() -> None:
+    known = study([0.7, 0.6])
+    for event in cut_short(trial(90, OtherPolicy(1), 16.0, 0.5, "step", 0.04)):
+        known.apply(event)
+    assert compare(known, ACCURACY) == ()
+    whole, with_a_cut_one = study([0.7, 0.6, 0.5]), study([0.7, 0.6, 0.5])
+    for event in cut_short(trial(90, Probe(0.1), 4.0, 0.99, "one_cycle", 0.1)):
+        with_a_cut_one.apply(event)
+    assert compare(with_a_cut_one, ACCURACY) == compare(whole, ACCURACY)
+
+
+def test_without_fresh_models_the_search_at_the_same_length_is_the_rival() -> None:
+    searched = [trial(n, Probe(0.1), 4.0, value, "one_cycle", 0.1) for n, value in enumerate((0.6, 0.7))]
+
+    def compared(epochs: float) -> tuple[ComparedPolicy, ...]:
+        others = [trial(n, OtherPolicy(1), epochs, 0.5, "step", 0.01 * 2**n) for n in range(2, 5)]
+        start = Opened("it", 0.0, 1.0, 2, {}, measured=Measured(100, ITEMS, ITEMS))
+        return compare(Study.replay([start, *itertools.chain.from_iterable([*searched, *others])]), ACCURACY)
+
+    (found,) = compared(4.0)
+    assert (found.value, found.rival) == pytest.approx((0.5, 0.7))
+    assert compared(64.0) == ()  # of that length the searched policy knows nothing
 
 
 def test_without_step_or_constant_super_convergence_is_unknown() -> None:

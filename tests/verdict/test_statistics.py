@@ -46,6 +46,23 @@ def test_one_value_has_no_spread() -> None:
         over_seeds([0.5])
 
 
+def test_equal_values_leave_no_doubt() -> None:
+    spread = over_seeds([0.5, 0.5])
+    assert (confidence_above(spread, 0.5), confidence_above(spread, 0.51)) == (1.0, 0.0)
+
+
+def test_a_share_is_between_0_and_1_for_sure() -> None:
+    spread = proportion(np.array([[True, False, True], [True, True, False]]))
+    assert (confidence_above(spread, 0.0), confidence_above(spread, 1.0)) == (1.0, 0.0)
+
+
+def test_no_items_say_nothing() -> None:
+    assert wilson(0.5, 0, 0.95) == (0.0, 1.0)
+    for shape in ((0, 5), (3, 0)):
+        with pytest.raises(ValueError, match="At least one model and one item"):
+            proportion(np.ones(shape, dtype=np.bool_))
+
+
 @given(
     mean=st.floats(0.02, 0.98),
     items=st.integers(20, 5000),
