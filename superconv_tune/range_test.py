@@ -22,7 +22,7 @@ Examples:
   python -m superconv_tune.range_test SPEC --edge                       also the largest stable constant rate
 
 \b
-Exit codes: 0 a learning rate; 2 the input is wrong and nothing was started; 3 the curve says nothing, and why;
+Exit codes: 0 a learning rate; 2 the input is wrong and nothing was started; 3 no learning rate was found, and why;
 130 interrupted; 1 a failure of the program itself.
 """
 
@@ -32,11 +32,13 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(epilog=EXAMPLES)
 def range_test(  # noqa: PLR0913 - a command line
     spec: Annotated[Path | None, typer.Argument(help="YAML file; without it, the built-in digits.")] = None,
-    data: Annotated[str | None, typer.Option(help="Path of the data, in the place of the spec's.")] = None,
-    model: Annotated[str | None, typer.Option(help="Built-in model, in the place of the spec's.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd or adamw, in the place of the spec's.")] = None,
-    batch_size: Annotated[str | None, typer.Option(help="Of every step; the spec's customary one otherwise.")] = None,
-    weight_decay: Annotated[str | None, typer.Option(help="Likewise.")] = None,
+    data: Annotated[str | None, typer.Option(help="Path of the data, instead of the spec's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Built-in model, instead of the spec's.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd or adamw, instead of the spec's.")] = None,
+    batch_size: Annotated[str | None, typer.Option(help="Batch size of every step; by default from the spec.")] = None,
+    weight_decay: Annotated[
+        str | None, typer.Option(help="Weight decay of every step; by default from the spec.")
+    ] = None,
     base_momentum: Annotated[str | None, typer.Option(help="Lowest momentum of a cycle, at which ramps run.")] = None,
     epochs: Annotated[
         list[float] | None, typer.Option(min=0.01, help="Cycle lengths to show; may be repeated.")
@@ -45,23 +47,23 @@ def range_test(  # noqa: PLR0913 - a command line
         str, typer.Option(help="probes, or a rule that reads the ramp alone, such as lowest, valley.")
     ] = "probes",
     ramp: Annotated[Literal["exponential", "linear"], typer.Option(help="How the rates rise.")] = "exponential",
-    low: Annotated[float | None, typer.Option(min=0.0, help="First rate; found by a coarse ramp otherwise.")] = None,
-    high: Annotated[float | None, typer.Option(min=0.0, help="Last rate, likewise.")] = None,
-    steps: Annotated[int, typer.Option(min=0, help="Of the fine ramp; 0 for 60 per decade.")] = 0,
+    low: Annotated[float | None, typer.Option(min=0.0, help="First rate; by default from a coarse ramp.")] = None,
+    high: Annotated[float | None, typer.Option(min=0.0, help="Last rate; by default from a coarse ramp.")] = None,
+    steps: Annotated[int, typer.Option(min=0, help="Steps of the fine ramp; 0 for 60 per decade.")] = 0,
     smooth: Annotated[
-        float, typer.Option(min=0.0, max=0.5, help="Half-life, as a share of the ramp.")
+        float, typer.Option(min=0.0, max=0.5, help="Half-life of the smoothing, as a share of the ramp.")
     ] = HALF_LIFE_SHARE,
-    replicates: Annotated[int, typer.Option(min=1, help="Ramps from different seeds.")] = 3,
+    replicates: Annotated[int, typer.Option(min=1, help="Number of ramps, each with its own seed.")] = 3,
     probe_epochs: Annotated[
-        float | None, typer.Option(min=0.01, help="Length of the probes; one epoch otherwise.")
+        float | None, typer.Option(min=0.01, help="Length of the probes in epochs; by default 1.")
     ] = None,
-    edge: Annotated[bool, typer.Option("--edge", help="Bisect the largest stable constant rate too.")] = False,  # noqa: FBT002
-    seed: Annotated[str | None, typer.Option(help="Every random choice derives from it.")] = None,
+    edge: Annotated[bool, typer.Option("--edge", help="Also bisect the largest stable constant rate.")] = False,  # noqa: FBT002
+    seed: Annotated[str | None, typer.Option(help="Seed of every random choice.")] = None,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow, or none; a file in the output folder otherwise.")
+        str | None, typer.Option(help="MLflow server, or none; by default a file in the output folder.")
     ] = None,
-    output: Annotated[str | None, typer.Option(help="Folder of all studies; runs otherwise.")] = None,
-    name: Annotated[str | None, typer.Option(help="Of the folder of this one.")] = None,
+    output: Annotated[str | None, typer.Option(help="Folder of all studies; by default runs.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of this study's folder.")] = None,
 ) -> None:
     """Which learning rate should a cycle peak at? Ramps, then short cycles at the rates that the ramps suggest."""
     given = {

@@ -26,7 +26,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet_cifar": resnet_cifar,
     "text_bytes": text_bytes,
 }
-NO_OPTIONS = 3  # parameters that every model has: input_shape, outputs, width
+COMMON_PARAMETERS = 3  # input_shape, outputs and width, which every model has; the others are its options
 
 
 def make(name: str, input_shape: Shape, outputs: int, width: float = 1.0, **options: object) -> nn.Module:
@@ -35,9 +35,9 @@ def make(name: str, input_shape: Shape, outputs: int, width: float = 1.0, **opti
     Args:
         name: one of `MODELS`.
         input_shape: of one input, without the batch: (features,), (channels, length) or (channels, height, width).
-        outputs: classes, or numbers to be predicted; the model gives [n, outputs].
-        width: what all channels and hidden units are multiplied by; 1 is the size in the literature.
-        options: of that model, such as ``depth``.
+        outputs: number of classes, or of numbers to predict; the model returns [n, outputs].
+        width: factor for all channels and hidden units; 1 is the size in the literature.
+        options: options of that model, such as ``depth``.
 
     Raises:
         UserError: if there is no such model or option, a value is out of its range, or the shape does not fit.
@@ -50,7 +50,7 @@ def make(name: str, input_shape: Shape, outputs: int, width: float = 1.0, **opti
 
 
 def _option_faults(name: str, options: dict[str, object]) -> list[str]:
-    known = list(inspect.signature(MODELS[name]).parameters)[NO_OPTIONS:]
+    known = list(inspect.signature(MODELS[name]).parameters)[COMMON_PARAMETERS:]
     possible = f"It has {', '.join(known)}." if known else "It has none; width sizes it."
     return [f"model {name} has no option {option!r}. {possible}" for option in options if option not in known]
 
