@@ -1,4 +1,4 @@
-"""The figure of a range test on its own: the ramps with everybody's pick, and the probes."""
+"""The figure of a stand-alone range test: the ramps with the pick of every rule, and the probes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def draw_finding(ramps: Sequence[Curve], probes: ProbeGrid | None, marks: Mappin
     """Loss against learning rate, raw and smoothed, with the picks as lines; beside it the probes, if there are any.
 
     Args:
-        ramps: replicates, raw.
-        probes: worth is minus the loss.
-        marks: learning rates to be marked, by name.
+        ramps: one raw curve per replicate.
+        probes: their worth is minus the loss; None for no probes.
+        marks: learning rates to mark, by name.
         title: above the figure.
     """
     figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")

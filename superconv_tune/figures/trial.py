@@ -13,8 +13,8 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.lr.lr_range import smoothed, split_ramps
 from superconv_tune.record.trial import TrialOutcome
 
-# Drawing holds the next trial back, so it is kept under half of its usual time: few pixels, no minor ticks, tick labels
-# without mathtext, a title that is not placed by measuring, fast compression.
+# Drawing delays the next trial, so it is made twice as fast as usual: few pixels, no minor ticks, tick labels without
+# mathtext, a title at a fixed place, fast compression.
 SIZE_INCHES = (6.4, 4.0)
 DPI = 80
 PNG = {"compress_level": 1}
@@ -62,7 +62,7 @@ def _new_figure() -> tuple[Figure, Axes]:
 
 
 def marks(outcome: TrialOutcome) -> Mapping[str, float]:
-    """The learning rates worth a line in the figure, by name; none where the curve said nothing."""
+    """The learning rates to mark in the figure, by name; none if the range test found none."""
     found = outcome.range_test
     if found is None or found.refusal is not None:
         return {}
@@ -71,7 +71,7 @@ def marks(outcome: TrialOutcome) -> Mapping[str, float]:
 
 
 def limit_loss(axes: Axes, curve: Curve) -> None:
-    """Let the axis end as far above the first losses as the lowest lies below them, or a divergence hides the rest."""
+    """Cut the loss axis as far above the first losses as the lowest is below them: divergence would hide the rest."""
     finite = curve.loss[np.isfinite(curve.loss)]
     if len(finite) == 0:
         return

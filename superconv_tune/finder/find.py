@@ -1,4 +1,4 @@
-"""The procedure: ramps over replicates, then complete short cycles over a grid that widens until its best is inside."""
+"""The range test: replicate ramps, then complete short cycles on a grid that widens until its best is inside."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from superconv_tune.record.trial import Cycle, Precision, Ramps, Status, TrialOu
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Phase, Tracker
 
-PROBE_STEPS = 100  # of a probe at least; and one epoch at least, so that every example had its say
-UNREADABLE = (Refusal.TOO_SHORT, Refusal.NOT_FINITE)  # what a probe could not do better
-FAILED: frozenset[Status] = frozenset({"data_error", "code_error", "oom"})  # statuses that no learning rate mends
+PROBE_STEPS = 100  # or more in a probe, and one epoch or more, so that every example counts
+UNREADABLE = (Refusal.TOO_SHORT, Refusal.NOT_FINITE)  # where a probe would do no better
+FAILED: frozenset[Status] = frozenset({"data_error", "code_error", "oom"})  # statuses that no learning rate can change
 OPENING = 10  # losses whose median is that of the untrained model
 RULE_OF_PROBES = "probes"
 RULES = (RULE_OF_PROBES, *PICK_RULES)
@@ -49,18 +49,18 @@ class FinderPlan:
     """How a range test is run.
 
     Attributes:
-        optimizer: its name, which decides the interval and the horizon rule; any other word for one that is not known.
+        optimizer: its name, which decides the interval and the horizon rule; unknown names get a default.
         params: weight decay, batch size and momentum range; ramps run at its lowest momentum.
-        interval: learning rates that the ramp crosses; None for the usual ones of the optimizer, coarsely first.
+        interval: learning rates that the ramp crosses; None for a coarse ramp over the optimizer's usual ones first.
         ramp: how the rates of the fine ramp rise.
-        steps: of the fine ramp; 0 for 60 per decade.
+        steps: steps of the fine ramp; 0 for 60 per decade.
         smoothing: half-life of the smoothing, as a share of the ramp.
-        rule: ``probes``, or one of `PICK_RULES` to take the pick from the ramps alone.
-        replicates: ramps from different seeds.
+        rule: ``probes``, or one of `PICK_RULES` to read the learning rate from the ramps alone.
+        replicates: number of ramps, each with its own seed.
         probe_epochs: length of the probes; None for one epoch, or more if that has fewer than 100 steps.
-        probe_seeds: cycles at every rate of the grid.
+        probe_seeds: number of probes at every rate of the grid, each with its own seed.
         edge: also bisect the largest stable constant learning rate.
-        schedule: of the probes.
+        schedule: learning-rate schedule of the probes.
         precision: number format of the forward pass.
         seed: every random choice derives from it.
     """
@@ -91,18 +91,18 @@ def find(
     """Run the range test; whatever goes wrong is a finding with a refusal.
 
     Args:
-        problem: on what.
-        plan: how.
+        problem: the data, model, loss and metric.
+        plan: how it is run.
         tracker: records every ramp and every probe as a trial of its own.
-        clock: Unix time in seconds.
-        progress: told of every step, in a sentence.
+        clock: returns the Unix time in seconds.
+        progress: called with a sentence before every ramp and probe.
     """
     return _Finder(problem, plan, tracker, clock, progress).find()
 
 
 @dataclass(frozen=True)
 class _Ramps:
-    """What the replicates gave."""
+    """Results of the replicates."""
 
     outcomes: tuple[TrialOutcome, ...]
     sweeps: tuple[Curve, ...]
@@ -153,13 +153,13 @@ class _Finder:
         return _Ramps(tuple(outcomes), tuple(sweeps), tuple(fine), pooled, steps)
 
     def _with_edge(self, pooled: RangeTestResult, last: TrialOutcome) -> RangeTestResult:
-        """The bisected edge in the place of the median over ramps, which it would drown in."""
+        """The bisected edge instead of the median over ramps, in which a single value would be lost."""
         if not self.plan.edge or last.range_test is None or last.status != "finished" or pooled.refusal is not None:
             return pooled
         return replace(pooled, edge=last.range_test.edge)
 
     def _read(self, outcome: TrialOutcome, parts: list[Curve]) -> RangeTestResult:
-        """The trial's own reading; done again where another smoothing was asked for."""
+        """The trial's own result; computed again if another smoothing was requested."""
         own = outcome.range_test
         if own is None:
             return analyse([])
@@ -197,7 +197,7 @@ class _Finder:
         return probes
 
     def _probe_at(self, rates: Iterable[float]) -> tuple[ProbeResult, ...]:
-        """Every rate with the same seeds, so that the comparison is between rates and not between draws."""
+        """Probes at every rate with the same seeds, so that rates are compared and not random draws."""
         return tuple(self._probe(lr, seed) for lr in rates for seed in range(self.plan.probe_seeds))
 
     def _probe(self, lr: float, number: int) -> ProbeResult:
@@ -219,10 +219,11 @@ class _Finder:
         )
 
     def _by_rule(self, ramps: _Ramps) -> Finding:
-        """The pick of a rule that knows ramps only: the same for every length."""
-        silent = self._finding(ramps, (), refusal=ramps.pooled.refusal or f"The rule {self.plan.rule} says nothing.")
-        pick = silent.peers()[self.plan.rule]
-        return silent if pick is None else self._finding(ramps, (), rule=HorizonRule(pick, 1.0, exponent=0.0))
+        """The finding of a rule that reads ramps only: the same learning rate for every length."""
+        refusal = ramps.pooled.refusal or f"The rule {self.plan.rule} finds no learning rate."
+        refused = self._finding(ramps, (), refusal=refusal)
+        pick = refused.peers()[self.plan.rule]
+        return refused if pick is None else self._finding(ramps, (), rule=HorizonRule(pick, 1.0, exponent=0.0))
 
     def _finding(
         self,
@@ -270,7 +271,7 @@ class _Finder:
 
 
 class _Keeper:
-    """Another tracker, with every step of the ramps kept too: an outcome holds a thinned curve only."""
+    """Wraps a tracker and keeps every step of the ramps: an outcome holds a thinned curve only."""
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
@@ -295,17 +296,17 @@ def _untrained(ramps: _Ramps) -> float | None:
 
 
 def _quality(pooled: RangeTestResult, probes: tuple[ProbeResult, ...]) -> Quality:
-    """A best probe inside its grid needs no ramp to be fair; one at the border is a guess, however good the ramp."""
+    """With its best probe inside the grid a finding is at least fair; with it at the border it is a guess."""
     if probes and grid_of(probes, None).beyond() is not None:
         return "poor"
     return pooled.quality if pooled.quality == "good" or not probes else "fair"
 
 
 def _notes(ramps: _Ramps, probes: tuple[ProbeResult, ...]) -> tuple[str, ...]:
-    """What the numbers do not show."""
+    """Sentences on what the numbers do not show."""
     notes = [outcome.reason for outcome in ramps.outcomes if outcome.status == "finished" and outcome.reason]
     if ramps.pooled.refusal is not None and probes:
         notes.append(f"{ramps.pooled.refusal} The probes began at a peak of {probes[0].max_lr:g} instead.")
     if probes and grid_of(probes, None).beyond() is not None:
-        notes.append(f"The best probe lies at the border of the grid, after {MOST_WIDENINGS} steps beyond it.")
+        notes.append(f"The best probe is at the border of the grid, even after {MOST_WIDENINGS} widenings.")
     return tuple(notes)

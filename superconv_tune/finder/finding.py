@@ -1,4 +1,4 @@
-"""What a range test on its own found."""
+"""The result of a stand-alone range test."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class ProbeResult:
     """One complete short cycle.
 
     Attributes:
-        max_lr: its peak.
-        seed: of its weights and its batches.
+        max_lr: peak learning rate.
+        seed: seed of its weights and batches.
         status: how it ended.
-        loss: of the validation part at its end; None where it did not get there.
-        steps: optimizer steps.
+        loss: validation loss at its end; None if it did not finish.
+        steps: number of optimizer steps.
     """
 
     max_lr: float
@@ -43,17 +43,17 @@ class Finding:
     """The answer of a range test.
 
     Attributes:
-        range_test: what the ramps say together.
+        range_test: result of all ramps together.
         ramps: the fine ramp of each replicate, raw.
-        sweeps: the coarse ramp of each replicate, raw: about what other programs run.
-        probes: complete short cycles, in the order of running; none where a rule of the ramp was asked for.
-        probe_epochs: length of those cycles.
+        sweeps: the coarse ramp of each replicate, raw; close to the ramps of other programs.
+        probes: complete short cycles, in the order of running; none if a rule that reads ramps was requested.
+        probe_epochs: length of the probes in epochs.
         untrained_loss: loss before any training; None if unknown.
-        rule: peak for any cycle length; None with a refusal.
+        rule: gives the peak for any cycle length; None with a refusal.
         quality: how far the number can be trusted.
         refusal: why there is no number; None if there is one.
         notes: what else the user should know, in sentences.
-        steps: optimizer steps that were spent in all.
+        steps: number of optimizer steps spent in all.
     """
 
     range_test: RangeTestResult
@@ -69,7 +69,7 @@ class Finding:
     steps: int
 
     def max_lr(self, epochs: float) -> float:
-        """The peak for a one-cycle of so many epochs.
+        """The peak for a one-cycle of this many epochs.
 
         Raises:
             ValueError: if the range test gave no number; ``refusal`` says why.
@@ -79,7 +79,7 @@ class Finding:
         return self.rule.max_lr(epochs)
 
     def band(self, epochs: float) -> tuple[float, float]:
-        """(min_lr, max_lr) for cycles of so many epochs: the peak, and a tenth of it.
+        """(min_lr, max_lr) for cycles of this many epochs: a tenth of the peak, and the peak.
 
         Raises:
             ValueError: as `max_lr`.
@@ -93,9 +93,9 @@ class Finding:
         return grid_of(self.probes, self.untrained_loss) if self.probes else None
 
     def peers(self) -> Mapping[str, float | None]:
-        """What each rule of `PICK_RULES` says: geometric means over the replicates, None where it is silent.
+        """What each rule of `PICK_RULES` finds: geometric means over the replicates, None where it finds nothing.
 
-        Peers read the coarse ramps, which are as long and as wide as theirs; ours and the mission's read the fine ones.
+        Rules of other programs read the coarse ramps, which are as long and wide as theirs; `OURS` read the fine ones.
         """
         return {
             name: _mean([rule(curve) for curve in (self.ramps if name in OURS else self.sweeps or self.ramps)])
@@ -103,7 +103,7 @@ class Finding:
         }
 
     def figure(self, title: str = "learning-rate range test") -> Figure:
-        """Loss against learning rate, raw and smoothed, with all picks; beside it the probes."""
+        """Loss against learning rate, raw and smoothed, with the results of all rules; beside it the probes."""
         marks = {name: lr for name, lr in self.peers().items() if lr is not None}
         if self.rule is not None:
             marks |= {f"max_lr ({epochs:g} epochs)": self.rule.max_lr(epochs) for epochs in LENGTHS}
@@ -120,5 +120,5 @@ def grid_of(probes: tuple[ProbeResult, ...], untrained_loss: float | None) -> Pr
 
 
 def _mean(picks: list[float | None]) -> float | None:
-    told = [pick for pick in picks if pick is not None and pick > 0.0]
-    return geometric_mean(told) if told else None
+    found = [pick for pick in picks if pick is not None and pick > 0.0]
+    return geometric_mean(found) if found else None

@@ -7,8 +7,8 @@
     found.band(epochs=10)          # that peak, and a tenth of it
     found.figure()
 
-Nothing of yours is changed: the model is copied, batches are read into memory once, and every random generator is left
-as it was.
+Your objects are not changed: the model is copied, batches are read into memory once, and every random generator is
+restored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from superconv_tune.record.trial import Precision
 from superconv_tune.training.randomness import isolated
 from superconv_tune.trial.trackers import NullTracker
 
-MOST_BATCHES = 512  # that are read: more than the steps of a ramp, or of a probe of the usual length
+MOST_BATCHES = 512  # read: more than the steps of a ramp, or of a probe of the usual length
 MOMENTUM_WIDTH = 0.1  # of a one-cycle, below the optimizer's own momentum
 
 Batches = Iterable[tuple[Tensor, Tensor]]
@@ -57,17 +57,17 @@ def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test
     """The peak learning rate for this model, this optimizer and these batches, at every cycle length.
 
     Args:
-        model: starts from the weights that it has, pretrained ones too; on its own device.
-        optimizer: parameters to an optimizer. Its weight decay is kept; its learning rate and its momentum are set:
+        model: starts from the weights that it has, pretrained ones too, and stays on its device.
+        optimizer: makes an optimizer of parameters. Its weight decay is kept; its learning rate and momentum are set:
             cycles run between its momentum and 0.1 below. All its groups get the same learning rate.
-        batches: pairs of tensors (inputs, targets), the same shape but for the number of items. At most 512 of them are
-            read; an iterator is used up by that, a DataLoader or a list is not.
-        loss: outputs and targets to the mean loss of the batch, a scalar.
-        validation: what the probes are judged by; the given batches if None.
-        accumulate: batches whose gradients make one optimizer step.
+        batches: pairs of tensors (inputs, targets), of one shape except for the number of items. At most 512 are read,
+            which uses up an iterator, but not a DataLoader or a list.
+        loss: takes outputs and targets, and returns the mean loss of the batch, a scalar.
+        validation: batches that the probes are judged by; None for the training batches.
+        accumulate: number of batches whose gradients make one optimizer step.
         precision: ``bf16`` or ``fp16`` for autocast; a step that fp16 skips is taken again at the same rate.
-        plan: how it is run; optimizer, batch size and momentum range in it are taken from what you give here.
-        progress: told of every step; ``print`` will do.
+        plan: how it is run; its optimizer, batch size and momentum range are replaced by those of the other arguments.
+        progress: called with a sentence before every ramp and probe; ``print`` will do.
 
     Returns:
         The finding. Whatever goes wrong while training is a finding with a ``refusal``, and no exception.
@@ -101,7 +101,7 @@ def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test
 
 @dataclass(frozen=True)
 class _Joined:
-    """All items of the batches, in the number format in which they came; a source and a part that is only read."""
+    """All items of the batches, in their own number format; serves for training and for evaluation."""
 
     inputs: Tensor
     targets: Tensor
@@ -136,7 +136,7 @@ def _joined(batches: Batches, device: torch.device) -> _Joined:
     except (TypeError, IndexError, KeyError, RuntimeError) as error:
         raise ValueError(
             f"The batches cannot be joined: {error}. Each has to be a pair of tensors (inputs, targets), of one shape "
-            f"but for the number of items."
+            f"except for the number of items."
         ) from error
     if len(inputs) != len(targets) or len(read[0][0]) == 0:
         raise ValueError(
@@ -147,7 +147,7 @@ def _joined(batches: Batches, device: torch.device) -> _Joined:
 
 
 def _made(factory: OptimizerFactory, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer of a model that may be changed; one of other parameters would train what is not to be touched."""
+    """The optimizer of a copy of the model; ValueError if it has other parameters, such as those of the original."""
     own = {id(parameter) for parameter in model.parameters()}
     made = factory(model.parameters())
     if not all(id(parameter) in own for group in made.param_groups for parameter in group["params"]):
@@ -159,14 +159,14 @@ def _made(factory: OptimizerFactory, model: nn.Module) -> torch.optim.Optimizer:
 
 
 def _undecayed(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """The optimizer with the weight decay that it came with, which the schedule would otherwise set."""
+    """The optimizer, marked so that the schedule leaves its weight decay alone."""
     for group in optimizer.param_groups:
         group["decay"] = False
     return optimizer
 
 
 def _momenta(optimizer: torch.optim.Optimizer, params: Hyperparameters) -> Hyperparameters:
-    """The range of the cycle's momentum; an optimizer without momentum stays without."""
+    """The parameters with the momentum range of the cycle; an optimizer without momentum gets none."""
     group = optimizer.param_groups[0]
     top = float(group["betas"][0] if "betas" in group else group.get("momentum", 0.0))
     width = min(MOMENTUM_WIDTH, top)
@@ -174,7 +174,7 @@ def _momenta(optimizer: torch.optim.Optimizer, params: Hyperparameters) -> Hyper
 
 
 def _kind(optimizer: torch.optim.Optimizer) -> str:
-    """What interval and horizon rule go with it: those of AdamW for all of its kin; of another its own name."""
+    """The optimizer's name in `FinderPlan`: ``sgd``, ``adamw`` for all with betas, else the name of its class."""
     if isinstance(optimizer, torch.optim.SGD):
         return "sgd"
     return "adamw" if "betas" in optimizer.param_groups[0] else type(optimizer).__name__.lower()
@@ -182,7 +182,7 @@ def _kind(optimizer: torch.optim.Optimizer) -> str:
 
 @contextmanager
 def _generators_restored(*loaders: Batches | None) -> Iterator[None]:
-    """Give the loaders' own generators back as they were."""
+    """Restore the loaders' own generators afterwards."""
     generators = [generator for loader in loaders for generator in _generators(loader)]
     states = [generator.get_state() for generator in generators]
     try:
@@ -193,7 +193,7 @@ def _generators_restored(*loaders: Batches | None) -> Iterator[None]:
 
 
 def _generators(loader: Any) -> list[Generator]:
-    """Of a DataLoader, its sampler and the sampler inside its batch sampler."""
+    """The generators of a DataLoader, of its sampler and of the sampler inside its batch sampler."""
     sampler = getattr(loader, "sampler", None)
     inner = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
     found = (getattr(owner, "generator", None) for owner in (loader, sampler, inner))

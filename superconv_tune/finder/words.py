@@ -1,4 +1,4 @@
-"""A finding in words."""
+"""The finding of a range test as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from superconv_tune.finder.finding import Finding
 from superconv_tune.lr.lr_range import Quality
 
 MEANING: dict[Quality, str] = {
-    "good": "ramps and probes agree with themselves",
+    "good": "ramps and probes are consistent",
     "fair": "good enough to search around",
     "poor": "a guess; search widely around it",
     "none": "no number",
@@ -16,11 +16,11 @@ MEANING: dict[Quality, str] = {
 
 
 def finding_text(found: Finding, lengths: Sequence[float]) -> str:
-    """The answer and what it rests on, in lines.
+    """The finding and what it is based on, as lines of text.
 
     Args:
-        found: of a range test.
-        lengths: of the cycles to show, in epochs.
+        found: the finding of a range test.
+        lengths: cycle lengths to show, in epochs.
     """
     lines = [f"No learning rate: {found.refusal}"] if found.rule is None else _bands(found, lengths)
     lines += _ramps(found)

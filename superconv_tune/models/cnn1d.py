@@ -14,10 +14,10 @@ KERNELS = (5, 3, 3)
 def cnn1d(input_shape: Shape, outputs: int, width: float) -> nn.Module:
     """Three convolutions of 25 channels with kernels 5, 3, 3 and stride 2, then one linear layer.
 
-    The net that MNIST-1D's authors compare others with (Greydanus and Kobak 2020, arXiv 2011.14439).
+    The convolutional baseline of MNIST-1D's authors (Greydanus and Kobak 2020, arXiv 2011.14439).
 
     Raises:
-        UserError: if the inputs are no signals of shape (channels, length), or shorter than 3.
+        UserError: if the inputs are not signals of shape (channels, length), or are shorter than 3.
     """
     if len(input_shape) != 2 or input_shape[1] < SHORTEST:
         raise UserError(

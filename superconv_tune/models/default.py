@@ -1,4 +1,4 @@
-"""The model for a question that names none."""
+"""The model for a spec that names none."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Literal
 from superconv_tune.models.layers import Shape
 
 SMALL = 32  # pixels a side
-LEAST = 8  # of resnet9, which halves them three times; lenet5 and cnn1d have theirs
+LEAST = 8  # pixels a side for resnet9, which halves them three times; lenet5 and cnn1d have their own limits
 QUICK_WIDTH = 0.25  # of resnet9: 0.4 million weights, and half the time of a ResNet-20 a step on a CPU core
 
 Kind = Literal["classification", "regression", "text"]
 
 
 def default_model(input_shape: Shape, kind: Kind) -> tuple[str, float | None]:
-    """Name and width of a small model that suits inputs of this shape; a family to begin with, seldom the best one.
+    """Name and width of a small model that suits inputs of this shape; a starting point, seldom the best one.
 
     Args:
-        input_shape: of one input: (features,), (channels, length), (channels, height, width).
-        kind: ``text`` for rows of bytes; what the targets are makes no difference.
+        input_shape: shape of one input: (features,), (channels, length), (channels, height, width).
+        kind: ``text`` for rows of bytes; the other two make no difference.
     """
     if kind == "text":
         return "text_bytes", None
@@ -29,4 +29,4 @@ def default_model(input_shape: Shape, kind: Kind) -> tuple[str, float | None]:
     channels, *sides = input_shape
     if (channels == 1 and max(sides) <= SMALL) or min(sides) < LEAST:
         return "lenet5", None
-    return "resnet9", QUICK_WIDTH if max(sides) <= SMALL else QUICK_WIDTH / 2  # a quarter of the work a pixel
+    return "resnet9", QUICK_WIDTH if max(sides) <= SMALL else QUICK_WIDTH / 2  # a quarter of the work per pixel

@@ -21,7 +21,7 @@ def image_shape(model: str, input_shape: Shape, smallest: int) -> tuple[int, int
     """The shape as (channels, height, width).
 
     Raises:
-        UserError: if these are no images, or images with a side below ``smallest`` pixels.
+        UserError: if the inputs are not images, or have a side below ``smallest`` pixels.
     """
     if len(input_shape) != 3:
         raise UserError(

@@ -1,4 +1,4 @@
-"""LeNet-5 with today's parts."""
+"""LeNet-5 with modern layers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def lenet5(input_shape: Shape, outputs: int, width: float) -> nn.Module:
     """Two 5x5 convolutions, each with 2x2 max-pooling, and one hidden layer: 20, 50 and 500 units.
 
     The layers and sizes are those of Caffe's MNIST example, after LeCun et al. 1998, with a ReLU after the convolutions
-    too. It stands behind the pooling: the result is the same, and it has a quarter of the work.
+    too. It comes after the pooling: the result is the same for a quarter of the work.
 
     Raises:
-        UserError: if the inputs are no images, or smaller than 4 x 4.
+        UserError: if the inputs are not images, or are smaller than 4 x 4.
     """
     channels, height, breadth = image_shape("lenet5", input_shape, smallest=4)
     first, second, hidden = scaled(20, width), scaled(50, width), scaled(500, width)

@@ -14,7 +14,7 @@ def mlp(input_shape: Shape, outputs: int, width: float, depth: int = 2) -> nn.Mo
     """``depth`` hidden layers of 256 ReLU units each, for inputs of any shape.
 
     Raises:
-        UserError: if ``depth`` is no whole number from 0.
+        UserError: if ``depth`` is not a whole number of 0 or more.
     """
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
         raise UserError(f"option depth of model mlp counts its hidden layers and is 0 or more, but got {depth!r}.")

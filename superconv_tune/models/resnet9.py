@@ -12,12 +12,12 @@ LOGIT_SCALE = 0.125  # Page's; keeps the softmax soft while the norms still make
 def resnet9(input_shape: Shape, outputs: int, width: float) -> nn.Module:
     """Four convolution stages of 64, 128, 256 and 512 channels; the second and the last have a residual branch.
 
-    D. Page, How to Train Your ResNet (2018), part 4, with a global maximum in place of its 4x4 pooling, so that images
-    of any size from 8 x 8 fit. The norms of a branch keep a scale of one: its ReLU stands before the sum, and behind a
-    zero it would stay silent for ever.
+    D. Page, How to Train Your ResNet (2018), part 4, with a global maximum instead of its 4x4 pooling, so that images
+    of any size from 8 x 8 fit. The norms of a branch start with a scale of one: its ReLU comes before the sum, and
+    after a scale of zero it would never let a gradient through.
 
     Raises:
-        UserError: if the inputs are no images, or smaller than 8 x 8.
+        UserError: if the inputs are not images, or are smaller than 8 x 8.
     """
     channels, _, _ = image_shape("resnet9", input_shape, smallest=8)
     stem, low, middle, high = (scaled(units, width) for units in (64, 128, 256, 512))

@@ -24,7 +24,7 @@ def resnet_cifar(
     starts at zero, so that it starts as the identity (Goyal et al. 2017, Accurate, Large Minibatch SGD, section 5.1).
 
     Raises:
-        UserError: if the inputs are no images, smaller than 4 x 4, or an option has no such value.
+        UserError: if the inputs are not images, are smaller than 4 x 4, or an option has an unknown value.
     """
     channels, _, _ = image_shape("resnet_cifar", input_shape, smallest=4)
     _check_options(depth, shortcut)

@@ -17,12 +17,12 @@ KERNEL = 5  # bytes, about a word
 def text_bytes(input_shape: Shape, outputs: int, width: float) -> nn.Module:
     """An embedding of every byte, one convolution over five of them, and the mean and the maximum over the text.
 
-    Inputs are the bytes of UTF-8 as numbers from 0 to 255, [n, length], with zeros behind the end of a text: they are
+    Inputs are the bytes of UTF-8 as numbers from 0 to 255, [n, length], with zeros after the end of a text: they are
     skipped, so that the outputs do not depend on how far a text was padded. It needs no vocabulary and no download, and
-    knows of words only what five bytes show.
+    sees only five bytes of a word at a time.
 
     Raises:
-        UserError: if one input is no row of bytes.
+        UserError: if the inputs are not rows of bytes.
     """
     if len(input_shape) != 1:
         raise UserError(

@@ -1,4 +1,4 @@
-"""A run on disk: written whole or not at all, read without running a stranger's code, continued exactly."""
+"""A run on disk: written whole or not at all, read without running code from the file, continued exactly."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from superconv_tune.core.curve import COLUMNS, Curve
 
 @dataclass(frozen=True)
 class Saved:
-    """What a checkpoint holds beside the states of model, optimizer and random generators.
+    """What a checkpoint holds besides the states of model, optimizer and random generators.
 
     Attributes:
         step: number of steps taken, which is the index of the next one.
-        extra: as it was handed to `save`.
-        curve: of the steps so far.
+        extra: as passed to `save`.
+        curve: the steps so far.
     """
 
     step: int
@@ -42,15 +42,15 @@ def save(
 ) -> None:
     """Write model, optimizer, step, all global random states, ``extra`` and the curve to ``path``.
 
-    The file is written beside its place and renamed into it, so that a kill leaves the old checkpoint or the new one.
+    The file is written under another name and then renamed, so that a kill leaves the old checkpoint or the new one.
 
     Args:
-        path: of the checkpoint; its folder exists.
+        path: the checkpoint file, in a folder that exists.
         model: whose weights and buffers are kept.
         optimizer: of that model.
         step: number of steps taken, which is the index of the next one.
         extra: anything else that the run needs, as plain JSON.
-        curve: of the steps so far; None for one without a step.
+        curve: the steps so far; None for no step.
 
     Raises:
         TypeError: if ``extra`` is not JSON.
@@ -78,9 +78,9 @@ def save(
 
 
 def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Saved:
-    """Bring model, optimizer and all global random states back; returns what else was saved.
+    """Restore model, optimizer and all global random states; returns what else was saved.
 
-    The model lies on its device already, and the optimizer was made from it as in the run that saved.
+    The model has to be on its device already, and the optimizer made from it as in the run that saved.
 
     Raises:
         FileNotFoundError: if there is no checkpoint.
@@ -100,7 +100,7 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Save
 
 
 def peek(path: Path) -> Saved:
-    """What else was saved, with every state left alone.
+    """Step, extra and curve of a checkpoint, without restoring any state.
 
     Raises:
         FileNotFoundError: if there is no checkpoint.

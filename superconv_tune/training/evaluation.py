@@ -1,4 +1,4 @@
-"""The outputs of a model on a part that is only read."""
+"""The outputs of a model on the validation or test part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from superconv_tune.training.loop import Runtime
 def evaluate(model: nn.Module, batches: Iterable[Batch], runtime: Runtime) -> tuple[Tensor, Tensor]:
     """Outputs [n, ...] and targets [n, ...] of all batches, in order, on the runtime's device.
 
-    Every module runs in evaluation mode and afterwards has the mode that it had, a frozen norm included.
+    Every module runs in evaluation mode and then gets its own mode back, a frozen norm included.
 
     Raises:
         ValueError: if there is no batch.

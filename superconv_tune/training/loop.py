@@ -1,4 +1,4 @@
-"""The training loop: a generator of recorded steps that never decides to stop."""
+"""The training loop: a generator of recorded steps; its caller decides when to stop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHORT: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and in which number format a model runs; one decision, applied to the model and to every batch.
+    """Device, precision and memory layout, the same for the model and for every batch.
 
     Attributes:
         device: of parameters and batches.
@@ -41,13 +41,13 @@ class Runtime:
     channels_last: bool = False
 
     def place(self, model: nn.Module) -> nn.Module:
-        """The model, moved to the device; to be called before the optimizer takes hold of its parameters."""
+        """The model, moved to the device; call this before making an optimizer of its parameters."""
         layout = torch.channels_last if self.channels_last else torch.preserve_format
         # torch's stubs know `to(memory_format=)` only for tensors
         return model.to(self.device, memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
     def batch(self, batch: Batch) -> Batch:
-        """Inputs and targets on the device; the copy is asynchronous where they lie in pinned memory."""
+        """Inputs and targets on the device; the copy is asynchronous if they are in pinned memory."""
         inputs, targets = batch
         is_image = self.channels_last and inputs.dim() == 4
         layout = torch.channels_last if is_image else torch.preserve_format
@@ -55,13 +55,13 @@ class Runtime:
         return inputs, targets.to(self.device, non_blocking=True)
 
     def forward(self, model: nn.Module, inputs: Tensor) -> Tensor:
-        """The model's outputs; in fp32 where autocast made them shorter, so that loss and metric lose no digits."""
+        """The model's outputs, in fp32 even after autocast, so that loss and metric lose no digits."""
         with self._autocast():
             outputs: Tensor = model(inputs)
         return outputs.float() if outputs.dtype in SHORT.values() else outputs
 
     def scaler(self) -> torch.amp.GradScaler:
-        """Scales the loss where gradients may underflow; for the other precisions it does nothing."""
+        """A scaler of the loss for fp16, whose gradients may underflow; for other precisions it does nothing."""
         return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
     def _autocast(self) -> AbstractContextManager[object]:
@@ -70,10 +70,10 @@ class Runtime:
 
 
 def supports_bf16(device: torch.device) -> bool:
-    """Whether the device computes in bf16 at all; whether that is faster has to be timed."""
+    """Whether the device can compute in bf16, which need not be faster."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    # The name is torch's own test of the CPU, used by its CPU tests; there is no public one.
+    # torch's own check of the CPU, used in its tests; there is no public one.
     return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
@@ -118,17 +118,17 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
 
     Args:
         model: placed on the runtime's device; put into training mode.
-        optimizer: of the model's parameters; its knobs are set anew before every step.
-        batches: at least as many as steps are taken, times the micro-batches of each.
+        optimizer: of the model's parameters; its knobs are set before every step.
+        batches: at least ``micro_batches`` for every step.
         loss: outputs and targets to the mean loss of the batch, a scalar tensor.
-        knobs: asked once per step, in order, before the step; None ends the training.
+        knobs: called once per step, in order, before the step; None ends the training.
         runtime: device, precision and memory format.
-        clock: seconds.
+        clock: returns seconds.
         first_step: index of the first step, for a continued run.
         block_steps: steps per yielded block; the last block may be shorter.
-        round_steps: a block also ends at every multiple of so many steps, such as an epoch; 0 for no such ends.
+        round_steps: a block also ends at every multiple of this number, such as an epoch; 0 for no such ends.
         micro_batches: batches whose gradients are averaged for one step.
-        scaler: of the loss, for a run whose scale is to be continued; None for the runtime's own.
+        scaler: of the loss, if an earlier run is continued; None for a new one.
 
     Raises:
         ValueError: if a block would have no step, or a step no batch.
@@ -169,7 +169,7 @@ class _Stepper:
     scaler: torch.amp.GradScaler
 
     def step(self, batches: Iterator[Batch], micro_batches: int) -> Tensor:
-        """Mean loss of the micro-batches of the step, before it; NaN if no scale makes its gradients finite."""
+        """Take one step; returns the mean loss of its micro-batches, NaN if no scale makes its gradients finite."""
         for _ in range(MOST_SKIPS):
             value = self._try([next(batches) for _ in range(micro_batches)])
             if value is not None:
@@ -177,7 +177,7 @@ class _Stepper:
         return torch.tensor(torch.nan, device=self.runtime.device)
 
     def _try(self, batches: list[Batch]) -> Tensor | None:
-        """None if the step was skipped. Only fp16 skips, and only there the host waits to learn it."""
+        """Try one step; None if fp16 skipped it. Only with fp16 does the host wait for the device to know."""
         self.optimizer.zero_grad(set_to_none=True)
         values = []
         for batch in batches:

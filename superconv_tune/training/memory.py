@@ -1,4 +1,4 @@
-"""Memory of a GPU, as its driver and torch tell it; thin, so that what is decided on it can be tested without one."""
+"""Memory of a GPU as its driver and torch report it; what follows from it is decided in `gpu_share`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from superconv_tune.training.gpu_share import Memory
 
-CONTEXT_BYTES = 600 * 2**20  # of CUDA in one process, kernels and libraries included, which torch does not count
+CONTEXT_BYTES = 600 * 2**20  # taken by CUDA in each process, kernels and libraries included; torch does not count them
 
 
 def device_for(*, with_gpu: bool) -> torch.device:
@@ -17,14 +17,14 @@ def device_for(*, with_gpu: bool) -> torch.device:
 
 
 def release(device: torch.device) -> None:
-    """Give back what no tensor holds any more."""
+    """Free the memory that no tensor uses any more."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
 
 def in_use(device: torch.device) -> Memory | None:
-    """What this process needed at its peak, and what it could have had; None on a CPU."""
+    """The peak need of this process and the memory available to it; None on a CPU."""
     if device.type != "cuda":
         return None
     free, _ = torch.cuda.mem_get_info(device)
@@ -33,7 +33,7 @@ def in_use(device: torch.device) -> Memory | None:
 
 
 def free_and_missing(device: torch.device) -> tuple[int, int] | None:
-    """Bytes free on the device, and bytes that this process lacks of its own peak; None on a CPU."""
+    """Free bytes on the device, and how many bytes this process is below its own peak; None on a CPU."""
     if device.type != "cuda":
         return None
     free, _ = torch.cuda.mem_get_info(device)

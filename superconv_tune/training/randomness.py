@@ -1,4 +1,4 @@
-"""Everything random, seeded for one run and given back afterwards."""
+"""Seed all random generators for one run, and restore them afterwards."""
 
 from __future__ import annotations
 

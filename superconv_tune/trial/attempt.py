@@ -1,4 +1,4 @@
-"""One attempt of a trial while it runs: what it trains with, and what it has learned so far."""
+"""One attempt of a trial while it runs: what it trains with, and its results so far."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from superconv_tune.training.randomness import seed_all
 from superconv_tune.trial.failures import Stopped, endless, guarded
 from superconv_tune.trial.tracker import Phase, Tracker
 
-CURVE_POINTS = 200  # of a curve that travels with the outcome; the tracker gets every step
+CURVE_POINTS = 200  # kept of a curve in the outcome; the tracker gets every step
 
 Timed = Literal["train_s", "eval_s", "range_test_s"]
 
 
 @dataclass(frozen=True)
 class Learner:
-    """A model, its optimizer, where they run, and the scale of the loss, which fp16 adapts as it trains."""
+    """A model, its optimizer, the device and precision they run in, and the loss scaler of fp16."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -38,7 +38,7 @@ class Learner:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a phase has come.
+    """Progress of a phase.
 
     Attributes:
         step: optimizer steps taken.
@@ -53,10 +53,10 @@ class Attempt:
     """The request, the problem and the outcome that grows while the attempt runs.
 
     Attributes:
-        request: what was asked.
-        problem: the question.
-        clock: Unix time in seconds.
-        position: how far the phase has come that runs now.
+        request: the trial to run.
+        problem: its data, model, loss and metric.
+        clock: returns the Unix time in seconds.
+        position: progress of the current phase.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Attempt:
         )
 
     def note(self, **facts: Any) -> None:
-        """Put fields of the outcome to their values."""
+        """Set fields of the outcome."""
         self._outcome = replace(self._outcome, **facts)
 
     @contextmanager
     def timed(self, field: Timed) -> Iterator[None]:
-        """Add the seconds spent inside to a field of the outcome, also when they end in an exception."""
+        """Add the seconds spent inside to a field of the outcome, even if an exception ends them."""
         started = self.clock()
         try:
             yield
@@ -88,7 +88,7 @@ class Attempt:
             self.note(**{field: getattr(self._outcome, field) + self.clock() - started})
 
     def outcome(self) -> TrialOutcome:
-        """What is known now."""
+        """The outcome so far."""
         ramp, cycle = self.curve("range_test"), self.curve("cycle")
         steps_per_epoch = self.steps_per_epoch() if len(cycle) else 1
         return replace(
@@ -105,7 +105,7 @@ class Attempt:
         return Curve.join(self._blocks[phase])
 
     def restore(self, phase: Phase, curve: Curve) -> None:
-        """Take the curve of an interrupted attempt, which has a step at least, as the first part of this phase."""
+        """Start the phase with the curve of an interrupted attempt, which has at least one step."""
         self._blocks[phase] = [curve]
         self._phase_started[phase] = self.clock() - curve.elapsed_s[-1]
         self._tracker.record(phase, curve)
@@ -116,7 +116,7 @@ class Attempt:
         return max(1, batches // self.problem.micro_batches)
 
     def check_deadline(self) -> None:
-        """Go on only if there is time.
+        """Stop the trial if its deadline has passed.
 
         Raises:
             Stopped: if the deadline has passed.
@@ -126,7 +126,7 @@ class Attempt:
             raise Stopped("deadline", f"The deadline had passed {late_s:.1f} s before the next phase could begin.")
 
     def fresh_learner(self) -> Learner:
-        """A new model from the seed of the trial, which fixes what dropout will draw too; nothing earlier is left."""
+        """A new model from the seed of the trial, which fixes later dropout draws too; no earlier state is kept."""
         seed_all(self.request.seed)
         model = self.problem.make_model()
         has_images = any(isinstance(module, nn.Conv2d) for module in model.modules())
@@ -144,17 +144,18 @@ class Attempt:
         start: Position = Position(),
         round_steps: int = 0,
     ) -> Generator[Curve, None, None]:
-        """Train, and hand every block to the record before the caller judges it.
+        """Train, and record every block before the caller judges it.
 
-        Steps and seconds go on from an earlier run of the same phase, so that a phase is one series.
+        Steps and seconds continue from an earlier run of the same phase, so that a phase is one series.
 
         Args:
-            phase: which one.
+            phase: the range test or the cycle.
             learner: what is trained.
-            knobs: of a step, counted from the beginning of this run of the phase; None ends it.
-            block_steps: most steps of a block.
+            knobs: learning rate, momentum and weight decay of a step, counted from the beginning of this run of the
+                phase; None ends it.
+            block_steps: maximum number of steps in a block.
             start: where this run of the phase was interrupted; see `restore`.
-            round_steps: a block also ends at every multiple of so many steps; 0 for no such ends.
+            round_steps: a block also ends at every multiple of this number of steps; 0 for no such ends.
         """
         began = self._phase_started.setdefault(phase, self.clock())
         past_steps, past_s = sum(map(len, self._blocks[phase])) - start.step, self.clock() - began
@@ -192,10 +193,10 @@ class Attempt:
             yield batch
 
     def _source(self, phase: Phase) -> BatchSource:
-        """The training batches; in a cycle those of the share of the data that was asked for, drawn by the seed."""
+        """The training batches; in a cycle those of the requested share of the data, drawn by the seed."""
         share = self.request.cycle.data_share if phase == "cycle" else 1.0
         return self.problem.train if share == 1.0 else self.problem.train.part(share, self.request.seed)
 
     def evaluate(self, learner: Learner, part: EvaluationSet) -> tuple[torch.Tensor, torch.Tensor]:
-        """Outputs and targets of a part."""
+        """Outputs and targets of the validation or test part."""
         return evaluate(learner.model, guarded(part.batches), learner.runtime)

@@ -15,31 +15,31 @@ from superconv_tune.trial.failures import Stopped
 
 
 def identity(request: TrialRequest) -> str:
-    """All that fixes what is trained, as text: equal for every attempt of a trial."""
+    """The request without its attempt number, as text: equal for every attempt of a trial."""
     return json.dumps(encode(replace(request, attempt=1)), sort_keys=True)
 
 
-def _nothing(steps: int) -> None:
-    """Nobody waits for a checkpoint."""
+def _ignore(steps: int) -> None:
+    """The default of `Checkpoint.saved`."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """The file that a cycle is saved in.
 
-    It holds model, optimizer, the scale of fp16's loss, all global random states, the place in the training batches and
-    every step of the curve. The watch for divergence has no state of its own: it sees the losses again.
+    It holds model, optimizer, the loss scale of fp16, all global random states, the position in the training batches,
+    and every step of the curve. The divergence watch is not saved: in a resumed cycle it reads the saved losses again.
 
     Attributes:
-        path: of the file; its folder exists. A kill leaves the old file or the new one.
-        saved: called after every write, with the number of steps that are now safe.
+        path: the file, in a folder that exists; a kill during a write leaves the old file or the new one.
+        saved: called after every write with the number of steps in the file.
     """
 
     path: Path
-    saved: Callable[[int], None] = _nothing
+    saved: Callable[[int], None] = _ignore
 
     def steps(self) -> int:
-        """Number of steps in the file; 0 where there is none."""
+        """Number of steps in the file; 0 if there is no file."""
         return peek(self.path).step if self.path.exists() else 0
 
     def save(self, attempt: Attempt, learner: Learner) -> None:
@@ -54,7 +54,9 @@ class Checkpoint:
         self.saved(step)
 
     def resume(self, attempt: Attempt, learner: Learner) -> Position:
-        """Bring a fresh learner and the attempt's curve to where the file is; the beginning where there is none.
+        """Restore a fresh learner and the attempt's curve from the file; returns the position to continue from.
+
+        Without a file that is the beginning.
 
         Raises:
             Stopped: if the file belongs to another trial.
@@ -63,7 +65,7 @@ class Checkpoint:
             return Position()
         if peek(self.path).extra["trial"] != identity(attempt.request):
             raise Stopped("code_error", f"The checkpoint {self.path} belongs to another trial.")
-        held = load(self.path, learner.model, learner.optimizer)
-        learner.scaler.load_state_dict(held.extra["scaler"])
-        attempt.restore("cycle", held.curve)
-        return Position(**held.extra["position"])
+        loaded = load(self.path, learner.model, learner.optimizer)
+        learner.scaler.load_state_dict(loaded.extra["scaler"])
+        attempt.restore("cycle", loaded.curve)
+        return Position(**loaded.extra["position"])

@@ -13,17 +13,17 @@ from superconv_tune.trial.failures import Stopped
 from superconv_tune.trial.pace import Pacer
 
 MAX_BLOCK_STEPS = 50
-BLOCKS_PER_CYCLE = 10  # at least, so that a late cycle is noticed in time
+BLOCKS_PER_CYCLE = 10  # or more, so that a late cycle is noticed in time
 
 
 def run_cycle(attempt: Attempt, max_lr: float, checkpoint: Checkpoint | None = None) -> Learner:
     """Train a fresh model for one cycle that peaks at ``max_lr``; returns it for evaluation.
 
-    With a checkpoint the cycle is saved after every epoch and at its end, and goes on from what was saved before.
+    With a checkpoint the cycle is saved after every epoch and at its end, and continues from what was saved before.
 
     Raises:
-        Stopped: if the cycle diverged, its loss was not a number, the deadline left no useful cycle, or the checkpoint
-            belongs to another one.
+        Stopped: if the cycle diverged, its loss was not a number, the deadline left too little of it to be useful, or
+            the checkpoint belongs to another trial.
     """
     attempt.check_deadline()
     attempt.note(max_lr=max_lr)
@@ -43,10 +43,10 @@ def run_cycle(attempt: Attempt, max_lr: float, checkpoint: Checkpoint | None = N
 def _train(
     attempt: Attempt, learner: Learner, span: Span, pacer: Pacer, checkpoint: Checkpoint | None, start: Position
 ) -> int:
-    """The steps taken until the cycle ended, by its schedule or by the clock."""
+    """Train until the schedule or the deadline ends the cycle; returns the number of steps taken."""
     schedule = attempt.request.schedule.knobs(span)
     watch = DivergenceWatch(span.steps, attempt.problem.chance_loss)
-    watch.judge(attempt.curve("cycle").loss)  # of an interrupted attempt: the watch is then where it was
+    watch.judge(attempt.curve("cycle").loss)  # of an interrupted attempt, to restore the state of the watch
 
     def knobs(step: int) -> Knobs | None:
         progress = pacer.progress(step)
@@ -70,7 +70,7 @@ def _train(
 
 
 def _evaluation_steps(attempt: Attempt) -> float:
-    """What will be evaluated after the cycle, in batches of its size."""
+    """Size of the evaluation after the cycle, in batches of the training batch size."""
     items = len(attempt.problem.validation)
     if attempt.request.cycle.reads_test:
         items += len(attempt.problem.test)

@@ -1,4 +1,4 @@
-"""When a cycle is beyond saving, seen from its training loss alone."""
+"""Detects from the training loss alone that a cycle has diverged."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ HALF_LIFE_SHARE = 0.02  # of the cycle, as for the range test
 MIN_HALF_LIFE = 5.0  # steps
 OPENING = 5  # steps whose mean is the first loss L0; more would already see the descent
 GRACE_SHARE = 0.1  # of the cycle, in which nothing is judged
-GIVE_BACK = 0.9  # share of the improvement whose loss means that nothing is left of it
-SUSTAIN_SHARE = 0.02  # of the cycle, and at least
-MIN_SUSTAIN = 10  # steps in a row that the give-back must last
+GIVE_BACK = 0.9  # share of the improvement that, once lost, counts as all of it
+SUSTAIN_SHARE = 0.02  # of the cycle: how long the give-back must last
+MIN_SUSTAIN = 10  # steps in a row that it must last at least
 EXPLODED = 4.0  # times the best loss, as in fastai,
-EXPLODED_STEPS = 50  # for so many steps in a row,
+EXPLODED_STEPS = 50  # for this many steps in a row,
 EXPLODED_GIVE_BACK = 0.75  # and this share of the improvement lost: 4 times almost nothing is almost nothing
-CHANCE_SHARE = 0.5  # of the improvement from L0 that must lie below the loss of chance, for that to stand in for L0
-NOISE_FACTOR = 8.0  # a rise below so many standard deviations of the smoothed loss may be noise
+CHANCE_SHARE = 0.5  # of the improvement from L0 that must lie below the chance loss, for that to replace L0
+NOISE_FACTOR = 8.0  # standard deviations of the smoothed loss; a smaller rise may be noise
 
-ROUNDING = 1e-9  # of the first loss: less than this is how floats add up
+ROUNDING = 1e-9  # of the first loss; smaller differences are rounding errors
 
 Stop = tuple[Status, str]
 Rule = Literal["give-back", "exploded"]
@@ -38,14 +38,14 @@ class DivergenceWatch:
 
         s >= L0 - 0.1 * (L0 - best)      or      s > 4 * best > 0
 
-    (science: a dead ReLU network returns to ln C and not to infinity; a fresh model may begin far above that, so that
-    the loss of chance stands in for L0 where it is lower and known). Both also ask that the rise s - best be larger
-    than the noise can make it, with the noise measured from successive differences; and a high learning rate may lift a
-    small loss many times over and still anneal well, so the second asks that three quarters of the improvement be lost.
+    A dead ReLU network returns to ln C and not to infinity. A fresh model may begin far above that, so the chance loss
+    replaces L0 where it is known and lower. Both rules also require that the rise s - best is larger than noise can
+    make it, with the noise estimated from successive differences. A high learning rate may raise a small loss many
+    times over and still anneal well, so the second rule also requires that three quarters of the improvement are lost.
 
     Args:
-        cycle_steps: of the whole cycle.
-        chance_loss: of a model that says the same of everything; infinity where it is not known.
+        cycle_steps: number of steps in the whole cycle.
+        chance_loss: loss of a model whose outputs are the same for every input; infinity if it is not known.
     """
 
     def __init__(self, cycle_steps: int, chance_loss: float = math.inf) -> None:
@@ -66,7 +66,7 @@ class DivergenceWatch:
         self._best = math.inf
 
     def judge(self, losses: NDArray[np.float64]) -> Stop | None:
-        """The next losses of the cycle, in order; the verdict if they ended it."""
+        """Take the next losses of the cycle, in order; returns why the cycle has to stop, or None."""
         for loss in losses.tolist():
             stop = self._take(loss)
             if stop is not None:
@@ -107,9 +107,9 @@ class DivergenceWatch:
         }
 
     def _reference(self) -> float:
-        """The loss of a model that knows nothing."""
-        is_telling = self._chance - self._best >= CHANCE_SHARE * (self._first - self._best)
-        return min(self._first, self._chance) if is_telling else self._first
+        """Loss of an untrained model: L0, or the chance loss where that is lower and informative."""
+        is_informative = self._chance - self._best >= CHANCE_SHARE * (self._first - self._best)
+        return min(self._first, self._chance) if is_informative else self._first
 
     def _noise(self) -> float:
         """Standard deviation of the smoothed loss, from that of one loss: factor sqrt((1 - b) / (1 + b))."""
@@ -117,7 +117,7 @@ class DivergenceWatch:
         return math.sqrt(variance * (1.0 - self._decay) / (1.0 + self._decay))
 
     def _non_finite(self, loss: float) -> Stop:
-        """Infinite, or not a number after a climb, is divergence; not a number out of nothing is a defect."""
+        """Infinity, or NaN after a rise, is divergence; NaN without a rise is a fault of the model or the loss."""
         where = f"at step {self._steps} of the cycle"
         if math.isinf(loss) or self._last > EXPLODED * abs(self._first):
             return "diverged", f"The training loss overflowed {where}; the learning rate is too high."

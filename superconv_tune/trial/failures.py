@@ -1,4 +1,4 @@
-"""Why a trial ends without a finish, as a status and one sentence."""
+"""Why a trial did not finish, as a status and one sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIBRARIES = ("site-packages", "dist-packages")
 
 
 class Stopped(Exception):  # noqa: N818  (a decision and not an error)
-    """The trial ends here, by decision: diverged, out of time, no learning rate found."""
+    """The trial was ended on purpose: diverged, out of time, or no learning rate found."""
 
     def __init__(self, status: Status, reason: str) -> None:
         self.status = status
@@ -28,10 +28,10 @@ class SourceError(Exception):
 
 
 def guarded(read: Callable[[], Iterable[Batch]]) -> Generator[Batch, None, None]:
-    """The batches that ``read`` gives; whatever fails in them is a `SourceError`, except a lack of memory.
+    """The batches of ``read``; any failure in them becomes a `SourceError`, except running out of memory.
 
     Raises:
-        SourceError: from the source's own exception.
+        SourceError: caused by the source's own exception.
     """
     try:
         yield from read()
@@ -42,7 +42,7 @@ def guarded(read: Callable[[], Iterable[Batch]]) -> Generator[Batch, None, None]
 
 
 def endless(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches, whose end is an error.
+    """The same batches, with an error if they end.
 
     Raises:
         SourceError: when they run out.
@@ -50,11 +50,11 @@ def endless(batches: Iterator[Batch]) -> Iterator[Batch]:
     count = 0
     for count, batch in enumerate(batches, 1):  # noqa: B007  (read after the loop)
         yield batch
-    raise SourceError from EOFError(f"the training batches ended after {count}, but a source must go on for ever")
+    raise SourceError from EOFError(f"the training batches ended after {count}, but a source must be endless")
 
 
 def explain(error: Exception) -> tuple[Status, str]:
-    """Status and one sentence for whatever came out of a trial."""
+    """Status and one sentence for an exception that ended a trial."""
     if isinstance(error, Stopped):
         return error.status, error.reason
     if is_out_of_memory(error):
@@ -65,7 +65,7 @@ def explain(error: Exception) -> tuple[Status, str]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory, of the device or of the host, was refused; torch's CPU allocator has no type of its own."""
+    """Whether the device or the host ran out of memory; torch's CPU allocator raises a plain RuntimeError."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

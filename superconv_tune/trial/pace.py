@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 USEFUL_SHARE = 0.1  # a cycle cut to less than this share of its steps says nothing about its parameters
-RECENT_BLOCKS = 2  # the speed of a step is that of these; older ones may have had the machine to themselves
+RECENT_BLOCKS = 2  # whose steps are timed; earlier ones may have had the machine to themselves
 SLACK = 0.05  # steps are planned to take this much longer than measured
-TICK_S = 1e-9  # no step is shorter, also by a clock that stands still
+TICK_S = 1e-9  # shortest step assumed, even where the clock stands still
 MARGIN_S = 0.5  # between the end of the evaluation and the deadline
-EVALUATION_SHARE = 0.5  # a step's forward pass, and what else evaluation does, over a whole step
+EVALUATION_SHARE = 0.5  # time of an evaluation batch, relative to that of a training step
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Pace:
     Attributes:
         steps: length of the whole cycle; step k of an even pace has progress ``k / (steps - 1)``.
         last_step: index of the step that ends the cycle.
-        knot_step: where the present stretch begins.
+        knot_step: first step of the current linear stretch.
         knot_progress: progress there.
     """
 
@@ -32,21 +32,21 @@ class Pace:
 
     @staticmethod
     def even(steps: int) -> Pace:
-        """The pace of a cycle that is in time."""
+        """The pace of a cycle that is on time."""
         return Pace(steps, steps - 1)
 
     @property
     def is_shortened(self) -> bool:
-        """Whether fewer steps are left to the cycle than were asked for."""
+        """Whether the cycle has fewer steps than requested."""
         return self.last_step < self.steps - 1
 
     @property
     def is_too_short(self) -> bool:
-        """Whether so little of the cycle is left that it says nothing about its parameters."""
+        """Whether the cycle has so few steps that it says nothing about its parameters."""
         return self.last_step + 1 < USEFUL_SHARE * self.steps
 
     def completes(self, taken: int) -> bool:
-        """Whether ``taken`` steps brought the schedule to its end, and not only the clock to the deadline."""
+        """Whether ``taken`` steps reached the end of the schedule, and not only the deadline."""
         is_cut = self.is_shortened and self.knot_step == self.last_step and self.knot_progress < 1.0
         return taken == self.last_step + 1 and not is_cut
 
@@ -60,7 +60,7 @@ class Pace:
     def fit(self, step: int, room: int) -> Pace:
         """The pace after ``step`` was taken and ``room`` more steps fit: the rest of the schedule over those steps.
 
-        With room enough the rest is taken at the even pace, also after an earlier alarm that proved false. Without room
+        With enough room the rest is taken at the even pace, even if an earlier estimate had shortened it. Without room
         the cycle ends here.
         """
         here = self.progress(step)
@@ -72,20 +72,20 @@ class Pace:
 
 
 class Pacer:
-    """Keeps a cycle's `Pace` by the clock."""
+    """Adapts a cycle's `Pace` to the clock."""
 
     def __init__(self, steps: int, evaluation_steps: float, deadline: float, clock: Callable[[], float]) -> None:
-        """Begin now.
+        """Start the clock now.
 
         Args:
-            steps: of the whole cycle.
-            evaluation_steps: batches of the training's size that are evaluated afterwards.
-            deadline: Unix time, in seconds, by which the evaluation has ended.
-            clock: Unix time in seconds.
+            steps: number of steps in the whole cycle.
+            evaluation_steps: number of batches, of the training batch size, that are evaluated afterwards.
+            deadline: Unix time in seconds by which the evaluation has to end.
+            clock: returns the Unix time in seconds.
         """
         self.pace = Pace.even(steps)
         self._reserve_steps = evaluation_steps * EVALUATION_SHARE
-        self._reserve_s = 0.0  # until a step was measured
+        self._reserve_s = 0.0  # until a step has been timed
         self._deadline = deadline
         self._clock = clock
         self._marks = deque([(0, clock())], maxlen=RECENT_BLOCKS + 1)
@@ -97,7 +97,7 @@ class Pacer:
         return self.pace.progress(step)
 
     def taken(self, steps: int) -> None:
-        """So many steps are done; measure them, and plan the rest anew."""
+        """Note that ``steps`` steps are done, measure their speed, and plan the rest again."""
         now = self._clock()
         self._marks.append((steps, now))
         (since, start) = self._marks[0]

@@ -18,33 +18,33 @@ from superconv_tune.trial.attempt import Attempt
 from superconv_tune.trial.failures import Stopped
 
 COARSE_STEPS_PER_DECADE = 15  # science 2.3: finds the decade
-FINE_STEPS_PER_DECADE = 60  # fewer, and the minimum moves with the length of the ramp
-FINE_BELOW = 100.0  # the fine ramp goes from the coarse minimum over this
+FINE_STEPS_PER_DECADE = 60  # with fewer, the minimum depends on the length of the ramp
+FINE_BELOW = 100.0  # the fine ramp goes from the coarse minimum divided by this
 FINE_ABOVE = 10.0  # to the coarse minimum times this
 BLOCK_STEPS = 10
 # A peak stays below this many times the edge that the trial's own ramp saw. More than 1, because a cycle warms up where
 # a ramp comes from random weights. Of 92 such ramps over ten tasks 31 saw an edge; twice it cut no rate that trained to
 # within 2 points of the best and stopped a quarter of those that diverged, 1.5 times it cut such a rate in a quarter.
 CAP_FACTOR = 2.0
-NOTHING = 1e6  # times below the edge a few steps change no loss
+HARMLESS = 1e6  # at an edge divided by this, a few steps do not change the loss
 
 
 @dataclass(frozen=True)
 class _Ramp:
-    """A ramp with why it was stopped before its end; None if it went to its end."""
+    """A ramp, and why it was stopped early; None if it was completed."""
 
     curve: Curve
     stopped: str | None
 
 
 def range_test(attempt: Attempt, ramps: Ramps) -> RangeTestResult:
-    """A coarse ramp over the asked interval, a fine one around its minimum, and that one again at twice the speed.
+    """A coarse ramp over the requested interval, a fine one around its minimum, and that one again at twice the speed.
 
-    Where it is not to be centred there is no coarse ramp, and the fine one crosses the asked interval; where it is not
-    to be checked there is no second fine one.
+    Without ``is_centred`` there is no coarse ramp, and the fine one crosses the requested interval; without
+    ``is_checked`` the fine one is not repeated.
 
     Raises:
-        Stopped: if a ramp says nothing (``no_lr``), or the time ran out (``deadline``).
+        Stopped: if no learning rate can be read from a ramp (``no_lr``), or the time ran out (``deadline``).
     """
     low, high = ramps.low, ramps.high
     if ramps.is_centred:
@@ -69,7 +69,7 @@ def edge_test(attempt: Attempt, ramps: Ramps) -> None:
         Stopped: as `range_test`.
     """
     found = range_test(attempt, ramps)
-    before = float(np.median(_losses_at(attempt, found.edge / NOTHING, OPENING)))
+    before = float(np.median(_losses_at(attempt, found.edge / HARMLESS, OPENING)))
     bracket = bisect(lambda lr: is_stable(_losses_at(attempt, lr, PROBE_STEPS), before), found.edge)
     attempt.note(range_test=replace(found, edge=bracket.edge), reason=_one_sided_reason(bracket))
 
@@ -98,9 +98,9 @@ def _one_sided_reason(bracket: Bracket) -> str:
 
 
 def capped_max_lr(attempt: Attempt, cycle: Cycle) -> float:
-    """The peak of the cycle: the asked one, or less where the trial's own ramp saw an edge below it.
+    """The peak of the cycle: the requested one, or less where the trial's own ramp found an edge below it.
 
-    A ramp that says nothing leaves the asked peak as it is; so does one that ends without an edge.
+    A ramp that cannot be read, or that ends without an edge, leaves the requested peak as it is.
 
     Raises:
         Stopped: if the time ran out.
@@ -111,7 +111,7 @@ def capped_max_lr(attempt: Attempt, cycle: Cycle) -> float:
     ramp = _ramp(attempt, RAMPS["exponential"](own.low, own.high, own.steps))
     result = analyse([ramp.curve])
     attempt.note(range_test=result)
-    # Only a ramp that had to be stopped has surely seen an edge: on a flat one noise alone can look like one.
+    # Only a ramp that had to be stopped has certainly found an edge: on a flat one noise alone can look like an edge.
     saw_edge = ramp.stopped is not None and result.refusal is None and result.edge < own.high
     return min(cycle.max_lr, CAP_FACTOR * result.edge) if saw_edge else cycle.max_lr
 
@@ -129,7 +129,7 @@ def _analysed(attempt: Attempt, ramp: _Ramp) -> RangeTestResult:
 
 
 def _ramp(attempt: Attempt, rates: Column) -> _Ramp:
-    """One ramp on a fresh model, at the lowest momentum, until it says enough."""
+    """One ramp on a fresh model, at the lowest momentum, until it ends or its losses say to stop."""
     attempt.check_deadline()
     steps = len(rates)
     with attempt.timed("range_test_s"):
@@ -140,7 +140,7 @@ def _ramp(attempt: Attempt, rates: Column) -> _Ramp:
 
 
 def _train_ramp(attempt: Attempt, rates: Column, judge: Callable[[Column], str | None]) -> _Ramp:
-    """Train at these rates, one step each, until the judge of the losses gives a reason to stop."""
+    """Train at these rates, one step each, until ``judge`` finds a reason to stop in the losses."""
     params = attempt.request.params
 
     def knobs(step: int) -> Knobs | None:

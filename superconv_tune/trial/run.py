@@ -35,25 +35,25 @@ def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
 ) -> TrialOutcome:
     """Run one attempt of a trial from its first ramp to its last evaluation.
 
-    Its work is either ramps, or a whole cycle on a fresh model: with a ramp of its own before it if it asks for one,
-    and validated at the end, where it may read the test part once too. What is trained depends on the request alone,
-    unless it runs late.
+    Its work is either ramps, or a whole cycle on a fresh model. A cycle may begin with a ramp of its own; it is
+    validated at the end, and may read the test part once too. What is trained depends on the request alone, unless the
+    deadline shortens it.
 
     Args:
         request: what to run.
-        problem: on what.
-        tracker: who records it; its failures are logged and cost the record only.
-        clock: Unix time in seconds.
+        problem: the data, model, loss and metric.
+        tracker: records the trial; a failure of it is logged and loses the record, not the trial.
+        clock: returns the Unix time in seconds.
         node: host name for the outcome; this machine's if None.
         guard: entered while the trial computes, and not while the tracker waits for its server.
-        checkpoint: where a cycle is saved after every epoch and goes on from; None for a cycle in one go.
+        checkpoint: where a cycle is saved after every epoch and resumed from; None for no checkpoint.
 
     Returns:
         The outcome. A failure of data, model, loss, metric or memory is an outcome too, with a finite objective; only
         interrupts are raised. The caller's global random state is left as it was.
 
     Raises:
-        ValueError: if a cycle with a deadline is to be saved: what the clock cut cannot be continued exactly.
+        ValueError: if there is both a checkpoint and a deadline: a shortened cycle cannot be continued exactly.
     """
     if checkpoint is not None and request.deadline < math.inf:
         raise ValueError(f"A cycle with a checkpoint has no deadline, but got {request.deadline}.")

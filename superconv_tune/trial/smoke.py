@@ -1,4 +1,4 @@
-"""A real trial of a few steps that learns nothing: whether everything works, and how fast."""
+"""A real trial of a few steps, to see whether everything works and how fast it is."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 
 SMOKE_STEPS = 20
-PATIENCE_S = 3600.0  # a smoke trial is not to be shortened
-GENTLE_LR = 1e-4  # nothing is learned in it; it must only not diverge
+PATIENCE_S = 3600.0  # until the deadline, so that a smoke trial is not shortened
+GENTLE_LR = 1e-4  # low enough not to diverge; a smoke trial need not learn anything
 
 
 def smoke(problem: Problem, params: Hyperparameters, precision: Precision, steps: int = SMOKE_STEPS) -> TrialOutcome:
-    """So many real steps and one evaluation."""
+    """Run ``steps`` real training steps and one evaluation."""
     request = TrialRequest(
         trial_id="smoke",
         attempt=1,

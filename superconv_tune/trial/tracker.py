@@ -1,4 +1,4 @@
-"""What a trial asks of whoever records it."""
+"""The interface of whatever records a trial."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Phase = Literal["range_test", "cycle"]
 
 
 class Tracker(Protocol):
-    """Records one trial at a time: `start`, any number of `record`, `finish`. None may slow the training down."""
+    """Records one trial at a time: `start`, any number of `record`, `finish`. No call may slow the training down."""
 
     def start(self, request: TrialRequest) -> str | None:
         """Begin the record of this attempt; returns the run's id, or None where there is none."""
         ...
 
     def record(self, phase: Phase, block: Curve) -> None:
-        """The next stretch of the curve of this phase, in order; returns at once."""
+        """Record the next block of the curve of this phase, in order; returns at once."""
         ...
 
     def finish(self, outcome: TrialOutcome) -> None:
-        """The trial has ended; returns once everything is written or safely spilled to disk."""
+        """Record the outcome; returns once everything is written or safely spilled to disk."""
         ...

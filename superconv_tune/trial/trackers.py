@@ -1,4 +1,4 @@
-"""Trackers that need no engine."""
+"""Trackers that need neither Ray nor MLflow."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class NullTracker:
 
 
 class FaultTolerantTracker:
-    """Another tracker whose failures cost its record and not the trial: they are logged, and recording ends."""
+    """Wraps a tracker so that its failures lose the record and not the trial: they are logged, and recording ends."""
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
         self._works = True
 
     def start(self, request: TrialRequest) -> str | None:
-        """As the tracker within; None if it failed."""
+        """As the wrapped tracker; None if it failed."""
         try:
             return self._tracker.start(request)
         except Exception:  # noqa: BLE001 - a broken record must not cost the trial
@@ -42,7 +42,7 @@ class FaultTolerantTracker:
             return None
 
     def record(self, phase: Phase, block: Curve) -> None:
-        """As the tracker within, until it fails."""
+        """As the wrapped tracker, until it fails."""
         if not self._works:
             return
         try:
@@ -51,7 +51,7 @@ class FaultTolerantTracker:
             self._give_up("record")
 
     def finish(self, outcome: TrialOutcome) -> None:
-        """As the tracker within, and also after it failed: it may still close its run."""
+        """As the wrapped tracker, even after it failed: it may still close its run."""
         try:
             self._tracker.finish(outcome)
         except Exception:  # noqa: BLE001 - a broken record must not cost the trial
@@ -59,4 +59,4 @@ class FaultTolerantTracker:
 
     def _give_up(self, call: str) -> None:
         self._works = False
-        _log.warning("The tracker failed in `%s`; the trial goes on unrecorded.\n%s", call, masked(format_exc()))
+        _log.warning("The tracker failed in `%s`; the trial continues unrecorded.\n%s", call, masked(format_exc()))

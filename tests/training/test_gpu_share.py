@@ -47,5 +47,5 @@ def test_a_trial_does_not_begin_where_others_took_its_memory() -> None:
     assert shortage(0, 0) == ""  # the first trial of a process has needed nothing yet
     reason = shortage(1 * GIB, 3 * GIB)
     assert "1,024 MiB free" in reason
-    assert "3,072 more" in reason
+    assert "3,072 MiB more" in reason
     assert "gpus_per_trial" in reason
