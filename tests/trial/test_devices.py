@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
-import warnings
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -122,22 +123,29 @@ def test_a_range_test_finds_rates_on_the_device(device: torch.device, precision:
 class Greedy(nn.Module):
     """Holds 64 MiB for its backward pass, and then asks for more than any machine has."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: list[weakref.ref[Tensor]]) -> None:
         super().__init__()
+        self.held = held
         self.scale = nn.Parameter(torch.ones(1))
 
     def forward(self, inputs: Tensor) -> Tensor:
         held = torch.ones(2**24, device=inputs.device) * self.scale
+        self.held.append(weakref.ref(held))
         return held[:CLASSES].square() * torch.empty(2**46, device=inputs.device)[:CLASSES]
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_too_little_memory_is_an_outcome_and_the_next_trial_finds_all_of_it(device: torch.device) -> None:
+def test_too_little_memory_is_an_outcome_and_the_next_trial_finds_all_of_it(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # pytest keeps what was logged, frames too
+    held: list[weakref.ref[Tensor]] = []
     problem = pictures(device)
     release(device)
     before = torch.cuda.memory_reserved() if device.type == "cuda" else 0
-    outcome = run(REQUEST, replace(problem, make_model=Greedy), NullTracker(), FakeClock())
+    outcome = run(REQUEST, replace(problem, make_model=partial(Greedy, held)), NullTracker(), FakeClock())
     assert (outcome.status, outcome.objective) == ("oom", problem.trivial_value)
+    assert [reference() for reference in held] == [None]
     after = torch.cuda.memory_reserved() if device.type == "cuda" else 0
     assert after <= before
     assert run(REQUEST, problem, NullTracker(), FakeClock()).status == "finished"
@@ -180,8 +188,7 @@ def test_batches_of_a_loader_come_to_the_device(device: torch.device) -> None:
     data = TensorDataset(torch.arange(4096 * 64).reshape(64, 4096).float(), torch.arange(64))
 
     def made(batch_size: int, _seed: int) -> Iterable[Batch]:
-        loader: DataLoader[Batch] = DataLoader(data, batch_size, pin_memory=device.type == "cuda")
-        return loader
+        return DataLoader(data, batch_size, pin_memory=device.type == "cuda")
 
     batches = list(itertools.islice(LoaderSource(made, 64, device).stream(16, 0), 8))
     for number, (inputs, targets) in enumerate(batches):
@@ -220,13 +227,11 @@ def test_a_gpu_trains_what_the_cpu_trains(device: torch.device) -> None:
 @contextmanager
 def no_waiting() -> Iterator[None]:
     """Whatever makes the host wait for the GPU is an error inside."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Synchronization debug mode")  # torch says that it is a prototype
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            yield
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 class Watched:
@@ -254,6 +259,7 @@ class Watched:
         raise NotImplementedError
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")  # torch says that it is a prototype
 @pytest.mark.parametrize("device", [ON_GPU])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("micro_batches", [1, 2])
