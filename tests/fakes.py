@@ -19,6 +19,7 @@ from superconv_tune.trial.tracker import Phase
 
 CLASSES = 4
 FEATURES = 8
+CPU = torch.device("cpu")
 
 
 @dataclass
@@ -125,15 +126,16 @@ def is_right(outputs: Tensor, targets: Tensor) -> Tensor:
 ACCURACY = Metric("accuracy", "max", 0.0, 1.0, lambda o, t: float(is_right(o, t).double().mean()), is_right)
 
 
-def toy_problem(items: int = 480) -> Problem:
+def toy_problem(items: int = 480, device: torch.device = CPU) -> Problem:
     """Four overlapping Gaussian clouds and a small network with batch norm and dropout: learned in a second."""
     generator = torch.Generator().manual_seed(0)
     centres = 1.5 * torch.randn(CLASSES, FEATURES, generator=generator)
     targets = torch.arange(items + 400) % CLASSES
     inputs = centres[targets] + torch.randn(items + 400, FEATURES, generator=generator)
+    inputs, targets = inputs.to(device), targets.to(device)
     return Problem(
         name="four clouds",
-        device=torch.device("cpu"),
+        device=device,
         make_model=toy_model,
         make_optimizer=toy_optimizer,
         loss=lambda outputs, wanted, smoothing: F.cross_entropy(outputs, wanted, label_smoothing=smoothing),

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-import psycopg
-
 from benchmarks.servers.nodes import free_port
 
 OWNER = "owner"
@@ -41,12 +39,16 @@ class Server:
     def database(self) -> str:
         """The URL, with the password, of a new and empty database."""
         name = f"d{next(self.numbers)}"
+        import psycopg  # noqa: PLC0415 - an extra
+
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return self._url(name)
 
     def dump(self, url: str) -> str:
         """Every row of every table, as text: to look for what must not be there."""
+        import psycopg  # noqa: PLC0415 - an extra
+
         with psycopg.connect(url) as connection:
             tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
             rows = [connection.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in tables]

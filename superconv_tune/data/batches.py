@@ -57,7 +57,7 @@ class ResidentSource:
         scale = self.normaliser.on(device) if self.normaliser else None
         step = first_step
         while True:
-            order = _permutation(len(self.targets), seed, step // steps).to(device)
+            order = _sent(_permutation(len(self.targets), seed, step // steps), device)
             for index in range(step % steps, steps):
                 rows = order[index * batch_size : (index + 1) * batch_size]
                 inputs = self.inputs[rows if self.rows is None else self.rows[rows]]
@@ -183,6 +183,11 @@ def as_tensor(array: NDArray[Any], device: torch.device) -> Tensor:
         # Ray's shared memory is read-only, and nothing here writes into it.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array).to(device)
+
+
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; a GPU copies it out of pinned memory, for which the host does not wait."""
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
 
 
 def _permutation(count: int, seed: int, epoch: int) -> Tensor:

@@ -25,8 +25,7 @@ def cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float, weig
     """
     if outputs.dim() == 1 or outputs.shape[-1] == 1:
         raise ValueError(f"cross_entropy needs an output per class, but got {list(outputs.shape)}; one logit needs bce")
-    weight = None if weights is None else weights.to(outputs.device)
-    return F.cross_entropy(outputs, targets, weight=weight, label_smoothing=label_smoothing)
+    return F.cross_entropy(outputs, targets, weight=weights, label_smoothing=label_smoothing)
 
 
 def bce(outputs: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
@@ -52,17 +51,19 @@ def huber(outputs: Tensor, targets: Tensor, _label_smoothing: float) -> Tensor:
     return F.huber_loss(outputs.reshape(targets.shape), targets)
 
 
-def loss_of(name: str, classes: int | None, targets: NDArray[Any] | None) -> LossFunction:
+def loss_of(name: str, classes: int | None, targets: NDArray[Any] | None, device: torch.device) -> LossFunction:
     """The loss of that name; a balanced one weighs every class as if all were equally frequent.
 
     Args:
         name: one of `LOSSES`.
         classes: how many; None where they are not known.
         targets: of the training part; None where they are not known.
+        device: of the outputs; the weights lie there from the start, since a copy would make every step wait.
     """
     if name != BALANCED:
         return LOSSES[name].compute
     assert classes is not None
     assert targets is not None
     counts = np.maximum(np.bincount(targets, minlength=classes), 1)
-    return partial(cross_entropy, weights=torch.tensor(len(targets) / (classes * counts), dtype=torch.float32))
+    weights = torch.tensor(len(targets) / (classes * counts), dtype=torch.float32, device=device)
+    return partial(cross_entropy, weights=weights)

@@ -120,7 +120,7 @@ def realise(payload: Payload, device: torch.device) -> Problem:
     task = task_of(spec, payload.task) if payload.task else None
     train, validation, test = _parts(payload, task, device)
     metric = task.metric if task and task.metric else METRICS[spec.metric_name]
-    loss, targets = _loss(payload, task), _targets(validation)
+    loss, targets = _loss(payload, task, device), _targets(validation)
     return Problem(
         name=spec.name,
         device=device,
@@ -224,12 +224,12 @@ def _optimizer(payload: Payload) -> Callable[[nn.Module, Hyperparameters], torch
     return OPTIMIZERS[wanted.name]
 
 
-def _loss(payload: Payload, task: Task | None) -> LossFunction:
+def _loss(payload: Payload, task: Task | None, device: torch.device) -> LossFunction:
     if task is not None and task.loss is not None:
         own = task.loss
         return lambda outputs, targets, _smoothing: own(outputs, targets)
     targets = payload.arrays.train.targets if payload.arrays else None
-    return loss_of(loss_name(payload.spec, payload.kind), payload.classes, targets)
+    return loss_of(loss_name(payload.spec, payload.kind), payload.classes, targets, device)
 
 
 def _chance_loss(loss: LossFunction, targets: Tensor, outputs: int | None) -> float:

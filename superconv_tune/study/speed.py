@@ -15,6 +15,7 @@ from superconv_tune.training.loop import supports_bf16
 from superconv_tune.trial.smoke import SMOKE_STEPS, smoke
 
 OVERHEAD_S = 0.5  # assumed per trial until some were seen: hand-over, parameters and figures to MLflow
+WARM_STEPS = 3  # before a measurement: kernels of that precision and batch size are loaded and chosen in the first ones
 BF16_GAIN = 1.1  # bf16 is used if a step is at least this much faster
 
 
@@ -24,7 +25,6 @@ def measure(problem: Problem, card: DataCard, defaults: Hyperparameters, batch_s
     Raises:
         UserError: if one of them fails, with its reason.
     """
-    first = _smoke(problem, defaults, "fp32")  # includes one-time set-up, so its step time is not used
     precision = _faster_precision(problem, defaults)
     sizes = sorted({*batch_sizes, defaults.batch_size})
     outcomes = {size: _smoke(problem, replace(defaults, batch_size=size), precision) for size in sizes}
@@ -33,7 +33,7 @@ def measure(problem: Problem, card: DataCard, defaults: Hyperparameters, batch_s
         validation_items=card.validation_items,
         test_items=card.test_items,
         step_s={str(size): _step_s(outcome) for size, outcome in outcomes.items()},
-        eval_s=min(outcome.eval_s for outcome in [first, *outcomes.values()]),
+        eval_s=min(outcome.eval_s for outcome in outcomes.values()),
         overhead_s=OVERHEAD_S,
         trivial_value=problem.trivial_value,
         precision=precision,
@@ -41,12 +41,14 @@ def measure(problem: Problem, card: DataCard, defaults: Hyperparameters, batch_s
 
 
 def _smoke(problem: Problem, params: Hyperparameters, precision: Precision) -> TrialOutcome:
-    outcome = smoke(problem, params, precision)
-    if outcome.status != "finished":
-        raise UserError(
-            f"A smoke trial of {SMOKE_STEPS} steps ended as {outcome.status}: {outcome.reason} "
-            f"Nothing was started; fix the data, the model or the loss first."
-        )
+    """A smoke trial, after one of a few steps whose speed would mislead."""
+    for steps in (WARM_STEPS, SMOKE_STEPS):
+        outcome = smoke(problem, params, precision, steps)
+        if outcome.status != "finished":
+            raise UserError(
+                f"A smoke trial of {steps} steps ended as {outcome.status}: {outcome.reason} "
+                f"Nothing was started; fix the data, the model or the loss first."
+            )
     return outcome
 
 

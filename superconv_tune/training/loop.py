@@ -179,6 +179,7 @@ class _Stepper:
     def _try(self, batches: list[Batch]) -> Tensor | None:
         """Try one step; None if fp16 skipped it. Only with fp16 does the host wait for the device to know."""
         self.optimizer.zero_grad(set_to_none=True)
+        is_first = not self.optimizer.state
         values = []
         for batch in batches:
             inputs, targets = self.runtime.batch(batch)
@@ -191,6 +192,10 @@ class _Stepper:
             before = self.scaler.get_scale()
             self.scaler.update()
             if self.scaler.get_scale() < before:
+                if is_first:
+                    # torch's fused SGD has allocated its momentum and, skipping, never written it: the next step would
+                    # add whatever lay in that memory.
+                    self.optimizer.state.clear()
                 return None
         return values[0] if len(values) == 1 else torch.stack(values).sum()
 

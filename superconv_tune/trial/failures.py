@@ -12,6 +12,8 @@ from superconv_tune.data.batches import Batch
 from superconv_tune.record.trial import Status
 
 _LIBRARIES = ("site-packages", "dist-packages")
+# In the words of torch's CPU allocator, of CUDA's driver, and of cuBLAS and cuDNN, which allocate beside torch.
+_NO_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
 
 
 class Stopped(Exception):  # noqa: N818  (a decision and not an error)
@@ -68,7 +70,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether the device or the host ran out of memory; torch's CPU allocator raises a plain RuntimeError."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
 
 
 def _describe(error: BaseException) -> str:

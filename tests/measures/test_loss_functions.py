@@ -14,11 +14,18 @@ from superconv_tune.measures.losses import LOSSES
 def test_a_balanced_loss_weighs_classes_as_if_they_were_equally_frequent() -> None:
     """Nine of ten items are of class 0: a guess that knows nothing costs ln 2."""
     targets = np.array([0] * 90 + [1] * 10)
-    loss = loss_of("balanced_cross_entropy", 2, targets)
+    loss = loss_of("balanced_cross_entropy", 2, targets, torch.device("cpu"))
     outputs, labels = torch.tensor([[2.0, 0.0]]).repeat(100, 1), torch.tensor(targets)
     each = F.cross_entropy(outputs, labels, reduction="none")
     assert float(loss(outputs, labels, 0.0)) == pytest.approx(float((each[:90].mean() + each[90:].mean()) / 2))
     assert float(loss(outputs * 0, labels, 0.0)) == pytest.approx(np.log(2))
+
+
+def test_the_weights_of_a_balanced_loss_lie_on_the_device_before_the_first_step() -> None:
+    """Weights that are copied in every step make every step wait."""
+    loss = loss_of("balanced_cross_entropy", 2, np.array([0, 0, 1]), torch.device("meta"))
+    outputs = torch.zeros(3, 2, device="meta")  # meets no tensor of another device
+    assert loss(outputs, torch.zeros(3, dtype=torch.long, device="meta"), 0.0).device.type == "meta"
 
 
 def test_label_smoothing_is_torch_s() -> None:
