@@ -16,7 +16,7 @@ from superconv_tune.data.options import Args
 from superconv_tune.data.parts import RawData, problems
 from superconv_tune.data.recognise import TABLE_SUFFIXES, Recognise, ending, has_images, is_saved_dataset, named
 
-SHOWN_FILES = 6  # of a folder in a message
+SHOWN_FILES = 6  # number of a folder's files that a message lists
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def load(name: str, path: Path | None, args: Args) -> RawData:
 
 
 def format_of(path: Path) -> str:
-    """The format that reads what lies at a path, by its names; no file is opened.
+    """The format that reads what is at a path, judged by file names; no file is opened.
 
     Raises:
         UserError: if none does.
@@ -77,11 +77,11 @@ def format_of(path: Path) -> str:
     try:
         found = next((name for name in FROM_FILES if _recognises(name, path)), None)
     except OSError as error:
-        raise UserError(f"data: {path} cannot be looked into ({error.strerror}). Check its rights.") from error
+        raise UserError(f"data: {path} cannot be read ({error.strerror}). Check its permissions.") from error
     if found is None:
         raise UserError(
-            f"data: it is not plain what {path} holds. {_seen(path)} Formats that read files: {', '.join(FROM_FILES)}; "
-            f"name one in a spec, `data: {{format: …, path: …}}`. All else is for a function of yours: "
+            f"data: the format of {path} is not clear. {_seen(path)} Formats that read files: {', '.join(FROM_FILES)}; "
+            f"name one in a spec, `data: {{format: …, path: …}}`. For anything else write a function: "
             f"`task: {{factory: my_problem.py:task}}`."
         )
     return found

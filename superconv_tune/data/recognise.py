@@ -8,11 +8,12 @@ from pathlib import Path
 
 Recognise = Callable[[Path], bool]
 
-# What files are called, in small letters; for images, what a folder is recognised by: any that Pillow reads is taken.
+# Endings of the files that the formats read, in lower case. A folder is recognised as images by these; inside it every
+# file that Pillow reads is used.
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".ppm", ".pgm", ".jp2")
 
-# Folders of a data set that comes split, in small letters, and the part that each one is.
+# Folders of a data set that is split already, in lower case, and the part that each one holds.
 SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",
@@ -28,7 +29,7 @@ def named(*, file: tuple[str, ...] = (), inside: tuple[str, ...] = ()) -> Recogn
     """Recognise a file by its name, or a folder by the name of something directly inside it.
 
     Args:
-        file: patterns such as ``*.npz``, in small letters; one that fits is enough.
+        file: patterns such as ``*.npz``, in lower case; one that fits is enough.
         inside: the same for what a folder holds.
     """
 

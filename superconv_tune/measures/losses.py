@@ -15,7 +15,7 @@ class Loss:
 
     Attributes:
         compute: outputs, targets (tensors) and label smoothing to the mean loss.
-        regression: whether targets are numbers and not classes.
+        regression: whether targets are numbers instead of classes.
     """
 
     compute: Callable[[Any, Any, float], Any]

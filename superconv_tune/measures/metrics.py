@@ -24,7 +24,7 @@ class Metric:
         high: greatest possible value; None if unbounded.
         compute: outputs [n, ...] and targets [n, ...] (tensors) to the value.
         correct: the same to a boolean tensor, shape [n]; None where the metric is not a mean over items.
-        regression: whether targets are numbers and not classes; of a metric of your own it is not asked.
+        regression: whether targets are numbers instead of classes; a metric of your own may leave it out.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Metric:
 
     @property
     def item_level(self) -> bool:
-        """Whether it is a mean over items of right and wrong."""
+        """Whether the metric is the share of items that are right."""
         return self.correct is not None
 
 

@@ -164,7 +164,7 @@ HUGE = png(60_000, 60_000)
 REFUSED: dict[str, tuple[Make, dict[str, object], tuple[str, ...]]] = {
     "no such folder": (lambda folder: folder / "fotos", {}, ("no file or folder", "fotos", "spec.json")),
     "an empty folder": (in_parts(), {}, ("no file or folder", "photos")),
-    "a folder of texts": (text_file("notes.md", "x"), {}, ("not plain", "'.md'", "image_folder")),
+    "a folder of texts": (text_file("notes.md", "x"), {}, ("is not clear", "'.md'", "image_folder")),
     "one class": (lone_class, {}, ("one class folder only: cat", "nothing to tell apart")),
     "a folder too high": (nested, {}, ("one class folder only: photos", "ant, bee, cat")),
     "images without class": (loose, {}, ("no folders", "one folder of images per class")),

@@ -34,5 +34,5 @@ def test_what_a_folder_holds(files: list[str], found: str | None, tmp_path: Path
     if found is not None:
         assert format_of(root) == found
         return
-    with pytest.raises(UserError, match="not plain"):
+    with pytest.raises(UserError, match="is not clear"):
         format_of(root)
