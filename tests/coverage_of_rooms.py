@@ -1,7 +1,7 @@
-"""``python -m tests.coverage_of_rooms .coverage.json``: coverage of the rooms that decide; exits with 1 if too low.
+"""``python -m tests.coverage_of_rooms .coverage.json``: what tests reach of the rooms that decide.
 
-The file is what ``coverage json`` writes. A room fails on its branches alone: ``coverage report --fail-under`` counts
-them together with the statements, which are many more and hide them.
+The file is what ``coverage json`` writes. It ends with 1 if too few branches of a room were reached: branches alone,
+for ``coverage report --fail-under`` counts them together with the statements, which are many more and hide them.
 """
 
 from __future__ import annotations

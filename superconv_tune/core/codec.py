@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -35,7 +36,7 @@ def decode(kind: Any, value: Any) -> Any:
     """
     origin = get_origin(kind)
     if is_dataclass(kind) and isinstance(kind, type):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         return kind(**{name: decode(hints[name], item) for name, item in value.items() if name in hints})
     if origin in (Union, types.UnionType):
         return _decode_union(get_args(kind), value)
@@ -58,12 +59,12 @@ def _decode_union(options: tuple[Any, ...], value: Any) -> Any:
     members = [option for option in options if option is not type(None)]
     if len(members) == 1:
         return decode(members[0], value)
-    return decode(_named(members, value), value)
+    return decode(_named(tuple(members), value), value)
 
 
-def _named(members: list[Any], value: Any) -> Any:
-    """The member of a union of dataclasses whose ``name``, a field with one literal value, is that of ``value``."""
-    by_name = {get_args(get_type_hints(member)[NAME])[0]: member for member in members}
+def _named(members: tuple[Any, ...], value: Any) -> Any:
+    """The member of a union of dataclasses whose name, a field with one literal value, is the name in ``value``."""
+    by_name = _by_name(members)
     name = value.get(NAME) if isinstance(value, Mapping) else None
     if name not in by_name:
         raise ValueError(f"Expected one of {', '.join(by_name)} under {NAME!r}, but got {value!r}.")
@@ -74,3 +75,13 @@ def _decode_tuple(items: tuple[Any, ...], value: Any) -> Any:
     if len(items) == 2 and items[1] is Ellipsis:
         return tuple(decode(items[0], item) for item in value)
     return tuple(decode(item, part) for item, part in zip(items, value, strict=True))
+
+
+@cache  # else most of the time of reading a journal goes into this
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
+@cache
+def _by_name(members: tuple[Any, ...]) -> Mapping[object, Any]:
+    return {get_args(_hints(member)[NAME])[0]: member for member in members}

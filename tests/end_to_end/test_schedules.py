@@ -36,7 +36,7 @@ SPEC: dict[str, object] = {
     "model": {"name": "mlp", "width": 0.25},
     "target": 0.8,
     "budget": "150s",
-    "trials": 6,
+    "trials": 3,
     "sampler": "random",
     "baselines": "none",
     "split": {"validation": 0.2, "test": 0.4},
@@ -147,7 +147,8 @@ def test_a_schedule_of_the_spec_is_what_every_trial_and_the_long_run_follow(
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(SPEC | {"schedule": dict(case.given)}), encoding="utf-8")
     out, err = (search := start("search", "small.yaml", "--debug", "--name", "it")).communicate(timeout=200)
     assert search.returncode == 0, err
-    assert "DEMONSTRATED" in out
+    assert "one trial after the other in this process" in out
+    assert "mlflow ui --backend-store-uri sqlite:///" in out
     client = connect(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
     check_trials(client, case, tmp_path)
     check_outputs(case, tmp_path / "runs" / "it")
@@ -163,6 +164,8 @@ def check_trials(client: MlflowClient, case: Case, folder: Path) -> None:
         events = entries.events("it")
     (opened,) = [event for event in events if isinstance(event, Opened)]
     assert opened.spec["schedule"] == case.given
+    parent = client.get_run(opened.mlflow["run_id"])
+    assert (parent.info.status, parent.data.tags["verdict"]) == ("FINISHED", "demonstrated")
     requests = {event.request.trial_id: event.request for event in events if isinstance(event, Requested)}
     assert {request.schedule.label for request in requests.values()} == {case.label}
     cycles = [
@@ -176,6 +179,7 @@ def check_trials(client: MlflowClient, case: Case, folder: Path) -> None:
     for outcome in cycles:
         assert outcome.max_lr is not None
         assert outcome.mlflow_run_id is not None
+        assert client.get_run(outcome.mlflow_run_id).data.tags["mlflow.parentRunId"] == parent.info.run_id
         params = requests[outcome.trial_id].params
         check_run(client, case, outcome.mlflow_run_id, params, outcome.steps, outcome.max_lr)
 
@@ -215,6 +219,12 @@ def check_run(
     assert {0, steps - 1} <= set(history)
     assert len(history) == steps if steps <= MAX_POINTS else MAX_POINTS / 2 < len(history) <= MAX_POINTS
     assert list(history.values()) == [recorded[step] for step in history]
+
+
+def _read(param: str) -> object:
+    """A param of MLflow, which is the text that Python makes of the value."""
+    value: object = yaml.safe_load(param.strip("()").join("[]") if param.startswith("(") else param)
+    return value
 
 
 def assert_close(found: Rates, expected: Rates, scale: float) -> None:

@@ -47,7 +47,7 @@ def test_one_cycle_equals_the_golden_table(column: int) -> None:
 
 
 @given(
-    steps=st.integers(12, 400),
+    steps=st.integers(12, 150),
     max_lr=st.floats(1e-4, 10.0),
     pct_start=st.floats(0.2, 0.5),
     div_factor=st.floats(1.0, 1e3),

@@ -7,6 +7,7 @@ from superconv_tune.lr.schedule import schedule_from
 from superconv_tune.planner.baselines import ADAPTIVE_SHARE, comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
 from superconv_tune.record.events import Requested
+from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialRequest
 from superconv_tune.verdict.comparison import RATES, Shortfall, compare
@@ -71,24 +72,25 @@ def test_without_baselines_or_without_a_recipe_nothing_is_compared() -> None:
     assert lacking == Shortfall(("step", "linear", "constant"), absent=("step", "linear", "constant"))
 
 
-def centre(how: Brief) -> tuple[float, float]:
-    """The middle of the first grid of the one policy that is compared, and the peak of the recipe at that length."""
-    study, _ = hour(how, 4800.0, 2)
-    recipe = study.recipe
+def centre(how: Brief) -> tuple[float, Recipe]:
+    """The middle of the first grid of the one policy that is compared, and the recipe, of the same length."""
+    study, _ = hour(how, 1800.0, 2)
+    recipe, asked = study.recipe, list(study.asked("baseline").values())
     assert recipe is not None
-    rates = [request.cycle.max_lr for request in study.asked("baseline").values()]
-    assert len(rates) >= RATES
-    return sorted(rates[:RATES])[RATES // 2], recipe.max_lr
+    assert {request.params.cycle_epochs for request in asked} == {recipe.params.cycle_epochs}
+    return sorted(request.cycle.max_lr for request in asked[:RATES])[RATES // 2], recipe
 
 
 def test_another_cyclical_policy_begins_at_the_peak_of_the_recipe_and_one_without_a_cycle_below_it() -> None:
     """Momentum is low at the peak of a cycle, and high all along without one; Adam's rate takes a fixed share."""
-    triangles, peak = centre(brief(None, baselines=(schedule_from("triangular"),)))
-    assert triangles == pytest.approx(peak)
-    steps, peak = centre(brief(None, baselines=(schedule_from("step"),)))
-    assert steps < 0.7 * peak
-    adaptive, peak = centre(brief(None, baselines=(schedule_from("step"),), optimizer="adamw"))
-    assert adaptive == pytest.approx(ADAPTIVE_SHARE * peak)
+    rate, recipe = centre(brief(None, baselines=(schedule_from("triangular"),)))
+    assert rate == pytest.approx(recipe.max_lr)
+    rate, recipe = centre(brief(None, baselines=(schedule_from("step"),)))
+    params = recipe.params
+    assert rate == pytest.approx(recipe.max_lr * (1.0 - params.max_momentum) / (1.0 - params.base_momentum))
+    assert rate < recipe.max_lr
+    rate, recipe = centre(brief(None, baselines=(schedule_from("step"),), optimizer="adamw"))
+    assert rate == pytest.approx(ADAPTIVE_SHARE * recipe.max_lr)
 
 
 def test_a_run_shorter_than_its_hand_over_is_not_cut_by_its_deadline() -> None:

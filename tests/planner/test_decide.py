@@ -9,6 +9,7 @@ from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.events import Closed, Requested
+from superconv_tune.record.purpose import Sampled
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialRequest
 from tests.planner.hours import hour
@@ -76,6 +77,23 @@ def test_a_lost_trial_is_asked_for_again_and_no_more_than_three_times() -> None:
         e.request.attempt for e in conductor.events if isinstance(e, Requested) and e.request.trial_id[:4] == "0004"
     ]
     assert attempts == [1, 2, 3]
+
+
+def test_a_lost_draw_is_asked_for_again_with_the_same_parameters_as_a_new_proposal() -> None:
+    def fate(request: TrialRequest) -> Status:
+        is_lost = isinstance(request.purpose, Sampled) and request.attempt == 1
+        return "preempted" if is_lost else "finished"
+
+    conductor, _ = hour(World(fate=fate), how=brief(None))
+    tries: dict[str, list[TrialRequest]] = {}
+    for event in conductor.events:
+        if isinstance(event, Requested) and isinstance(event.request.purpose, Sampled):
+            tries.setdefault(event.request.trial_id, []).append(event.request)
+    again = [(first, second) for first, second in (asked for asked in tries.values() if len(asked) == 2)]
+    assert len(again) >= 3
+    for first, second in again:
+        assert (second.params, second.seed, second.rung) == (first.params, first.seed, first.rung)
+        assert second.proposal != first.proposal
 
 
 def test_a_search_in_which_nothing_finishes_ends_undecided() -> None:

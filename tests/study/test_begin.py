@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 from importlib.resources import files
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from superconv_tune.core.errors import UserError
 from superconv_tune.record.events import Closed, Opened, Requested
 from superconv_tune.record.study import Study
-from superconv_tune.tracking.client import connect
 from tests.study.conftest import Workplace
 
 
@@ -62,21 +60,3 @@ def test_what_is_the_users_to_mend_leaves_no_trace(workplace: Workplace) -> None
     with pytest.raises(UserError, match="division by zero"):
         workplace.begin("mine")
     assert not (workplace.folder / "runs").exists()
-
-
-def test_every_curve_is_in_mlflow_without_ray_too(workplace: Workplace, tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
-    ended, printed = workplace.begin("mine", tracking_uri=uri, trials=1)
-    assert ended.verdict == "demonstrated"
-    assert f"mlflow ui --backend-store-uri {uri}" in printed
-    study, client = Study.replay(workplace.events("mine")), connect(uri)
-    for trial in study.trials():
-        request, outcome = trial.request, trial.outcome
-        assert outcome.mlflow_run_id is not None
-        run = client.get_run(outcome.mlflow_run_id)
-        assert run.info.status == "FINISHED"
-        assert run.data.tags["mlflow.parentRunId"] == study.opened.mlflow["run_id"]
-        if request.kind != "range_test":
-            assert len(client.get_metric_history(run.info.run_id, "cycle/lr")) == outcome.steps
-    parent = client.get_run(study.opened.mlflow["run_id"])
-    assert (parent.info.status, parent.data.tags["verdict"]) == ("FINISHED", "demonstrated")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from superconv_tune.verdict.judge import judge as judged
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.outlook import Calibration
-from superconv_tune.verdict.verdict import HOPELESS, Case, Evidence, Repeat, Target, Verdict
+from superconv_tune.verdict.verdict import HOPELESS, Case, Evidence, Repeat, Target, Verdict, last_slope
 
 LIBRARY = Calibration(0.05, 2.0, tuple(np.linspace(-0.45, 0.45, 41)))
 ORDER = {"infeasible": 0, "undecided": 1, "likely": 2, "demonstrated": 3}
@@ -173,6 +173,18 @@ def test_without_a_target_there_is_an_estimate_but_no_word() -> None:
     assert verdict.word is None
     assert verdict.probability is None
     assert verdict.estimate is not None
+
+
+def test_where_longer_cycles_were_searched_and_were_no_better_longer_ones_promise_less() -> None:
+    rising = evidence(0.9, repeats=RISING)
+    searched = replace(rising, rungs=(Rung(9.0, 0.90, 0.87, 0.92, 4), Rung(27.0, 0.90, 0.87, 0.92, 4)))
+    assert last_slope(searched) == 0.0
+    slope, reached, flat = last_slope(rising), judge(ask(0.95), rising).reachable, judge(ask(0.95), searched).reachable
+    assert slope is not None
+    assert slope > 0.0
+    assert reached is not None
+    assert flat is not None
+    assert flat.value < reached.value
 
 
 def test_without_a_confirmation_the_verdict_is_undecided() -> None:
