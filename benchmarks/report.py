@@ -1,4 +1,4 @@
-"""What every recorded result says of itself: where and with which versions it was measured."""
+"""The header of every recorded result: on which machine and with which versions it was measured."""
 
 from __future__ import annotations
 

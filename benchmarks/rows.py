@@ -1,4 +1,4 @@
-"""The tables of long benchmarks: rows that are there are not made again, so that a command goes on where it stopped."""
+"""Tables of long benchmarks: existing rows are not computed again, so a command continues where it stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read(table: Path) -> list[dict[str, str]]:
 
 
 def append(table: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Add rows; the first ones of all come below the names of the columns."""
+    """Add rows; in a new file below the names of the columns."""
     is_new = not table.exists()
     with table.open("a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

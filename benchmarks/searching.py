@@ -1,4 +1,4 @@
-"""A real search as a process tree of its own: started, struck, waited for, and read through its journal and verdict."""
+"""A real search as a process tree of its own: starts it, kills parts of it, waits for it, and reads its results."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ NAME = "it"
 CONSOLE = "console.log"
 ACTORS = ("ray::TrialActor", "ray::ResourceTrainable")  # as a worker process of Ray Tune calls itself
 PATIENCE_S = 1200.0
-STRIKES = 5  # the worker that is hit may have been between two trials
-END_S = 1900.0  # after its start, a search of the spec below has ended, whatever happened to it
+STRIKES = 5  # attempts, because the worker that is killed may have been between two trials
+END_S = 1900.0  # after its start, by which a search of the spec below has ended, whatever happened to it
 
 SPEC = """
 name: faults
@@ -67,17 +67,17 @@ class Search:
         self._start("superconv_tune.search", "spec.yaml", "--name", NAME, *self.options)
 
     def until_underway(self, count: int) -> None:
-        """Start it, and wait until so many trials have come back and one more runs."""
+        """Start it, and wait until this many trials have come back and one more runs."""
         self.begin()
         self.until_trained(count)
         self.until_asked()
 
     def resume(self) -> None:
-        """Go on with it."""
+        """Resume it."""
         self._start("superconv_tune.search", "--resume", NAME, *self.options)
 
     def report(self) -> None:
-        """Render it again, which also brings to MLflow what that has missed."""
+        """Render its report again, which also sends to MLflow what it has missed."""
         self._start("superconv_tune.report", NAME)
 
     def end(self, within_s: float = END_S) -> int:
@@ -89,7 +89,7 @@ class Search:
         return self._process.wait(within_s)
 
     def kill(self) -> None:
-        """SIGKILL to the driver, as when memory runs out; the processes of Ray are left to see for themselves."""
+        """SIGKILL to the driver, as when memory runs out; the processes of Ray have to notice it themselves."""
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
@@ -110,7 +110,7 @@ class Search:
         raise AssertionError(f"no trial was hit in {STRIKES} strikes")
 
     def said(self) -> str:
-        """What its commands printed."""
+        """The output of its commands."""
         return (self.folder / CONSOLE).read_text(encoding="utf-8")
 
     @property
@@ -119,7 +119,7 @@ class Search:
         return self._where().folder
 
     def verdict(self) -> dict[str, Any]:
-        """What its ``verdict.json`` holds; empty if there is none."""
+        """The content of its ``verdict.json``; empty if there is none."""
         file = self.output / "verdict.json"
         return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
@@ -131,11 +131,11 @@ class Search:
             return journal.events(NAME)
 
     def until_trained(self, count: int) -> None:
-        """Wait until so many trials have come back that nobody has to run again."""
+        """Wait until this many trials have come back that need not run again."""
         self._until(lambda: len(completed(self.events())) >= count, f"{count} trials")
 
     def until_asked(self) -> None:
-        """Wait until one more trial is asked for, and give it the time to begin."""
+        """Wait until one more trial has been requested, and give it time to begin."""
         before = asked(self.events())
         self._until(lambda: asked(self.events()) > before, "another trial")
         time.sleep(0.7)
@@ -181,12 +181,12 @@ def lost(events: list[Event]) -> int:
 
 
 def asked(events: list[Event]) -> int:
-    """Attempts that were handed out."""
+    """Attempts that were given to workers."""
     return sum(isinstance(e, Requested) for e in events)
 
 
 def processor_time(pid: int) -> int:
-    """Of a process, in ticks; 0 if it is gone."""
+    """Start time of a process, in ticks; 0 if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:

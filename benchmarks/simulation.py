@@ -16,16 +16,16 @@ from superconv_tune.study.conductor import StudyConductor
 
 @dataclass
 class VirtualClock:
-    """Unix time in seconds, which passes at once where it is waited for."""
+    """A virtual clock: Unix time in seconds, in which waiting takes no real time."""
 
     now: float = 0.0
 
     def __call__(self) -> float:
-        """The time."""
+        """The virtual Unix time in seconds."""
         return self.now
 
     def wait_until(self, moment: float) -> None:
-        """Let it be this time."""
+        """Set the time."""
         self.now = max(self.now, moment)
 
 

@@ -1,1 +1,1 @@
-"""The calibration library: searches whose truth is known, and what the verdict would have said of them."""
+"""The calibration library: searches with a known truth, and the verdicts that they would have had."""

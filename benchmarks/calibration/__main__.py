@@ -1,6 +1,6 @@
-"""Make the library that verdicts rest on, and tell how often they would have been right.
+"""Make the library that verdicts are based on, and report how often they would have been right.
 
-python -m benchmarks.calibration.record      # searches every task and finds its truth: runs.csv; goes on where it was
+python -m benchmarks.calibration.record      # searches every task and finds its truth: runs.csv; resumable
 python -m benchmarks.calibration             # superconv_tune/verdict/calibration.csv, calibration.md, reliability.svg
 """
 
@@ -50,9 +50,9 @@ def write_library(tasks: Sequence[Judged]) -> None:
         writer.writerow(("family", "slope", "gain", "task", "steps", "error", "truth"))
         for judged in tasks:
             if judged.known is not None:
-                told = (f"{judged.known.slope:.4f}", f"{judged.known.gain:.4f}")
+                known = (f"{judged.known.slope:.4f}", f"{judged.known.gain:.4f}")
                 truth = (f"{judged.error:.4f}", f"{judged.truth:.4f}")
-                writer.writerow((judged.family, *told, judged.task, judged.steps, *truth))
+                writer.writerow((judged.family, *known, judged.task, judged.steps, *truth))
 
 
 def report(tasks: Sequence[Judged]) -> str:
@@ -69,18 +69,19 @@ def report(tasks: Sequence[Judged]) -> str:
             "## The interval of what longer cycles reach",
             _intervals(tasks),
             "## Verdicts",
-            f"{len(asked)} questions: every task, asked for its truth and {len(OFFSETS)} points above and below it.",
+            f"{len(asked)} questions: every task, with its true accuracy as the target and {len(OFFSETS)} points "
+            "above and below it.",
             _rates(asked),
             _by_offset(asked),
             "## Nearer horizons",
             _by_horizon(tasks),
-            "## From which probability on to say no",
+            "## The probability up to which to say `infeasible`",
             _by_threshold(tasks),
             "## Reliability",
-            f"Brier score {brier(asked):.3f} (0.25 is what a coin would get); `reliability.svg`.",
+            f"Brier score {brier(asked):.3f} (a coin would get 0.25); `reliability.svg`.",
             table(
                 ("probability told", "share within reach", "questions"),
-                [(told, true, count) for told, true, count in reliability(asked)],
+                [(probability, true, count) for probability, true, count in reliability(asked)],
             ),
             "## More data",
             _more_data(tasks),
@@ -100,13 +101,13 @@ def _by_threshold(tasks: Sequence[Judged]) -> str:
         far = [word == "undecided" for offset, word in words if abs(offset) >= FAR]
         wrong = f"{sum(said)} of {len(said)}"
         rows.append((f"{impossible:g}", f"{horizon:.2g}", wrong, f"{sum(said) / reachable:.1%}", f"{np.mean(far):.1%}"))
-    told = (
+    text = (
         f"`infeasible` is said up to a probability of {IMPOSSIBLE:g}: the largest of these with which less than 5 % of "
         f"the targets within reach are called so, whatever the horizon. Far is {100 * FAR:g} points or more, above or "
         f"below."
     )
     header = ("up to", "horizon", "wrong, of those said", "of targets within reach", "undecided, far")
-    return told + "\n\n" + table(header, rows)
+    return text + "\n\n" + table(header, rows)
 
 
 def _intervals(tasks: Sequence[Judged]) -> str:
@@ -114,8 +115,8 @@ def _intervals(tasks: Sequence[Judged]) -> str:
         ("ours, family left out", *_coverage(conformal(tasks))),
         ("power law through the last two lengths, noise alone", *_coverage(naive(tasks))),
     ]
-    told = "Share of 90 % intervals that hold the truth, with its 95 % interval, and their width in points."
-    return told + "\n\n" + table(("interval", "covers", "of", "95 %", "median width", "mean width"), rows)
+    text = "Share of 90 % intervals that hold the truth, with its 95 % interval, and their width in points."
+    return text + "\n\n" + table(("interval", "covers", "of", "95 %", "median width", "mean width"), rows)
 
 
 def _coverage(found: Sequence[Interval]) -> tuple[object, ...]:
@@ -155,7 +156,7 @@ def _by_offset(asked: Sequence[Pair]) -> str:
 
 
 def _by_horizon(tasks: Sequence[Judged]) -> str:
-    """The same rates where less training is asked about; the truth is that of the same lengths."""
+    """The same rates for shorter horizons; the truth is that of the same lengths."""
     rows = []
     for stretch in HORIZONS:
         asked, spans = pairs(tasks, stretch), conformal(tasks, stretch)
@@ -167,13 +168,13 @@ def _by_horizon(tasks: Sequence[Judged]) -> str:
             _share([pair.hopeless for pair in asked if pair.offset >= FAR]),
         ]
         rows.append((f"{stretch:.2g}", float(np.mean([span.covers for span in spans])), *shares))
-    told = (
-        f"How many times the length of the recipe the question allows, `--horizon`. An `undecided` names the length up "
+    text = (
+        f"The horizon, `--horizon`, is a multiple of the length of the recipe. An `undecided` names the length up "
         f"to which the target is out of reach: *called out of reach*. Far is {100 * FAR:g} points or more."
     )
     columns = ("horizon", "90 % interval covers", "false infeasible", "falsely called out of reach")
     far = ("undecided, far below", "undecided, far above", "called out of reach, far above")
-    return told + "\n\n" + table((*columns, *far), rows)
+    return text + "\n\n" + table((*columns, *far), rows)
 
 
 def _share(found: Sequence[bool]) -> str:
@@ -182,11 +183,11 @@ def _share(found: Sequence[bool]) -> str:
 
 def _more_data(tasks: Sequence[Judged]) -> str:
     slopes = [judged.data_slopes for judged in tasks if judged.data_slopes is not None]
-    told, true = np.array(slopes).T
-    error = np.abs(told - true)
+    predicted, true = np.array(slopes).T
+    error = np.abs(predicted - true)
     return (
-        f"On {len(slopes)} tasks the search told what twice the data would give, and it was tried on fresh data: fall "
-        f"of the log odds of an error per doubling, told {np.log(2) * told.mean():.2f} on average, true "
+        f"On {len(slopes)} tasks the search predicted the gain from twice the data, which was tried on fresh data: "
+        f"fall of the log odds of an error per doubling, predicted {np.log(2) * predicted.mean():.2f} on average, true "
         f"{np.log(2) * true.mean():.2f}; typical (median) difference {np.log(2) * np.median(error):.2f}."
     )
 
@@ -210,9 +211,9 @@ def draw(asked: Sequence[Pair]) -> None:
     figure = Figure(figsize=(4.5, 4.2), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="#9aa5b1", linewidth=1)
-    axes.plot([told for told, _, _ in bins], [true for _, true, _ in bins], "o-", color="#0b63b0")
-    for told, true, count in bins:
-        axes.annotate(str(count), (told, true), textcoords="offset points", xytext=(6, -10), fontsize=8)
+    axes.plot([probability for probability, _, _ in bins], [true for _, true, _ in bins], "o-", color="#0b63b0")
+    for probability, true, count in bins:
+        axes.annotate(str(count), (probability, true), textcoords="offset points", xytext=(6, -10), fontsize=8)
     axes.set(xlabel="probability told", ylabel="share of questions within reach", xlim=(0, 1), ylim=(0, 1))
     figure.savefig(FOLDER / "reliability.svg", metadata={"Date": None})
 

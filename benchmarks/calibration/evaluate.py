@@ -30,7 +30,7 @@ class Pair:
         task: its name.
         offset: of the target from the truth; positive where it is out of reach.
         word: the verdict.
-        probability: that went with it.
+        probability: the probability reported with it.
         hopeless: whether the target was called out of reach up to the whole horizon, whatever the word.
         may_be_denied: whether a low enough probability would have been called infeasible.
     """
@@ -43,7 +43,7 @@ class Pair:
     may_be_denied: bool = False
 
     def word_at(self, impossible: float) -> Word:
-        """The verdict, had ``infeasible`` been said up to this probability."""
+        """The verdict if ``infeasible`` had been said up to this probability."""
         if self.word in ("demonstrated", "likely"):
             return self.word
         return "infeasible" if self.may_be_denied and self.probability <= impossible else "undecided"
@@ -51,7 +51,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Interval:
-    """What an interval said of one task."""
+    """A predicted interval and the truth of one task."""
 
     task: str
     low: float
@@ -71,7 +71,7 @@ def left_out(tasks: Sequence[Judged]) -> dict[str, Calibration]:
 
 
 def pairs(tasks: Sequence[Judged], stretch: float = REACH) -> list[Pair]:
-    """Every task asked, up to a horizon, for every target that an accuracy can have."""
+    """The verdicts on every task, up to a horizon, for every target that an accuracy can have."""
     calibrations = left_out(tasks)
     found = []
     for judged in tasks:
@@ -86,7 +86,7 @@ def pairs(tasks: Sequence[Judged], stretch: float = REACH) -> list[Pair]:
 
 
 def conformal(tasks: Sequence[Judged], stretch: float = REACH) -> list[Interval]:
-    """What the program tells: of every task whose recipe was repeated at a shorter length."""
+    """The program's intervals, for every task whose recipe was repeated at a shorter length."""
     calibrations = left_out(tasks)
     found = []
     for judged in tasks:
@@ -98,12 +98,12 @@ def conformal(tasks: Sequence[Judged], stretch: float = REACH) -> list[Interval]
 
 
 def _up_to(judged: Judged, stretch: float) -> Evidence:
-    """What the search knew, asked for cycles of so many times its recipe's length."""
+    """The evidence of the search, for cycles of this many times its recipe's length."""
     return replace(judged.evidence, horizon=stretch * judged.evidence.epochs)
 
 
 def naive(tasks: Sequence[Judged]) -> list[Interval]:
-    """The usual way: the last step goes on as a power law, with an interval from the noise of the measurements."""
+    """The usual way: the last step continues as a power law, with an interval from the noise of the measurements."""
     found = []
     for judged in tasks:
         spread = _continued(judged)
@@ -129,7 +129,7 @@ def _continued(judged: Judged) -> Spread | None:
 
 
 def rate(found: Sequence[Pair], counts: Callable[[Pair], bool], among: Callable[[Pair], bool]) -> tuple[float, ...]:
-    """A share of pairs with its 95 % interval, by bootstrap over tasks: pairs of one task stand or fall together."""
+    """A share of pairs with its 95 % interval, by bootstrap over tasks: pairs of one task are not independent."""
     tasks = sorted({pair.task for pair in found})
     hits = np.array([sum(counts(p) and among(p) for p in found if p.task == task) for task in tasks], dtype=np.float64)
     sizes = np.array([sum(among(p) for p in found if p.task == task) for task in tasks], dtype=np.float64)
@@ -141,16 +141,16 @@ def rate(found: Sequence[Pair], counts: Callable[[Pair], bool], among: Callable[
 
 def reliability(found: Sequence[Pair], bins: int = 5) -> list[tuple[float, float, int]]:
     """(mean probability, share that was within reach, pairs) of equally wide bins of the probability."""
-    told = np.array([pair.probability for pair in found])
+    probabilities = np.array([pair.probability for pair in found])
     true = np.array([pair.offset <= 0.0 for pair in found])
-    index = np.minimum((told * bins).astype(int), bins - 1)
+    index = np.minimum((probabilities * bins).astype(int), bins - 1)
     return [
-        (float(told[index == b].mean()), float(true[index == b].mean()), int((index == b).sum()))
+        (float(probabilities[index == b].mean()), float(true[index == b].mean()), int((index == b).sum()))
         for b in range(bins)
         if (index == b).any()
     ]
 
 
 def brier(found: Sequence[Pair]) -> float:
-    """Mean squared difference of probability and truth; 0.25 is what a coin would get."""
+    """Mean squared difference of probability and truth; a coin would get 0.25."""
     return float(np.mean([(pair.probability - float(pair.offset <= 0.0)) ** 2 for pair in found]))

@@ -1,4 +1,4 @@
-"""What the recorded runs say of every task: the evidence that a search had, and the truth."""
+"""The evidence that a search had on every recorded task, and the truth."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Judged:
         task: its name.
         family: see `LibraryTask`.
         evidence: as a search had it, with a small test part.
-        steps: of the recipe's cycle.
-        error: of the recipe, on all fresh examples.
+        steps: number of steps in the recipe's cycle.
+        error: error of the recipe on all fresh examples.
         errors: least error at the lengths that were tried for the truth, by their multiple of the recipe's, 1 included.
-        more_data: error of the recipe on twice the data; None where there were not enough examples.
+        more_data: error of the recipe on twice the data; None if there were not enough examples.
     """
 
     task: str
@@ -43,7 +43,7 @@ class Judged:
     more_data: float | None
 
     def truth_within(self, stretch: float) -> float:
-        """Least error of cycles up to so many times as long as the recipe's."""
+        """Least error of cycles up to this many times as long as the recipe's."""
         return min(error for longer, error in self.errors.items() if longer <= 1.01 * stretch)
 
     @property
@@ -59,11 +59,11 @@ class Judged:
 
     @property
     def data_slopes(self) -> tuple[float, float] | None:
-        """Fall of the log odds per log(examples) that the search would tell, and the true one of twice the data."""
-        told = data_slope(self.evidence)
-        if told is None or self.more_data is None:
+        """Fall of the log odds per log(examples) that the search would report, and the true one for twice the data."""
+        predicted = data_slope(self.evidence)
+        if predicted is None or self.more_data is None:
             return None
-        return told, (log_odds(self.error) - log_odds(self.more_data)) / math.log(2.0)
+        return predicted, (log_odds(self.error) - log_odds(self.more_data)) / math.log(2.0)
 
 
 def library() -> list[Judged]:
@@ -105,7 +105,7 @@ def _judged(name: str, runs: Sequence[Run]) -> Judged | None:
 
 
 def _rungs(runs: Sequence[Run]) -> tuple[Rung, ...]:
-    """The best trial of every length, the shortest first."""
+    """The best trial of every length, shortest first."""
     best = [(float(run["epochs"]), float(run["validation"])) for run in runs]
     return tuple(Rung(epochs, value, value, value, 1) for epochs, value in sorted(best))
 

@@ -63,7 +63,7 @@ COLUMNS = (
     "correct",
 )
 WORKERS = 2
-SECONDS_PER_TOP_STEP = 8.0  # of virtual time on two workers: the planner gives the longest cycles their share of it
+SECONDS_PER_TOP_STEP = 8.0  # virtual, on two workers; the planner gives the longest cycles their share of it
 RAMP_STEPS = 285  # of a first range test
 PATIENCE_S = 1e6
 LONGER = (8.0 / 3.0, 8.0)  # times the longest cycle of the search
@@ -76,12 +76,12 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True)
 class TrainingWorld:
-    """Trials that are really trained, at a virtual second a step."""
+    """Trials that are really trained, on a clock with one virtual second per step."""
 
     problem: Problem
 
     def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome, float]:
-        """The outcome, with virtual seconds, and how many; all workers are alike here."""
+        """The outcome and its duration, both in virtual seconds; all workers are equally fast here."""
         del now, slot
         outcome = run(
             replace(request, deadline=time.time() + PATIENCE_S), self.problem, NullTracker(), time.time, "virtual"
@@ -244,7 +244,7 @@ def read() -> list[dict[str, str]]:
 
 
 def main(names: Sequence[str]) -> None:
-    """Search what is missing."""
+    """Search all missing tasks."""
     done = {row["task"] for row in read()}
     missing = [name for name in names or TASKS if name not in done]
     with ProcessPoolExecutor(WORKERS) as pool:

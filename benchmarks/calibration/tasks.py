@@ -14,13 +14,13 @@ Args = Mapping[str, float | str]
 
 @dataclass(frozen=True)
 class LibraryTask:
-    """One question whose truth is known.
+    """One task with a known truth.
 
     Attributes:
         family: data and kind of model; tasks of one family are left out together where intervals are judged.
-        factory: in `questions`.
-        args: of the factory.
-        top_steps: optimizer steps, about, of the longest cycle that the search has time for.
+        factory: name of a function in `questions`.
+        args: arguments of the factory.
+        top_steps: approximate number of optimizer steps in the longest cycle that the search has time for.
         optimizer: name in the spec.
     """
 

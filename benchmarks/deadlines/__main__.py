@@ -32,10 +32,10 @@ target: {target}
 baselines: none
 space: {{cycle_epochs: {{low: 1, high: 40, log: true}}}}
 """
-SHARES = (0.15, 0.3, 0.5)  # of the seeds whose model goes wrong
+SHARES = (0.15, 0.3, 0.5)  # of the seeds, whose models go wrong
 TARGETS = (0.85, 0.93, 0.99)
 BUDGETS_S = (60, 75, 90, 120, 180)
-GRACE = (0.01, 5.0)  # share of the budget, and seconds, of which the larger is allowed
+GRACE = (0.01, 5.0)  # share of the budget, and seconds; the larger one is allowed
 PATIENCE_S = 120.0  # past the budget, then the search is given up
 
 
@@ -56,7 +56,7 @@ class Ended:
 
     @property
     def held(self) -> bool:
-        """Inside the deadline, with a verdict."""
+        """Whether it ended by the deadline, with a verdict."""
         return self.code == 0 and self.over_s <= max(GRACE[0] * self.budget_s, GRACE[1])
 
 
@@ -97,7 +97,7 @@ def report(ended: Sequence[Ended]) -> str:
             f"`python -m benchmarks.deadlines --searches {len(ended)}`; {machine()}.",
             f"{sum(end.held for end in ended)} of {len(ended)} ended with a verdict and no later than the larger of "
             f"{GRACE[0]:.0%} and {GRACE[1]:g} s after the deadline. Seconds past it: {past}. Verdicts: "
-            f"{_counted([end.verdict for end in ended])}. What became of the trials: "
+            f"{_counted([end.verdict for end in ended])}. Status of the trials: "
             f"{', '.join(f'{count} {status}' for status, count in trials.most_common())}.",
             table(("budget s", "wall s", "past it s", "exit code", "verdict", "trials", "held"), rows),
         ]
@@ -112,7 +112,9 @@ def main() -> None:
     """Run them, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--searches", type=int, default=30)
-    parser.add_argument("--at-once", type=int, default=1, help="each with one worker where there are several")
+    parser.add_argument(
+        "--at-once", type=int, default=1, help="number of searches that run at once; with several, each has one worker"
+    )
     asked = parser.parse_args()
     workers = 1 if asked.at_once > 1 else None
     with ThreadPoolExecutor(asked.at_once) as pool:

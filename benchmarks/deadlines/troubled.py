@@ -1,4 +1,4 @@
-"""A question as a user would write it, whose models go wrong for some seeds: slow, crashing, without numbers, gone."""
+"""A user's factory whose models go wrong for some seeds: slow, crashing, NaN, or killing their process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from superconv_tune.problems.user import Task
 
 FAULTS = ("slow", "crash", "nan", "exit", "hang")
 FIRST_OF_A_SEARCH = 1000  # smaller seeds are those of the preflight, which would refuse a model that goes wrong
-BEGINS = 60  # calls of the model before it goes wrong
+BEGINS = 60  # calls of the model until it goes wrong
 SLOW_S, HANG_S = 0.05, 1e4
 
 
@@ -57,7 +57,7 @@ def task(share: float = 0.3, items: int = 6000) -> Task:
 
 
 def _fault(seed: int, share: float) -> str | None:
-    """What goes wrong for a seed; nothing for most."""
+    """What goes wrong for a seed; for most seeds nothing."""
     rng = np.random.default_rng(seed)
     if seed < FIRST_OF_A_SEARCH or rng.random() >= share:
         return None

@@ -26,7 +26,7 @@ CLASSES, SIDE, BATCH = 10, 32, 256
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for images and cache that is gone afterwards."""
+    """A folder for images and cache, which is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="superconv_tune_") as folder:
         os.environ[cache.PLACE] = f"{folder}/cache"
         yield Path(folder)
@@ -43,7 +43,7 @@ def make(folder: Path, count: int) -> None:
 
 
 def started(folder: Path) -> tuple[float, bytes, DataCard]:
-    """The seconds that a search takes to have its data, and what goes to its workers; nothing stays mapped here."""
+    """The seconds that reading the data takes, and the payload for the workers; nothing stays mapped here."""
     spec = load_spec(None, {"data.path": str(folder), "model": "mlp"})
     begun = time.perf_counter()
     payload, card = prepare(spec)
@@ -51,7 +51,7 @@ def started(folder: Path) -> tuple[float, bytes, DataCard]:
 
 
 def pixel_pss(stored: bytes, count: int) -> int:
-    """Bytes of the mapped pixels over so many processes that have all seen all of them."""
+    """Bytes of the mapped pixels over this many processes, each of which has read all of them."""
     context = get_context("spawn")
     barrier = context.Barrier(count)
     with context.Pool(count, initializer=meet, initargs=(barrier,)) as pool:
@@ -62,12 +62,12 @@ _meeting: list[Barrier] = []  # of this process
 
 
 def meet(barrier: Barrier) -> None:
-    """Keep the barrier where `epoch` finds it."""
+    """Store the barrier for `epoch`."""
     _meeting.append(barrier)
 
 
 def epoch(stored: bytes) -> int:
-    """One pass over the training part, with all the others; then what the pixels take of this process."""
+    """One pass over the training part, with all other processes; returns the pixels' share of this one's memory."""
     problem = realise(pickle.loads(stored), torch.device("cpu"))
     stream = problem.train.stream(BATCH, seed=os.getpid())
     for _ in range(problem.train.steps_per_epoch(BATCH)):

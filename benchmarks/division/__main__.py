@@ -3,8 +3,8 @@
     python -m benchmarks.division          # three minutes
 
 Replays searches over recorded cycles (``cycles.csv`` here, made by `record`, and that of the range test): the planner
-as it is on a fake clock, for small and large budgets and few and many workers. Nothing is trained. What ``replays.csv``
-has is not replayed again: delete it after a change of the planner. ``--as-recorded`` writes what is there.
+as it is on a fake clock, for small and large budgets and few and many workers. Nothing is trained. Replays in
+``replays.csv`` are not repeated: delete it after a change of the planner. ``--as-recorded`` only writes the page.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _job(row: Mapping[str, str]) -> Job:
 
 
 def measure() -> None:
-    """Replay what the file has not."""
+    """Replay what is missing in the file."""
     done = read()
     if not done:
         REPLAYS.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
@@ -124,7 +124,7 @@ def measure() -> None:
 
 
 def complete(done: Mapping[Job, Results]) -> dict[str, dict[Question, Results]]:
-    """By division, the questions that every division has been asked."""
+    """The results by division, of the questions that were replayed with every division."""
     answered = [question for question in questions() if all((name, question) in done for name in DIVISIONS)]
     return {name: {question: done[name, question] for question in answered} for name in DIVISIONS}
 
@@ -220,12 +220,12 @@ def text(results: Mapping[str, Mapping[Question, Results]]) -> str:
 
 `python -m benchmarks.division` on {machine()}.
 {searches} searches replayed over recorded cycles: {asked}.
-{left} of {len(questions())} questions are not replayed yet; the command goes on with them. Of the pairs
+{left} of {len(questions())} questions are not replayed yet; running the command again continues with them. Of the pairs
 {len([sizes for sizes in tasks().values() if len(sizes) > 1])} were recorded with half the batch size too, with which an
 epoch took {_slower()} times as long; the search may choose.
 
 The loss is in points of expected accuracy of the confirmed recipe below the best recorded recipe of the longest cycle
-of which three seeds fit the budget: what somebody would have who knew the recipe beforehand. *By length*: the part of
+of which three seeds fit the budget: what one would get by knowing the recipe in advance. *By length*: the part of
 it that no recipe of the confirmed length, or a shorter one, could have avoided. *More than today's*: mean and standard
 error over the pairs of paired differences. *Worst place*: the mean over the seeds of one question.
 
@@ -237,14 +237,14 @@ error over the pairs of paired differences. *Worst place*: the mean over the see
 
 ## Worker-seconds without a trial, today's division
 
-Of all until the deadline. *Left over*: after the last outcome.
+As a share of all worker-seconds until the deadline. *Left over*: after the last outcome.
 
 {table(["epochs in all", "workers", "pairs", "trials", "length", *PHASES], _idle(results[TODAY]))}
 """
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Replay and write; with ``--as-recorded`` write what the file has."""
+    """Replay and write the page; with ``--as-recorded`` write it from the file only."""
     if "--as-recorded" not in arguments:
         measure()
     page = text(complete(read()))

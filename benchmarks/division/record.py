@@ -54,7 +54,7 @@ BEST = {
     "clusters-mlp": 5,
     "mnist1d-cnn": 5,
 }
-# (epochs, weight decay, steps of the grid around that), the most telling first. The cycles of 3, 10 and 30 epochs at
+# (epochs, weight decay, steps of the grid around that), most informative first. The cycles of 3, 10 and 30 epochs at
 # the default weight decay are in the other table.
 WANTED: tuple[tuple[float, float, tuple[int, ...]], ...] = (
     (30.0, HIGH_DECAY, (0, -1, 1)),
@@ -86,7 +86,7 @@ class Job:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """As the table writes it."""
+        """The cycle as a key of the table."""
         plain = (self.task, OPTIMIZER, str(self.epochs), self.max_lr, f"{self.weight_decay:g}")
         return (*plain, str(self.batch_size), str(self.seed))
 
@@ -107,7 +107,7 @@ def jobs(names: Sequence[str]) -> list[Job]:
 
 
 def _rate(name: str, step: int) -> str:
-    """So many steps of the grid above a task's best rate."""
+    """The rate this many steps of the grid above a task's best one."""
     return f"{GRIDS[OPTIMIZER][BEST[name] + step]:.6g}"
 
 

@@ -32,12 +32,12 @@ RANGE_TEST = HERE.parent / "range_test"
 BATCH_SIZE, HALF_SIZE = 128, 64  # what the size that a task was recorded with, and half of it, are called here
 STARTED_AT = 1_000_000.0  # Unix time of every replay
 ITEMS = 2_000  # of the validation part and of the test part that a search is given
-EPOCH_S = 0.1  # virtual seconds; so short that what ends next comes before the driver's next look at the clock
+EPOCH_S = 0.1  # virtual seconds; so short that the next trial ends before the driver looks at the clock again
 EVAL_S, AROUND_S = 0.1 * EPOCH_S, 0.05 * EPOCH_S  # of an evaluation, and around a trial
-DIVERGED_SHARE = 0.3  # of its cycle that a diverging trial takes
-CAP_FACTOR = 2.0  # of the edge that a trial's own ramp saw (`superconv_tune.trial.ramp`)
+DIVERGED_SHARE = 0.3  # of its cycle, after which a diverging trial ends
+CAP_FACTOR = 2.0  # of the edge that a trial's own ramp found (`superconv_tune.trial.ramp`)
 BASELINE_HANDICAP = 0.01
-CONFIRMED_SEEDS = 3  # that who knew the best recipe beforehand would still have to train
+CONFIRMED_SEEDS = 3  # that would have to be trained even if the best recipe were known in advance
 DECAY_RANGE = (1e-6, 1e-2)
 PHASES = ("range test", "lower rungs", "top rung", "confirmation and baselines", "left over")
 
@@ -46,7 +46,7 @@ Pair = tuple[str, str]  # task, optimizer
 
 @dataclass(frozen=True)
 class Question:
-    """What is searched: a task with its optimizer, for so many epochs in all, on so many workers."""
+    """What is searched: a task with its optimizer, for a number of epochs in all, on a number of workers."""
 
     pair: Pair
     epochs: float
@@ -61,7 +61,7 @@ class Result:
         loss: points of expected accuracy of the confirmed recipe below the best in hindsight.
         length: of the confirmed cycle, in epochs; 0 where nothing was confirmed.
         length_loss: points that the best recipe which takes no longer than that is below the best in hindsight.
-        trials: that were asked for.
+        trials: number of trials requested.
         idle: worker-seconds without a trial, as a share of all until the deadline, by phase.
     """
 
@@ -127,7 +127,7 @@ def _slower() -> dict[str, float]:
 
 @lru_cache(maxsize=1)
 def range_tests() -> dict[Pair, list[RangeTestResult]]:
-    """What range tests of every task said, from up to three seeds."""
+    """Results of range tests of every task, from up to three seeds."""
     found: dict[Pair, list[RangeTestResult]] = defaultdict(list)
     for line in (RANGE_TEST / "findings.jsonl").read_text(encoding="utf-8").splitlines():
         finding = json.loads(line)
@@ -137,7 +137,7 @@ def range_tests() -> dict[Pair, list[RangeTestResult]]:
 
 @dataclass(frozen=True)
 class TabledWorld:
-    """Trials of one task, answered from its surfaces, with the noise of seeds and of a part of `ITEMS` items.
+    """Trials of one task, simulated from its surfaces, with the noise of seeds and of a part of `ITEMS` items.
 
     Every step takes ``slow`` times as long as was measured beforehand.
     """
@@ -147,7 +147,7 @@ class TabledWorld:
     slow: float = 1.0
 
     def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome, float]:
-        """The outcome of a trial that begins now, and its seconds; all workers are alike here."""
+        """The outcome of a trial that begins now, and its duration in seconds; all workers are equally fast here."""
         del slot
         rng = np.random.default_rng(request.seed)
         seen = self.found[int(rng.integers(len(self.found)))]

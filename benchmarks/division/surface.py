@@ -54,7 +54,7 @@ class Curve:
         return Curve(np.log(rates), np.array(accuracy), np.array(lost))
 
     def beyond(self, shape: Curve) -> Curve:
-        """The same curve, continued beyond its ends as another one goes on from there."""
+        """The same curve, continued beyond its ends with the shape of another one."""
         low, high = shape.log_lr < self.log_lr[0], shape.log_lr > self.log_lr[-1]
         below = self.accuracy[0] + shape.accuracy[low] - shape.at(self.log_lr[0])
         above = self.accuracy[-1] + shape.accuracy[high] - shape.at(self.log_lr[-1])
@@ -122,7 +122,7 @@ class Surface:
         return max(self.curves)
 
     def accuracy(self, epochs: float, max_lr: Any, weight_decay: float) -> Any:
-        """Of a cycle that finishes; ``max_lr`` may be many."""
+        """Accuracy of a cycle that finishes; ``max_lr`` may be an array."""
         log_lr = np.log(max_lr)
         plain = _between(epochs, {length: curve.at(log_lr) for length, curve in self.curves.items()})
         return plain + self._shift(epochs, log_lr, weight_decay)

@@ -1,1 +1,1 @@
-"""Every fault that a search has to outlive, struck for real."""
+"""Every fault that a search has to survive, caused for real."""

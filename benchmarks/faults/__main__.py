@@ -1,4 +1,4 @@
-"""Strike a real search with every fault, one after the other, and record what it did: ``faults.csv``, ``faults.md``.
+"""Cause every fault in a real search, one after the other, and record what it did: ``faults.csv``, ``faults.md``.
 
     python -m benchmarks.faults               those that the table lacks; all in one go
     python -m benchmarks.faults worker disk   these again
@@ -44,7 +44,7 @@ Rows = dict[str, dict[str, str]]
 
 
 def main(names: list[str]) -> int:
-    """Strike with the faults of these names, with those not recorded yet for none; returns the exit code."""
+    """Cause the faults of these names, or those not recorded yet if there are none; returns the exit code."""
     rows = recorded()
     for name in names or [name for name in (*FAULTS, LONG_RUN) if name not in rows]:
         rows[name] = struck(name)
@@ -55,7 +55,7 @@ def main(names: list[str]) -> int:
 
 
 def struck(name: str) -> dict[str, str]:
-    """What came of it, in a folder that is removed again."""
+    """The result of one fault, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="superconv_tune_fault_") as place:
         folder = Path(place)
         if name == LONG_RUN:
@@ -67,7 +67,7 @@ def struck(name: str) -> dict[str, str]:
         except (AssertionError, subprocess.TimeoutExpired) as error:
             return {"wrong": str(error)}
         finally:
-            for pid in descendants(os.getpid()):  # nothing is left where it did not come to its end
+            for pid in descendants(os.getpid()):  # so that nothing is left if it did not end by itself
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         if facts.wrong:

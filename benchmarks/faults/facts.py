@@ -1,4 +1,4 @@
-"""What has to be true of a search that a fault has struck, read from its journal, from Optuna and from MLflow."""
+"""What has to be true of a search after a fault, read from its journal, from Optuna and from MLflow."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Facts:
 
 
 def examine(search: Search, before: list[Event], exit_code: int) -> Facts:
-    """Look at everything once the search has ended.
+    """Check everything after the search has ended.
 
     Args:
         search: with its services up again.
@@ -115,7 +115,7 @@ def finished(events: list[Event]) -> int:
 
 
 def trained_again(events: list[Event]) -> set[str]:
-    """Trials that were asked for although they had come back."""
+    """Trials that were requested again although they had come back."""
     done: set[str] = set()
     again = set()
     for event in events:
@@ -128,7 +128,7 @@ def trained_again(events: list[Event]) -> set[str]:
 
 
 def running_in_optuna(search: Search) -> list[str]:
-    """Trials of the search that Optuna takes for running."""
+    """Trials of the search that Optuna still has as running."""
     storage = places(search.folder / "runs", NAME, search.storage, None).storage
     names = [name for name in optuna.get_all_study_names(storage) if name.startswith(f"{NAME}/")]
     studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
@@ -153,7 +153,7 @@ def children(search: Search, opened: Opened) -> list[Run]:
 
 
 def is_running(run: Run) -> bool:
-    """Whether MLflow takes it for running."""
+    """Whether MLflow still has it as running."""
     return bool(run.info.status == "RUNNING")
 
 
@@ -164,7 +164,7 @@ def repeats(client: MlflowClient, run: Run) -> int:
 
 
 def missing(client: MlflowClient, runs: list[Run], outcome: TrialOutcome) -> list[str]:
-    """What MLflow lacks of a trial that came back: its one run that counts, and in it every step of the curve."""
+    """What is missing in MLflow of a trial that came back: its one valid run, or steps of the curve in it."""
     own = [run for run in runs if run.data.tags["trial_id"] == outcome.trial_id]
     whole = [
         run

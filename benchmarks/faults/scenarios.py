@@ -1,4 +1,4 @@
-"""The faults: each is struck in the middle of a real search, which is then seen to its end."""
+"""The faults: each is caused in the middle of a real search, which then runs to its end."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def node(folder: Path) -> Facts:
 
 
 def driver(folder: Path) -> Facts:
-    """The driver dies, and with it the Ray that it started."""
+    """The driver dies, and with it the Ray cluster that it started."""
     search = Search(folder)
     search.until_underway(FEW)
     search.kill()
@@ -83,7 +83,7 @@ def driver(folder: Path) -> Facts:
 
 
 def driver_on_cluster(folder: Path) -> Facts:
-    """The driver dies on a cluster that goes on, and takes its trials there back."""
+    """The driver dies, but its cluster lives on; when resumed it takes back its trials there."""
     with nodes.cluster(folder) as cluster:
         search = Search(folder, ("--address", cluster.gcs), cluster.environment)
         search.until_underway(FEW)
@@ -105,7 +105,7 @@ def tracking_dies(folder: Path) -> Facts:
 
 
 def tracking_is_away(folder: Path) -> Facts:
-    """The MLflow server takes connections and answers none of them for a minute."""
+    """The MLflow server accepts connections, but answers none of them for a minute."""
     with tracking_server(folder) as server:
         search = Search(folder, tracking_uri=server.uri)
         search.until_underway(FEW)
@@ -117,7 +117,7 @@ def tracking_is_away(folder: Path) -> Facts:
 
 
 def tracking_stays_away(folder: Path) -> Facts:
-    """The MLflow server dies and comes back after the end of the search; ``report`` brings what it missed."""
+    """The MLflow server dies and comes back after the end of the search; ``report`` sends what it missed."""
     with tracking_server(folder) as server:
         search = Search(folder, tracking_uri=server.uri)
         search.until_underway(FEW)
@@ -154,7 +154,7 @@ def disk_fills(folder: Path) -> Facts:
 
 
 def disk_stays_full(folder: Path) -> Facts:
-    """It is full until the search gives up, which says so and is resumed once there is room."""
+    """The disk is full until the search gives up with a message; it is resumed once there is space."""
     with small_disk(folder / "runs") as place:
         search = Search(folder)
         search.until_underway(FEW)
@@ -194,7 +194,7 @@ def small_disk(place: Path) -> Iterator[Path]:
 
 
 def filled(place: Path) -> Path:
-    """A file that takes all that is free there."""
+    """A file that takes all free space there."""
     filler = place / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (2**20, 2**12, 1):
@@ -206,7 +206,7 @@ def filled(place: Path) -> Path:
 
 @dataclass(frozen=True)
 class Continued:
-    """A long run that was killed and started again, beside one that was not.
+    """A long run that was killed and started again, compared with one that was not.
 
     Attributes:
         killed_after: epochs that it had done.
@@ -224,7 +224,7 @@ class Continued:
 
 
 def long_run(folder: Path, epochs: int = EPOCHS, kill_after: int = EPOCHS // 2) -> Continued:
-    """SIGKILL of ``train`` between two of its epochs; the same command again goes on from the last whole one."""
+    """SIGKILL of ``train`` between two of its epochs; the same command then continues from the last complete one."""
     (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE), encoding="utf-8")
     killed, done = training(folder, "killed", epochs), 0
     assert killed.stdout is not None

@@ -26,13 +26,13 @@ SEED_STEP = 1000  # between the seeds of two repeats; a competitor counts its tr
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line says."""
+    """The arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, required=True, help="of every competitor, in every repeat")
+    parser.add_argument("--minutes", type=float, required=True, help="time of every competitor, in every repeat")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--data", choices=SPECS, default="fashion")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--label", default="", help="what sets these runs apart, for the title of their tables")
+    parser.add_argument("--label", default="", help="note on these runs for the title of their tables")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of runs.jsonl and peers.md")
     return parser.parse_args()
 

@@ -34,8 +34,8 @@ class Delivery:
 
     Attributes:
         after_s: wall-clock seconds since the process was started.
-        validation: its accuracy on what the competitor chose by.
-        test: on the test part.
+        validation: its accuracy on the validation part, by which the competitor chose it.
+        test: its accuracy on the test part.
     """
 
     after_s: float
@@ -50,15 +50,15 @@ class Account:
     Attributes:
         competitor: its name.
         delivered: accuracy on the test part of what it delivers; None if nothing.
-        single: of the one model that its validation accuracy chooses; for ours, among the confirmed ones.
+        single: test accuracy of the one model with the best validation accuracy; for ours, among the confirmed ones.
         models: how many models ``delivered`` is the mean of.
         trace: its deliveries so far, whenever a better one came.
         wall_s: from the start of the process to its end.
-        start_up_s: until the first training step.
+        start_up_s: seconds until the first training step.
         training_s: core-seconds in training steps, range tests included.
         evaluation_s: core-seconds in evaluation.
         idle_s: core-seconds inside the budget that are none of these: start-up, waiting, bookkeeping.
-        note: what else is to be told.
+        note: anything else to report.
     """
 
     competitor: str
@@ -84,11 +84,11 @@ def compete(competitor: str, name: str, asked: Question, seconds: float, seed: i
 
     Args:
         competitor: one of `NAMES`.
-        name: of the question.
-        asked: the same, for the test accuracy afterwards.
-        seconds: of the budget.
-        seed: of its random choices.
-        folder: empty.
+        name: name of the question.
+        asked: the question itself, for the test accuracy afterwards.
+        seconds: time budget.
+        seed: seed of its random choices.
+        folder: an empty folder for its files.
     """
     if competitor in OURS:
         return _run_ours(competitor, name, OURS[competitor] * seconds, seed, folder)
@@ -101,7 +101,7 @@ def compete(competitor: str, name: str, asked: Question, seconds: float, seed: i
 
 
 def _process(command: Sequence[str], seconds: float, folder: Path) -> None:
-    """Run to the end; the whole group is killed where it does not end, so that the next one has the cores alone.
+    """Run to the end; if it does not end, the whole group is killed, so that the next one has the cores alone.
 
     Raises:
         RuntimeError: if it ends by a failure; nothing is to be concluded from such a run.
@@ -116,8 +116,8 @@ def _process(command: Sequence[str], seconds: float, folder: Path) -> None:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
     if child.returncode not in (0, -signal.SIGKILL):
-        told = (folder / "output.log").read_text(encoding="utf-8").strip().splitlines()[-LAST_LINES:]
-        raise RuntimeError("\n".join([f"{' '.join(command)} ended with {child.returncode}:", *told]))
+        lines = (folder / "output.log").read_text(encoding="utf-8").strip().splitlines()[-LAST_LINES:]
+        raise RuntimeError("\n".join([f"{' '.join(command)} ended with {child.returncode}:", *lines]))
 
 
 def _account(competitor: str, task: Task, asked: Question, entries: Sequence[Entry], wall_s: float) -> Account:
@@ -157,7 +157,7 @@ def _trace(task: Task, asked: Question, entries: Sequence[Entry]) -> tuple[Deliv
 
 
 def _run_ours(competitor: str, name: str, seconds: float, seed: int, folder: Path) -> Account:
-    """Our search as its users start it; the seconds of its trials stand in its journal."""
+    """Our search as its users start it; the seconds of its trials are read from its journal."""
     spec = folder / "spec.yaml"
     spec.write_text(yaml.safe_dump(json.loads(json.dumps(SPECS[name]))), encoding="utf-8")
     started = time.time()

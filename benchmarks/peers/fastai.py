@@ -1,4 +1,4 @@
-"""fastai's recipe by hand: one range test, the valley, one-cycle of 1, 2, 4, 8 … epochs as long as the time lasts.
+"""fastai's recipe by hand: one range test, the valley, one-cycle of 1, 2, 4, 8 … epochs until the time is up.
 
 Defaults of fastai 2.8: ``lr_find`` with 100 steps from 1e-7 to 10, AdamW with weight decay 0.01, batches of 64.
 """
@@ -18,9 +18,9 @@ from superconv_tune.lr.pick_rules import valley
 
 THREADS = 2
 STEPS, LOWEST, HIGHEST = 100, 1e-7, 10.0
-DEFAULT_LR = 1e-3  # fastai's own, where the curve says nothing
+DEFAULT_LR = 1e-3  # fastai's own default, if the curve has no valley
 BATCH_SIZE, WEIGHT_DECAY = 64, 0.01
-SAFETY = 1.05  # on the seconds that an epoch took
+SAFETY = 1.05  # factor on the measured seconds of an epoch
 
 
 def run(task: Task) -> None:
@@ -42,7 +42,7 @@ def run(task: Task) -> None:
 
 
 def next_length(last: int, fitting: int) -> int:
-    """Twice the last one; the longest that fits where that is less, but longer than the last; 0 to end."""
+    """Twice the last length, or the longest that fits if it is longer than the last one; 0 to end."""
     longest = min(2 * last, fitting)
     return longest if longest > last else 0
 

@@ -1,4 +1,4 @@
-"""The questions that all competitors are asked, and the tensors and models that all of them train."""
+"""The questions given to all competitors, with the tensors and models that all of them train."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Question:
 
     Attributes:
         train: normalised inputs and targets, like the next two.
-        validation: what competitors choose by.
-        test: what nobody sees before the end.
-        make_model: a fresh model.
-        batch_sizes: to choose from.
+        validation: the part by which competitors choose.
+        test: the part that no competitor sees before the end.
+        make_model: makes a fresh model.
+        batch_sizes: batch sizes to choose from.
         most_epochs: longest training that our own search may try.
     """
 

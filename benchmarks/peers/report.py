@@ -31,7 +31,7 @@ def report(lines: Sequence[Line]) -> str:
 Same data, split, model and minutes; {CORES} cores; the order rotated; each competitor a process of its own, whose clock
 starts with the process. The test accuracy of what each delivers is compared, and nothing is trained again for it. A
 peer delivers the model of its best validation accuracy. Ours delivers a recipe: its accuracy is the mean of the fresh
-models that confirmed it; `one model` is, for all alike, the one model that the best validation accuracy chooses (for
+models that confirmed it; `one model` is, for every competitor, the single model with the best validation accuracy (for
 ours among those that confirmed). The peers train from tensors in memory with a fused optimizer and look at the
 validation part after every epoch. Ray Tune and Optuna search learning rate (log-uniform in [1e-4, 1]), weight decay and
 batch size under a cosine, two trainings at once, none longer than our own search may try; fastai's recipe is one range

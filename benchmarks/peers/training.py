@@ -1,4 +1,4 @@
-"""A plain training loop for the competitors, as quick as one writes it by hand, and the diary that they keep."""
+"""A plain training loop for the competitors, as fast as a hand-written one, and the diary that they keep."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from benchmarks.peers.questions import Question
 
 EVALUATION_BATCH = 1000
 MOMENTUM = 0.9
-LEAST_TRIALS = 10  # full trainings that a user wants the time to allow, about: longer ones are not searched
+LEAST_TRIALS = 10  # full trainings that should fit into the time, about; longer trainings are not searched
 RATES, DECAYS = (1e-4, 1.0), (1e-6, 1e-2)  # log-uniform
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a competitor is told.
+    """What a competitor is given.
 
     Attributes:
         question: a name in `SPECS`.
         started: Unix time at which its process was started.
         deadline: Unix time; what comes later does not count.
-        seed: of its choices.
-        folder: for the diary and the models.
+        seed: seed of its random choices.
+        folder: folder for the diary and the models.
     """
 
     question: str
@@ -50,7 +50,7 @@ class Entry:
         train_s: wall-clock seconds in training steps.
         eval_s: the same in evaluation.
         validation: accuracy.
-        model: file of the weights, where they are the best that this process has seen.
+        model: file of the weights, if they are the best of this process so far.
     """
 
     at: float
@@ -61,7 +61,7 @@ class Entry:
 
 
 class Diary:
-    """What a process did, line by line; and the weights whenever they are the best that it has seen.
+    """What a process did, line by line, and its best weights so far.
 
     Args:
         folder: shared by all processes of a competitor.

@@ -1,4 +1,4 @@
-"""The range test on questions whose answer is known, KA1 to KA3 and KA5: ``known_answers.md``.
+"""The range test on problems with a known answer, KA1 to KA3 and KA5: ``known_answers.md``.
 
     python -m benchmarks.range_test.known_answers
 
@@ -56,9 +56,9 @@ class Line:
 
     Attributes:
         test: KA1, KA2, KA3 or KA5.
-        what: in words.
-        ratios: measured over true, one per problem; NaN where there was no number.
-        bound: largest relative error that is allowed; None where nothing is asked.
+        what: description of what was measured.
+        ratios: measured value over true value, one per problem; NaN if there was none.
+        bound: largest relative error that is allowed; None for no bound.
     """
 
     test: str
@@ -68,7 +68,7 @@ class Line:
 
     @property
     def outside(self) -> int:
-        """How many lie outside the bound, in either direction."""
+        """Number of ratios outside the bound, in either direction."""
         if self.bound is None:
             return 0
         return sum(not 1.0 - self.bound <= ratio <= 1.0 + self.bound for ratio in self.ratios)

@@ -1,4 +1,4 @@
-"""Curves with a planted minimum: the one on which peers' rules were compared (peers C7), with noise that is drawn."""
+"""Curves with a planted minimum: the one on which other programs' rules were compared, with random noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks and models that the benchmarks bring themselves; each is a factory as a user would write it."""
+"""Tasks and models of the benchmarks' own; each is a factory as a user would write it."""
 
 from __future__ import annotations
 

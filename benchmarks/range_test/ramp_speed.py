@@ -41,9 +41,9 @@ NAIVE_STEPS = (40, 400)
 OUR_STEPS = (40, 100, 200, 400)
 SIX_DECADES: Mapping[str, tuple[float, float]] = {"sgd": (1e-5, 10.0), "adamw": (1e-6, 1.0)}
 NAIVE_SEEDS = 3  # whose geometric mean is taken, as ours takes three replicates
-BOUND = 1.5  # by which ours may move
+BOUND = 1.5  # factor by which ours may move
 SHARE = 2.0 / 3.0  # of the tasks, at least
-LEFT_OUT = "fashion"  # minutes a ramp on a small machine
+LEFT_OUT = "fashion"  # its ramps take minutes each on a small machine
 
 Job = tuple[str, str]
 
@@ -74,7 +74,7 @@ class Moved:
 
     @property
     def our_factor(self) -> float:
-        """The same for ours; infinite if a ramp gave no number."""
+        """The same for ours; infinite if a ramp gave no learning rate."""
         return max(self.ours) / min(self.ours) if min(self.ours) > 0.0 else math.inf
 
     def cells(self) -> tuple[str, ...]:

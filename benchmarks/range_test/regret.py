@@ -81,7 +81,7 @@ def grid(found: Finding) -> ProbeGrid:
 
 
 def ours(found: Finding, epochs: float, exponent: float | None = None) -> float:
-    """What `finder.find` says, with the exponent of the optimizer unless another is given."""
+    """The peak that `finder.find` picks, with the exponent of the optimizer unless another is given."""
     probes, ramps = grid(found), found["range_test"]
     minimum = ramps["lr_at_minimum"] if ramps["refusal"] is None else None
     power = prior(found["optimizer"])[0] if exponent is None else exponent
@@ -127,7 +127,7 @@ def train(job: tuple[str, str, float, str]) -> float:
 
 
 def trained(jobs: Iterable[tuple[str, str, float, str]]) -> dict[tuple[str, str, float, str], float]:
-    """Accuracy at every pick; what the file has is not trained again."""
+    """Accuracy at every pick; picks that the file has are not trained again."""
     known: dict[tuple[str, str, float, str], float] = {}
     if PICKS.exists():
         with PICKS.open(encoding="utf-8", newline="") as file:
@@ -147,7 +147,7 @@ Regrets = dict[Place, list[float]]
 
 
 def by_reading(truth: Truth, found: list[Finding], pick: Pick) -> Regrets:
-    """Regret of a rule at every place, read off the table; a rule that is silent is left out."""
+    """Regret of a rule at every place, read off the table; places where it finds nothing are left out."""
     regrets: Regrets = defaultdict(list)
     for each in found:
         for place in _places(truth, each):
@@ -173,7 +173,7 @@ def _places(truth: Truth, found: Finding) -> list[Place]:
 
 
 def left_out(truth: Truth, found: list[Finding], optimizer: str) -> list[list[object]]:
-    """For each family the exponent that the other families ask for, and what it loses there."""
+    """For each family the exponent that is best on the other families, and what it loses on this one."""
     mine = [each for each in found if each["optimizer"] == optimizer]
     loss = {
         exponent: by_reading(truth, mine, lambda each, epochs, p=exponent: ours(each, epochs, p))  # type: ignore[misc]

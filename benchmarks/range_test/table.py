@@ -62,7 +62,7 @@ def read() -> list[dict[str, str]]:
 
 
 def main(names: Sequence[str]) -> None:
-    """Train what is missing."""
+    """Train all missing cycles."""
     done = {(row["task"], row["optimizer"], float(row["epochs"]), row["max_lr"]) for row in read()}
     missing = [job for job in jobs(names or tuple(TASKS)) if job not in done]
     with ProcessPoolExecutor(WORKERS) as pool:

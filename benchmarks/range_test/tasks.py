@@ -45,8 +45,8 @@ class BenchTask:
 
     Attributes:
         family: tasks of one family are left out together where a constant is fitted.
-        spec: what a user would write, but for name and optimizer.
-        batch_size: of every step.
+        spec: what a user would write, except for name and optimizer.
+        batch_size: number of examples in every step.
         seeds: repeats of every cycle in the table.
     """
 

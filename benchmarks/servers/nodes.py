@@ -130,7 +130,7 @@ def cluster(folder: Path, cpus: tuple[int, ...] = (1, 1)) -> Iterator[Cluster]:
 
 
 def end_all(processes: Sequence[subprocess.Popen[Any]]) -> None:
-    """Ask them to end, the last that was started first, and end those that do not."""
+    """Ask the processes to end, in reverse order of their start, and kill those that do not."""
     for process in reversed(processes):
         process.terminate()
     for process in processes:
@@ -142,7 +142,7 @@ def end_all(processes: Sequence[subprocess.Popen[Any]]) -> None:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
+    """A free port of the loopback."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -150,7 +150,7 @@ def free_port() -> int:
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and theirs, as far as they run."""
+    """All running descendants of a process."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -165,7 +165,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def command_line(pid: int) -> str:
-    """How a process was called, or has called itself; empty if it is gone."""
+    """The command line of a process, or the name it has given itself; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: started, asked for databases, stopped, with nothing left of it."""
+"""A PostgreSQL server for tests: starts it, creates databases, and stops it without leaving anything behind."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Server:
     """A running server.
 
     Attributes:
-        port: on the loopback.
-        password: of its one user; drawn anew for every server.
-        folder: of its data.
-        numbers: for the names of databases.
+        port: port on the loopback.
+        password: password of its one user, random for every server.
+        folder: folder of its data.
+        numbers: counter for the names of databases.
     """
 
     port: int
@@ -46,7 +46,7 @@ class Server:
         return self._url(name)
 
     def dump(self, url: str) -> str:
-        """Every row of every table, as text: to look for what must not be there."""
+        """Every row of every table as text, to search for what must not be in it."""
         import psycopg  # noqa: PLC0415 - an extra
 
         with psycopg.connect(url) as connection:
@@ -59,7 +59,7 @@ class Server:
         _control(self.folder, "stop", "-m", "immediate")
 
     def kill(self) -> None:
-        """SIGKILL to its first process; the others see that it is gone, and end."""
+        """SIGKILL to its first process; the others notice and end."""
         pid = (self.folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0]
         os.kill(int(pid), signal.SIGKILL)
 

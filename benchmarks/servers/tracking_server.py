@@ -23,7 +23,7 @@ class TrackingServer:
 
     Args:
         folder: for its files and its log.
-        store: database URL; a sqlite file in the folder otherwise.
+        store: database URL; by default a sqlite file in the folder.
 
     Attributes:
         uri: its address, the same after every start.
@@ -53,16 +53,16 @@ class TrackingServer:
             time.sleep(0.2)
 
     def kill(self) -> None:
-        """SIGKILL to all of it."""
+        """SIGKILL to all its processes."""
         self._signal(signal.SIGKILL)
         self._process.wait()
 
     def freeze(self) -> None:
-        """Connections are still taken, and nothing answers."""
+        """Pause it: connections are still accepted, but never answered."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on with what it was asked meanwhile."""
+        """Resume it; it answers the requests that have come meanwhile."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:

@@ -65,7 +65,7 @@ def _decode_union(options: tuple[Any, ...], value: Any) -> Any:
 def _named(members: tuple[Any, ...], value: Any) -> Any:
     """The member of a union of dataclasses whose name, a field with one literal value, is the name in ``value``."""
     by_name = _by_name(members)
-    name = value.get(NAME) if isinstance(value, Mapping) else None
+    name: Any = value.get(NAME) if isinstance(value, Mapping) else None
     if name not in by_name:
         raise ValueError(f"Expected one of {', '.join(by_name)} under {NAME!r}, but got {value!r}.")
     return by_name[name]
@@ -83,5 +83,5 @@ def _hints(kind: type) -> Mapping[str, Any]:
 
 
 @cache
-def _by_name(members: tuple[Any, ...]) -> Mapping[object, Any]:
+def _by_name(members: tuple[Any, ...]) -> Mapping[str, Any]:
     return {get_args(_hints(member)[NAME])[0]: member for member in members}

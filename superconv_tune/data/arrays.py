@@ -26,9 +26,9 @@ SHAPES = {"kind": ("auto", "classification", "regression"), "channels": ("auto",
 def npz(path: Path | None, args: Args) -> RawData:
     """A numpy archive with ``x`` and ``y``, or with ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
 
-    ``kind``: whole-number targets are classes and others are numbers, unless it says ``classification`` or
-    ``regression``. ``channels``: inputs of three axes are images [n, h, w] and those of four are [n, c, h, w], unless
-    it says where the channels of either are: ``first`` (so are signals [n, c, length]), ``last``, or ``none``.
+    ``kind``: ``classification`` or ``regression``; by default whole-number targets are classes and others are numbers.
+    ``channels``: ``first`` (as in signals [n, c, length]), ``last`` or ``none``; by default inputs of three axes are
+    images [n, h, w] without channels, and those of four are [n, c, h, w].
     """
     chosen = options("npz", args, SHAPES)
     if path is None or not path.is_file():
@@ -39,7 +39,7 @@ def npz(path: Path | None, args: Args) -> RawData:
 def npy(path: Path | None, args: Args) -> RawData:
     """A folder with ``x.npy`` and ``y.npy``, or with ``x_train.npy`` and so on; the options are those of npz.
 
-    A path to one of the files means the folder that it lies in.
+    A path to one of the files stands for its folder.
     """
     chosen = options("npy", args, SHAPES)
     folder = path.parent if path is not None and path.is_file() else path
@@ -79,11 +79,11 @@ def _named(found: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[A
 
 
 def _readable(path: Path, name: str, read: Callable[[], Read]) -> Read:
-    """What ``read`` gives, or in the user's words why the file cannot be read."""
+    """The result of ``read``; UserError if the file cannot be read."""
     try:
         return read()
     except (OSError, ValueError, EOFError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"data.path: {path} is no readable .{name} file: {error}.") from error
+        raise UserError(f"data.path: {path} is not a readable .{name} file: {error}.") from error
 
 
 def _archive(path: Path) -> dict[str, NDArray[Any]]:

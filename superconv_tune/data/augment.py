@@ -1,4 +1,4 @@
-"""Changes of training images that keep their meaning, drawn per image, made per batch on the device."""
+"""Random changes of training images that keep their meaning: drawn per image, applied per batch on the device."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 SHIFT_SHARE = 8  # a shift of up to an eighth of the image, four pixels of 32 (He et al. 2016)
-CUTOUT_SHARE = 4  # a square of a quarter of the image (DeVries and Taylor 2017 use a half for 32 pixels; this is mild)
+CUTOUT_SHARE = (
+    4  # a square with a quarter of the image's side (DeVries and Taylor 2017 use a half for 32 pixels; this is mild)
+)
 
 JITTER = 0.2  # of a standard deviation of normalised pixels
 
 
 def flip(images: Tensor, generator: Generator) -> Tensor:
-    """Left for right, every second image."""
+    """Each image mirrored from left to right with probability one half."""
     chosen = torch.rand(len(images), device=images.device, generator=generator) < 0.5
     return torch.where(chosen.view(-1, 1, 1, 1), images.flip(-1), images)
 
 
 def shift(images: Tensor, generator: Generator) -> Tensor:
-    """Up to an eighth of the image in both directions; what comes in is the mirrored border."""
+    """Each image shifted by up to an eighth of its size in both directions, and filled with its mirrored border."""
     height, width = images.shape[-2:]
     reach = (max(1, height // SHIFT_SHARE), max(1, width // SHIFT_SHARE))
     padded = F.pad(images, (reach[1], reach[1], reach[0], reach[0]), mode="reflect")
@@ -34,7 +36,7 @@ def shift(images: Tensor, generator: Generator) -> Tensor:
 
 
 def cutout(images: Tensor, generator: Generator) -> Tensor:
-    """A square of a quarter of the image, anywhere, set to 0, which is the mean of normalised images."""
+    """Each image with a square of a quarter of its side, anywhere, set to 0, the mean of normalised images."""
     height, width = images.shape[-2:]
     inside = [
         _near_centre(len(images), size, max(1, size // CUTOUT_SHARE), images.device, generator)
@@ -45,11 +47,11 @@ def cutout(images: Tensor, generator: Generator) -> Tensor:
 
 
 def colour(images: Tensor, generator: Generator) -> Tensor:
-    """Light and contrast of each image, and the light of each of its channels, by up to a fifth of their spread."""
+    """Brightness and contrast of each image, and brightness of each of its channels, changed by up to a fifth."""
     count, channels = images.shape[:2]
     draws = torch.rand(count, channels + 2, 1, 1, device=images.device, generator=generator) * 2 - 1
-    contrast, light = 1 + JITTER * draws[:, :1], JITTER * (draws[:, 1:2] + draws[:, 2:])
-    return images * contrast + light
+    contrast, brightness = 1 + JITTER * draws[:, :1], JITTER * (draws[:, 1:2] + draws[:, 2:])
+    return images * contrast + brightness
 
 
 AUGMENTATIONS: Mapping[str, Callable[[Tensor, Generator], Tensor]] = {

@@ -1,4 +1,4 @@
-"""Where batches come from: tensors that lie on the device, or the user's own DataLoader."""
+"""Where batches come from: tensors on the device, or the user's own DataLoader."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ Batch = tuple[Tensor, Tensor]  # inputs and targets
 LoaderFactory = Callable[[int, int], Iterable[Batch]]  # batch size and seed to the batches of one epoch
 
 EVALUATION_BATCH = 1024
-EVALUATION_VALUES = 2**22  # of inputs in one batch: 16 MiB as float32, since activations are many times that
+EVALUATION_VALUES = 2**22  # inputs in one batch: 16 MiB as float32; activations take many times that
 AUGMENTATION_STREAM = 1  # keeps the seeds of augmentation apart from those of the permutations
 PART_STREAM = 2  # and those of the choice of a part
 
 
 @dataclass(frozen=True)
 class ResidentSource:
-    """Training batches out of tensors on the device, by a permutation per epoch.
+    """Training batches from tensors on the device, with a new permutation in every epoch.
 
     Batch k is a function of (batch size, seed, k): the permutation of epoch e is drawn from (seed, e) and the
-    augmentation of step k from (seed, k). So a run continues at any step without a state to keep. The last, incomplete
-    batch of an epoch is dropped; who is in it changes with the epoch.
+    augmentation of step k from (seed, k). So a run can continue at any step without saved state. The last, incomplete
+    batch of an epoch is dropped; its examples differ from epoch to epoch.
 
     Attributes:
         inputs: [n, ...], as stored (uint8 or float32).
         targets: [n, ...].
-        normaliser: of the training part; None leaves inputs as float32.
+        normaliser: of the training part; None converts inputs to float32 only.
         augmentations: names in `AUGMENTATIONS`, applied in order, for images only.
-        rows: which of the inputs, in the order of the targets, where the inputs are shared with other parts, shape [n].
+        rows: rows of the inputs that belong to this part, in the order of the targets, shape [n]; None for all.
     """
 
     inputs: Tensor
@@ -48,7 +48,7 @@ class ResidentSource:
     rows: Tensor | None = None
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """Whole batches in the data; one of all examples where there are fewer than a batch."""
+        """Number of whole batches; 1, with all examples in it, if they are fewer than a batch."""
         return max(1, len(self.targets) // batch_size)
 
     def stream(self, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
@@ -106,13 +106,13 @@ class ResidentSet:
 
 @dataclass(frozen=True)
 class LoaderSource:
-    """Training batches out of the user's own DataLoaders.
+    """Training batches from the user's own DataLoaders.
 
     Attributes:
-        make: batch size and seed to the batches of one epoch; called anew for every epoch with a seed of its own.
-        examples: in one epoch.
-        device: where batches are brought.
-        part_seed: of every epoch, where it ends early: the same batches each time; None for new ones in each.
+        make: takes batch size and seed, and returns the batches of one epoch; called for every epoch with its own seed.
+        examples: number of examples in one epoch.
+        device: the device that batches are moved to.
+        part_seed: seed of every epoch of a part, which has the same batches each time; None for another seed in each.
     """
 
     make: LoaderFactory
@@ -121,14 +121,14 @@ class LoaderSource:
     part_seed: int | None = None
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """Whole batches in an epoch; what a loader gives beyond them is not used."""
+        """Number of whole batches in an epoch; what a loader yields beyond them is not used."""
         return max(1, self.examples // batch_size)
 
     def stream(self, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
         """Endless batches; to begin in the middle of an epoch, its earlier batches are read and dropped.
 
         Raises:
-            ValueError: if an epoch of the loader is shorter than its number of examples says.
+            ValueError: if an epoch of the loader is shorter than ``examples`` says.
         """
         steps = self.steps_per_epoch(batch_size)
         epoch, skip = divmod(first_step, steps)
@@ -145,7 +145,7 @@ class LoaderSource:
             epoch, skip = epoch + 1, 0
 
     def part(self, share: float, seed: int) -> LoaderSource:
-        """The first batches of an epoch that ``seed`` shuffled, again and again."""
+        """The first batches of an epoch shuffled by ``seed``, the same in every epoch."""
         return replace(self, examples=max(1, round(share * self.examples)), part_seed=seed)
 
     def _epoch_seed(self, seed: int, epoch: int) -> int:
@@ -154,7 +154,7 @@ class LoaderSource:
 
 @dataclass(frozen=True)
 class LoaderSet:
-    """A part that the user's own DataLoader reads; in a fixed order, because no seed changes."""
+    """A part that the user's own DataLoader reads, in a fixed order because the seed is always the same."""
 
     make: LoaderFactory
     items: int
@@ -178,7 +178,7 @@ class LoaderSet:
 
 
 def as_tensor(array: NDArray[Any], device: torch.device) -> Tensor:
-    """The array on the device; on the CPU without a copy, also where it is read-only memory that workers share."""
+    """The array on the device; on the CPU without a copy, even if it is read-only memory that workers share."""
     with warnings.catch_warnings():
         # Ray's shared memory is read-only, and nothing here writes into it.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

@@ -20,19 +20,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError
 
 PLACE = "SUPERCONV_TUNE_CACHE"
 UNFINISHED = ".unfinished-"
-ABANDONED_S = 24 * 3600.0  # after which what a killed process left is swept away
+ABANDONED_S = 24 * 3600.0  # after which the remains of a killed process are deleted
 
 
 class Mapped(np.memmap[Any, np.dtype[np.uint8]]):
-    """A uint8 array in a file, read-only; between processes its place travels and not its bytes.
+    """A read-only uint8 array in a file; pickled as its path, so that its bytes are not sent between processes.
 
-    A view of it travels as any array: `numpy.asarray` of it is what can go to a machine that has not the file.
+    A view of it is pickled like any array: send `numpy.asarray` of it to a machine that does not have the file.
     """
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -50,7 +49,9 @@ def mapped(path: Path, shape: tuple[int, ...]) -> Mapped:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise UserError(f"cache: {path} is gone ({error.strerror}). Let the cache be while a search runs.") from error
+        raise UserError(
+            f"cache: {path} is gone ({error.strerror}). Do not delete the cache while a search runs."
+        ) from error
     if size != int(np.prod(shape)):
         raise UserError(f"cache: {path} has {size} bytes and not the shape {shape}. Delete {path.parent}.")
     return Mapped(path, dtype=np.uint8, mode="r", shape=shape)
@@ -62,9 +63,9 @@ def key(*parts: object) -> str:
 
 
 def entry(name: str, make: Callable[[Path], None]) -> Path:
-    """The folder of an entry, made first where it is not there.
+    """The folder of an entry; it is made first if it does not exist.
 
-    Two processes may make it at once: the first to end keeps its own, and the other one takes that.
+    If two processes make it at once, both use the one that was finished first.
 
     Args:
         name: a `key`.
@@ -90,38 +91,32 @@ def entry(name: str, make: Callable[[Path], None]) -> Path:
                     raise
     except OSError as error:
         raise UserError(
-            f"cache: {place()} cannot be written ({error.strerror or error}). Make room there, or name another folder "
-            f"in the environment variable {PLACE}."
+            f"cache: {place()} cannot be written ({error.strerror or error}). Free some space there, or name another "
+            f"folder in the environment variable {PLACE}."
         ) from error
     return folder
 
 
 def require_room(size: int) -> None:
-    """See to it that so many bytes fit, before hours are spent on filling the disk.
+    """Check that ``size`` bytes fit, before hours are spent on filling the disk.
 
     Raises:
-        UserError: if they do not.
+        UserError: if they do not fit.
     """
     free = shutil.disk_usage(place()).free
     if size > free:
         raise UserError(
-            f"cache: the decoded data take {size / 2**30:.1f} GiB, but {place()} has {free / 2**30:.1f} GiB left. Make "
-            f"room, name another folder in the environment variable {PLACE}, or choose a smaller size."
+            f"cache: the decoded data take {size / 2**30:.1f} GiB, but {place()} has {free / 2**30:.1f} GiB left. Free "
+            f"some space, name another folder in the environment variable {PLACE}, or choose a smaller size."
         )
 
 
 def place() -> Path:
-    """The folder of all entries; it need not exist."""
+    """The folder of all entries, which may not exist yet."""
     named = os.environ.get(PLACE)
     if named:
         return Path(named).expanduser().absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "superconv_tune"
-
-
-def written(path: Path, array: NDArray[Any]) -> None:
-    """Write an array as `mapped` reads it."""
-    with path.open("wb") as file:
-        file.write(np.ascontiguousarray(array).data)
 
 
 def _sweep() -> None:

@@ -1,6 +1,6 @@
-"""Image files into arrays of one size, by several processes at once.
+"""Decodes image files into arrays of one size, in several processes at once.
 
-Nothing here imports torch or scikit-learn: every process that decodes imports this module anew.
+Nothing here imports torch or scikit-learn: every process that decodes has to import this module itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CHUNK = 16  # images that a process takes at once
-WORTH_A_POOL = 8 * 2**20  # bytes; a process takes a third of a second to start, which it takes to decode as many
+WORTH_A_POOL = 8 * 2**20  # bytes; decoding them takes a third of a second, as long as starting a process
 ORIENTATION = 0x0112  # the tag of EXIF
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,13 +45,13 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 GREY = ("1", "L", "LA", "La", "I", "F")
-SEE_THROUGH = ("LA", "La", "PA", "RGBA", "RGBa")
-PAPER = 255  # what is behind see-through pixels: white, as on a page
+TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
+PAPER = 255  # background of transparent pixels: white, as on a page
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an image says of itself before it is decoded."""
+    """Size and colour of an image, which can be read without decoding it."""
 
     width: int
     height: int
@@ -60,14 +60,14 @@ class Header:
 
 @dataclass(frozen=True)
 class Shape:
-    """What images are made into: squares of so many pixels and channels (1 or 3)."""
+    """What images are scaled to: squares with a side of ``size`` pixels and 1 or 3 channels."""
 
     size: int
     channels: int
 
 
 def header(source: Source) -> Header | str:
-    """Width, height and colour of an image, or why it is none."""
+    """Width, height and colour of an image, or why it cannot be read."""
 
     def read(image: Image.Image) -> Header:
         return Header(image.width, image.height, _is_grey(image))
@@ -76,14 +76,15 @@ def header(source: Source) -> Header | str:
 
 
 def pixels(source: Source, shape: Shape) -> NDArray[np.uint8] | str:
-    """The middle square of an image, scaled: uint8 [channels, size, size]; or why it is none.
+    """The middle square of an image, scaled: uint8 [channels, size, size]; or why it cannot be read.
 
-    Turned as its EXIF says; see-through pixels on white; 16 bits by their upper 8; of several frames the first.
+    It is rotated as its EXIF says; transparent pixels become white; of 16 bits the upper 8 count, of several frames the
+    first.
     """
 
     def read(image: Image.Image) -> NDArray[np.uint8]:
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
-        image.draft(None, (shape.size, shape.size))  # JPEG is decoded at a half, a quarter or an eighth
+        image.draft(None, (shape.size, shape.size))  # a JPEG is decoded at a half, a quarter or an eighth of its size
         plain = _plain(image, "L" if shape.channels == 1 else "RGB")
         side = min(plain.size)
         left, top = (plain.width - side) / 2, (plain.height - side) / 2
@@ -98,7 +99,7 @@ def pixels(source: Source, shape: Shape) -> NDArray[np.uint8] | str:
 
 @contextmanager
 def processes(total_bytes: int, items: int) -> Iterator[ProcessPoolExecutor | None]:
-    """As many processes as there are cores and work for, started anew; None where this one is quick enough alone."""
+    """A pool of new processes, as many as cores and work allow; None if this process alone is quick enough."""
     count = min(_cores(), items // CHUNK)
     if count < 2 or total_bytes < WORTH_A_POOL:
         yield None
@@ -114,7 +115,9 @@ def processes(total_bytes: int, items: int) -> Iterator[ProcessPoolExecutor | No
 def each(
     pool: ProcessPoolExecutor | None, work: Callable[[list[Item]], Result], items: Sequence[Item], done: Report
 ) -> Iterator[Result]:
-    """``work`` on chunks of the items, in their order, here or in the pool.
+    """Results of ``work`` on chunks of the items, in their order, from this process or the pool.
+
+    ``done`` is called with the number of items after every chunk.
 
     Raises:
         UserError: if a process of the pool dies.
@@ -131,7 +134,7 @@ def each(
 
 @contextmanager
 def progress(words: str, total: int) -> Iterator[Report]:
-    """A bar on the terminal, if there is one; yields what is told the number of items done."""
+    """A progress bar on the terminal, if there is one; yields a function to call with the number of items just done."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(words, total=total)
@@ -139,7 +142,7 @@ def progress(words: str, total: int) -> Iterator[Report]:
 
 
 def _opened(source: Source, read: Callable[[Image.Image], Result]) -> Result | str:
-    """What ``read`` makes of the image, or why it cannot be read. Whatever a decoder stumbles over is the file's."""
+    """The result of ``read``, or why the image cannot be read. Any error of a decoder is blamed on the file."""
     try:
         with warnings.catch_warnings(), _content(source) as content:
             warnings.simplefilter("ignore")  # of odd metadata, or of a large picture: its limit is an error
@@ -148,7 +151,7 @@ def _opened(source: Source, read: Callable[[Image.Image], Result]) -> Result | s
     except _NoImageError as error:
         return str(error)
     except UnidentifiedImageError:
-        return "no image"
+        return "not an image"
     except Image.DecompressionBombError:
         return f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
     except PermissionError:
@@ -158,7 +161,7 @@ def _opened(source: Source, read: Callable[[Image.Image], Result]) -> Result | s
 
 
 class _NoImageError(Exception):
-    """Says why a source is no image before a decoder sees it."""
+    """Says why a source cannot be an image, before any decoder reads it."""
 
 
 @contextmanager
@@ -169,9 +172,9 @@ def _content(source: Source) -> Iterator[BinaryIO]:
     try:
         status = source.stat()
     except FileNotFoundError as error:
-        raise _NoImageError("a link to nothing" if source.is_symlink() else "gone") from error
+        raise _NoImageError("a broken link" if source.is_symlink() else "deleted") from error
     if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
-        raise _NoImageError("no plain file")
+        raise _NoImageError("not a regular file")
     if status.st_size == 0:
         raise _NoImageError("empty")
     with source.open("rb") as file:
@@ -179,7 +182,7 @@ def _content(source: Source) -> Iterator[BinaryIO]:
 
 
 def _decoders() -> list[str]:
-    """All of Pillow's but the one that starts another program (Ghostscript) on the file."""
+    """All of Pillow's decoders except the one that runs another program (Ghostscript) on the file."""
     Image.init()
     return [name for name in Image.ID if name != "EPS"]
 
@@ -189,16 +192,16 @@ def _is_grey(image: Image.Image) -> bool:
 
 
 def _plain(image: Image.Image, mode: str) -> Image.Image:
-    """8 bits per channel, nothing see-through, grey (L) or colour (RGB)."""
+    """The image with 8 bits per channel and no transparency, in grey (L) or colour (RGB)."""
     if image.mode == "F":
         raise _NoImageError("floating-point pixels, whose range is not known")
     if image.mode.startswith("I"):
         values = np.asarray(image)
         return Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8)).convert(mode)
-    if image.mode in SEE_THROUGH or "transparency" in image.info:
-        over = image.convert("RGBA")
-        paper = Image.new("RGBA", over.size, (PAPER, PAPER, PAPER, 255))
-        return Image.alpha_composite(paper, over).convert(mode)
+    if image.mode in TRANSPARENT or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, (PAPER, PAPER, PAPER, 255))
+        return Image.alpha_composite(paper, layer).convert(mode)
     return image.convert(mode)
 
 
@@ -207,5 +210,5 @@ def _cores() -> int:
 
 
 def _ignore_ctrl_c() -> None:
-    """The terminal sends Ctrl-C to all; the process that waits for us ends us."""
+    """The terminal sends Ctrl-C to all processes; the one that waits for the pool shuts it down."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

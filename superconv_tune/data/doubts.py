@@ -1,4 +1,4 @@
-"""What in the data makes an answer weaker: examples that stand in two parts, labels that contradict, rare classes."""
+"""What in the data weakens a result: examples that are in two parts, contradictory labels, rare classes."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from superconv_tune.data.parts import Part
 from superconv_tune.data.prints import difference_hash, exact, thumbnails
 
 UNEVEN = 3.0  # times as many examples in the largest class as in the smallest
-BITS = 2  # of 64 in which the hashes of images that look alike may differ: copies that were scaled or stored anew
+BITS = 2  # of 64 in which the hashes of images that look alike may differ: copies that were scaled or stored again
 ALIKE = 0.995  # least correlation of their thumbnails and of their pixels; the hash alone finds any two shirts alike
-PAIRS = 2 * 10**9  # most that are compared, in a few seconds; of more, every k-th held-out image is looked at
-BLOCK = 2**19  # pairs at a time: what stays in the processor's cache
+PAIRS = 2 * 10**9  # most that are compared, in a few seconds; of more, only every k-th held-out image is compared
+BLOCK = 2**19  # pairs at a time, which fit into the processor's cache
 SHOWN = 3  # pairs in a message
 
 
 @dataclass(frozen=True)
 class Twins:
-    """Pairs of examples that stand in two parts.
+    """Pairs of examples that are in two parts.
 
     Attributes:
-        parts: names of the two, the one that is trained on, or looked at more often, first.
+        parts: names of the two; first the one that is trained on, or evaluated more often.
         first: indices in the first part.
         second: indices in the second part, each once.
-        of: examples of the second part that were looked at.
+        compared: number of examples of the second part that were compared.
     """
 
     parts: tuple[str, str]
     first: NDArray[np.intp]
     second: NDArray[np.intp]
-    of: int
+    compared: int
 
 
 def doubts(parts: Mapping[str, Part], names: Mapping[str, Sequence[str]], classes: Sequence[str] | None) -> list[str]:
-    """All of them, in sentences for the user.
+    """All weaknesses found, as sentences for the user.
 
     Args:
         parts: ``training``, ``validation`` and ``test``, after the split.
-        names: of the examples of every part; empty where they have none.
-        classes: their names; None for regression.
+        names: names of the examples of every part; empty if they have none.
+        classes: names of the classes; None for regression.
     """
     digests = {name: exact(part.inputs) for name, part in parts.items()}
     same = [_same((one, other), digests) for one, other in combinations(parts, 2)]
@@ -64,7 +64,7 @@ def _same(pair: tuple[str, str], digests: Mapping[str, Sequence[bytes]]) -> Twin
 
 
 def _alike(parts: Mapping[str, Part], same: Sequence[Twins]) -> list[Twins]:
-    """Images that are no copies but look like it: the same picture scaled or compressed anew."""
+    """Images that are equal only to the eye: the same picture scaled or compressed again."""
     small = {name: thumbnails(part.inputs) for name, part in parts.items()}
     hashes = {name: difference_hash(each) for name, each in small.items()}
     found = []
@@ -87,7 +87,7 @@ def _alike(parts: Mapping[str, Part], same: Sequence[Twins]) -> list[Twins]:
 def _near(
     one: NDArray[np.uint64], other: NDArray[np.uint64], rows: NDArray[np.intp]
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Pairs of hashes within BITS of each other, by blocks of ``rows`` of the second."""
+    """Indices of hashes within BITS of each other, for one block after another of the second part's ``rows``."""
     step = max(1, BLOCK // max(1, len(one)))
     for start in range(0, len(rows), step):
         block = rows[start : start + step]
@@ -97,7 +97,7 @@ def _near(
 
 
 def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Of every item with its counterpart; 0 where one of them is of one colour, and so is like many."""
+    """Correlation of every item with its counterpart; 0 if one of them is a single colour, which resembles many."""
     first, second = _centred(one), _centred(other)
     both, squares = (first * second).sum(axis=1), np.square(first).sum(axis=1) * np.square(second).sum(axis=1)
     return np.where(squares > 0, both / np.sqrt(np.maximum(squares, 1e-12)), 0.0).astype(np.float32)
@@ -112,8 +112,8 @@ def _centred(items: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _shared_examples(twins: Iterable[Twins], names: Mapping[str, Sequence[str]], how: str) -> list[str]:
     """One warning for each pair of parts that share examples."""
     return [
-        f"{len(each.second):,} of {each.of:,} examples of the {each.parts[1]} part are {how} to ones "
-        f"of the {each.parts[0]} part{_pairs(each, names)}: what is reached on them says little about new data."
+        f"{len(each.second):,} of {each.compared:,} examples of the {each.parts[1]} part are {how} to ones "
+        f"of the {each.parts[0]} part{_pairs(each, names)}: results on them say little about new data."
         for each in twins
         if len(each.second)
     ]
@@ -136,7 +136,7 @@ def _contradictions(parts: Mapping[str, Part], digests: Mapping[str, Sequence[by
     if not wrong:
         return []
     count = sum(digest in wrong for each in digests.values() for digest in each)
-    return [f"{count:,} examples are equal to one with another label: no model can have all of them right."]
+    return [f"{count:,} examples are equal to one with another label: no model can get all of them right."]
 
 
 def _uneven(train: Part, classes: Sequence[str]) -> list[str]:
@@ -146,5 +146,5 @@ def _uneven(train: Part, classes: Sequence[str]) -> list[str]:
         return []
     return [
         f"The classes are uneven: {counts[most]:,} training examples of {classes[most]}, but {counts[least]:,} of "
-        f"{classes[least]}. Accuracy hardly sees the rare ones; `metric: balanced_accuracy` counts all classes alike."
+        f"{classes[least]}. Accuracy hardly reflects the rare ones; `metric: balanced_accuracy` counts all alike."
     ]

@@ -1,4 +1,4 @@
-"""A Hugging Face data set that ``save_to_disk`` wrote; nothing is fetched."""
+"""A Hugging Face data set that ``save_to_disk`` wrote; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ except ImportError:
 def hf(path: Path | None, args: Args) -> RawData:
     """A folder of ``save_to_disk``: a Dataset, or a DatasetDict with ``train``, ``test`` and perhaps ``validation``.
 
-    With a column of images, that one and the label are read, with the options of image_folder; else all columns are,
-    with those of table. ``label`` names the label column; without it, the one of kind ClassLabel.
+    If there is a column of images, that one and the label are read, with the options of image_folder; otherwise all
+    columns, with the options of table. ``label`` names the label column; by default it is the one of type ClassLabel.
     """
     known = TABLE_OPTIONS | {"size": 0, "channels": ("auto", "grey", "colour")}
     chosen = options("hf", args, known)
@@ -50,12 +50,12 @@ def hf(path: Path | None, args: Args) -> RawData:
 
 
 def _parts(path: Path) -> dict[str, Any]:
-    """Data sets by part; one that was saved alone is the training part."""
+    """Data sets by part; a single one is the training part."""
     try:
         found = datasets.load_from_disk(str(path))
-    except Exception as error:  # whatever the library stumbles over is in the folder
-        told = " ".join(str(error).split())
-        raise UserError(f"data.path: {path} is no folder of save_to_disk that can be read: {told}.") from error
+    except Exception as error:  # any failure of the library is a fault of the folder
+        reason = " ".join(str(error).split())
+        raise UserError(f"data.path: {path} is not a readable folder of save_to_disk: {reason}.") from error
     if not isinstance(found, datasets.DatasetDict):
         return {"train": found}
     parts = {SPLIT_FOLDERS.get(name.lower(), name): part for name, part in found.items()}
@@ -76,7 +76,7 @@ def _images(parts: Mapping[str, Any], column: str, chosen: Mapping[str, Any], pa
     listed, unlabelled = [], 0
     for part, rows in parts.items():
         for index, row in enumerate(rows.cast_column(column, datasets.Image(decode=False))):
-            if row[label] in (None, -1):  # how the library writes that there is none
+            if row[label] in (None, -1):  # how the library marks a missing label
                 unlabelled += 1
                 continue
             listed.append(_listed(f"{part}[{index}]", row[column], name_of(row[label]), part))
@@ -86,10 +86,10 @@ def _images(parts: Mapping[str, Any], column: str, chosen: Mapping[str, Any], pa
 
 
 def _listed(name: str, stored: Mapping[str, Any], label: str, part: str) -> Listed:
-    """An image that the data set holds, or the path of one."""
+    """An image in the data set, or a file that the data set names."""
     if stored["bytes"] is None:
         file = Path(stored["path"])
         return Listed(name, file, state(file), label, part)
     content = stored["bytes"]
-    print_ = hashlib.blake2b(content, digest_size=8).digest()
-    return Listed(name, content, (len(content), int.from_bytes(print_, "big")), label, part)
+    fingerprint = hashlib.blake2b(content, digest_size=8).digest()
+    return Listed(name, content, (len(content), int.from_bytes(fingerprint, "big")), label, part)

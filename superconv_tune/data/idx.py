@@ -1,4 +1,4 @@
-"""The idx files that MNIST and its like come in."""
+"""Reads idx files, the format of MNIST and similar data sets."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def read(path: Path) -> NDArray[Any]:
     """The array in an idx file, raw or gzipped, in the machine's byte order.
 
     Raises:
-        UserError: if it is no idx file, is cut off, or goes on behind its end.
+        UserError: if it is not an idx file, is cut off, or has bytes after its end.
     """
     content = _content(path)
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES:
         raise UserError(
-            f"data.path: {path} is no idx file: it begins with {content[:4].hex(' ') or 'nothing'}, where two zero "
-            f"bytes and a type from 08 to 0e belong. Is it another format?"
+            f"data.path: {path} is not an idx file: it begins with {content[:4].hex(' ') or 'nothing'} instead of "
+            f"two zero bytes and a type from 08 to 0e. Is it another format?"
         )
     start = 4 + 4 * content[3]
     shape = [int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4)]
@@ -74,7 +74,7 @@ def read(path: Path) -> NDArray[Any]:
     if len(content) < start or len(content) != wanted:
         raise UserError(
             f"data.path: {path} is cut off or damaged: its header says {wanted} bytes, but it has {len(content)}. "
-            f"Fetch it again."
+            f"Download it again."
         )
     values = np.frombuffer(content, dtype=kind, offset=start).reshape(shape)
     return np.atleast_1d(values.astype(kind.newbyteorder("=")))
@@ -85,7 +85,9 @@ def _content(path: Path) -> bytes:
         stored = path.read_bytes()
         return gzip.decompress(stored) if stored.startswith(GZIP_MAGIC) else stored
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"data.path: {path} cannot be read: {error}. Fetch it again, or check its rights.") from error
+        raise UserError(
+            f"data.path: {path} cannot be read: {error}. Download it again, or check its permissions."
+        ) from error
 
 
 def _find(folder: Path, stem: str) -> Path:

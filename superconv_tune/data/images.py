@@ -24,11 +24,11 @@ from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData, Rows
 from superconv_tune.data.recognise import SPLIT_FOLDERS
 
-VERSION = 2  # of what is stored; a change of the decoding makes it higher
-LEAST = 8  # pixels of a side, where the data decide
-MOST_ON_GPU, MOST_ON_CPU = 64, 32  # likewise: larger ones cost more time than a first answer has
+VERSION = 2  # of the stored format; raise it when the decoding changes
+LEAST = 8  # pixels of a side, if it is derived from the data
+MOST_ON_GPU, MOST_ON_CPU = 64, 32  # likewise; larger images would take too long for a first search
 STEP = 4  # sides are whole multiples of it, so that models can halve them
-LONG = 2.0  # times as long as wide: the middle square shows half of it
+LONG = 2.0  # times as long as wide: the middle square shows only half of such an image
 SHOWN = 3  # names in a message
 PARTS = ("train", "validation", "test")
 PIXELS, INDEX = "pixels", "index.json"
@@ -36,12 +36,12 @@ PIXELS, INDEX = "pixels", "index.json"
 
 @dataclass(frozen=True)
 class Listed:
-    """An image that is to be decoded.
+    """An image to decode.
 
     Attributes:
         name: for messages; a path inside the folder.
         source: the file, or its content.
-        state: what changes when it changes.
+        state: numbers that change when the image changes.
         label: name of its class.
         part: ``train``, ``validation`` or ``test``.
     """
@@ -55,13 +55,13 @@ class Listed:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What of the images could be decoded.
+    """The images that could be decoded.
 
     Attributes:
         images: [n, channels, size, size], in a file.
-        kept: which of the images that were listed, in their order.
-        skipped: the others by name, each with the reason.
-        words: what the images were and what became of them.
+        kept: indices of these images in the list of all images, in order.
+        skipped: the other images by name, each with the reason.
+        words: a description of the images and of how they were scaled.
     """
 
     images: NDArray[Any]
@@ -73,8 +73,8 @@ class Decoded:
 def image_folder(path: Path | None, args: Args) -> RawData:
     """A folder with a folder of images per class; or with ``train``, ``test`` and perhaps ``validation`` above those.
 
-    Any file that Pillow reads; all others are left out and counted. ``size``: side in pixels; 0 takes the median of
-    the short sides, between 8 and 64, or 32 on a machine without a GPU. ``channels``: ``auto`` is grey if all images
+    Reads any file that Pillow reads; all others are left out and counted. ``size``: side in pixels; 0 takes the median
+    of the short sides, between 8 and 64, or 32 on a machine without a GPU. ``channels``: ``auto`` is grey if all images
     are grey.
     """
     chosen = options("image_folder", args, {"size": 0, "channels": ("auto", "grey", "colour")})
@@ -86,13 +86,13 @@ def image_folder(path: Path | None, args: Args) -> RawData:
 
 
 def decode(listed: Sequence[Listed], size: int, channels: str, origin: str) -> Decoded:
-    """The images as one array, out of the cache if they were decoded before and have not changed.
+    """The images as one array, from the cache if they were decoded before and have not changed.
 
     Args:
         listed: the images.
-        size: side in pixels; 0 derives it.
+        size: side in pixels; 0 to derive it from the images.
         channels: ``grey``, ``colour``, or ``auto``.
-        origin: where they are from.
+        origin: the folder that they come from.
 
     Raises:
         UserError: if none can be decoded, or the cache cannot be written.
@@ -113,7 +113,7 @@ def raw_images(listed: Sequence[Listed], decoded: Decoded, what: str, warnings: 
     """The data set of images that were decoded.
 
     Raises:
-        UserError: if a class has no image left, or stands in the test part only.
+        UserError: if a class has no image left, or is in the test part only.
     """
     kept = [listed[index] for index in decoded.kept]
     classes = sorted({image.label for image in listed if image.part == "train"})
@@ -138,7 +138,7 @@ def raw_images(listed: Sequence[Listed], decoded: Decoded, what: str, warnings: 
 
 
 def _listed(folder: Path) -> tuple[list[Listed], list[str]]:
-    """The files in class folders, by name; and what was left out."""
+    """The files in class folders, sorted by name; and sentences on what was left out."""
     above = {entry.name.lower(): entry for entry in _folders(folder)}
     given = {name: SPLIT_FOLDERS[name] for name in above if name in SPLIT_FOLDERS}
     if "train" not in given.values():
@@ -171,8 +171,8 @@ def _in_classes(folder: Path, root: Path, part: str) -> tuple[list[Listed], list
         for file in files
     ]
     loose = sorted(entry.name for entry in folder.iterdir() if entry.is_file() and not _is_hidden(entry.name))
-    lies = f"{len(loose)} file{'s' * (len(loose) > 1)} in {folder} in no class folder left out: {_some(loose)}."
-    return images, [lies] if loose else []
+    warning = f"{len(loose)} file{'s' * (len(loose) > 1)} in {folder} left out, in no class folder: {_some(loose)}."
+    return images, [warning] if loose else []
 
 
 def _refuse_no_classes(folder: Path, classes: Sequence[Path]) -> None:
@@ -180,11 +180,11 @@ def _refuse_no_classes(folder: Path, classes: Sequence[Path]) -> None:
         return
     if not classes:
         raise UserError(
-            f"data.path: {folder} has no folders, so that no image has a class. Make one folder of images per class."
+            f"data.path: {folder} has no folders, so no image has a class. Make one folder of images per class."
         )
     inner = [entry.name for entry in _folders(classes[0])]
     hint = (
-        f" Is {classes[0]} the data? It has {_some(inner)}." if len(inner) > 1 else " There is nothing to tell apart."
+        f" Is {classes[0]} the data? It has {_some(inner)}." if len(inner) > 1 else " At least two classes are needed."
     )
     raise UserError(f"data.path: {folder} has one class folder only: {classes[0].name}.{hint}")
 
@@ -193,7 +193,7 @@ def _folders(folder: Path) -> list[Path]:
     try:
         return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not _is_hidden(entry.name))
     except OSError as error:
-        raise UserError(f"data.path: {folder} cannot be listed ({error.strerror}). Check its rights.") from error
+        raise UserError(f"data.path: {folder} cannot be listed ({error.strerror}). Check its permissions.") from error
 
 
 def _files(folder: Path) -> list[Path]:
@@ -201,7 +201,7 @@ def _files(folder: Path) -> list[Path]:
 
     def refuse(error: OSError) -> None:
         raise UserError(
-            f"data.path: {error.filename} cannot be listed ({error.strerror}). Check its rights."
+            f"data.path: {error.filename} cannot be listed ({error.strerror}). Check its permissions."
         ) from error
 
     found = []
@@ -216,16 +216,16 @@ def _is_hidden(name: str) -> bool:
 
 
 def state(file: Path) -> tuple[int, ...]:
-    """Size and times: of change too, which nobody can set back; reading all bytes would take as long as decoding."""
+    """Size and times, also of the inode's change, which nobody can set; hashing would be as slow as decoding."""
     try:
         status = file.stat()
-    except OSError:  # a link to nothing; it is counted when it is to be decoded
+    except OSError:  # a broken link; the decoder counts it as unreadable
         return (-1,)
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _store(listed: Sequence[Listed], size: int, most: int, channels: str, folder: Path) -> None:
-    """Decode into a folder; a ``size`` of 0 takes what the images say, up to ``most``."""
+    """Decode into a folder; a ``size`` of 0 is derived from the images, up to ``most``."""
     sources = [image.source for image in listed]
     total = sum(image.state[0] for image in listed)
     with processes(total, len(sources)) as pool, progress(f"Decoding {len(listed):,} images", 2 * len(listed)) as done:
@@ -259,7 +259,7 @@ def _write(
     indices: Sequence[int],
     reasons: dict[int, str],
 ) -> list[int]:
-    """Write the images one behind the other; returns the indices of those that are, and adds why the others are not."""
+    """Write the images one after another; returns the indices of those written, and adds reasons for the others."""
     kept = []
     with path.open("wb") as file:
         for index, found in zip(indices, chain.from_iterable(decoded), strict=True):
@@ -295,10 +295,10 @@ def _shape_words(headers: Sequence[Header], shape: Shape, *, is_derived: bool) -
     short = [min(found.width, found.height) for found in headers]
     long = np.mean([max(found.width, found.height) >= LONG * min(found.width, found.height) for found in headers])
     colour = "grey" if shape.channels == 1 else "colour"
-    came = (
+    sides = (
         f"{min(short)}" if min(short) == max(short) else f"{min(short)} to {max(short)} (median {np.median(short):g})"
     )
-    words = f"{colour}, short sides of {came} pixels, scaled and cropped to {shape.size} x {shape.size}"
+    words = f"{colour}, short sides of {sides} pixels, scaled and cropped to {shape.size} x {shape.size}"
     words += "; `args: {size: …}` chooses another size" if is_derived else ""
     return words + (f"; {long:.0%} are twice as long as wide or longer and lose half" if long >= 0.05 else "") + "."
 
@@ -326,7 +326,7 @@ def _skipped_words(skipped: Mapping[str, str], of: int) -> list[str]:
 
 
 def _reasons(reasons: Iterable[str]) -> str:
-    """How often each occurs; what a decoder says in brackets differs from file to file."""
+    """The reasons with their counts, without what a decoder says in brackets, which differs from file to file."""
     counts = Counter(reason.partition(" (")[0] for reason in reasons)
     return ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common()) + "."
 
@@ -336,5 +336,5 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _printable(name: Path) -> str:
-    """Names of files are bytes, and not all of them are text."""
+    """The name as text; file names are bytes, and not all of them are valid text."""
     return os.fsencode(name).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Inputs to mean 0 and standard deviation 1, per channel, batch by batch on the device."""
+"""Scales inputs to mean 0 and standard deviation 1 per channel, batch by batch on the device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from superconv_tune.data.parts import Rows
 
-ROUNDING = 1e-6  # of the mean: what varies less is constant up to the rounding of float32
+ROUNDING = 1e-6  # of the mean: a smaller standard deviation is the rounding error of a constant in float32
 CHUNK = 8192  # examples at a time: a whole data set as float64 would be eight times its bytes
 
 
@@ -31,12 +31,14 @@ class Normaliser:
 
     @staticmethod
     def of(inputs: NDArray[Any] | Rows, rows: NDArray[np.intp]) -> Normaliser:
-        """From the training rows only: what the others look like must not be known.
+        """Computed from the training rows only, so that nothing of the other rows leaks.
 
         Channels are the second axis: those of images [n, c, h, w], the columns of a table [n, k].
         """
         axes = (0, *range(2, inputs.ndim))
-        origin = inputs[rows[:1]].astype(np.float64).mean(axis=axes, keepdims=True)  # near 0, the squares keep digits
+        origin = (
+            inputs[rows[:1]].astype(np.float64).mean(axis=axes, keepdims=True)
+        )  # squares of values near 0 keep their digits
         count, total, squares = 0, 0.0, 0.0
         for start in range(0, len(rows), CHUNK):
             chunk = inputs[rows[start : start + CHUNK]].astype(np.float64) - origin
@@ -50,12 +52,12 @@ class Normaliser:
         return Normaliser(tuple(mean.tolist()), tuple(std.tolist()))
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Mean and one over the standard deviation, on the device."""
+        """Mean and inverse of the standard deviation, on the device."""
         mean = torch.tensor(self.mean, dtype=torch.float32, device=device)
         return mean, 1.0 / torch.tensor(self.std, dtype=torch.float32, device=device)
 
 
 def normalised(inputs: Tensor, mean: Tensor, inverse_std: Tensor) -> Tensor:
-    """The batch as float32, normalised; uint8 becomes float here and not before, a quarter of the memory."""
+    """The batch as float32, normalised; uint8 becomes float only here, which saves three quarters of the memory."""
     shape = (1, -1, *([1] * (inputs.dim() - 2)))
     return torch.sub(inputs, mean.view(shape)).mul_(inverse_std.view(shape))

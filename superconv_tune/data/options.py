@@ -12,12 +12,13 @@ Args = Mapping[str, Any]
 
 
 def options(format_name: str, args: Args, known: Mapping[str, Any]) -> dict[str, Any]:
-    """``args`` over the defaults in ``known``.
+    """All options of the format: ``args``, and for the others the defaults in ``known``.
 
-    A tuple there lists the words that may be said, the default first; a list is one of names, and text is any text.
+    A default that is a tuple lists the allowed words, the first one being the default; a list stands for a list of
+    names, and a string for any string.
 
     Raises:
-        UserError: for every name that is not known and every value that is not of the default's kind.
+        UserError: for every unknown name and every value that is not of the default's type.
     """
     faults = [
         f"data.args: {format_name} has no option {name!r}. Known: {', '.join(known) or 'none'}."
@@ -35,7 +36,7 @@ def options(format_name: str, args: Args, known: Mapping[str, Any]) -> dict[str,
 
 
 def _wanted(value: object, default: object) -> str | None:
-    """What the option would have to be; None if it is."""
+    """What the value would have to be; None if it is valid."""
     if isinstance(default, tuple):
         return None if value in default else f"one of {', '.join(default)}"
     if isinstance(default, str):
@@ -47,4 +48,4 @@ def _wanted(value: object, default: object) -> str | None:
         return None if isinstance(value, bool) else "true or false"
     kinds, words = ((int,), "a whole number") if isinstance(default, int) else ((int, float), "a number")
     is_fine = isinstance(value, kinds) and not isinstance(value, bool) and 0 <= value < math.inf
-    return None if is_fine else f"{words} from 0"
+    return None if is_fine else f"{words} of 0 or more"

@@ -1,4 +1,4 @@
-"""A data set as it was read: its parts, what is known of them, and what makes them impossible to learn from."""
+"""A data set as it was read: its parts, their description, and the faults that make learning impossible."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MIN_EXAMPLES = 20  # fewer cannot be split into three parts that mean anything
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of an array, in an order, without a copy of them; what large images are split into.
+    """Some rows of an array, in a given order, without a copy; used to split large images.
 
-    It stands where an array of inputs does: it has a shape and a type, and an index gives the rows as an array.
+    It is used like an array of inputs: it has a shape and a type, and indexing returns the rows as an array.
 
     Attributes:
-        base: the whole array, perhaps one that lies in a file and that all parts share.
-        rows: which of its rows, shape [n].
+        base: the whole array, which may be in a file and shared by all parts.
+        rows: indices of the rows, shape [n].
     """
 
     base: NDArray[Any]
@@ -39,7 +39,7 @@ class Rows:
         return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 - numpy's
-        """All rows, copied together."""
+        """All rows, copied into one array."""
         return np.asarray(self[:], dtype=dtype)
 
     @property
@@ -65,10 +65,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Part:
-    """Examples and what they should give.
+    """Inputs and targets of some examples.
 
     Attributes:
-        inputs: uint8 or float32, shape [n, ...]; images as [n, channels, height, width]. `Rows` of a larger array where
+        inputs: uint8 or float32, shape [n, ...]; images as [n, channels, height, width]. `Rows` of a larger array if
             that array is shared.
         targets: int64 classes from 0, shape [n], or float32 numbers, shape [n] or [n, k].
     """
@@ -80,7 +80,7 @@ class Part:
         return len(self.inputs)
 
     def take(self, rows: Indices) -> Part:
-        """Some of the examples; inputs that lie in a shared array are not copied."""
+        """Some of the examples; inputs in a shared array are not copied."""
         inputs = self.inputs
         taken = Rows(inputs.base, inputs.rows[rows]) if isinstance(inputs, Rows) else inputs[rows]
         return Part(taken, self.targets[rows])
@@ -88,12 +88,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table, as it became inputs.
+    """A column of a table, and the inputs that it became.
 
     Attributes:
         name: as in the table.
         kind: ``numeric``, ``categorical`` (one input per word) or ``text`` (bytes from 1, 0 where a text has ended).
-        width: how many inputs it became.
+        width: number of inputs that it became.
     """
 
     name: str
@@ -106,15 +106,15 @@ class RawData:
     """A data set as it was read.
 
     Attributes:
-        train: what may be trained on, and what is split where the data come with no other part.
+        train: the training part, from which the parts that the data lack are split off.
         test: the test part that the data come with; None if they come with none.
-        kind: classes or numbers.
-        classes: how many; None for regression.
-        class_names: in the order of the classes; None where they have no names.
+        kind: whether the targets are classes or numbers.
+        classes: number of classes; None for regression.
+        class_names: in the order of the classes; None if they have no names.
         validation: the validation part that the data come with; None if they come with none.
-        names: what the examples of ``train``, ``validation`` and ``test`` are called; empty where they have no names.
-        columns: of a table, in the order of the inputs; empty for all else.
-        notes: how they were read, in sentences.
+        names: names of the examples of ``train``, ``validation`` and ``test``; empty if they have no names.
+        columns: the columns of a table, in the order of the inputs; empty for other data.
+        notes: how the data were read, in sentences.
         warnings: what was left out or filled in, in sentences.
     """
 
@@ -131,13 +131,13 @@ class RawData:
 
     @property
     def parts(self) -> dict[str, Part]:
-        """Those that are there, by their names in messages."""
+        """The parts that exist, by their names in messages."""
         found = {"training": self.train, "validation": self.validation, "test": self.test}
         return {name: part for name, part in found.items() if part is not None}
 
 
 def classified(train: Part, test: Part | None) -> RawData:
-    """Class labels counted from 0, whatever whole numbers they were; the old ones are kept as names."""
+    """The parts as a classification, with labels renumbered from 0; the original labels become the class names."""
     found = np.unique(train.targets)
     names = tuple(str(label) for label in found.tolist())
     parts = [
@@ -152,10 +152,10 @@ def classified(train: Part, test: Part | None) -> RawData:
 
 
 def numeric(inputs: NDArray[Any], targets: NDArray[Any], what: str, kind: Kind) -> Part:
-    """Both in the types that models take, and in C order.
+    """Inputs and targets in the types that models take, and in C order.
 
     Raises:
-        UserError: if they are no numbers, or the targets no classes.
+        UserError: if they are not numbers, or the targets are not classes.
     """
     faults = [
         f"data: the {name} of the {what} part are {array.dtype}, but have to be numbers."
@@ -166,7 +166,7 @@ def numeric(inputs: NDArray[Any], targets: NDArray[Any], what: str, kind: Kind) 
         faults = _label_faults(targets, what)
     raise_any(faults)
     flat = targets.reshape(len(targets)) if targets.ndim == 2 and targets.shape[1] == 1 else targets
-    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is found with the others
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported as such
         return Part(
             np.ascontiguousarray(inputs, dtype=np.uint8 if inputs.dtype == np.uint8 else np.float32),
             np.ascontiguousarray(flat, dtype=np.int64 if kind == "classification" else np.float32),
@@ -184,10 +184,10 @@ def problems(data: RawData) -> list[str]:
     ]
     if len(data.train) < MIN_EXAMPLES:
         found.append(
-            f"{len(data.train)} examples are too few: {MIN_EXAMPLES} are the least that can be split and judged."
+            f"{len(data.train)} examples are too few: at least {MIN_EXAMPLES} are needed to split and evaluate."
         )
     elif (data.train.targets == data.train.targets[:1]).all():
-        found.append("there is one class, or one target, only, so that nothing can be learned. Check the labels.")
+        found.append("all targets are the same, so nothing can be learned. Check the labels.")
     return found
 
 
@@ -195,7 +195,7 @@ def _label_faults(targets: NDArray[Any], what: str) -> list[str]:
     if targets.ndim != 1 and targets.shape[1:] != (1,):
         return [f"data: the labels of the {what} part have the shape {targets.shape}. Give one class number per item."]
     if targets.dtype.kind == "f" and not np.array_equal(targets, np.floor(targets)):
-        return [f"data: some labels of the {what} part are no whole numbers. Are they numbers to predict?"]
+        return [f"data: some labels of the {what} part are not whole numbers. Are they numbers to predict?"]
     return []
 
 
@@ -215,6 +215,6 @@ def _part_problems(part: Part, name: str) -> list[str]:
             first = int(np.flatnonzero(is_bad.reshape(len(values), -1).any(axis=1))[0])
             found.append(
                 f"the {what} of the {name} part have {int(is_bad.sum())} values that are NaN or infinite as float32, "
-                f"the first at index {first}. Clean them before."
+                f"the first at index {first}. Remove or replace them."
             )
     return found

@@ -1,4 +1,4 @@
-"""Fingerprints of single items: one that equal items share, and one that images that look alike share."""
+"""Fingerprints of single items: one shared by equal items, and one shared by images that look alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Bytes = NDArray[np.uint8]
 
 EXACT_BYTES = 16
 ROWS, COLUMNS = 8, 9  # of the thumbnail behind the perceptual hash: 8 differences in each of 8 rows
-CHUNK = 1024  # images at a time, which are float32 for a moment
+CHUNK = 1024  # images at a time, which are converted to float32
 
 
 def exact(inputs: Any) -> list[bytes]:
@@ -33,7 +33,7 @@ def thumbnails(images: Any) -> Bytes:
 
 
 def difference_hash(thumbnail: Bytes) -> NDArray[np.uint64]:
-    """64 bits, shape [n]: where it grows brighter from left to right (dHash); light and contrast do not matter."""
+    """64 bits [n]: where each image gets brighter from left to right (dHash), whatever its brightness and contrast."""
     bits = (thumbnail[:, :, 1:] > thumbnail[:, :, :-1]).reshape(len(thumbnail), ROWS * (COLUMNS - 1))
     hashes: NDArray[np.uint64] = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
     return hashes

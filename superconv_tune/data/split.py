@@ -1,4 +1,4 @@
-"""What is trained on, what the search looks at, and what is read once; and the fingerprint of the data."""
+"""Splits data into a training, a validation and a test part, and computes their fingerprint."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sklearn.model_selection import train_test_split
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.parts import Indices, RawData, Rows
 
-CHUNK = 4096  # rows at a time: what lies in a file need not come into memory as a whole
-MEND = "Bring more of it, raise the share, or leave the class out; targets that are numbers are no classes."
+CHUNK = 4096  # rows at a time, so that an array in a file need not fit into memory
+FIX = "Add examples of it, raise the share, or remove the class; are the targets numbers and not classes?"
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Split:
     """Rows of the training part of the data, without overlap, each sorted.
 
     Attributes:
-        train: to be trained on.
-        validation: what the search looks at; None where the data come with their own validation part.
-        test: what is read once; None where the data come with their own test part.
-        digest: SHA-256 of those that are there.
+        train: rows to train on.
+        validation: rows that the search is judged by; None if the data come with their own validation part.
+        test: rows that are read once, for the verdict; None if the data come with their own test part.
+        digest: SHA-256 of the rows of all these parts.
     """
 
     train: Indices
@@ -39,10 +39,10 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
     """Split by seed, stratified by class; the same data, shares and seed give the same rows.
 
     Args:
-        raw: the data; a validation or test part that they come with is left alone.
-        validation: share of the training part that is held out for the search, where the data have no such part.
-        test: share that is held out for the verdict, where the data have no test part.
-        seed: of the draw.
+        raw: the data; a validation or test part that they come with is left unchanged.
+        validation: share of the training part that is held out for the search, if the data have no such part.
+        test: share that is held out for the verdict, if the data have no test part.
+        seed: seed of the random split.
 
     Raises:
         UserError: if a class or the data are too small to be in every part.
@@ -57,7 +57,7 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
         for draw, (part, size) in enumerate(reversed(sizes.items())):
             rows, parts[part] = _two(rows, size, labels, seed + draw)
     except ValueError as error:  # in scikit-learn's words: a class of one, or more classes than the part has items
-        raise UserError(f"split: these {len(raw.train)} examples cannot be split by class. {error} {MEND}") from error
+        raise UserError(f"split: these {len(raw.train)} examples cannot be split by class. {error} {FIX}") from error
     parts["train"] = rows
     raise_any(_class_faults(raw, parts))
     digest = _sha256(*(parts[part] for part in ("train", *shares)))
@@ -71,13 +71,13 @@ def fingerprint(raw: RawData) -> str:
 
 def _size_faults(sizes: Mapping[str, int], count: int) -> list[str]:
     faults = [
-        f"split: the {part} part of {count} examples would be empty. Raise split.{part}, or bring more examples."
+        f"split: the {part} part of {count} examples would be empty. Raise split.{part}, or add examples."
         for part, size in sizes.items()
         if size < 1
     ]
     if sum(sizes.values()) >= count:
         held = " and ".join(f"{size} for {part}" for part, size in sizes.items())
-        faults.append(f"split: {held} leave nothing of {count} examples to train on. Lower the shares.")
+        faults.append(f"split: {held} leave none of {count} examples to train on. Lower the shares.")
     return faults
 
 
@@ -89,7 +89,7 @@ def _class_faults(raw: RawData, parts: Mapping[str, Indices]) -> list[str]:
         for lacking in np.flatnonzero(np.bincount(raw.train.targets[rows], minlength=raw.classes) == 0):
             name = raw.class_names[lacking] if raw.class_names else lacking
             has = int((raw.train.targets == lacking).sum())
-            faults.append(f"split: class {name} has {has} examples, too few for one in the {part} part. {MEND}")
+            faults.append(f"split: class {name} has {has} examples, too few for one in the {part} part. {FIX}")
     return faults
 
 

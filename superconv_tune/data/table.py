@@ -22,14 +22,14 @@ from superconv_tune.data.parts import Column, Kind, Part, RawData
 from superconv_tune.data.recognise import SPLIT_FOLDERS, TABLE_SUFFIXES
 
 OPTIONS: dict[str, Any] = {"label": "", "kind": ("auto", "classification", "regression"), "ignore": []}
-LABELS = ("label", "target", "class", "y")  # what a label column is called where nobody says it
+LABELS = ("label", "target", "class", "y")  # usual names of the label column
 COUNTERS = ("id", "index", "unnamed: 0")  # columns that number the lines
 SEPARATORS = ",;\t|"
-MANY = 50  # different words of a column that become inputs, and whole numbers that are still classes
-NUMERIC_SHARE = 0.9  # of the words of a column that are numbers, from which on the others count as missing
-TEXT_WORDS = 3.0  # on average, from which on a column is text
-MOST_BYTES = 512  # of a text
-TEXT_SHARE = 0.95  # of the texts, which are not cut
+MANY = 50  # most words of a column that become inputs of their own, and most whole numbers that are classes
+NUMERIC_SHARE = 0.9  # of the words of a column that have to be numbers for the others to count as missing
+TEXT_WORDS = 3.0  # on average, from which a column counts as text
+MOST_BYTES = 512  # that are kept of a text
+TEXT_SHARE = 0.95  # of the texts that fit without being cut, up to that many bytes
 SHOWN = 8  # names in a message
 
 
@@ -38,9 +38,9 @@ class Encoded:
     """A column as inputs.
 
     Attributes:
-        column: what it is.
+        column: its description.
         values: [n, width]; uint8 for text, else float32.
-        note: what was done to it that is worth a word.
+        note: what was changed in it, as a sentence; empty for nothing.
     """
 
     column: Column
@@ -51,12 +51,12 @@ class Encoded:
 def table(path: Path | None, args: Args) -> RawData:
     """A csv, tsv or parquet file; or a folder with ``train`` and ``test`` (and ``validation``) of these.
 
-    ``label`` names the label column; without it, the one that is called label, target, class or y. ``kind``: words and
-    up to 50 different whole numbers are classes and others are numbers, unless it says ``classification`` or
-    ``regression``. ``ignore`` lists columns to leave out.
+    ``label`` names the label column; by default the one called label, target, class or y. ``kind``:
+    ``classification`` or ``regression``; by default words, and whole numbers of up to 50 different values, are classes
+    and other targets are numbers. ``ignore`` lists columns to leave out.
 
-    Numbers stay numbers; a missing one becomes the median and a second input says so. Words become one input each, the
-    rarest beyond 50 together. A text is taken where it is the only column.
+    Numbers stay numbers; a missing one becomes the median, and a second input marks it. Each of the 50 most frequent
+    words becomes an input, and all others together become one. A text is read only if it is the only column.
     """
     chosen = options("table", args, OPTIONS)
     if path is None or not path.exists():
@@ -69,12 +69,12 @@ def from_frames(frames: Mapping[str, pd.DataFrame], chosen: Mapping[str, Any], w
     """A data set of tables.
 
     Args:
-        frames: by part: ``train`` and perhaps ``validation`` and ``test``.
+        frames: tables by part: ``train`` and perhaps ``validation`` and ``test``.
         chosen: the options of `table`.
-        where: what is read, for messages.
+        where: format and path, for messages.
 
     Raises:
-        UserError: if there is no label column, or a column cannot be used; every finding at once.
+        UserError: if there is no label column, or a column cannot be used; all faults at once.
     """
     _refuse_other_columns(frames, where)
     names = list(frames["train"].columns)
@@ -134,8 +134,8 @@ def _frame(file: Path) -> pd.DataFrame:
     try:
         frame = _parquet(file) if file.name.lower().endswith((".parquet", ".pq")) else _csv(file)
     except (OSError, ValueError, EOFError, zlib.error, csv.Error, pa.ArrowException) as error:
-        told = " ".join(str(error).split())
-        raise UserError(f"data.path: {file} is no readable table: {told}. Is it another format?") from error
+        reason = " ".join(str(error).split())
+        raise UserError(f"data.path: {file} is not a readable table: {reason}. Is it another format?") from error
     if not isinstance(frame.index, pd.RangeIndex):
         raise UserError(
             f"data.path: the lines of {file} have more fields than its first line has names. Name them all."
@@ -173,7 +173,7 @@ def _refuse_twice(names: Sequence[str], file: Path) -> None:
 def _refuse_other_columns(frames: Mapping[str, pd.DataFrame], where: str) -> None:
     names = set(frames["train"].columns)
     faults = [
-        f"data: the {part} part of {where} has not the columns of the training part: "
+        f"data: the {part} part of {where} does not have the columns of the training part: "
         f"{_some(sorted(map(str, names ^ set(frame.columns))))} is in one of them only."
         for part, frame in frames.items()
         if set(frame.columns) != names
@@ -182,16 +182,16 @@ def _refuse_other_columns(frames: Mapping[str, pd.DataFrame], where: str) -> Non
 
 
 def _label(names: Sequence[str], asked: str, where: str) -> str:
-    """The label column, as asked or by its name."""
+    """The label column: the requested one, or the one with a usual name."""
     if asked in names:
         return asked
     usual = [name for name in names if str(name).strip().lower() in LABELS]
     if not asked and len(usual) == 1:
         return usual[0]
-    came = f"no column {asked!r}" if asked else f"{len(usual) or 'no'} columns called {', '.join(LABELS[:-1])} or y"
-    numbers = " Does the file lack its line of names?" if all(_is_number(name) for name in names) else ""
+    found = f"no column {asked!r}" if asked else f"{len(usual) or 'no'} columns called {', '.join(LABELS[:-1])} or y"
+    numbers = " Does the file lack a header line?" if all(_is_number(name) for name in names) else ""
     raise UserError(
-        f"data.args: {where} has {came}; it has: {_some(names)}.{numbers} Say which one is the label: "
+        f"data.args: {where} has {found}; it has: {_some(names)}.{numbers} Name the label column: "
         f"`data: {{format: table, path: …, args: {{label: …}}}}`."
     )
 
@@ -199,7 +199,7 @@ def _label(names: Sequence[str], asked: str, where: str) -> str:
 def _targets(
     labels: pd.Series[Any], is_train: NDArray[np.bool_], kind: str, where: str
 ) -> tuple[NDArray[Any], Kind, tuple[str, ...]]:
-    """Class numbers or numbers, and the names of the classes."""
+    """The targets, whether they are classes or numbers, and the names of the classes."""
     numbers = pd.to_numeric(labels, errors="coerce") if not _is_bool(labels) else labels
     is_numeric = bool(numbers.notna().all()) and not _is_bool(labels)
     if kind == "auto":
@@ -208,7 +208,7 @@ def _targets(
     if kind == "regression":
         if not is_numeric:
             words = _some(sorted(map(str, labels[numbers.isna()].unique())))
-            raise UserError(f"data: labels in {where} that are no numbers, but: {words}. Is it a classification?")
+            raise UserError(f"data: some labels in {where} are not numbers: {words}. Is it a classification?")
         return _float32(numbers.to_numpy(np.float64)), "regression", ()
     texts = _class_names(numbers if is_numeric else labels)
     found = np.unique(texts[is_train])
@@ -227,12 +227,12 @@ def _targets(
 
 
 def _class_names(labels: pd.Series[Any]) -> NDArray[Any]:
-    """A word per label; 3.0 is the class 3."""
+    """The name of the class of every label; 3.0 is the class 3."""
     return np.array([f"{value:g}" if isinstance(value, float) else str(value) for value in labels], dtype=object)
 
 
 def _encoded(inputs: pd.DataFrame, is_train: NDArray[np.bool_], where: str) -> tuple[list[Encoded], list[str]]:
-    """Every column as inputs, and in sentences what was left out.
+    """Every column as inputs, and sentences on what was left out.
 
     Raises:
         UserError: if a column cannot be used, or none can.
@@ -249,7 +249,7 @@ def _encoded(inputs: pd.DataFrame, is_train: NDArray[np.bool_], where: str) -> t
         else:
             found.append(each)
     if not faults and not found:
-        faults = [f"data: {where} has no column to learn from beside the label. {' '.join(left_out)}"]
+        faults = [f"data: {where} has no column to learn from besides the label. {' '.join(left_out)}"]
     raise_any(faults)
     return found, left_out
 
@@ -272,27 +272,28 @@ def _column(values: pd.Series[Any], is_train: NDArray[np.bool_], *, is_alone: bo
     numbers = pd.to_numeric(texts, errors="coerce")
     strays = texts[numbers.isna() & texts.notna()]
     if len(strays) <= (1 - NUMERIC_SHARE) * texts.notna().sum():
-        told = (
+        note = (
             f"{_count(len(strays), 'word')} such as {strays.iloc[0]!r} among its numbers taken as missing; "
             if len(strays)
             else ""
         )
-        return _numeric(name, numbers.to_numpy(np.float64, na_value=np.nan), is_train, told)
+        return _numeric(name, numbers.to_numpy(np.float64, na_value=np.nan), is_train, note)
     return _words(name, texts, is_train, is_alone=is_alone)
 
 
-def _numeric(name: str, values: NDArray[np.float64], is_train: NDArray[np.bool_], told: str) -> Encoded:
+def _numeric(name: str, values: NDArray[np.float64], is_train: NDArray[np.bool_], strays: str) -> Encoded:
     if np.isinf(values).any():
         first = int(np.flatnonzero(np.isinf(values))[0])
         raise UserError(
-            f"column {name!r} has {int(np.isinf(values).sum())} infinite values, the first at index {first}. Clean it."
+            f"column {name!r} has {int(np.isinf(values).sum())} infinite values, the first at index {first}. "
+            f"Remove or replace them."
         )
     is_missing = np.isnan(values)
     if not is_missing.any():
         return Encoded(Column(name, "numeric", 1), _float32(values[:, None]))
     median = np.nanmedian(values[is_train])
     filled = _float32(np.stack([np.where(is_missing, median, values), is_missing], axis=1))
-    note = f"{told}{_count(int(is_missing.sum()), 'missing value')} filled with {median:g}."
+    note = f"{strays}{_count(int(is_missing.sum()), 'missing value')} filled with {median:g}."
     return Encoded(Column(name, "numeric", 2), filled, f"Column {name!r}: {note}")
 
 
@@ -302,7 +303,9 @@ def _words(name: str, texts: pd.Series[Any], is_train: NDArray[np.bool_], *, is_
     if is_text and is_alone:
         return _text(name, texts)
     if is_text:
-        return f"{len(counts):,} different texts in {len(texts):,} lines, and a text is read only where it is alone"
+        return (
+            f"{len(counts):,} different texts in {len(texts):,} lines, and a text is read only if it is the only column"
+        )
     kept = {text: place for place, text in enumerate(counts.index[:MANY])}  # the most frequent first
     missing = int(texts.isna().sum())
     codes = np.array([kept.get(text, len(kept)) for text in texts.fillna("")])
@@ -315,7 +318,7 @@ def _words(name: str, texts: pd.Series[Any], is_train: NDArray[np.bool_], *, is_
 
 
 def _text(name: str, texts: pd.Series[Any]) -> Encoded:
-    """UTF-8 bytes, 0 behind the end; so that a byte is never 0, that one is left out of the text."""
+    """The column as UTF-8 bytes, with zeros after the end of each text; zero bytes inside a text are removed."""
     encoded = [text.replace("\0", "").encode() for text in texts.fillna("")]
     lengths = np.array([len(text) for text in encoded])
     length = int(min(MOST_BYTES, max(1, np.ceil(np.quantile(lengths, TEXT_SHARE)))))
@@ -341,7 +344,7 @@ def _count(count: int, noun: str) -> str:
 
 
 def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """What is too large becomes infinite, and is told with what was infinite before."""
+    """The values as float32; what is too large becomes infinite, and is reported as such."""
     with np.errstate(over="ignore"):
         return values.astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Accuracy in plain torch, so that a trial needs nothing else."""
+"""Accuracy in plain torch, so that a trial needs no other package."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from torch import Tensor
 
 
 def predicted(outputs: Tensor) -> Tensor:
-    """Class of every item [n]: the highest of [n, classes]; for one logit, [n] or [n, 1], whether it is above 0."""
+    """Class of every item [n]: the largest of [n, classes]; of one logit, [n] or [n, 1], whether it is above 0."""
     if outputs.dim() == 1 or outputs.shape[-1] == 1:
         return (outputs.reshape(len(outputs)) > 0).long()
     return outputs.argmax(dim=-1)
 
 
 def correct_items(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Whether the class that the outputs say is the target [n]; boolean [n]."""
+    """Whether the predicted class is the target [n]; boolean [n]."""
     return predicted(outputs) == targets
 
 

@@ -18,10 +18,10 @@ LossFunction = Callable[[Tensor, Tensor, float], Tensor]  # outputs, targets, la
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float, weights: Tensor | None = None) -> Tensor:
-    """Softmax cross-entropy; ``label_smoothing`` of the target is spread over all classes.
+    """Softmax cross-entropy; a share ``label_smoothing`` of the target is spread over all classes.
 
     Raises:
-        ValueError: for one output per item, whose softmax is 1 whatever the model says.
+        ValueError: for one output per item, whose softmax is always 1.
     """
     if outputs.dim() == 1 or outputs.shape[-1] == 1:
         raise ValueError(f"cross_entropy needs an output per class, but got {list(outputs.shape)}; one logit needs bce")
@@ -29,7 +29,7 @@ def cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float, weig
 
 
 def bce(outputs: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
-    """Logistic loss of one output per label; several classes become one label each, two may share one output."""
+    """Logistic loss with one output per class, or a single output for two classes."""
     has_class_each = outputs.dim() > 1 and outputs.shape[-1] > 1 and targets.dim() < outputs.dim()
     wanted = F.one_hot(targets, outputs.shape[-1]) if has_class_each else targets.reshape(outputs.shape)
     smoothed = wanted.float() * (1.0 - label_smoothing) + 0.5 * label_smoothing
@@ -42,7 +42,7 @@ def mse(outputs: Tensor, targets: Tensor, _label_smoothing: float) -> Tensor:
 
 
 def l1(outputs: Tensor, targets: Tensor, _label_smoothing: float) -> Tensor:
-    """Mean absolute error, which outliers pull less."""
+    """Mean absolute error, which outliers affect less."""
     return F.l1_loss(outputs.reshape(targets.shape), targets)
 
 
@@ -52,12 +52,12 @@ def huber(outputs: Tensor, targets: Tensor, _label_smoothing: float) -> Tensor:
 
 
 def loss_of(name: str, classes: int | None, targets: NDArray[Any] | None, device: torch.device) -> LossFunction:
-    """The loss of that name; a balanced one weighs every class as if all were equally frequent.
+    """The loss of that name; a balanced one weights classes as if all were equally frequent.
 
     Args:
         name: one of `LOSSES`.
-        classes: how many; None where they are not known.
-        targets: of the training part; None where they are not known.
+        classes: number of classes; None if it is not known.
+        targets: of the training part; None if they are not known.
         device: of the outputs; the weights lie there from the start, since a copy would make every step wait.
     """
     if name != BALANCED:

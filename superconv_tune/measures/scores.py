@@ -1,7 +1,7 @@
-"""The functions behind the table of metrics, computed by torchmetrics, so that ours agree with everybody's.
+"""The functions behind the table of metrics, computed by torchmetrics, so that they agree with those of other programs.
 
 Outputs come as a model gives them: [n, classes] logits, one logit [n] or [n, 1] for two classes, or numbers in the
-targets' shape. A class that the targets lack counts in no mean: of it nothing can be known.
+targets' shape. A class without targets is left out of every mean over classes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def mcc(outputs: Tensor, targets: Tensor) -> float:
 
 
 def _classes(outputs: Tensor) -> int:
-    """As many as outputs per item; one logit decides between two."""
+    """Number of classes: the outputs per item, or 2 for a single logit."""
     return max(2, outputs.shape[-1]) if outputs.dim() > 1 else 2
 
 
@@ -76,7 +76,7 @@ def _ranked(outputs: Tensor, targets: Tensor, measure: Callable[[Tensor, Tensor]
 
 
 def _log_odds(outputs: Tensor) -> Tensor:
-    """Something that grows with the softmax of every class, [n, classes]; that itself would round to 1."""
+    """A score that rises with the softmax of every class, [n, classes]; the softmax itself would round to 1."""
     exact = outputs.double()
     if exact.dim() == 1 or exact.shape[-1] == 1:
         logit = exact.reshape(len(exact))

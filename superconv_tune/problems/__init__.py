@@ -1,1 +1,1 @@
-"""Data, model, loss and metric of one question, and the loading of a user's own factory."""
+"""Data, model, loss and metric of one problem, and the loading of a user's own factory."""

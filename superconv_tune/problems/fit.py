@@ -1,4 +1,4 @@
-"""Whether data, metric and loss go together: what would train without a word and mean nothing is found before."""
+"""Checks that data, metric and loss fit together, before a search trains without an error but to no purpose."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -> list
     """One message for everything that does not fit.
 
     Args:
-        spec: the question.
-        task: what the user's factory returned; None for built-in data.
-        raw: the data; None where the user's loaders read them.
+        spec: what the user asks for.
+        task: the result of the user's factory; None for built-in data.
+        raw: the data; None if the user's loaders read them.
     """
     found = [*_metric_faults(spec, task), *_loss_faults(spec, task, raw)]
     if raw is not None:
@@ -39,7 +39,7 @@ def loss_name(spec: ExperimentSpec, kind: str) -> str:
 
 
 def _metric_faults(spec: ExperimentSpec, task: Task | None) -> list[str]:
-    """The planner steers by the spec and the worker measures by the task, so both have to mean the same."""
+    """Faults of the metric. The planner uses the spec's and the worker the task's, so both have to be the same."""
     asked, own = spec.metric, task.metric if task else None
     if own is None:
         missing = (
@@ -49,9 +49,9 @@ def _metric_faults(spec: ExperimentSpec, task: Task | None) -> list[str]:
     if (own.name, own.direction, own.item_level) == (asked.name, asked.direction, asked.item_level):
         return []
     shown = f"{{name: {own.name}, direction: {own.direction}, item_level: {str(own.item_level).lower()}}}"
-    mend = "Give it a name of its own" if own.name in METRICS else f"Write in the spec: metric: {shown}"
+    fix = "Give it a name of its own" if own.name in METRICS else f"Write in the spec: metric: {shown}"
     return [
-        f"metric: the spec asks for {asked.name} ({asked.direction}), but the task brings {shown}. {mend}, or leave it "
+        f"metric: the spec asks for {asked.name} ({asked.direction}), but the task brings {shown}. {fix}, or leave it "
         f"out of the Task for the spec's."
     ]
 
@@ -61,10 +61,10 @@ def _kind_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:
     if known is None:
         return []
     if known.regression != (raw.kind == "regression"):
-        came = "numbers" if raw.kind == "regression" else f"{raw.classes} classes"
+        targets = "numbers" if raw.kind == "regression" else f"{raw.classes} classes"
         fitting = ", ".join(name for name, each in METRICS.items() if each.regression != known.regression)
         return [
-            f"metric: {spec.metric_name} does not go with targets that are {came}. Choose {fitting}; or give the "
+            f"metric: {spec.metric_name} does not fit targets that are {targets}. Choose {fitting}; or give the "
             f"targets as {'floats' if known.regression else 'whole numbers'}, if that is what they are."
         ]
     if spec.metric_name == "top5_accuracy" and raw.classes is not None and raw.classes <= TOP:
@@ -88,7 +88,7 @@ def _loss_faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -
 
 
 def _byte_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:
-    """A model of bytes would take -0.3 for a character without a word."""
+    """Faults of inputs that are not bytes; the model of bytes would accept -0.3 as a character without an error."""
     inputs = np.asarray(raw.train.inputs) if raw.train.inputs.ndim == 2 else np.empty(0)  # a row of bytes each
     is_text = spec.model is not None and spec.model.name == "text_bytes"
     if (
@@ -104,22 +104,22 @@ def _byte_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:
 
 def _train_faults(train: Part) -> list[str]:
     if 0 < len(train) < MIN_EXAMPLES:
-        return [f"task: train has {len(train)} items, but {MIN_EXAMPLES} are the least that can be split and judged."]
+        return [f"task: train has {len(train)} items, but at least {MIN_EXAMPLES} are needed to split and evaluate."]
     if len(train) and (train.targets == train.targets[:1]).all():
-        return ["task: all targets of train are the same, so that nothing can be learned. Check them."]
+        return ["task: all targets of train are the same, so nothing can be learned. Check them."]
     return []
 
 
 def _part_faults(name: str, part: Part, train: Part) -> list[str]:
     found = [
-        f"task: the {what} of {name} have {int((~np.isfinite(values)).sum())} values that are NaN or infinite. Clean "
-        f"them before."
+        f"task: the {what} of {name} have {int((~np.isfinite(values)).sum())} values that are NaN or infinite. "
+        f"Remove or replace them."
         for what, values in (("inputs", part.inputs), ("targets", part.targets))
         if not np.isfinite(values).all()
     ]
     found += [
         f"task: one of the {what} of {name} has the shape {values.shape[1:]}, but of train {wanted.shape[1:]}. Give "
-        f"both alike."
+        f"both the same."
         for what, values, wanted in (
             ("inputs", part.inputs, train.inputs),
             ("targets", part.targets, train.targets),
@@ -128,5 +128,5 @@ def _part_faults(name: str, part: Part, train: Part) -> list[str]:
     ]
     if part.targets.dtype != train.targets.dtype:
         kinds = ["numbers" if each.targets.dtype.kind == "f" else "classes" for each in (part, train)]
-        found.append(f"task: the targets of {name} are {kinds[0]}, but those of train {kinds[1]}. Give both alike.")
+        found.append(f"task: the targets of {name} are {kinds[0]}, but those of train {kinds[1]}. Give both the same.")
     return found if len(part) else [f"task: {name} is empty. Leave it out, or give it items."]

@@ -1,4 +1,4 @@
-"""Can the model learn a few examples by heart? Where it cannot, no search over learning rates will help it."""
+"""Checks whether the model can memorise a few examples; if it cannot, no learning rate will help it."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ SHARE = 0.05
 MOST = 512  # examples; 5 % of a large set would take too long
 LEAST = 32
 BATCH = 64
-RATES = (1e-3, 1e-2)  # of AdamW, which is robust; no recipe is looked for here
-LOOK_EVERY = 25  # steps
-JUDGE_EVERY = 150  # steps, whether the loss still falls
-FEWEST = 75  # steps that have to fit, or the answer would say nothing
+RATES = (1e-3, 1e-2)  # of AdamW, which is robust; the best recipe is not needed here
+LOOK_EVERY = 25  # steps, to compute the metric
+JUDGE_EVERY = 150  # steps, to check that the loss still falls
+FEWEST = 75  # steps that have to fit into the time; fewer would not show anything
 MOST_STEPS = 1000  # with each rate
 CLOSED = 0.9  # of the way from a constant guess to the best value
-FALLING = 0.9  # of a loss that still falls: by a tenth from one third of the steps to the next
+FALLING = 0.9  # a loss still falls if its last third is below this share of the third before
 
 NAME = "learning 5 % by heart"
 Clock = Callable[[], float]
 
 
 def overfit(problem: Problem, train_items: int, seconds: float, clock: Clock = time.perf_counter) -> Landmark:
-    """Train a fresh model on 5 % of the training part until it knows them, or the time is over.
+    """Train a fresh model on 5 % of the training part until it has memorised them, or the time is up.
 
     Args:
-        problem: the question.
+        problem: the data, model, loss and metric.
         train_items: size of the training part.
-        seconds: for all of it.
-        clock: seconds.
+        seconds: time for the whole check.
+        clock: returns seconds.
     """
     metric = problem.metric
     best = metric.high if metric.direction == "max" else metric.low
     if best is None or best == problem.trivial_value:
-        return _landmark(f"{metric.name} has no best value to measure it by", None)
+        return _landmark(f"{metric.name} has no best value to compare with", None)
     count = min(MOST, max(LEAST, round(SHARE * train_items)), train_items)
     deadline = clock() + seconds
     reached: float | None = None
@@ -53,13 +53,13 @@ def overfit(problem: Problem, train_items: int, seconds: float, clock: Clock = t
             run = _Run(problem, inputs, targets, rate)
             value, verdict = run.until(_goal(problem.trivial_value, best), deadline, clock)
             if verdict == "slow":
-                return _landmark(f"{FEWEST} steps do not fit into what is left of {seconds:.1f} s", reached)
+                return _landmark(f"{FEWEST} steps do not fit into the rest of {seconds:.1f} s", reached)
             reached = value if reached is None else _better(metric, value, reached)
             if verdict == "learned":
                 return _landmark(f"{metric.name} {value:.4g} on {count} training examples", value)
             if verdict == "learning":
                 return _landmark(
-                    f"{metric.name} {reached:.4g} on {count} training examples when the time was over", reached
+                    f"{metric.name} {reached:.4g} on {count} training examples when the time was up", reached
                 )
     assert reached is not None
     words = (
@@ -86,7 +86,7 @@ class _Run:
         for step, rows in enumerate(self._batches(), 1):
             self._step(rows)
             if step == 1:
-                warm = clock()  # the first step loads what is loaded once; its speed would mislead
+                warm = clock()  # the first step also loads libraries, so it is not timed
             elif step < FEWEST and clock() + (FEWEST - step) * (clock() - warm) / (step - 1) > deadline:
                 return value, "slow"
             is_over = clock() >= deadline or step == MOST_STEPS
@@ -104,7 +104,7 @@ class _Run:
         generator = torch.Generator().manual_seed(0)
         while True:
             for rows in torch.split(torch.randperm(len(self.targets), generator=generator), BATCH):
-                if len(rows) > 1:  # one example alone stops a batch norm
+                if len(rows) > 1:  # a batch norm fails on a single example
                     yield rows.to(self.targets.device)
 
     def _step(self, rows: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""A question on its way to the workers: what they are sent, and what they make a `Problem` of."""
+"""What is sent to the workers, and how they make a `Problem` of it."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from superconv_tune.spec.spec import ExperimentSpec
 
 @dataclass(frozen=True)
 class DataCard:
-    """What the data are, for the record.
+    """Description of the data, for the record.
 
     Attributes:
         kind: ``classification``, ``regression`` or ``loader`` (the user's own DataLoaders).
-        classes: how many; None where there are none, or where it is not known.
-        class_names: in their order; empty where they have no names.
-        class_counts: examples of every class in the training part.
-        input_shape: of one example.
-        train_items: examples that are trained on.
-        validation_items: examples that the search looks at.
-        test_items: examples that are read once.
+        classes: number of classes; None if there are none, or if it is not known.
+        class_names: in the order of the classes; empty if they have no names.
+        class_counts: number of training examples of every class.
+        input_shape: shape of one example.
+        train_items: number of training examples.
+        validation_items: number of validation examples.
+        test_items: number of test examples.
         fingerprint: SHA-256 of all values; of the factory's text for the user's own loaders.
-        split_digest: SHA-256 of the rows of the split; empty where the user's own loaders read the data.
+        split_digest: SHA-256 of the rows of the split; empty if the user's own loaders read the data.
         notes: how the data were read, in sentences.
-        warnings: what in them makes an answer weaker, in sentences.
+        warnings: what in the data weakens the result, in sentences.
     """
 
     kind: str
@@ -62,7 +62,7 @@ class DataCard:
 
 @dataclass(frozen=True)
 class Arrays:
-    """The three parts as arrays, which workers of a node share."""
+    """The three parts as arrays, which the workers of a node share."""
 
     train: Part
     validation: Part
@@ -72,17 +72,17 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Payload:
-    """All that a worker needs to make the problem.
+    """Everything a worker needs to make the problem.
 
     Attributes:
-        spec: the question as the user wrote it, with the model that was chosen for it.
-        arrays: the data; None where the user's loaders read them.
+        spec: the user's spec, completed with the model that was chosen for the data.
+        arrays: the data; None if the user's loaders read them.
         kind: as in `DataCard`.
         classes: as in `DataCard`.
         task: the user's factory, its text included; None for built-in data.
         model: the user's factory of the model; None for a built-in one.
         optimizer: the user's factory of the optimizer; None for a built-in one.
-        has_own_loss: the task brings the loss.
+        has_own_loss: whether the task brings its own loss.
     """
 
     spec: ExperimentSpec
@@ -96,18 +96,18 @@ class Payload:
 
 
 def portable(payload: Payload) -> Payload:
-    """The same for a machine that has not this one's files: what lies in them travels as values."""
+    """A copy with memory-mapped arrays inlined, for workers on other machines."""
     if payload.arrays is None or not isinstance(payload.arrays.train.inputs, Rows):
         return payload
-    base = np.asarray(payload.arrays.train.inputs.base)  # one for all parts, so that it travels once
+    base = np.asarray(payload.arrays.train.inputs.base)  # one array for all parts, so that it is sent once
 
-    def moved(part: Part) -> Part:
+    def inlined(part: Part) -> Part:
         assert isinstance(part.inputs, Rows)
         return replace(part, inputs=replace(part.inputs, base=base))
 
-    here = payload.arrays
-    there = Arrays(moved(here.train), moved(here.validation), moved(here.test), here.normaliser)
-    return replace(payload, arrays=there)
+    parts = payload.arrays
+    arrays = Arrays(inlined(parts.train), inlined(parts.validation), inlined(parts.test), parts.normaliser)
+    return replace(payload, arrays=arrays)
 
 
 def realise(payload: Payload, device: torch.device) -> Problem:
@@ -137,17 +137,17 @@ def realise(payload: Payload, device: torch.device) -> Problem:
 
 
 def outputs_per_item(payload: Payload) -> int | None:
-    """How many the loss asks of the model; None where the user's loaders or loss decide it."""
+    """Number of outputs per item that the loss needs; None if the user's loaders or loss decide it."""
     if payload.arrays is None or payload.has_own_loss:
         return None
     return _wanted_outputs(payload, payload.arrays)
 
 
 def task_of(spec: ExperimentSpec, source: Source) -> Task:
-    """What the user's factory gives.
+    """The task that the user's factory returns.
 
     Raises:
-        UserError: if the factory fails, or gives no task, or one that does not fit the spec.
+        UserError: if the factory fails, does not return a task, or returns one that does not fit the spec.
     """
     assert spec.task is not None
     task = call(source, spec.task.args)
@@ -186,7 +186,7 @@ def _parts(
 
 
 def _on(part: Part, device: torch.device) -> dict[str, Tensor]:
-    """On the CPU the very memory that all workers share; another device gets the rows of the part alone."""
+    """The part as tensors: on the CPU the memory that all workers share; elsewhere a copy of the part's own rows."""
     inputs, targets = part.inputs, as_tensor(part.targets, device)
     if not isinstance(inputs, Rows):
         return {"inputs": as_tensor(inputs, device), "targets": targets}
@@ -233,7 +233,7 @@ def _loss(payload: Payload, task: Task | None, device: torch.device) -> LossFunc
 
 
 def _chance_loss(loss: LossFunction, targets: Tensor, outputs: int | None) -> float:
-    """The loss of equal logits, or of a prediction of 0; infinity for a loss whose outputs may mean anything."""
+    """The loss of equal logits, or of a prediction of 0; infinity if the meaning of the outputs is not known."""
     if outputs is None:
         return math.inf
     return float(loss(torch.zeros(len(targets), outputs, device=targets.device), targets, 0.0))
@@ -252,10 +252,10 @@ def _targets(validation: EvaluationSet) -> Tensor:
 
 
 def _trivial(metric: Metric, targets: Tensor, classes: int | None) -> float:
-    """The metric of a constant guess that knows the validation part: its class frequencies, or its mean.
+    """The metric of a constant guess: the class frequencies of the validation part, or its mean.
 
     Raises:
-        UserError: if the metric has no value for it.
+        UserError: if the metric has no value for that guess.
     """
     try:
         value = float(metric.compute(_constant_guess(targets, classes), targets))

@@ -1,4 +1,4 @@
-"""A question read and split, once per search and by the driver alone: all readers of data are imported here only."""
+"""Reads and splits the data, once per search, in the driver; the readers of data are imported only here."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from superconv_tune.problems.source import Source, locate
 from superconv_tune.problems.user import Loader, Task, arrays, first_batch
 from superconv_tune.spec.spec import ExperimentSpec, ModelSpec
 
-READS_BYTES = "text_bytes"  # the model whose inputs are no pixels, and are not to be scaled
+READS_BYTES = "text_bytes"  # the model whose inputs are bytes, and must not be normalised
 DERIVES_SIZE = ("image_folder", "hf")  # formats whose images are scaled to one size
 
 
 def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
-    """Read and split the data, once per search; the payload's spec names what the user's left to the data.
+    """Read and split the data; the payload's spec names what the user's spec left open, such as the model.
 
     Raises:
-        UserError: if data or a factory do not work.
+        UserError: if the data or a factory do not work.
     """
     task_source = _source(spec.task.factory) if spec.task else None
     sources = {
@@ -58,7 +58,7 @@ def _source(factory: str) -> Source:
 
 
 def _with_size(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
-    """The spec with the side of images that was derived, for another machine would derive another."""
+    """The spec with the derived size of images, because another machine might derive another size."""
     data = spec.data
     if data is None or data.format not in DERIVES_SIZE or data.args.get("size") or len(raw.train.inputs.shape) != 4:
         return spec
@@ -67,7 +67,7 @@ def _with_size(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
 
 
 def _with_model(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
-    """The spec with the model that suits the shape of the data, where it names none."""
+    """The spec, with a model that suits the shape of the data if it names none."""
     if spec.model is not None:
         return spec
     is_text = any(column.kind == "text" for column in raw.columns)
@@ -76,7 +76,7 @@ def _with_model(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
 
 
 def _raw(task: Task) -> RawData:
-    """The user's arrays as data that were read."""
+    """The user's arrays as a data set."""
     train = Part(*arrays(task.train, "train"))
     test = Part(*arrays(task.test, "test")) if task.test is not None else None
     validation = Part(*arrays(task.validation, "validation")) if task.validation is not None else None
@@ -114,7 +114,7 @@ def _prepared(spec: ExperimentSpec, raw: RawData, sources: dict[str, Any]) -> tu
 
 
 def _given(part: Part | None, train: Part, rows: Indices | None) -> Part:
-    """The part that the data came with, or the rows that were held out for it."""
+    """The part that the data came with, or the training rows held out for it."""
     if part is not None:
         return part
     assert rows is not None
@@ -122,7 +122,7 @@ def _given(part: Part | None, train: Part, rows: Indices | None) -> Part:
 
 
 def _is_scaled(spec: ExperimentSpec, raw: RawData) -> bool:
-    """Pixels and tables are; the bytes of a text, and the numbers of a user's own file, are taken as they are."""
+    """Whether inputs are normalised: pixels and tables are, text bytes and numbers of a user's own file are not."""
     if spec.model is not None and spec.model.name == READS_BYTES:
         return False
     if spec.data is None:
@@ -131,7 +131,7 @@ def _is_scaled(spec: ExperimentSpec, raw: RawData) -> bool:
 
 
 def _names(raw: RawData, rows: Split) -> dict[str, list[str]]:
-    """What the examples of every part are called, after the split."""
+    """Names of the examples of every part, after the split."""
     if not raw.names:
         return {}
     given = {"training": rows.train, "validation": rows.validation, "test": rows.test}
@@ -154,10 +154,10 @@ def _prepared_loaders(
     loaders = {name: part for name, part in parts.items() if isinstance(part, Loader)}
     if len(loaders) < 3:
         missing = ", ".join(sorted(set(parts) - set(loaders)))
-        raise UserError(f"task: one part is a Loader, but {missing} is none. Loaders cannot be split; give all three.")
+        raise UserError(f"task: one part is a Loader, but {missing} is not. Loaders cannot be split; give all three.")
     if task.model is None and sources["model"] is None:
         raise UserError(
-            "task: the shape of what loaders give is not known beforehand. Return the model in the Task too."
+            "task: the shape of what loaders yield is not known in advance. Return the model in the Task too."
         )
     raise_any(faults(spec, task, None))
     inputs, _ = [first_batch(loader, name) for name, loader in loaders.items()][1]

@@ -1,4 +1,4 @@
-"""What a trial needs to know of a question: batches, model, optimizer, loss, metric."""
+"""What a trial trains: batches, model, optimizer, loss and metric."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BatchSource(Protocol):
 
 
 class EvaluationSet(Protocol):
-    """A part that is only read: validation or test."""
+    """The validation or test part, which is never trained on."""
 
     def __len__(self) -> int:
         """Number of items."""
@@ -45,23 +45,23 @@ class EvaluationSet(Protocol):
 
 @dataclass(frozen=True)
 class Problem:
-    """One question on one device.
+    """Data, model, loss and metric on one device.
 
     Attributes:
         name: for the report.
-        device: where batches come and the model goes.
+        device: the device of the batches and the model.
         make_model: a fresh model; its weights are drawn from torch's global generator.
-        make_optimizer: model and hyperparameters to an optimizer; every group it makes says under ``"decay"`` whether
-            weight decay applies to it.
-        loss: outputs, targets and label smoothing to the mean loss of the batch, a scalar tensor.
-        metric: what the target is about.
+        make_optimizer: takes model and hyperparameters, and returns an optimizer; each of its groups says under
+            ``"decay"`` whether weight decay applies to it.
+        loss: takes outputs, targets and label smoothing, and returns the mean loss of the batch, a scalar tensor.
+        metric: what the search improves.
         train: batches of the training part.
-        validation: what the search looks at.
-        test: read once per confirmed model.
-        trivial_value: metric of the best constant guess; what a trial that learned nothing is worth.
-        chance_loss: of a model that says the same of everything, on the validation part; infinity where a loss of the
-            user's own does not tell.
-        micro_batches: batches of ``train`` whose gradients are averaged for one optimizer step.
+        validation: the part that the search is judged by.
+        test: the part that is read once per confirmed model.
+        trivial_value: metric of the best constant guess, and the objective of a trial that learned nothing.
+        chance_loss: loss, on the validation part, of a model whose outputs are the same for every input; infinity if it
+            is not known, as with the user's own loss.
+        micro_batches: number of batches of ``train`` whose gradients are averaged for one optimizer step.
     """
 
     name: str

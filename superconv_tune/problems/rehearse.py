@@ -1,4 +1,4 @@
-"""One batch through model, loss, metric and optimizer, with a sentence of its own for everything that may be wrong."""
+"""Runs one batch through model, loss, metric and optimizer, with a message of its own for each possible fault."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from superconv_tune.training.randomness import isolated, seed_all
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What the model is, for the record.
+    """Description of the model, for the record.
 
     Attributes:
-        parameters: numbers that are trained.
-        frozen: numbers that are not.
-        outputs: shape of what it gives for one item.
+        parameters: number of trained parameters.
+        frozen: number of frozen parameters.
+        outputs: shape of its output for one item.
     """
 
     parameters: int
@@ -32,16 +32,16 @@ class ModelCard:
 
 
 def rehearse(problem: Problem, params: Hyperparameters, expected: int | None) -> ModelCard:
-    """A fresh model, one forward and backward pass, one step, the metric of the outputs.
+    """Make a fresh model, and try one forward and backward pass, one step, and the metric of the outputs.
 
     Args:
-        problem: the question.
-        params: of the optimizer.
-        expected: outputs per item that the targets ask for: classes, or numbers to predict; None where it is not known,
-            or a loss of the user's own decides.
+        problem: the data, model, loss and metric.
+        params: hyperparameters of the optimizer.
+        expected: number of outputs per item that the targets need: classes, or numbers to predict; None if it is not
+            known, or the user's own loss decides it.
 
     Raises:
-        UserError: at the first thing that does not work; what comes after depends on it.
+        UserError: at the first fault, because all later checks depend on it.
     """
     with isolated(problem.device):
         seed_all(0)
@@ -66,14 +66,14 @@ def rehearse(problem: Problem, params: Hyperparameters, expected: int | None) ->
 
 
 def _checked(what: str, attempt: Callable[[], Any]) -> Any:
-    """What ``attempt`` returns; an error of it becomes one for the user that names ``what``."""
+    """The result of ``attempt``; an exception of it becomes a UserError that names ``what``."""
     try:
         return attempt()
     except UserError:
         raise
     except Exception as error:
         cause = error.__cause__ or error
-        raise UserError(f"{what} failed: {describe_error(cause)}. Nothing was started; mend it first.") from error
+        raise UserError(f"{what} failed: {describe_error(cause)}. Nothing was started; fix it first.") from error
 
 
 def _module(made: object) -> nn.Module:
@@ -98,7 +98,9 @@ def _optimizer(made: object) -> torch.optim.Optimizer:
 def _pair(batch: object) -> tuple[Tensor, Tensor]:
     if isinstance(batch, tuple | list) and len(batch) == 2 and all(isinstance(part, Tensor) for part in batch):
         return batch[0], batch[1]
-    raise UserError("task: a training batch is no pair of tensors (inputs, targets). Let the loader give such pairs.")
+    raise UserError(
+        "task: a training batch is not a pair of tensors (inputs, targets). Make the loader yield such pairs."
+    )
 
 
 def _outputs(outputs: object, targets: Tensor) -> Tensor:
@@ -106,7 +108,9 @@ def _outputs(outputs: object, targets: Tensor) -> Tensor:
         raise UserError(f"model: gives a {type(outputs).__name__}. Return one tensor of outputs, [n, classes] or [n].")
     shape = list(outputs.shape)
     if not shape or shape[0] != len(targets):
-        raise UserError(f"model: gives {shape} for a batch of {len(targets)}. The first axis has to be the items'.")
+        raise UserError(
+            f"model: gives {shape} for a batch of {len(targets)}. The first axis has to be that of the items."
+        )
     if not outputs.isfinite().all():
         count = int((~outputs.isfinite()).sum())
         raise UserError(
@@ -117,12 +121,12 @@ def _outputs(outputs: object, targets: Tensor) -> Tensor:
 
 
 def _check_shape(outputs: Tensor, targets: Tensor, expected: int | None) -> None:
-    """The commonest mistake, told before a loss tells it in its own words."""
+    """Report the commonest mistake before the loss fails with a message of its own."""
     shape, given = list(outputs.shape), outputs[0].numel()
     if targets.is_floating_point():
         if expected is not None and given != expected:
             raise UserError(
-                f"model: gives {shape}, but there are {expected} numbers to predict per item. Make it as many."
+                f"model: gives {shape}, but there are {expected} numbers to predict per item. Give it as many outputs."
             )
         return
     if expected is not None and given < expected and not (given == 1 and expected == 2):
@@ -134,7 +138,7 @@ def _check_shape(outputs: Tensor, targets: Tensor, expected: int | None) -> None
     if targets.dim() == 1 and 1 < given <= int(targets.max()):
         raise UserError(
             f"model: gives {shape}, but the targets go up to {int(targets.max())}: classes count from 0. Give the "
-            f"model more outputs, or mend the targets."
+            f"model more outputs, or fix the targets."
         )
 
 
@@ -166,4 +170,4 @@ def _metric(problem: Problem, outputs: Tensor, targets: Tensor) -> None:
     try:
         float(problem.metric.compute(outputs, targets))
     except TypeError as error:
-        raise UserError(f"metric {problem.metric.name}: returned no number ({first_line(error)}).") from error
+        raise UserError(f"metric {problem.metric.name}: did not return a number ({first_line(error)}).") from error

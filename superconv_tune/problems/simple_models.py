@@ -1,4 +1,4 @@
-"""What simple methods reach on a sample of the data, and how many labels look wrong; bounded in time.
+"""What simple methods reach on a sample of the data, and how many labels look wrong, in limited time.
 
 Confident learning: Northcutt, Jiang and Chuang 2021, arXiv 1911.00068. An item counts as doubtful only where a linear
 model that has not seen it and its nearest neighbours name the same other class, both with more than that class's usual
@@ -33,18 +33,18 @@ from superconv_tune.problems.problem import Metric
 from superconv_tune.record.landmarks import Landmark
 
 SIZES = (300, 1000, 3000)  # items of the sample; a larger one is taken while the time allows
-GROWTH = 5.0  # a sample three times as large is taken to cost no more than so many times as much
+GROWTH = 5.0  # a sample three times as large is assumed to cost at most this many times as much
 FEATURES = 256  # of an input; more are projected at random, which keeps distances
-MOST_VALUES = 8192  # of an input; of more, as of a large photo, so many are drawn
+MOST_VALUES = 8192  # of an input; of a larger one, such as a photo, this many are drawn
 FLOPS = 5e9  # per second, of a core at least
 OPERATIONS = 600.0  # per example, feature and class: fifty iterations and more, and two further fits for the labels
 PAIRS = 1024  # of two bytes that follow each other, hashed: the features of a text
 NEIGHBOURS = 11
 FOLDS = 3
 FEW = 2 * FOLDS  # items of a class; with fewer its labels are not judged
-UNLIKELY = 0.25  # probability of the given class, by both methods, for a label to be doubtful
+UNLIKELY = 0.25  # a label is doubtful if both methods give its class a lower probability
 ABLE = 0.4  # of the way from the commonest class to no error: less able methods do not judge labels
-WORTH_TELLING = 0.05  # share of doubtful labels; Fashion-MNIST, which has look-alikes, shows 0.04
+WORTH_REPORTING = 0.05  # share of doubtful labels; Fashion-MNIST, which has look-alikes, shows 0.04
 LEAST_LOGIT = -30.0  # of a class that the sample lacks
 
 Array = NDArray[Any]
@@ -68,10 +68,10 @@ def probe(payload: Payload, metric: Metric, seconds: float, clock: Clock = time.
     """A linear model, the nearest neighbour, and an estimate of wrong labels; as many as the time allows.
 
     Args:
-        payload: the data; nothing is done where the user's loaders read them.
-        metric: of the question.
-        seconds: for all of it.
-        clock: seconds.
+        payload: the data; if the user's loaders read them, there are no landmarks.
+        metric: the metric of the search.
+        seconds: time for all of it.
+        clock: returns seconds.
     """
     if payload.arrays is None:
         return []
@@ -88,21 +88,21 @@ def probe(payload: Payload, metric: Metric, seconds: float, clock: Clock = time.
 
 
 def doubtful(linear: Array, near: Array, labels: Array) -> Array:
-    """Which labels both methods hold for unlikely, and agree about with confidence; boolean [n].
+    """Labels that both methods find unlikely, while they confidently agree on another class; boolean [n].
 
     Args:
         linear: out-of-sample probabilities [n, classes] of one model.
-        near: those of another.
-        labels: classes as given [n].
+        near: the same of another model.
+        labels: given classes [n].
     """
-    said = [_confident(probabilities, labels) for probabilities in (linear, near)]
+    classes = [_confident(probabilities, labels) for probabilities in (linear, near)]
     rows = np.arange(len(labels))
     is_unlikely = (linear[rows, labels] < UNLIKELY) & (near[rows, labels] < UNLIKELY)
-    return np.asarray((said[0] == said[1]) & (said[0] >= 0) & (said[0] != labels) & is_unlikely)
+    return np.asarray((classes[0] == classes[1]) & (classes[0] >= 0) & (classes[0] != labels) & is_unlikely)
 
 
 def _confident(probabilities: Array, labels: Array) -> Array:
-    """The class that is likelier than it is on average where it is the label; the likeliest of several, -1 for none."""
+    """The likeliest class among those more probable than on average where they are the label; -1 for none."""
     classes = np.arange(probabilities.shape[1])
     usual = np.array(
         [probabilities[labels == each, each].mean() if (labels == each).any() else 2.0 for each in classes]
@@ -112,14 +112,14 @@ def _confident(probabilities: Array, labels: Array) -> Array:
 
 
 def _least_s(payload: Payload) -> float:
-    """About what the smallest sample takes, in seconds."""
+    """Estimated time for the smallest sample, in seconds."""
     assert payload.arrays is not None
     features = min(FEATURES, math.prod(payload.arrays.train.inputs.shape[1:]))
     return SIZES[0] * features * (payload.classes or 1) * OPERATIONS / FLOPS
 
 
 def _affordable(items: int, deadline: float, clock: Clock) -> Iterator[int]:
-    """Growing sizes; the next one only if it is likely to end in time."""
+    """Growing sample sizes, each only if it is likely to finish in time."""
     for index, size in enumerate(SIZES):
         started = clock()
         yield min(size, items)
@@ -181,7 +181,7 @@ def _floor(name: str, outputs: Array, metric: Metric, sample: Sample) -> Landmar
     targets = torch.from_numpy(np.ascontiguousarray(sample.validation_targets))
     try:
         value = float(metric.compute(torch.from_numpy(np.ascontiguousarray(outputs)).float(), targets))
-    except Exception as error:  # noqa: BLE001 - a user's own metric may ask for outputs of another form
+    except Exception as error:  # noqa: BLE001 - a user's own metric may need other outputs
         return Landmark(name, "floor", None, f"{name}: not compared, {metric.name} failed ({type(error).__name__}).")
     if not math.isfinite(value):
         return Landmark(name, "floor", None, f"{name}: not compared, {metric.name} has no value for its outputs.")
@@ -200,13 +200,11 @@ def _label_doubts(model: LogisticRegression, sample: Sample) -> list[Landmark]:
     around = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute").fit(inputs).kneighbors(return_distance=False)
     near = np.eye(len(classes))[labels[around]].mean(axis=1)
     commonest = np.bincount(labels).max() / len(labels)
-    if any((said.argmax(axis=1) == labels).mean() < commonest + ABLE * (1.0 - commonest) for said in (linear, near)):
-        return [
-            Landmark("label noise", "ceiling", None, "wrong labels: not judged, simple methods know too little here.")
-        ]
+    if any((each.argmax(axis=1) == labels).mean() < commonest + ABLE * (1.0 - commonest) for each in (linear, near)):
+        return [Landmark("label noise", "ceiling", None, "wrong labels: not judged, simple methods are too weak here.")]
     share = float(doubtful(linear, near, labels).mean())
-    if share < WORTH_TELLING:
-        words = f"no more than {100 * WORTH_TELLING:.0f} % of the labels of {len(labels)} examples look wrong."
+    if share < WORTH_REPORTING:
+        words = f"no more than {100 * WORTH_REPORTING:.0f} % of the labels of {len(labels)} examples look wrong."
         return [Landmark("label noise", "ceiling", 1.0 - share, words)]
     words = (
         f"At least about {100 * share:.0f} % of the labels look wrong or ambiguous (a linear model and the neighbours "
@@ -218,7 +216,7 @@ def _label_doubts(model: LogisticRegression, sample: Sample) -> list[Landmark]:
 
 @contextmanager
 def _single_threaded() -> Iterator[None]:
-    """One thread, because several would wait for each other on a busy machine; unfinished fits are no warning."""
+    """Use one thread, because several would wait for each other on a busy machine; ignore unfinished fits."""
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield

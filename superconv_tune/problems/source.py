@@ -1,4 +1,4 @@
-"""A user's code as text: found on the driver, carried to every worker, run there with the errors told in one line."""
+"""A user's code as text: found on the driver, sent to every worker, and run there with errors reported in one line."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from typing import Any
 
 from superconv_tune.core.errors import UserError
 
-CALLED = 2  # frames between a failure in the arguments of the call itself and here
+CALLED = 2  # a shorter traceback means that the call itself failed, because of its arguments
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a factory is: the text of a file, which travels, or an installed module.
+    """Where a factory is: in the text of a file, which is sent to the workers, or in an installed module.
 
     Attributes:
         function: name of the function.
-        module: of an installed module; empty for a file.
-        text: of the file; empty for a module.
-        file: its path, for messages.
-        helpers: name, path and text of the modules beside the file that it imports, and of those that these import.
+        module: name of the installed module; empty for a file.
+        text: text of the file; empty for a module.
+        file: path of the file, for messages.
+        helpers: name, path and text of the modules in the file's folder that it imports, directly or indirectly.
     """
 
     function: str
@@ -41,7 +41,7 @@ class Source:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the code; of the module's name where that is installed."""
+        """SHA-256 of the code; of the name of an installed module."""
         texts = [text for _, _, text in self.helpers]
         return hashlib.sha256("\0".join([self.text or self.module, *texts]).encode()).hexdigest()
 
@@ -49,8 +49,8 @@ class Source:
 def locate(factory: str, folder: Path) -> Source:
     """The source behind ``file.py:function`` (relative to ``folder``) or ``module:function``.
 
-    Modules that the file imports from its own folder travel with it, if each is one file; a package does not, and has
-    to be installed where the workers run.
+    Modules that the file imports from its own folder are sent with it if each is one file; a package is not, and has to
+    be installed where the workers run.
 
     Raises:
         UserError: if the file, or one beside it that it imports, cannot be read.
@@ -75,10 +75,10 @@ def call(source: Source, args: Mapping[str, Any]) -> Any:
     """
     try:
         module = _from_text(source) if source.file else importlib.import_module(source.module)
-    except (Exception, SystemExit) as error:  # a script that ends itself must not end the search without a word
-        mend = _mend_of_import(error, source)
+    except (Exception, SystemExit) as error:  # a script that exits must not end the search without a message
+        fix = _import_fix(error, source)
         raise UserError(
-            f"factory {_shown(source)} cannot be imported: {describe_error(error, source)}.{mend}"
+            f"factory {_shown(source)} cannot be imported: {describe_error(error, source)}.{fix}"
         ) from error
     function = getattr(module, source.function, None)
     if not callable(function):
@@ -88,12 +88,12 @@ def call(source: Source, args: Mapping[str, Any]) -> Any:
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        mend = _mend_of_import(error, source) or _mend_of_call(error, args)
-        raise UserError(f"factory {_shown(source)} failed: {describe_error(error, source)}.{mend}") from error
+        fix = _import_fix(error, source) or _call_fix(error, args)
+        raise UserError(f"factory {_shown(source)} failed: {describe_error(error, source)}.{fix}") from error
 
 
 def describe_error(error: BaseException, source: Source | None = None) -> str:
-    """Type and first line of the error, and where in the user's own files it came up, deep in a library or not."""
+    """Type and first line of the error, and the innermost place in the user's own files that led to it."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
@@ -110,13 +110,13 @@ def _own(source: Source | None) -> set[str | None]:
 
 
 def first_line(error: BaseException) -> str:
-    """``ValueError: what it said``, without what follows in further lines."""
+    """Type and first line of an error, such as ``ValueError: the message``."""
     text = str(error).strip().partition("\n")[0].rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class _HelperFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Finds the modules that came with a user's file; after all others, so that nothing installed is shadowed."""
+    """Finds the modules that were sent with a user's file; searched last, so that it shadows no installed module."""
 
     def __init__(self) -> None:
         self.texts: dict[str, tuple[str, str]] = {}
@@ -139,7 +139,7 @@ class _HelperFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         exec(compile(text, path, "exec"), module.__dict__)
 
     def offer(self, helpers: Sequence[tuple[str, str, str]]) -> None:
-        """Take the modules in; one of the same name from another file makes room."""
+        """Add the modules; one of the same name from another file is replaced."""
         if self not in sys.meta_path:
             sys.meta_path.append(self)
         for name, path, text in helpers:
@@ -153,7 +153,7 @@ _HELPERS = _HelperFinder()
 
 
 def _from_text(source: Source) -> types.ModuleType:
-    """A module of its own for the file's text; kept in ``sys.modules`` so that what it defines can be pickled."""
+    """The file's text as a module, kept in ``sys.modules`` so that what it defines can be pickled."""
     _HELPERS.offer(source.helpers)
     name = f"superconv_tune_user_{source.digest[:16]}"
     if name not in sys.modules:
@@ -174,11 +174,11 @@ def _read(path: Path, factory: str) -> str:
     except OSError as error:
         raise UserError(f"factory: {factory!r}: the file {path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"factory: {factory!r}: the file {path} is no text in UTF-8 ({error.reason}).") from error
+        raise UserError(f"factory: {factory!r}: the file {path} is not UTF-8 text ({error.reason}).") from error
 
 
 def _gather(text: str, path: Path, factory: str, helpers: dict[str, tuple[str, str]]) -> None:
-    """Put the modules beside ``path`` that ``text`` imports into ``helpers``, and those that these import."""
+    """Add to ``helpers`` the modules in the folder of ``path`` that ``text`` imports, directly or indirectly."""
     for name in sorted(_imported(text)):
         file = path.with_name(f"{name}.py")
         if name not in helpers and file != path and file.is_file():
@@ -187,7 +187,7 @@ def _gather(text: str, path: Path, factory: str, helpers: dict[str, tuple[str, s
 
 
 def _imported(text: str) -> set[str]:
-    """First names of the modules that a text imports; none where it is no Python, which is told when it is run."""
+    """Top-level names of the modules that a text imports; none if it is not Python, which is reported later."""
     try:
         nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError):
@@ -197,25 +197,25 @@ def _imported(text: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def _mend_of_import(error: BaseException, source: Source) -> str:
-    """What to do where a module is missing."""
+def _import_fix(error: BaseException, source: Source) -> str:
+    """What to do about a missing module; empty for other errors."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
     name = error.name.partition(".")[0]
     if source.file and Path(source.file).with_name(name).is_dir():
         return (
-            f" The folder {name} lies beside the file, but only single files travel to the workers: put what is needed "
+            f" The folder {name} is next to the file, but only single files are sent to workers: put what is needed "
             f"into {name}.py, or install the package on every node."
         )
-    return f" Install it where the search runs: pip install {name}; or put {name}.py beside the file."
+    return f" Install it where the search runs: pip install {name}; or put {name}.py next to the file."
 
 
-def _mend_of_call(error: BaseException, args: Mapping[str, Any]) -> str:
-    """What to do where the function takes other arguments than it was given."""
+def _call_fix(error: BaseException, args: Mapping[str, Any]) -> str:
+    """What to do if the function does not take the arguments that it was given; empty for other errors."""
     frames = traceback.extract_tb(error.__traceback__)
     if not isinstance(error, TypeError) or len(frames) >= CALLED:
         return ""
-    return f" It was called with {', '.join(args) or 'no arguments'}; what it takes stands in the spec under args."
+    return f" It was called with {', '.join(args) or 'no arguments'}; its arguments are set in the spec under args."
 
 
 def _functions(module: types.ModuleType) -> str:

@@ -1,4 +1,4 @@
-"""Floors, ceilings and the check of the model, in the time that is given for all of them."""
+"""Collects floors, ceilings and a check of the model, within a given time for all of them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from superconv_tune.problems.problem import Problem
 from superconv_tune.problems.simple_models import probe
 from superconv_tune.record.landmarks import Landmark
 
-PROBES_SHARE = 0.5  # of the time; the model's own check has the rest
+PROBES_SHARE = 0.5  # of the time, for simple methods; the rest is for the check of the model
 
 _log = logging.getLogger(__name__)
 
 
 def survey(payload: Payload, problem: Problem, train_items: int, seconds: float) -> tuple[Landmark, ...]:
-    """All landmarks that the time allows; the constant guess costs nothing and is always there.
+    """All landmarks that the time allows, and always the constant guess, which takes no time.
 
     Args:
         payload: the data.
-        problem: the question, on a device.
+        problem: model, loss and metric, on a device.
         train_items: size of the training part.
-        seconds: for all of it.
+        seconds: time for all of it.
     """
     metric, trivial = problem.metric, problem.trivial_value
     constant = Landmark("a constant guess", "floor", trivial, f"a constant guess reaches {metric.name} {trivial:.4g}.")
@@ -36,9 +36,9 @@ def survey(payload: Payload, problem: Problem, train_items: int, seconds: float)
 
 
 def _overfit_or_reason(problem: Problem, train_items: int, seconds: float) -> Landmark:
-    """The check, or why there is none: a model that stumbles over it may do well in a trial."""
+    """The check, or why it failed; a model that fails in it may still do well in a trial."""
     try:
         return overfit(problem, train_items, (1.0 - PROBES_SHARE) * seconds)
     except Exception as error:  # noqa: BLE001 - a user's model may do anything
         _log.exception("The check failed.")
-        return Landmark(NAME, "check", None, f"{NAME}: not tried to the end ({type(error).__name__}).")
+        return Landmark(NAME, "check", None, f"{NAME}: did not finish ({type(error).__name__}).")

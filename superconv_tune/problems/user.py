@@ -1,9 +1,9 @@
-"""A user's own question: one Python file with one function.
+"""A user's own problem: one Python file with one function.
 
 The function is named in the spec as ``task: {factory: "my_problem.py:task", args: {...}}`` (or ``module:function``), is
 called with ``args``, and returns a `Task`. It runs once on every worker, from the file's text as it was when the search
-began, so it has to be deterministic: the same data in the same order. Modules that it imports from its own folder
-travel with it, if each is one file.
+began, so it has to be deterministic: the same data in the same order. Modules that it imports from its own folder are
+sent with it, if each is one file.
 
 A part (``train``, ``validation``, ``test``) is one of
 
@@ -41,9 +41,9 @@ class Loader:
     """A part that is too large for memory.
 
     Attributes:
-        make: batch size and seed to the batches of one epoch, such as a DataLoader; training shuffles by the seed and
-            drops the last, incomplete batch.
-        examples: in one epoch.
+        make: takes batch size and seed, and returns the batches of one epoch, such as a DataLoader; for training it has
+            to shuffle by the seed and to drop the last, incomplete batch.
+        examples: number of examples in one epoch.
     """
 
     make: Callable[[int, int], Iterable[tuple[Tensor, Tensor]]]
@@ -55,15 +55,15 @@ Part = tuple[Any, Any] | Dataset[Any] | Loader
 
 @dataclass(frozen=True)
 class Task:
-    """What a user's factory returns; see the module's text.
+    """What a user's factory returns; see the docstring of this module.
 
     Attributes:
-        train: what is trained on.
-        model: makes a fresh model; None for the spec's ``model``, or for what suits the shape of the inputs.
-        validation: what the search looks at; None to split it off ``train``.
-        test: what is read once; None to split it off ``train``.
-        metric: of your own, which the spec names too: ``metric: {name: mine, direction: min}``; None for the spec's.
-        loss: outputs and targets to the mean loss of the batch; None for the spec's.
+        train: the part to train on.
+        model: makes a fresh model; None for the spec's ``model``, or for one that suits the shape of the inputs.
+        validation: the part that the search is judged by; None to split it off ``train``.
+        test: the part that is read once; None to split it off ``train``.
+        metric: your own, which the spec has to name too: ``metric: {name: mine, direction: min}``; None for the spec's.
+        loss: takes outputs and targets, and returns the mean loss of the batch; None for the spec's.
     """
 
     train: Part
@@ -75,24 +75,24 @@ class Task:
 
 
 def task_faults(task: Task, spec: ExperimentSpec) -> list[str]:
-    """What the parts of a task are not, one message each; the data are looked at when they are read."""
+    """One message for each wrong attribute of a task; the data themselves are checked when they are read."""
     faults = []
     if task.model is not None and (isinstance(task.model, nn.Module) or not callable(task.model)):
         faults.append(
-            f"task: model is {_shown(task.model)}, where a function belongs that makes a fresh nn.Module each time: "
+            f"task: model is {_shown(task.model)}, but has to be a function that makes a fresh nn.Module each time: "
             f"model=Net and not model=Net()."
         )
     if task.model is not None and spec.model is not None:
         faults.append("model: the spec names one, and the task brings one too. Keep one of them.")
     if task.loss is not None and not callable(task.loss):
-        faults.append(f"task: loss is {_shown(task.loss)}, where a function of outputs and targets belongs.")
+        faults.append(f"task: loss is {_shown(task.loss)}, but has to be a function of outputs and targets.")
     if task.metric is not None and not isinstance(task.metric, Metric):
         faults.append(f"task: metric is {_shown(task.metric)}. Return a superconv_tune.problems.problem.Metric.")
     for name in ("train", "validation", "test"):
         part = getattr(task, name)
         if isinstance(part, Loader) and not (isinstance(part.examples, int) and part.examples > 0):
             faults.append(
-                f"task: examples of the loader of {name} is a whole number from 1, but got {part.examples!r}."
+                f"task: examples of the loader of {name} is a whole number of 1 or more, but got {part.examples!r}."
             )
     return faults
 
@@ -100,10 +100,10 @@ def task_faults(task: Task, spec: ExperimentSpec) -> list[str]:
 def arrays(part: Part, what: str) -> tuple[Array, Array]:
     """Inputs [n, ...] and targets [n] or, for several numbers per item, [n, k] of a part that fits into memory.
 
-    Targets are int64 classes where they came as whole numbers or booleans, else float32.
+    Targets are int64 classes if they were whole numbers or booleans, else float32.
 
     Raises:
-        UserError: if the part is of no known kind, is no numbers, or inputs and targets differ in number.
+        UserError: if the part is not of a known type, is not numeric, or inputs and targets differ in number.
     """
     if isinstance(part, Dataset):
         part = _read(part, what)
@@ -124,10 +124,10 @@ def arrays(part: Part, what: str) -> tuple[Array, Array]:
 
 
 def first_batch(loader: Loader, what: str) -> tuple[Tensor, Tensor]:
-    """The first batch of one item, to see its shape.
+    """The first batch, of one item, to see its shape.
 
     Raises:
-        UserError: if the user's function fails, or gives no pair of tensors.
+        UserError: if the user's function fails, or does not yield a pair of tensors.
     """
     try:
         inputs, targets = next(iter(loader.make(1, 0)))
@@ -138,7 +138,7 @@ def first_batch(loader: Loader, what: str) -> tuple[Tensor, Tensor]:
     except Exception as error:
         raise UserError(f"task: the loader of {what} cannot be read: {first_line(error)}.") from error
     if not (isinstance(inputs, Tensor) and isinstance(targets, Tensor)):
-        raise UserError(f"task: the loader of {what} gives no pairs of tensors (inputs, targets).")
+        raise UserError(f"task: the loader of {what} does not yield pairs of tensors (inputs, targets).")
     return inputs, targets
 
 

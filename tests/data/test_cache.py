@@ -21,7 +21,7 @@ ARRAY = np.arange(4000, dtype=np.uint8).reshape(10, 400)
 
 
 def filled(folder: Path) -> None:
-    cache.written(folder / "a", ARRAY)
+    ARRAY.tofile(folder / "a")
 
 
 def test_the_environment_says_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

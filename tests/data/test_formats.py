@@ -103,7 +103,7 @@ def test_npz_is_told_the_kind(tmp_path: Path) -> None:
     classes = load("npz", archive(tmp_path, x=GRID, y=LABELS.astype(np.float64)), {"kind": "classification"})
     numbers = load("npz", archive(tmp_path, x=GRID, y=LABELS), {"kind": "regression"})
     assert (classes.classes, numbers.classes) == (4, None)
-    assert "no whole numbers" in messages(tmp_path, {"kind": "classification"}, x=GRID, y=GRID[:, 0] / 5)
+    assert "not whole numbers" in messages(tmp_path, {"kind": "classification"}, x=GRID, y=GRID[:, 0] / 5)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_everything_wrong_with_the_values_is_said_at_once(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arrays", "word"),
     [
-        ({"x": GRID, "y": LABELS * 0}, "one class"),
-        ({"x": GRID, "y": GRID[:, 0] * 0.0}, "one target"),
+        ({"x": GRID, "y": LABELS * 0}, "all targets are the same"),
+        ({"x": GRID, "y": GRID[:, 0] * 0.0}, "all targets are the same"),
         ({"x": GRID[:3], "y": LABELS[:3]}, "too few"),
         ({"x": GRID[:, :0], "y": LABELS}, "is empty"),
         ({"x": GRID[:, 0], "y": LABELS}, r"\[n, 1\]"),
@@ -158,7 +158,7 @@ def test_everything_wrong_with_the_values_is_said_at_once(tmp_path: Path) -> Non
             {"x_train": GRID, "y_train": LABELS, "x_test": GRID, "y_test": LABELS + 1},
             "which the training part does not",
         ),
-        ({"x": GRID.astype(object), "y": LABELS}, "no readable .npz"),
+        ({"x": GRID.astype(object), "y": LABELS}, "not a readable .npz"),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused(tmp_path: Path, arrays: dict[str, Array], word: str) -> None:
@@ -169,7 +169,7 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path: Path, arrays: dict[str
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", pickle.dumps([1])])
 def test_a_file_that_is_no_archive_is_refused_unopened(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "data.npz").write_bytes(content)
-    with pytest.raises(UserError, match=r"no readable \.npz"):
+    with pytest.raises(UserError, match=r"not a readable \.npz"):
         load("npz", tmp_path / "data.npz", {})
 
 
@@ -178,7 +178,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[400] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"no readable \.npz"):
+    with pytest.raises(UserError, match=r"not a readable \.npz"):
         load("npz", path, {})
 
 

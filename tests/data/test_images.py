@@ -134,9 +134,9 @@ def test_a_large_jpeg_is_scaled_by_the_mean_of_its_pixels(tmp_path: Path) -> Non
     ("content", "reason"),
     [
         (b"", "empty"),
-        (b"no picture at all", "no image"),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "no image"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "no image"),  # would start Ghostscript
+        (b"no picture at all", "not an image"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "not an image"),  # would start Ghostscript
     ],
 )
 def test_what_is_no_image_says_why(content: bytes, reason: str, tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_a_picture_that_is_cut_off_or_too_large_says_so(tmp_path: Path, monkeypa
 def test_a_pipe_and_a_link_to_nothing_are_left_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "link.png").symlink_to(tmp_path / "nothing")
-    assert header(tmp_path / "pipe.png") == "no plain file"
-    assert header(tmp_path / "link.png") == "a link to nothing"
+    assert header(tmp_path / "pipe.png") == "not a regular file"
+    assert header(tmp_path / "link.png") == "a broken link"
 
 
 def test_what_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_what_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -> None:
     assert loose.startswith("1 file in")
     assert "labels.csv" in loose
     assert skipped.startswith("3 of 62 files left out: ")
-    for reason in ("1 no image", "1 empty", "1 damaged"):
+    for reason in ("1 not an image", "1 empty", "1 damaged"):
         assert reason in skipped
     row = list(data.names["train"]).index("cat/19.png")
     np.testing.assert_array_equal(data.train.inputs[row], decoded(folder / "cat" / "19.png", Shape(20, 3)))

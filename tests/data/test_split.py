@@ -75,7 +75,7 @@ def test_regression_is_split_without_classes() -> None:
         ([100, 3], 0.1, 0.1, "class 1 has 3 examples, too few for one in the"),
         ([5] * 20, 0.05, 0.3, "by class"),
         ([10, 10], 0.01, 0.3, "the validation part of 20 examples would be empty"),
-        ([10, 10], 0.5, 0.5, "leave nothing of 20"),
+        ([10, 10], 0.5, 0.5, "leave none of 20"),
     ],
 )
 def test_what_cannot_be_split_is_refused(counts: list[int], validation: float, test: float, word: str) -> None:

@@ -92,8 +92,8 @@ CASES: dict[str, Bad] = {
     "no budget": Bad(("too little",), spec={"budget": 3}),
     "neither data nor task": Bad(("neither data nor task",), spec={"task": None}),
     # metric and targets
-    "classes for rmse": Bad(("rmse does not go with targets that are 2 classes",), spec={"metric": "rmse"}),
-    "float labels": Bad(("accuracy does not go with targets that are numbers", "whole numbers"), "Task((X, V))"),
+    "classes for rmse": Bad(("rmse does not fit targets that are 2 classes",), spec={"metric": "rmse"}),
+    "float labels": Bad(("accuracy does not fit targets that are numbers", "whole numbers"), "Task((X, V))"),
     "float classes": Bad(("whole numbers",), "Task((X, Y.astype('float32')), net)"),
     "top five of two": Bad(("top5_accuracy of 2 classes",), spec={"metric": "top5_accuracy"}),
     "metric not brought": Bad(("brings none",), spec=ERROR),
