@@ -90,7 +90,7 @@ def test_a_killed_process_leaves_no_entry_and_is_swept_up_after(tmp_path: Path) 
     assert not left.exists()
 
 
-def test_a_place_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv(cache.PLACE, str(tmp_path / "file" / "below"))
     with pytest.raises(UserError, match=cache.PLACE):

@@ -141,7 +141,7 @@ def test_a_loader_is_tried() -> None:
             first_batch(Loader(lambda _size, _seed, made=made: made, 1), "validation")  # type: ignore[misc]
 
 
-def test_modules_beside_the_file_travel_with_it(tmp_path: Path) -> None:
+def test_modules_beside_the_file_are_sent_with_it(tmp_path: Path) -> None:
     """Also those that they import; nothing is left of the folder when the worker runs."""
     (tmp_path / "my_layers.py").write_text(
         "from my_sizes import SIZE\ndef size():\n    return SIZE\n", encoding="utf-8"
@@ -184,10 +184,10 @@ def test_an_error_in_a_helper_is_told_with_its_place(tmp_path: Path) -> None:
         answer(tmp_path, "import my_helper\ndef task(): pass")
 
 
-def test_a_package_beside_the_file_does_not_travel_which_is_said(tmp_path: Path) -> None:
+def test_a_package_beside_the_file_is_not_sent_and_the_error_says_so(tmp_path: Path) -> None:
     (tmp_path / "my_package").mkdir()
     (tmp_path / "my_package" / "__init__.py").touch()
-    with pytest.raises(UserError, match=r"only single files travel.*my_package\.py"):
+    with pytest.raises(UserError, match=r"only single files are sent.*my_package\.py"):
         answer(tmp_path, "import my_package\ndef task(): pass")
 
 
