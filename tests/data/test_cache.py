@@ -97,7 +97,7 @@ def test_a_place_that_cannot_be_written_is_reported(monkeypatch: pytest.MonkeyPa
         cache.entry("k", filled)
 
 
-def test_a_full_disk_is_told_before() -> None:
+def test_a_full_disk_is_reported_before() -> None:
     cache.entry("k", filled)
     with pytest.raises(UserError, match=r"GiB left.*smaller size"):
         cache.require_room(2**60)
@@ -118,7 +118,7 @@ def test_an_array_travels_as_its_place_and_a_view_as_its_values() -> None:
         array[0, 0] = 1
 
 
-def test_an_array_whose_file_is_gone_is_told() -> None:
+def test_an_array_whose_file_is_gone_is_reported() -> None:
     folder = cache.entry("k", filled)
     stored = pickle.dumps(cache.mapped(folder / "a", ARRAY.shape))
     (folder / "a").unlink()

@@ -36,7 +36,7 @@ def answer(folder: Path, text: str, **args: object) -> Any:
         ("def task(a): pass", ("TypeError", "'a'")),
     ],
 )
-def test_a_broken_file_is_told_in_one_line_with_its_place(text: str, said: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_broken_file_is_reported_in_one_line_with_its_place(text: str, said: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         answer(tmp_path, text)
     (message,) = caught.value.messages
@@ -127,7 +127,7 @@ class Endless(IterableDataset[Any]):
         ((np.zeros((2, 3)), [0]), "2 inputs"),
     ],
 )
-def test_a_part_that_is_no_arrays_is_told(part: Any, said: str) -> None:
+def test_a_part_that_is_no_arrays_is_reported(part: Any, said: str) -> None:
     with pytest.raises(UserError, match=said) as caught:
         arrays(part, "train")
     assert "train" in caught.value.messages[0]
@@ -178,7 +178,7 @@ def test_another_helper_is_another_question(tmp_path: Path) -> None:
     assert len(digests) == 2
 
 
-def test_an_error_in_a_helper_is_told_with_its_place(tmp_path: Path) -> None:
+def test_an_error_in_a_helper_is_reported_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "my_helper.py").write_text("x = 1\ny = x / 0\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"ZeroDivisionError.*my_helper\.py, line 2"):
         answer(tmp_path, "import my_helper\ndef task(): pass")
