@@ -1,4 +1,4 @@
-"""What is wrong with data files is told in the user's words, or left out and counted; nothing of it stays behind."""
+"""Faults of data files are reported in plain words, or left out and counted; no partial cache entry stays behind."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_a_loader_s_set_reads_all_items_and_says_when_some_are_missing() -> None
 
 
 @pytest.mark.parametrize("items", [ITEMS + 8, 1000])
-def test_a_loader_shorter_than_announced_is_told(items: int) -> None:
+def test_a_loader_shorter_than_announced_is_reported(items: int) -> None:
     with pytest.raises(ValueError, match=f"gave 2 batches of 8, but {items // 8} were announced"):
         taken(LoaderSource(make_loader, items, CPU), 10, 8)
 

@@ -90,14 +90,14 @@ def test_a_killed_process_leaves_no_entry_and_is_swept_up_after(tmp_path: Path) 
     assert not left.exists()
 
 
-def test_a_place_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv(cache.PLACE, str(tmp_path / "file" / "below"))
     with pytest.raises(UserError, match=cache.PLACE):
         cache.entry("k", filled)
 
 
-def test_a_full_disk_is_told_before() -> None:
+def test_a_full_disk_is_reported_before() -> None:
     cache.entry("k", filled)
     with pytest.raises(UserError, match=r"GiB left.*smaller size"):
         cache.require_room(2**60)
@@ -118,7 +118,7 @@ def test_an_array_travels_as_its_place_and_a_view_as_its_values() -> None:
         array[0, 0] = 1
 
 
-def test_an_array_whose_file_is_gone_is_told() -> None:
+def test_an_array_whose_file_is_gone_is_reported() -> None:
     folder = cache.entry("k", filled)
     stored = pickle.dumps(cache.mapped(folder / "a", ARRAY.shape))
     (folder / "a").unlink()

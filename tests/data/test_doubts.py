@@ -93,13 +93,13 @@ def test_labels_that_contradict_are_counted() -> None:
     assert found.startswith("2 examples are equal to one with another label")
 
 
-@pytest.mark.parametrize(("counts", "is_told"), [((60, 20), True), ((59, 20), False), ((20, 20), False)])
-def test_uneven_classes_are_told_with_the_metric_for_them(counts: tuple[int, int], is_told: bool) -> None:
+@pytest.mark.parametrize(("counts", "is_reported"), [((60, 20), True), ((59, 20), False), ((20, 20), False)])
+def test_uneven_classes_are_reported_with_the_metric_for_them(counts: tuple[int, int], is_reported: bool) -> None:
     targets = np.repeat([0, 1], counts)
     train = Part(np.arange(float(len(targets)), dtype=np.float32)[:, None], targets)
     found = doubts({"training": train}, {}, ["rare", "often"])
-    assert bool(found) == is_told
-    if is_told:
+    assert bool(found) == is_reported
+    if is_reported:
         assert "balanced_accuracy" in found[0]
         assert "balanced_accuracy" in METRICS
 

@@ -99,7 +99,7 @@ def test_npz_takes_other_numbers_for_regression(tmp_path: Path, targets: Array, 
     assert data.train.targets.dtype == np.float32
 
 
-def test_npz_is_told_the_kind(tmp_path: Path) -> None:
+def test_npz_is_reported_the_kind(tmp_path: Path) -> None:
     classes = load("npz", archive(tmp_path, x=GRID, y=LABELS.astype(np.float64)), {"kind": "classification"})
     numbers = load("npz", archive(tmp_path, x=GRID, y=LABELS), {"kind": "regression"})
     assert (classes.classes, numbers.classes) == (4, None)

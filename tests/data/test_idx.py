@@ -51,7 +51,7 @@ def test_a_cut_in_the_packed_file_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0\x08", b"\x89PNG....", b"\0\0\x07\x01\0\0\0\0"])
-def test_another_format_is_told_apart(tmp_path: Path, content: bytes) -> None:
+def test_another_format_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UserError, match="not an idx file"):
         read(written(tmp_path / "a", content))
 

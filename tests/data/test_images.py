@@ -74,7 +74,7 @@ def test_parts_that_are_given_stay_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("side", "becomes"), [(6, 8), (30, 28), (500, MOST)])
-def test_the_size_follows_from_the_data_and_is_told(side: int, becomes: int, tmp_path: Path) -> None:
+def test_the_size_follows_from_the_data_and_is_reported(side: int, becomes: int, tmp_path: Path) -> None:
     for label, name in enumerate(CLASSES):
         (tmp_path / name).mkdir()
         for index in range(7):

@@ -1,4 +1,4 @@
-"""Tables become numbers, and what was done to them is told."""
+"""Tables become numbers, and the changes are reported."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_parquet_is_as_csv(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.train.inputs, read(tmp_path, flowers()).train.inputs)
 
 
-def test_missing_values_are_filled_and_told(tmp_path: Path) -> None:
+def test_missing_values_are_filled_and_reported(tmp_path: Path) -> None:
     frame = flowers()
     frame.loc[[3, 5], "length"] = np.nan
     frame.loc[7, "colour"] = None
@@ -118,7 +118,7 @@ def test_a_text_alone_becomes_its_bytes(tmp_path: Path) -> None:
     assert bytes(inputs[1]).decode() == texts[1]
 
 
-def test_a_long_text_is_cut_and_told(tmp_path: Path) -> None:
+def test_a_long_text_is_cut_and_reported(tmp_path: Path) -> None:
     texts = [f"{row} short text" for row in range(59)] + ["a very long text " * 100]
     data = read(tmp_path, pd.DataFrame({"text": texts, "label": ["a", "b"] * 30}))
     assert data.train.inputs.shape[1] == len("10 short text")

@@ -248,7 +248,7 @@ def written(case: Bad, folder: Path) -> Path:
 
 @pytest.mark.filterwarnings("ignore:.* encountered in divide")
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_told_in_one_message_and_leaves_nothing(
+def test_it_is_reported_in_one_message_and_leaves_nothing(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = CASES[name]

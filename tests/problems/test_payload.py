@@ -161,7 +161,7 @@ def test_a_users_loaders(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_broken_factory_is_told_with_its_place(text: str, said: str, tmp_path: Path) -> None:
+def test_a_broken_factory_is_reported_with_its_place(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         prepare(own(tmp_path, text))
     assert said in str(caught.value)

@@ -178,7 +178,7 @@ def test_a_model_that_sees_nothing_is_warned_of(tmp_path: Path) -> None:
     assert "cannot even fit" in mark.words
 
 
-def test_too_little_time_is_told_and_not_a_warning() -> None:
+def test_too_little_time_is_reported_and_not_a_warning() -> None:
     mark = overfit(toy_problem(), 480, 3.0, FakeClock(tick_s=1.0))
     assert mark.value is None
     assert not mark.is_warning

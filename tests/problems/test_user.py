@@ -36,7 +36,7 @@ def answer(folder: Path, text: str, **args: object) -> Any:
         ("def task(a): pass", ("TypeError", "'a'")),
     ],
 )
-def test_a_broken_file_is_told_in_one_line_with_its_place(text: str, said: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_broken_file_is_reported_in_one_line_with_its_place(text: str, said: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         answer(tmp_path, text)
     (message,) = caught.value.messages
@@ -127,7 +127,7 @@ class Endless(IterableDataset[Any]):
         ((np.zeros((2, 3)), [0]), "2 inputs"),
     ],
 )
-def test_a_part_that_is_no_arrays_is_told(part: Any, said: str) -> None:
+def test_a_part_that_is_no_arrays_is_reported(part: Any, said: str) -> None:
     with pytest.raises(UserError, match=said) as caught:
         arrays(part, "train")
     assert "train" in caught.value.messages[0]
@@ -141,7 +141,7 @@ def test_a_loader_is_tried() -> None:
             first_batch(Loader(lambda _size, _seed, made=made: made, 1), "validation")  # type: ignore[misc]
 
 
-def test_modules_beside_the_file_travel_with_it(tmp_path: Path) -> None:
+def test_modules_beside_the_file_are_sent_with_it(tmp_path: Path) -> None:
     """Also those that they import; nothing is left of the folder when the worker runs."""
     (tmp_path / "my_layers.py").write_text(
         "from my_sizes import SIZE\ndef size():\n    return SIZE\n", encoding="utf-8"
@@ -178,16 +178,16 @@ def test_another_helper_is_another_question(tmp_path: Path) -> None:
     assert len(digests) == 2
 
 
-def test_an_error_in_a_helper_is_told_with_its_place(tmp_path: Path) -> None:
+def test_an_error_in_a_helper_is_reported_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "my_helper.py").write_text("x = 1\ny = x / 0\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"ZeroDivisionError.*my_helper\.py, line 2"):
         answer(tmp_path, "import my_helper\ndef task(): pass")
 
 
-def test_a_package_beside_the_file_does_not_travel_which_is_said(tmp_path: Path) -> None:
+def test_a_package_beside_the_file_is_not_sent_and_the_error_says_so(tmp_path: Path) -> None:
     (tmp_path / "my_package").mkdir()
     (tmp_path / "my_package" / "__init__.py").touch()
-    with pytest.raises(UserError, match=r"only single files travel.*my_package\.py"):
+    with pytest.raises(UserError, match=r"only single files are sent.*my_package\.py"):
         answer(tmp_path, "import my_package\ndef task(): pass")
 
 
