@@ -43,10 +43,7 @@ def write_task(path: Path) -> tuple[Path, Path]:
 
 def _name_faults(path: Path) -> list[str]:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\.py", path.name):
-        return [
-            f"--new-task: {path.name!r} is not a name for a Python file that can be imported. Write something like "
-            f"my_problem.py."
-        ]
+        return [f"--new-task: {path.name!r} is not a name for a Python file. Write something like my_problem.py."]
     if not path.parent.is_dir():
         return [f"--new-task: there is no folder {path.parent}. Create it first."]
     return []

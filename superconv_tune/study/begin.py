@@ -48,12 +48,14 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         # Before anything is created, so that a user error leaves no trace.
         question = ready(spec, min(SURVEY_S, SURVEY_SHARE * spec.budget_s))
         refuse(disk_checks(where))
-    call.console.print(data_words(question.card), markup=False)
+    words = data_words(question.card)
+    if words:  # data that a task made have no notes
+        call.console.print(words, markup=False)
     with ExitStack() as stack:
         check(where.tracking_uri)
         journal = stack.enter_context(Journal(where.storage))
         stack.enter_context(search_log(where.folder))
-        logger.info("%s", data_words(question.card))
+        logger.info("%s", words)
         workers = 1 if call.debug else expected_workers(spec)
         _show(checks_of(question, where, workers), call)
         engine = stack.enter_context(started(question, call))

@@ -30,7 +30,8 @@ def planned(spec: ExperimentSpec) -> str:
     opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
     left_s = max(0.0, spec.budget_s - START_S - question.brief.report_s)
     plan = divide(question.brief, CostModel.of(Study(opened)), workers, left_s)
-    return "\n".join([data_words(question.card), plan_words(plan, question.brief.space, workers, spec.budget_s)])
+    words = (data_words(question.card), plan_words(plan, question.brief.space, workers, spec.budget_s))
+    return "\n".join(filter(None, words))
 
 
 def expected_workers(spec: ExperimentSpec) -> int:
