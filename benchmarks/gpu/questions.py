@@ -79,9 +79,19 @@ def compiled(question: Problem, backend: str) -> Problem:
 
 
 def request(question: Problem, batch_size: int, steps: int, precision: Precision, deadline: float) -> TrialRequest:
-    """One whole one-cycle of so many steps."""
+    """A request for a one-cycle of the given number of steps."""
     params = Hyperparameters(batch_size=batch_size, cycle_epochs=steps / question.train.steps_per_epoch(batch_size))
-    return TrialRequest("trial", 1, Smoke(), Cycle(MAX_LR), params, Schedule(), 0, deadline, precision=precision)
+    return TrialRequest(
+        "trial",
+        1,
+        Smoke(),
+        Cycle(MAX_LR),
+        params=params,
+        schedule=Schedule(),
+        seed=0,
+        deadline=deadline,
+        precision=precision,
+    )
 
 
 def write_stand_in(folder: Path, share: float = 1.0, side: int = 28) -> None:
