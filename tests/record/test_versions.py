@@ -280,7 +280,7 @@ def test_a_journal_of_a_newer_version_is_refused_with_one_clear_message(tmp_path
     (message,) = refused.value.messages
     assert f"Event {len(of.rows) + 1} of study '{of.name}'" in message
     assert f"version {VERSION + 1} of the journal, and this program reads up to {VERSION}" in message
-    assert "Read the study with the program that wrote it" in message
+    assert "Read the study with the version that wrote it" in message
     assert "Restore" not in message
 
 
