@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 from importlib.resources import files
-from pathlib import Path
 
 import jsonschema
 import pytest
