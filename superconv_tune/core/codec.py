@@ -83,5 +83,5 @@ def _hints(kind: type) -> Mapping[str, Any]:
 
 
 @cache
-def _by_name(members: tuple[Any, ...]) -> Mapping[str, Any]:
+def _by_name(members: tuple[Any, ...]) -> Mapping[Any, Any]:
     return {get_args(_hints(member)[NAME])[0]: member for member in members}
