@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import ModuleType
 
 import torch
-import torchmetrics.functional as tm
 from torch import Tensor
 
 from superconv_tune.problems.accuracy import ACCURACY, predicted
@@ -19,15 +19,22 @@ from superconv_tune.problems.problem import Metric
 TOP = 5
 
 
+def _torchmetrics() -> ModuleType:
+    """Imported by the metrics that need it: with SciPy and Matplotlib behind it, it is half of a worker's start."""
+    import torchmetrics.functional  # noqa: PLC0415
+
+    return torchmetrics.functional
+
+
 def _balanced_accuracy(outputs: Tensor, targets: Tensor) -> float:
     labels, classes = predicted(outputs), _classes(outputs)
-    recall = tm.classification.multiclass_accuracy(labels, targets, classes, average=None)
+    recall = _torchmetrics().classification.multiclass_accuracy(labels, targets, classes, average=None)
     return float(recall[torch.unique(targets)].mean())
 
 
 def _macro_f1(outputs: Tensor, targets: Tensor) -> float:
     labels, classes = predicted(outputs), _classes(outputs)
-    return float(tm.classification.multiclass_f1_score(labels, targets, classes, average="macro"))
+    return float(_torchmetrics().classification.multiclass_f1_score(labels, targets, classes, average="macro"))
 
 
 def _classes(outputs: Tensor) -> int:
@@ -36,11 +43,11 @@ def _classes(outputs: Tensor) -> int:
 
 
 def _auroc(outputs: Tensor, targets: Tensor) -> float:
-    return _ranked(outputs, targets, tm.classification.binary_auroc)
+    return _ranked(outputs, targets, _torchmetrics().classification.binary_auroc)
 
 
 def _average_precision(outputs: Tensor, targets: Tensor) -> float:
-    return _ranked(outputs, targets, tm.classification.binary_average_precision)
+    return _ranked(outputs, targets, _torchmetrics().classification.binary_average_precision)
 
 
 def _ranked(outputs: Tensor, targets: Tensor, measure: Callable[[Tensor, Tensor], Tensor]) -> float:
@@ -83,11 +90,11 @@ def _top5_accuracy(outputs: Tensor, targets: Tensor) -> float:
 
 
 def _rmse(outputs: Tensor, targets: Tensor) -> float:
-    return float(tm.mean_squared_error(*_numbers(outputs, targets), squared=False))
+    return float(_torchmetrics().mean_squared_error(*_numbers(outputs, targets), squared=False))
 
 
 def _mae(outputs: Tensor, targets: Tensor) -> float:
-    return float(tm.mean_absolute_error(*_numbers(outputs, targets)))
+    return float(_torchmetrics().mean_absolute_error(*_numbers(outputs, targets)))
 
 
 def _r2(outputs: Tensor, targets: Tensor) -> float:
@@ -96,7 +103,7 @@ def _r2(outputs: Tensor, targets: Tensor) -> float:
     mean, spread = wanted.mean(dim=0, keepdim=True), wanted.std(dim=0, correction=0, keepdim=True)
     if not (spread > 0.0).all():
         return math.nan
-    return float(tm.r2_score((guesses - mean) / spread, (wanted - mean) / spread))
+    return float(_torchmetrics().r2_score((guesses - mean) / spread, (wanted - mean) / spread))
 
 
 def _numbers(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
