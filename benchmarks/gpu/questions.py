@@ -42,9 +42,14 @@ def images(count: int, shape: Sequence[int], seed: int = 0) -> Part:
     return Part((patterns[labels] >> 1) + (noise >> 1), labels)
 
 
-def problem(setting: Setting, model: str, items: int = ITEMS, augment: Sequence[str] = ()) -> Problem:
-    """Coloured images of CIFAR's shape on the device, as a worker makes the problem; few and small if tiny."""
-    items, side = setting.size(items, 64), setting.size(32, 8)
+def problem(setting: Setting, model: str, augment: Sequence[str] = ()) -> Problem:
+    """The problem of `payload` on the device, as a worker makes it."""
+    return realise(payload(setting, model, augment), setting.device)
+
+
+def payload(setting: Setting, model: str, augment: Sequence[str] = ()) -> Payload:
+    """Coloured images of CIFAR's shape, as a worker is sent them; few and small if tiny."""
+    items, side = setting.size(ITEMS, 64), setting.size(32, 8)
     shape, width = (3, side, side), 0.05 if setting.is_tiny else 1.0
     train, held = images(items, shape), images(min(items, HELD_OUT), shape, seed=2)
     content = {
@@ -53,7 +58,7 @@ def problem(setting: Setting, model: str, items: int = ITEMS, augment: Sequence[
         "model": {"name": model, "width": width},
     }
     normaliser = Normaliser.of(train.inputs, np.arange(min(items, 4096)))
-    payload = Payload(
+    return Payload(
         spec=ExperimentSpec.model_validate(content),
         arrays=Arrays(train, held, held, normaliser),
         kind="classification",
@@ -62,7 +67,6 @@ def problem(setting: Setting, model: str, items: int = ITEMS, augment: Sequence[
         model=None,
         optimizer=None,
     )
-    return realise(payload, setting.device)
 
 
 def compiled(question: Problem, backend: str) -> Problem:
