@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ PATIENCE_S = 3600.0
 FASHION = {"train": 60_000, "t10k": 10_000}
 
 
-def images(count: int, shape: Sequence[int], seed: int = 0) -> Part:
+@cache
+def images(count: int, shape: tuple[int, ...], seed: int = 0) -> Part:
     """Ten pictures under noise of the same strength, as uint8."""
     random = np.random.default_rng(seed)
     patterns = np.random.default_rng(1).integers(256, size=(CLASSES, *shape), dtype=np.uint8)
@@ -71,6 +73,7 @@ def payload(setting: Setting, model: str, augment: Sequence[str] = ()) -> Payloa
 
 def compiled(question: Problem, backend: str) -> Problem:
     """The same with a compiled model: compiled once, and given its first weights again for every trial."""
+    torch.compiler.reset()  # or so many graphs for one line of code would make it give up
     model = question.make_model()
     first = {name: values.clone() for name, values in model.state_dict().items()}
     quick: nn.Module = torch.compile(model, dynamic=False, backend=backend)  # type: ignore[assignment]
