@@ -6,7 +6,7 @@ QUICK := not gpu and not slow
 DECIDING := tests/lr tests/planner tests/record tests/verdict
 
 .DEFAULT_GOAL := help
-.PHONY: help search ui test with-ray without-ray deciding lint format wheel clean
+.PHONY: help search ui test with-ray without-ray deciding lint format gpu wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -45,6 +45,9 @@ lint: .venv/.installed
 format: .venv/.installed  ## write the code as ruff likes it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+gpu: .venv/.installed  ## whether everything works on the GPU of this machine, and how fast: under eight minutes
+	$(BIN)/python -m benchmarks.gpu
 
 wheel: .venv/.installed  ## dist/*.whl
 	$(BIN)/python -m build --wheel

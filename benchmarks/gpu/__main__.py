@@ -29,6 +29,7 @@ from benchmarks.gpu.plan import END_S, LIMITS_S, TINY_PATIENCE, TOTAL_S
 ROOT = Path(__file__).parents[2]
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 LEAST_S = 10.0  # that a step begins with
+MODULE = "benchmarks.gpu.step"
 
 
 @dataclass
@@ -84,8 +85,8 @@ class Check:
             return
         began = time.time()
         last = [str(self.out), str(self.data), str(began), str(began + limit_s - END_S)]
-        command = [sys.executable, "-m", "benchmarks.gpu.step", step, *last, *(["--tiny"] if self.is_tiny else [])]
-        with _ended_after(command, limit_s) as process:
+        command = [sys.executable, "-m", MODULE, step, *last, *(["--tiny"] if self.is_tiny else [])]
+        with ended_after(command, limit_s) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 finding = read(line)
@@ -96,16 +97,16 @@ class Check:
             code = process.wait()
         self.seconds[step] = time.time() - began
         if code:
-            was_cut = self.seconds[step] >= limit_s
-            why = f"ended at its limit of {limit_s:.0f} s" if was_cut else f"ended with the exit code {code}"
+            is_late = self.seconds[step] >= limit_s
+            why = f"ended at its limit of {limit_s:.0f} s" if is_late else f"ended with the exit code {code}"
             self.take(step, Finding(step, why, holds=False))
 
 
 @contextmanager
-def _ended_after(command: list[str], seconds: float) -> Iterator[subprocess.Popen[str]]:
+def ended_after(command: list[str], seconds: float) -> Iterator[subprocess.Popen[str]]:
     """A process whose output is one stream; it and all that it started are killed when the time is over."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         env={**os.environ, "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
@@ -114,15 +115,14 @@ def _ended_after(command: list[str], seconds: float) -> Iterator[subprocess.Pope
         text=True,
         errors="replace",
         start_new_session=True,
-    )
-    watch = threading.Timer(seconds, _kill, [process.pid])
-    watch.start()
-    try:
-        yield process
-    finally:
-        watch.cancel()
-        _kill(process.pid)
-        process.wait()
+    ) as process:
+        watch = threading.Timer(seconds, _kill, [process.pid])
+        watch.start()
+        try:
+            yield process
+        finally:
+            watch.cancel()
+            _kill(process.pid)
 
 
 def _kill(group: int) -> None:

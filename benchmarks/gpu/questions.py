@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ PATIENCE_S = 3600.0
 FASHION = {"train": 60_000, "t10k": 10_000}
 
 
-def images(count: int, shape: Sequence[int], seed: int = 0) -> Part:
+@cache
+def images(count: int, shape: tuple[int, ...], seed: int = 0) -> Part:
     """Ten pictures under noise of the same strength, as uint8."""
     random = np.random.default_rng(seed)
     patterns = np.random.default_rng(1).integers(256, size=(CLASSES, *shape), dtype=np.uint8)
@@ -42,9 +44,14 @@ def images(count: int, shape: Sequence[int], seed: int = 0) -> Part:
     return Part((patterns[labels] >> 1) + (noise >> 1), labels)
 
 
-def problem(setting: Setting, model: str, items: int = ITEMS, augment: Sequence[str] = ()) -> Problem:
-    """Coloured images of CIFAR's shape on the device, as a worker makes the problem; few and small if tiny."""
-    items, side = setting.size(items, 64), setting.size(32, 8)
+def problem(setting: Setting, model: str, augment: Sequence[str] = ()) -> Problem:
+    """The problem of `payload` on the device, as a worker makes it."""
+    return realise(payload(setting, model, augment), setting.device)
+
+
+def payload(setting: Setting, model: str, augment: Sequence[str] = ()) -> Payload:
+    """Coloured images of CIFAR's shape, as a worker is sent them; few and small if tiny."""
+    items, side = setting.size(ITEMS, 64), setting.size(32, 8)
     shape, width = (3, side, side), 0.05 if setting.is_tiny else 1.0
     train, held = images(items, shape), images(min(items, HELD_OUT), shape, seed=2)
     content = {
@@ -53,7 +60,7 @@ def problem(setting: Setting, model: str, items: int = ITEMS, augment: Sequence[
         "model": {"name": model, "width": width},
     }
     normaliser = Normaliser.of(train.inputs, np.arange(min(items, 4096)))
-    payload = Payload(
+    return Payload(
         spec=ExperimentSpec.model_validate(content),
         arrays=Arrays(train, held, held, normaliser),
         kind="classification",
@@ -62,11 +69,11 @@ def problem(setting: Setting, model: str, items: int = ITEMS, augment: Sequence[
         model=None,
         optimizer=None,
     )
-    return realise(payload, setting.device)
 
 
 def compiled(question: Problem, backend: str) -> Problem:
     """The same with a compiled model: compiled once, and given its first weights again for every trial."""
+    torch.compiler.reset()  # or so many graphs for one line of code would make it give up
     model = question.make_model()
     first = {name: values.clone() for name, values in model.state_dict().items()}
     quick: nn.Module = torch.compile(model, dynamic=False, backend=backend)  # type: ignore[assignment]

@@ -16,7 +16,7 @@ from benchmarks.gpu.setting import Setting
 
 LATE_S = 5.0  # the start of Python and its end, which the budget does not see
 SPEC = Path(__file__).parents[2] / "search_spaces/fashion_mnist.yaml"
-TINY_S, TINY_SHARE, TINY_SIDE = 20, 0.01, 12
+TINY_S, TINY_SHARE, TINY_SIDE = 10, 0.01, 12
 
 
 def look(setting: Setting) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ def triangular2(span: Span) -> Expected:
 
     def make(mode: Any) -> Callable[[Optimizer], lr_scheduler.LRScheduler]:
         return lambda o: lr_scheduler.CyclicLR(
-            o, span.min_lr, span.max_lr, half_cycle, mode=mode,  # type: ignore[arg-type]  # torch takes half steps too
+            o, span.min_lr, span.max_lr, half_cycle, mode=mode,
             base_momentum=span.base_momentum, max_momentum=span.max_momentum,
         )  # fmt: skip
 
