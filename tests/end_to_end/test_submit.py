@@ -108,7 +108,7 @@ def test_searches_are_submitted_share_the_cluster_and_come_home(
     code, told = submit(str(question), "--name", "it", "--with", "helper.py")
     assert code == 2
     assert "Choose another name" in told
-    assert "does not run any more" in submit("--stop", "it")[1]
+    assert "is no longer running" in submit("--stop", "it")[1]
 
     assert "how far can one get" in submit("--logs", "long")[1]
     assert "told to end" in submit("--stop", "long")[1]
