@@ -22,8 +22,8 @@ search: .venv/.installed  ## the main job on the built-in digits: about a minute
 ui: .venv/.installed  ## the MLflow UI on everything searched so far, at http://127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///runs/mlflow.db --host 127.0.0.1 --workers 1
 
-test: lint  ## what has to be green
-	@$(MAKE) --no-print-directory --jobs 2 with-ray without-ray deciding  # two at once: some wait more than they compute
+test: .venv/.installed  ## what has to be green
+	@$(MAKE) --no-print-directory --jobs 2 with-ray lint without-ray deciding  # two at once: some wait more than they compute
 	@$(BIN)/coverage json --quiet -o .coverage.json
 	@$(BIN)/python -m tests.coverage_of_rooms .coverage.json
 

@@ -23,6 +23,7 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import masked
 from superconv_tune.record.conductor import Conductor
 
+QUIET = {"ray": logging.WARNING, "ray.tune": logging.ERROR}  # least level of what Ray logs
 # Ray reads these once, when it is imported or started.
 SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard files beside ours
@@ -56,6 +57,11 @@ def cluster(address: str | None) -> Iterator[None]:
     Raises:
         UserError: if the address does not answer, or is reachable from other machines and no token is set.
     """
+    with ray_on_the_root_log():
+        yield from _connected(address)
+
+
+def _connected(address: str | None) -> Iterator[None]:
     refuse_open(address)
     # Ray binds the services of a node to all interfaces unless this constant (meant for desktop firewalls) says that
     # there are no other nodes; then all of them listen on the loopback only.
@@ -81,6 +87,22 @@ def cluster(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def ray_on_the_root_log() -> Iterator[None]:
+    """Pass Ray's warnings, and nothing less, to the root logger; Ray gives its logger a console when it is imported."""
+    loggers = {name: logging.getLogger(name) for name in QUIET}
+    before = {name: (logger.handlers, logger.propagate, logger.level) for name, logger in loggers.items()}
+    for name, logger in loggers.items():
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(QUIET[name])
+    try:
+        yield
+    finally:
+        for name, logger in loggers.items():
+            logger.handlers, logger.propagate, level = before[name]
+            logger.setLevel(level)
 
 
 def slots(resources: Resources) -> Share:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from superconv_tune.core.secrets import masked
 
-QUIET = {"ray": logging.WARNING, "ray.tune": logging.ERROR, "alembic": logging.WARNING, "matplotlib": logging.WARNING}
+QUIET = {"alembic": logging.WARNING, "matplotlib": logging.WARNING}
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -38,11 +38,8 @@ def search_log(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder / "search.log", encoding="utf-8", delay=True)
     handler.setFormatter(_MaskingFormatter(FORMAT))
-    root, ray = logging.getLogger(), logging.getLogger("ray")
+    root = logging.getLogger()
     before, root.handlers = root.handlers, [handler]
-    # Ray gives its logger a handler for the console when it is imported.
-    ray_before, ray.handlers = (ray.handlers, ray.propagate), []
-    ray.propagate = True
     root.setLevel(logging.INFO)
     raises = logging.raiseExceptions
     logging.raiseExceptions = False  # on a full disk each record would cost a traceback
@@ -56,5 +53,4 @@ def search_log(folder: Path) -> Iterator[None]:
         logging.captureWarnings(capture=False)
         logging.raiseExceptions = raises
         root.handlers = before
-        ray.handlers, ray.propagate = ray_before
         handler.close()

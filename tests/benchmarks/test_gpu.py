@@ -30,10 +30,10 @@ time.sleep(100)
 @pytest.mark.parametrize(
     "steps",
     [
-        [step for step in LIMITS_S if step not in ("search", "tests")],  # which make test runs by itself
+        ["machine", "start", "waits", "eager"],  # compiling and several processes take a minute on a CPU
         pytest.param(list(LIMITS_S), marks=pytest.mark.slow),
     ],
-    ids=["most", "all"],
+    ids=["some", "all"],
 )
 def test_every_step_runs_to_its_end_on_a_cpu(tmp_path: Path, steps: list[str]) -> None:
     command = [sys.executable, "-m", "benchmarks.gpu", "--tiny", "--out", str(tmp_path), "--steps", ",".join(steps)]
@@ -48,7 +48,7 @@ def test_every_step_runs_to_its_end_on_a_cpu(tmp_path: Path, steps: list[str]) -
     assert found["waits"][0].note == "needs CUDA"
     for finding in (finding for findings in found.values() for finding in findings):
         assert finding.line().strip() in done.stdout
-    for step in ("eager", "compiled"):
+    for step in {"eager", "compiled"} & set(steps):
         speeds = [finding.value for finding in found[step] if finding.unit == "images/s"]
         assert len(speeds) == 4
         assert all(isinstance(speed, float) and speed > 0.0 for speed in speeds)

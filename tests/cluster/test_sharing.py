@@ -58,6 +58,7 @@ def tried(folder: Path, gpus: int, visible: str) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_auto_takes_the_share_at_which_most_gets_done(tmp_path: Path) -> None:
     """Only two processes have a core here, so that four at once are never measured."""
     found = tried(tmp_path, 1, "7")

@@ -40,6 +40,7 @@ def test_a_worker_and_then_the_driver_are_killed_and_nothing_is_lost_or_done_twi
     assert facts.after > facts.before >= 2
 
 
+@pytest.mark.slow  # tests/study/test_long_run.py has the same without a kill
 def test_a_long_run_that_is_killed_goes_on_with_the_same_curve(tmp_path: Path) -> None:
     run = long_run(tmp_path, epochs=40, kill_after=15)
     assert run.killed_after <= run.first - 1 <= run.epochs - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superconv_tune.models.default import default_model
@@ -43,6 +43,7 @@ def test_texts_are_read_byte_by_byte() -> None:
     assert default_model((200,), "text") == ("text_bytes", None)
 
 
+@settings(max_examples=25)  # the larger ones take a second each
 @given(shape=st.lists(st.integers(1, 40), min_size=1, max_size=4).map(tuple), outputs=st.integers(1, 20))
 def test_it_can_always_be_made(shape: tuple[int, ...], outputs: int) -> None:
     name, width = default_model(shape, "classification")

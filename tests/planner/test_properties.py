@@ -95,7 +95,7 @@ def drawn(given_search: dict[str, object]) -> tuple[WatchedConductor, VirtualClo
     return search(world, how, s["budget_s"], s["workers"], commuter)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SEARCHES)
 def test_under_any_failures_the_deadline_is_met_and_there_is_a_verdict(of: dict[str, object]) -> None:
     conductor, clock = drawn(of)
@@ -106,7 +106,7 @@ def test_under_any_failures_the_deadline_is_met_and_there_is_a_verdict(of: dict[
     assert (verdict.word is None) == (of["target"] is None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SEARCHES)
 def test_baselines_stay_within_a_tenth_of_the_worker_seconds(of: dict[str, object]) -> None:
     conductor, _ = drawn(of)
@@ -117,7 +117,7 @@ def test_baselines_stay_within_a_tenth_of_the_worker_seconds(of: dict[str, objec
     assert conductor.spent_s["baseline"] <= most_s
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(SEARCHES)
 def test_nothing_is_promoted_or_confirmed_on_a_cut_or_failed_cycle(of: dict[str, object]) -> None:
     """In this world a cycle that was cut short looks better than any other."""
@@ -181,7 +181,7 @@ def is_child(child: TrialRequest, parent: TrialRequest, how: Brief) -> bool:
     return True
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(SEARCHES)
 def test_no_worker_waits_while_something_useful_fits(of: dict[str, object]) -> None:
     conductor, _ = drawn(of)
@@ -276,7 +276,7 @@ def unscaled(study: Study, how: Brief, recipe: Recipe, left_s: float) -> bool:
     return False
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(SEARCHES)
 def test_a_replayed_prefix_decides_the_same(of: dict[str, object]) -> None:
     conductor, _ = drawn(of)
