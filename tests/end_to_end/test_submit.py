@@ -111,7 +111,7 @@ def test_searches_are_submitted_share_the_cluster_and_come_home(
     assert "is no longer running" in submit("--stop", "it")[1]
 
     assert "how far can one get" in submit("--logs", "long")[1]
-    assert "told to end" in submit("--stop", "long")[1]
+    assert "was asked to end" in submit("--stop", "long")[1]
     code, told = submit("--logs", "long", "--follow")
     assert code == 130, told
     done = trained(cluster, "long")
