@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.problems.problem import Metric, Problem
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.training.evaluation import evaluate
@@ -130,7 +131,7 @@ def _goal(trivial: float, best: float) -> Callable[[float], bool]:
 
 
 def _better(metric: Metric, one: float, other: float) -> float:
-    return max(one, other) if metric.direction == "max" else min(one, other)
+    return Yardstick(metric.name, metric.direction).best((one, other))
 
 
 def _landmark(words: str, value: float | None) -> Landmark:
