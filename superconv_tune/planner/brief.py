@@ -17,18 +17,18 @@ class Division:
     """How the time is divided over cycle lengths; ``benchmarks/division`` evaluates the defaults.
 
     Attributes:
-        top_share: share of the time after the first range tests for the longest search cycles and their confirmation.
-        lower_share: share of that time for the shorter cycles, divided equally over their lengths; the rest is slack.
-        factor: ratio of the cycle lengths of neighbouring rungs (design: ``T0 * 3^r``).
-        lower_rungs: most shorter lengths; with 0 the search uses the length of the confirmation only.
-        finalists: least number of configurations trained at the top length before one is chosen.
+        factor: ratio of the cycle lengths of neighbouring rungs.
+        stretch: length of the confirmation divided by that of the longest rung.
+        first: number of trials of the lowest rung, whose cycles cost next to nothing.
+        width: number of trials of every other rung.
+        waves: least number of trials that each worker runs in a rung, however many workers there are.
     """
 
-    top_share: float = 0.80
-    lower_share: float = 0.14
     factor: float = 3.0
-    lower_rungs: int = 3
-    finalists: int = 1
+    stretch: float = 3.0
+    first: int = 8
+    width: int = 6
+    waves: int = 2
 
 
 @dataclass(frozen=True)

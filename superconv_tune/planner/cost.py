@@ -70,21 +70,27 @@ class CostModel:
         """Full batches in one pass over the training part."""
         return max(1, self.train_items // batch_size)
 
-    def seconds(self, params: Hyperparameters, ramp_steps: int = 0) -> float:
-        """Predicted wall seconds of one trial, including its ramp."""
-        work = (self.steps(params) + ramp_steps) * self._step_s(params.batch_size) + self.eval_s
-        return SLACK * self.correction * work + self.overhead_s
+    def seconds(self, params: Hyperparameters, slack: float = SLACK) -> float:
+        """Wall seconds of one cycle: the predicted ones times ``slack``, by default enough for nearly every trial."""
+        work = self.steps(params) * self.step_seconds(params.batch_size) + self.eval_s
+        return slack * self.correction * work + self.overhead_s
+
+    def epochs_in(self, params: Hyperparameters, seconds: float, slack: float) -> float:
+        """Length of the cycle that takes so many seconds with these parameters; 0 if even an evaluation takes more."""
+        work_s = (seconds - self.overhead_s) / (slack * self.correction) - self.eval_s
+        steps = max(0.0, work_s / self.step_seconds(params.batch_size))
+        return steps / self.steps_per_epoch(params.batch_size)
 
     def ramp_s(self, params: Hyperparameters, steps: int) -> float:
         """Predicted wall seconds of a trial of ``steps`` steps of ramps and nothing else."""
-        return SLACK * self.correction * steps * self._step_s(params.batch_size) + self.overhead_s
+        return SLACK * self.correction * steps * self.step_seconds(params.batch_size) + self.overhead_s
 
     def ratio(self, trial: Trial) -> float | None:
         """Measured divided by predicted seconds of a whole cycle; None for a trial that did not finish one."""
         outcome = trial.outcome
         if outcome.status != "finished" or outcome.steps == 0 or not isinstance(trial.request.work, Cycle):
             return None
-        predicted = outcome.steps * self._step_s(trial.request.params.batch_size) + self.eval_s
+        predicted = outcome.steps * self.step_seconds(trial.request.params.batch_size) + self.eval_s
         return (outcome.train_s + outcome.eval_s) / predicted
 
     def _first_correction(self, study: Study) -> float:
@@ -101,11 +107,11 @@ class CostModel:
         begin = len(curve) // 2
         steps = float(curve.step[-1] - curve.step[begin])
         seconds = float(curve.elapsed_s[-1] - curve.elapsed_s[begin])
-        step_s = self._step_s(trial.request.params.batch_size)
+        step_s = self.step_seconds(trial.request.params.batch_size)
         return seconds / steps / step_s if steps > 0.0 and seconds > 0.0 else None
 
-    def _step_s(self, batch_size: int) -> float:
-        """Seconds of one step: linear between measured batch sizes, beyond them in proportion to the size."""
+    def step_seconds(self, batch_size: int) -> float:
+        """Measured seconds of one step: linear between measured batch sizes, beyond them in proportion to the size."""
         if batch_size in self.step_s:
             return self.step_s[batch_size]
         sizes = sorted(self.step_s)

@@ -1,7 +1,6 @@
 """What to run next: a pure function of the study, the brief and the time.
 
-The order is: lost trials again, the first range tests, the plan, the rungs from the shortest to the longest,
-and the finish.
+The order is: lost trials again, the plan, the range test, the rungs from the shortest to the longest, and the finish.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from dataclasses import replace
 
 from superconv_tune.planner.ask import Decision, Redraw
 from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.choice import looks_reached
 from superconv_tune.planner.divide import divide
 from superconv_tune.planner.finish import finish
 from superconv_tune.planner.first_ramps import ask_range_test
@@ -33,12 +33,13 @@ def decide(study: Study, brief: Brief, now: float) -> Decision:
     if study.closed is not None:
         return Signal.DONE
     situation = Situation(study, brief, now)
-    decision = first([lambda: _retry(situation), lambda: ask_range_test(situation), lambda: _plan(situation)])
+    decision = first([lambda: _retry(situation), lambda: _plan(situation), lambda: ask_range_test(situation)])
     if decision is not None:
         return decision
     plan = study.plan
     assert plan is not None
-    decision = first([RungSteps(situation, plan, index).next for index in range(len(plan.rungs))])
+    if study.recipe is None and not looks_reached(situation):
+        decision = first([RungSteps(situation, plan, index).next for index in range(len(plan.rungs))])
     return finish(situation, plan) if decision is None else decision
 
 
@@ -56,4 +57,5 @@ def _retry(situation: Situation) -> TrialRequest | Redraw | None:
 def _plan(situation: Situation) -> Plan | None:
     if situation.study.plan is not None:
         return None
-    return divide(situation.brief, situation.cost, situation.study.workers, max(0.0, situation.limit - situation.now))
+    brief = replace(situation.brief, defaults=situation.usual)
+    return divide(brief, situation.cost, situation.study.workers, max(0.0, situation.limit - situation.now))

@@ -2,93 +2,72 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from superconv_tune.lr.horizon import HorizonRule, prior
 from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.baselines import comparison_of
-from superconv_tune.planner.divide import MAX_SEEDS, MIN_SEEDS, RUN_OFF_SEEDS
-from superconv_tune.planner.evidence import is_decided, word_of
+from superconv_tune.planner.choice import choose, fitting_epochs, looks_reached
+from superconv_tune.planner.divide import MAX_SEEDS
+from superconv_tune.planner.evidence import confirmed, is_decided, word_of
+from superconv_tune.planner.rungs import RungSteps
 from superconv_tune.planner.scaling import missing
 from superconv_tune.planner.situation import Situation, first
+from superconv_tune.planner.surface import Point
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Baseline, Confirm, Scaling
 from superconv_tune.record.recipe import MOST_RECIPES, Recipe
 from superconv_tune.record.trial import Cycle, TrialRequest
-from superconv_tune.verdict.ladder import contenders, winner
 from superconv_tune.verdict.steadiness import is_unsteady
+
+GAP_SHARE = 0.9  # of the time until the last running search trial ends, which a trial for an idle worker may take
+WORTH_LENGTHENING = 1.5  # factor on the length by which the next recipe must be longer than one that fell short
+CUT = 0.97  # of its predicted seconds, in which a cycle still counts as whole (`superconv_tune.trial.pace`)
+LEAST_CALMER = 0.5  # of its length, to which a recipe with a lower peak may be cut
 
 
 def finish(situation: Situation, plan: Plan) -> Decision:
     """The next step after the ladder: freeze a recipe, or train it, or another policy; else wait or end."""
-    chosen = _chosen(situation)
-    if chosen is not None:
-        return chosen
-    recipe = situation.study.recipe
-    if recipe is None:
-        return Signal.WAIT if situation.running("search") else Signal.DONE
-    steps = FinishSteps(situation, plan, recipe)
-    decision = first([steps.confirm, steps.scaling, steps.confirm_more, steps.baseline])
+    study = situation.study
+    if study.recipe is None:
+        return _first_recipe(situation, plan) or (Signal.WAIT if study.running() else Signal.DONE)
+    steps = FinishSteps(situation, plan, study.recipe)
+    decision = first([steps.replace, steps.confirm, steps.confirm_more, steps.scaling, steps.baseline])
     if decision is not None:
         return decision
-    return Signal.WAIT if situation.study.running() else Signal.DONE
+    return Signal.WAIT if study.running() else Signal.DONE
 
 
-def _chosen(situation: Situation) -> Recipe | None:
-    """A recipe to freeze now: the first one, or a replacement if its seeds disagree and there is time."""
-    current = situation.study.recipe
-    if current is None:
-        best = winner(situation.study, situation.yardstick)
-        recipe = None if best is None else _shortened(situation, Recipe.of(best, number=1))
-        return recipe if recipe is not None and situation.fits(recipe.params, situation.limit) else None
-    if current.number == MOST_RECIPES or not is_unsteady(
-        situation.study, _expected(situation, current), situation.yardstick
-    ):
-        return None
-    return _replacement(situation, current)
+def _first_recipe(situation: Situation, plan: Plan) -> Decision | None:
+    """The recipe, once every cycle has ended that may change it; until then a short trial for an idle worker.
 
-
-def _expected(situation: Situation, recipe: Recipe) -> float | None:
-    """Validation value of the trial for which a recipe was chosen; None for a later recipe."""
-    return situation.study.trial(recipe.origin).value if recipe.number == 1 else None
-
-
-def _replacement(situation: Situation, recipe: Recipe) -> Recipe | None:
-    """The best other configuration of the run-off, or the same one with a lower peak; None if there is no time.
-
-    The other configuration must fit at its full length; the lower peak at half of its length or more.
+    The plan comes first if the recipe needs another number of fresh models.
     """
-    other = _runner_up(situation)
-    if other is not None and _fitting_length(situation, other) == other.params.cycle_epochs:
-        return other
-    epochs = _fitting_length(situation, recipe)
-    return None if epochs is None else recipe.calmer().with_epochs(epochs)
+    if _is_awaited(situation):
+        return first(_spare(situation, plan))
+    choice = choose(situation, plan)
+    if choice is None:
+        return None
+    return choice.recipe if plan.confirm_seeds == choice.seeds else replace(plan, confirm_seeds=choice.seeds)
 
 
-def _shortened(situation: Situation, recipe: Recipe) -> Recipe:
-    """The recipe, shortened if too few fresh seeds would fit, as with an expensive batch size."""
-    epochs = _fitting_length(situation, recipe)
-    return recipe if epochs is None else recipe.with_epochs(epochs)
+def _is_awaited(situation: Situation) -> bool:
+    """Whether a search trial runs that may change the recipe, unless the target looks reached without it."""
+    return bool(situation.running("search")) and not looks_reached(situation)
 
 
-def _runner_up(situation: Situation) -> Recipe | None:
-    """The best configuration that completed the run-off, of those that no recipe came from yet."""
-    study = situation.study
-    origins = {recipe.origin for recipe in study.recipes}
-    steady = [each for each in contenders(study, situation.yardstick) if len(each.trials) >= RUN_OFF_SEEDS]
-    other = next((each for each in steady if each.origin not in origins), None)
-    return None if other is None else Recipe.of(study.trial(other.origin), number=len(study.recipes) + 1)
-
-
-def _fitting_length(situation: Situation, recipe: Recipe) -> float | None:
-    """The longest length, from the recipe's own to half of it, at which enough fresh seeds fit; None if none does."""
-    epochs = recipe.params.cycle_epochs
-    each_s = (situation.limit - situation.now) / math.ceil(MIN_SEEDS / situation.study.workers)
-    lengths = (epochs * share for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5))
-    fitting = (t for t in lengths if situation.cost.seconds(replace(recipe.params, cycle_epochs=t)) <= each_s)
-    return next(fitting, None)
+def _spare(situation: Situation, plan: Plan) -> Iterator[Callable[[], Decision | None]]:
+    """Trials of the longest rung whose cycles end before the last running one does."""
+    ends = max(map(situation.expected_end, situation.running("search")))
+    limit = situation.now + GAP_SHARE * (ends - situation.now)
+    trials = situation.brief.trials
+    if trials is None or len(situation.asked("search")) < trials:
+        for index in reversed(range(len(plan.rungs))):
+            if situation.asked("search", index) and not plan.rungs[index].free:
+                yield partial(RungSteps(situation, plan, index).spare, limit)
 
 
 @dataclass(frozen=True)
@@ -104,6 +83,22 @@ class FinishSteps:
     situation: Situation
     plan: Plan
     recipe: Recipe
+
+    def replace(self) -> Recipe | None:
+        """Another recipe: with a lower peak where seeds disagree, or a longer cycle where it fell short of the target.
+
+        None if there is no time for one, or the study has had its number of them.
+        """
+        situation, recipe = self.situation, self.recipe
+        if recipe.number == MOST_RECIPES:
+            return None
+        if is_unsteady(situation.study, None, situation.yardstick):
+            epochs = min(recipe.params.cycle_epochs, self._fitting)
+            is_enough = epochs >= LEAST_CALMER * recipe.params.cycle_epochs
+            return recipe.calmer().with_epochs(epochs) if is_enough else None
+        epochs = min(self._fitting, situation.brief.epochs_bounds[1])
+        is_longer = epochs >= WORTH_LENGTHENING * recipe.params.cycle_epochs
+        return replace(recipe, number=recipe.number + 1).with_epochs(epochs) if is_longer and self._fell_short else None
 
     def confirm(self) -> TrialRequest | None:
         """A fresh seed of the recipe, up to the planned number."""
@@ -130,10 +125,10 @@ class FinishSteps:
         return None
 
     def confirm_more(self) -> TrialRequest | None:
-        """A seed beyond the planned ones, if all running trials have ended and the question is still open."""
+        """A seed beyond the planned ones, once those have ended and while the question is open."""
         situation = self.situation
-        is_awaited = bool(situation.running("confirm") or situation.running("scaling"))
-        return None if is_awaited or is_decided(situation.study, situation.brief) else self._seed()
+        is_open = len(situation.study.fresh_models()) >= self.plan.confirm_seeds
+        return self._seed() if is_open and not is_decided(situation.study, situation.brief) else None
 
     def baseline(self) -> TrialRequest | None:
         """A run of another policy, unless it would leave no time for a fresh seed."""
@@ -149,10 +144,26 @@ class FinishSteps:
 
     def _seed(self) -> TrialRequest | None:
         situation, recipe = self.situation, self.recipe
-        if self._seeds >= MAX_SEEDS or not situation.fits(recipe.params, situation.limit):
+        most = max(MAX_SEEDS, self.plan.confirm_seeds)
+        if self._seeds >= most or not situation.fits(recipe.params, situation.limit, slack=CUT):
             return None
         cycle, deadline = Cycle(recipe.max_lr, reads_test=True), situation.patient(recipe.params)
         return situation.request(Confirm(recipe.number), cycle, recipe.params, deadline, self._rung)
+
+    @property
+    def _fitting(self) -> float:
+        """Length of the cycles with which the planned number of fresh models fits into the time left."""
+        point = Point(self.recipe.params, self.recipe.max_lr)
+        return fitting_epochs(self.situation, point, self.plan.confirm_seeds)
+
+    @property
+    def _fell_short(self) -> bool:
+        """Whether all planned fresh models have ended, and lie below the target on average."""
+        situation, target = self.situation, self.situation.brief.target
+        values = [trial.outcome.test for trial in confirmed(situation.study) if trial.outcome.test is not None]
+        if target.value is None or len(values) < self.plan.confirm_seeds or situation.running("confirm"):
+            return False
+        return not target.yardstick.reaches(sum(values) / len(values), target.value)
 
     @property
     def _seeds(self) -> int:
@@ -167,7 +178,7 @@ class FinishSteps:
     def _costs_a_seed(self, epochs: float) -> bool:
         """Whether a fresh seed may still be needed that fits now, but not after a run of ``epochs``."""
         situation, params = self.situation, self.recipe.params
-        is_open = self._seeds < MAX_SEEDS and bool(situation.running("confirm"))
+        is_open = self._seeds < max(MAX_SEEDS, self.plan.confirm_seeds) and bool(situation.running("confirm"))
         after = situation.now + situation.cost.seconds(replace(params, cycle_epochs=epochs))
         seed_s = situation.cost.seconds(params)
         return is_open and situation.now + seed_s <= situation.limit < after + seed_s

@@ -1,34 +1,32 @@
-"""One rung of the ladder: the order of its trials, the configurations it promotes, and its learning rate."""
+"""One rung of the ladder: complete cycles of one length, until the best of them has been beaten from both sides."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice
-from superconv_tune.lr.horizon import HorizonRule, fit_exponent, prior
-from superconv_tune.planner.ask import Decision, Draft, Draw
-from superconv_tune.planner.finalists import Finalists
-from superconv_tune.planner.first_ramps import own_ramp, pooled_range_test
-from superconv_tune.planner.lengths import fitted
-from superconv_tune.planner.probes import Probes
-from superconv_tune.planner.situation import Situation, Step, first
-from superconv_tune.record.conductor import Signal
+from superconv_tune.lr.rate_grid import GRID_FACTOR
+from superconv_tune.planner.ask import Decision, Draw, batch_scale
+from superconv_tune.planner.brief import bounds
+from superconv_tune.planner.divide import divide, similar_sizes
+from superconv_tune.planner.first_ramps import first_rate
+from superconv_tune.planner.situation import SAME_RATE, Situation, point_of
+from superconv_tune.planner.surface import Point
 from superconv_tune.record.plan import Plan, RungPlan
-from superconv_tune.record.purpose import FromProposer
-from superconv_tune.record.trial import Trial
-from superconv_tune.verdict.ladder import best
+from superconv_tune.record.purpose import Probe, Proposal, RunOff, Sampled
+from superconv_tune.record.trial import Cycle, TrialRequest
 
-PROMOTED_SHARE = 2 / 3  # share of a rung for configurations from the rung below; the sampler proposes the rest
-JITTER = (
-    1.0,
-    math.sqrt(2.0),
-    1.0 / math.sqrt(2.0),
-)  # factors on a promoted learning rate, because the best one depends on the length
-SAME_LR = 0.1  # difference in log(lr) below which two learning rates count as the same
-ENOUGH_OF_A_RUNG = 2 / 3  # share of a rung that must be done before an idle worker starts the next one
+COARSE_POWERS = (0, 2, -2)  # powers of `GRID_FACTOR` in the first grid, in the order of asking
+FARTHEST_POWER = 4  # for workers that would have nothing else to do
+MOST_REPEATS = 2  # fresh seeds of the best configuration of a rung
+WIDER = 2.0  # times its width, to which a rung grows while the best learning rate lies at the border of those tried
+EVERY_SIZE_UNTIL = 1  # rung by which every batch size of similar throughput was tried (design 6)
+LEAST_SHARE = 0.7  # of the planned confirmation, which the search for the best learning rate may not use
+WORTH_REPLANNING = 0.04  # relative change of a length below which a plan is kept
 
 
 @dataclass(frozen=True)
@@ -46,191 +44,211 @@ class RungSteps:
     index: int
 
     def next(self) -> Decision | None:
-        """A plan with adjusted lengths, a trial, or `Signal.WAIT`; None if the rung needs nothing more."""
-        limit = self.situation.limit - self.situation.later_s(self.plan, self.index)
-        steps: list[Step] = [lambda: fitted(self.situation, self.plan, self.index), lambda: self._search(limit)]
+        """The plan as fitted to the speed so far, or a trial; None if the rung needs nothing more for now."""
+        if self._has_nothing_to_start_from() or self._is_over():
+            return None
+        return self._replanned() or self._trial(self.situation.limit - self._confirm_s())
+
+    def spare(self, limit: float) -> Decision | None:
+        """A trial for an idle worker that ends by ``limit``; None if none fits."""
+        return None if self._has_nothing_to_start_from() else self._wished(limit)
+
+    # -- what is asked for ------------------------------------------------------------------------------------------
+
+    def _trial(self, limit: float) -> Decision | None:
+        asked, width = len(self._tried), self._rung.width
+        if self._rung.free and self.index > 0:
+            return self._drawn(limit, {}) if asked < width else None
+        if asked < max(width, WIDER * width * (width > 0)):
+            late = limit + (1.0 - LEAST_SHARE) * self._confirm_s()
+            for point in self._required():
+                if not self._is_tried(point):
+                    return self._at(point, late)
+        return self._wished(limit) if asked < width else None
+
+    def _required(self) -> Iterator[Point]:
+        """What the rung begins with, and the neighbours that may beat the best so far."""
+        yield from self._entrants()
+        leader = self.situation.leader(self.index)
+        if leader is not None:
+            yield leader.at_rate(leader.max_lr * GRID_FACTOR)
+            yield leader.at_rate(leader.max_lr / GRID_FACTOR)
+
+    def _entrants(self) -> Iterator[Point]:
+        """The first grid; on a higher rung the best of the rung below, and the same with twice the rate."""
         if self.index == 0:
-            steps.insert(1, lambda: self._probes.ask(self._rung, limit))
-        if self._is_top:
-            steps.append(lambda: self._finalists.run_off(limit))
-        decision = first(steps)
-        if decision is not None:
-            return decision
-        return Signal.WAIT if self._is_waited_for() else None
+            for power in COARSE_POWERS:
+                yield self._start.at_rate(self._start.max_lr * GRID_FACTOR**power)
+        else:
+            yield self._start
+            yield self._start.at_rate(self._start.max_lr * GRID_FACTOR)
+
+    def _wished(self, limit: float) -> Decision | None:
+        """What is worth a trial while the rung has room: batch sizes, then other parameters and fresh seeds by turns.
+
+        Workers that are many try farther learning rates too, on the lowest rung.
+        """
+        best = self._best
+        for point in self._other_sizes(best):
+            return self._at(point, limit)
+        if self.index == 0:
+            for point in self._farther(best):
+                return self._at(point, limit)
+        repeated = self._repeated(best, limit) if len(self._tried) % 2 else None
+        return repeated or self._drawn(limit, self._fixed(best))
+
+    def _other_sizes(self, best: Point) -> Iterator[Point]:
+        """The best configuration with batch sizes that the rung has not tried, the nearest first.
+
+        On the low rungs they are all that process examples about as fast as the best one; higher up its neighbours.
+        """
+        sizes = self.situation.brief.space.get("batch_size")
+        every = sorted(int(size) for size in sizes.values) if isinstance(sizes, Choice) else []
+        if best.params.batch_size not in every:
+            return
+        similar = set(similar_sizes(self.situation.brief, self.situation.cost))
+        place = every.index(best.params.batch_size)
+        near = set(every) if self.index <= EVERY_SIZE_UNTIL else set(every[max(0, place - 1) : place + 2])
+        known = {point.params.batch_size for point in self._tried}
+        for size in sorted((similar & near) - known, key=lambda size: abs(every.index(size) - place)):
+            scale = batch_scale(size, best.params.batch_size)
+            octaves = math.copysign(math.floor(abs(math.log(scale, GRID_FACTOR)) + SAME_RATE), scale - 1.0)
+            yield best.with_params(batch_size=size).at_rate(best.max_lr * GRID_FACTOR**octaves)
+
+    def _farther(self, best: Point) -> Iterator[Point]:
+        for power in range(1, FARTHEST_POWER + 1):
+            for sign in (1, -1):
+                point = best.at_rate(best.max_lr * GRID_FACTOR ** (sign * power))
+                if not self._is_tried(point):
+                    yield point
+
+    # -- requests ---------------------------------------------------------------------------------------------------
+
+    def _at(self, point: Point, limit: float) -> Decision | None:
+        """A trial of a given configuration: of the sampler's study if a trial of the rung below had it."""
+        situation = self.situation
+        if not situation.fits(point.params, limit):
+            return None
+        rate = point.max_lr / self._multiplier
+        params = replace(point.params, lr_multiplier=self._multiplier)
+        draft = situation.request(
+            Probe(rate), Cycle(point.max_lr), params, situation.lenient(point.params, limit), self.index
+        )
+        parent = self._parent(point)
+        if parent is None or not situation.brief.space:
+            return draft
+        return Draw(self._study, situation.searched(params), draft, rate, parent, self._warm_start)
+
+    def _drawn(self, limit: float, fixed: dict[str, float]) -> Draw | None:
+        """A configuration from the sampler around the best one; None if there is nothing to draw, or no time."""
+        situation, best = self.situation, self._start if self._rung.free else self._best
+        if not situation.fits(best.params, limit) or not set(situation.brief.space) - set(fixed):
+            return None
+        deadline = situation.lenient(best.params, limit)
+        rate = best.max_lr / self._multiplier
+        nothing = Sampled(Proposal(self._study, -1), rate)
+        draft = situation.request(nothing, Cycle(best.max_lr), best.params, deadline, self.index)
+        return Draw(self._study, fixed, draft, rate, warm_start=self._warm_start)
+
+    def _fixed(self, best: Point) -> dict[str, float]:
+        """What the sampler does not draw in a rung: the length, and the batch size, which has a search of its own."""
+        given = {"cycle_epochs": self._rung.epochs, "batch_size": float(best.params.batch_size)}
+        return {name: value for name, value in given.items() if name in self.situation.brief.space}
+
+    def _repeated(self, best: Point, limit: float) -> TrialRequest | None:
+        """A fresh seed of the best configuration of the rung; None if it has enough of them."""
+        situation = self.situation
+        origin = next((r for r in situation.asked("search", self.index) if point_of(r) == best), None)
+        if origin is None or Counter(self._tried)[best] > MOST_REPEATS or not situation.fits(best.params, limit):
+            return None
+        deadline = situation.lenient(best.params, limit)
+        return situation.request(RunOff(origin.trial_id), Cycle(best.max_lr), best.params, deadline, self.index)
+
+    def _parent(self, point: Point) -> str | None:
+        """The trial of the rung below with the same configuration."""
+        below = self.situation.asked("search", self.index - 1) if self.index > 0 else ()
+        return next((r.trial_id for r in below if _are_alike(point_of(r), point)), None)
+
+    # -- facts ------------------------------------------------------------------------------------------------------
 
     @property
     def _rung(self) -> RungPlan:
         return self.plan.rungs[self.index]
 
     @property
-    def _is_top(self) -> bool:
-        return self.index == len(self.plan.rungs) - 1
+    def _study(self) -> str:
+        """Key of the proposer's study of the rung."""
+        return f"rung{self.index}"
 
     @property
-    def _probes(self) -> Probes:
-        return Probes(self.situation)
+    def _warm_start(self) -> str | None:
+        asked = self.situation.study.asked("search", self.index)
+        is_first = not any(request.proposal is not None for request in asked.values())
+        return f"rung{self.index - 1}" if self.index > 0 and is_first else None
+
+    @property
+    def _multiplier(self) -> float:
+        """The multiplier of a trial in which nothing is drawn: 1, or what is nearest to it in the space."""
+        low, high = bounds(self.situation.brief.space.get("lr_multiplier"), 1.0)
+        return min(max(1.0, low), high)
 
     @cached_property
-    def _finalists(self) -> Finalists:
-        return Finalists(self.situation, self.plan)
+    def _tried(self) -> list[Point]:
+        return self.situation.tried(self.index)
 
-    def _is_waited_for(self) -> bool:
-        """Whether trials of this rung must end before the next rung begins."""
-        asked, running = self.situation.asked("search", self.index), self.situation.running("search", self.index)
-        if not running or self._is_top:
-            return bool(running)
-        return self._awaits_a_size() or len(asked) - len(running) < ENOUGH_OF_A_RUNG * len(asked)
+    def _is_tried(self, point: Point) -> bool:
+        return any(_are_alike(point, other) for other in self._tried)
 
-    def _awaits_a_size(self) -> bool:
-        """Whether a trial of the lowest rung runs with a batch size that has no result yet, and may be the best."""
-        if self.index > 0:
-            return False
-        situation = self.situation
-        came_back = situation.study.came_back(situation.asked("search", 0))
-        known = {trial.request.params.batch_size for trial in came_back}
-        return any(request.params.batch_size not in known for request in situation.running("search", 0))
+    @cached_property
+    def _below(self) -> Point | None:
+        """The best configuration of the highest rung below that has one."""
+        return next(filter(None, map(self.situation.leader, reversed(range(self.index)))), None)
 
-    def _search(self, limit: float) -> Draw | None:
-        """A configuration promoted from the rung below, or one from the sampler.
+    @cached_property
+    def _start(self) -> Point:
+        """The configuration that the rung begins with: the best of the rung below, or the default one."""
+        if self._below is not None:
+            return self._below.at_length(self._rung.epochs)
+        return self.situation.first_point(self._rung.epochs).at_rate(first_rate(self.situation))
 
-        None once the next rung or the confirmation has begun, the rung is full, or time is too short.
-        """
-        situation, rung, index, rule = self.situation, self._rung, self.index, self._rule()
-        if rule is None or situation.asked("search", index + 1) or situation.asked("confirm"):
+    @cached_property
+    def _best(self) -> Point:
+        """The best configuration of the rung so far, or the one that it begins with."""
+        return self.situation.leader(self.index) or self._start
+
+    def _confirm_s(self) -> float:
+        """Wall seconds that the confirmation is planned to take."""
+        params = replace(self.situation.usual, cycle_epochs=self.plan.rungs[-1].epochs)
+        return self.situation.waves(self.plan.confirm_seeds) * self.situation.cost.seconds(params, slack=1.0)
+
+    def _has_nothing_to_start_from(self) -> bool:
+        return self.index > 0 and self._below is None
+
+    def _is_over(self) -> bool:
+        """Whether the user's number of trials is used up."""
+        trials = self.situation.brief.trials
+        return trials is not None and len(self.situation.asked("search")) >= trials
+
+    def _replanned(self) -> Plan | None:
+        """The plan from this rung on, fitted to the time left and to the speed so far; None if it is much the same."""
+        situation, index = self.situation, self.index
+        begun = any(situation.asked("search", rung) for rung in range(index, len(self.plan.rungs)))
+        if index == 0 or begun or self._rung.free or self.plan.is_too_small:
             return None
-        another = self._another_size()
-        room = self._room(limit, is_wanted=another is not None)
-        if room is None:
-            return None
-        promotion = None if another else self._promotion()
-        chosen = another or (promotion.params if promotion else None)
-        fixed = chosen if chosen is not None else {} if rung.free else {"cycle_epochs": rung.epochs}
-        defaults = replace(situation.brief.defaults, cycle_epochs=rung.epochs)
-        likely = replace(defaults, batch_size=int(fixed.get("batch_size", situation.usual.batch_size)))
-        if not situation.fits(likely, room):
-            return None
-        draft = Draft(
-            trial_id=situation.next_id("search"),
-            seed=situation.next_seed(),
-            rung=index,
-            deadline=situation.lenient(likely, room),
-            schedule=situation.brief.schedule,
-            precision=situation.precision,
-            defaults=defaults,
-            own_ramp=own_ramp(situation, defaults),
-            rule=rule,
-            parent=promotion.parent if promotion else None,
-        )
-        below = f"rung{index - 1}" if index > 0 and not situation.asked("search", index) else None
-        return Draw(f"rung{index}", fixed, draft, warm_start=below)
-
-    def _room(self, limit: float, *, is_wanted: bool) -> float | None:
-        """Unix time by which one more trial of this rung must end; None if the rung is full.
-
-        The time of the run-off is reserved once every worker has had a trial.
-
-        Args:
-            limit: Unix time by which the rung must end.
-            is_wanted: whether the trial is needed even if the rung is full.
-        """
-        asked = len(self.situation.asked("search", self.index))
-        if self._is_top and asked >= self._rung.width:
-            return limit - self._finalists.run_off_s() if self._finalists.are_worth_widening() else None
-        if asked >= self._rung.width and not is_wanted:
-            return None
-        return limit if self._is_top or asked < self.situation.study.workers else limit - self.plan.run_off_s
-
-    def _has_longest(self) -> bool:
-        """Whether the plan has the longest allowed cycles, so that a more expensive epoch need not shorten them."""
-        return self.plan.rungs[-1].epochs >= self.situation.brief.epochs_bounds[1]
-
-    def _another_size(self) -> dict[str, float] | None:
-        """On the lowest rung, the default parameters with a batch size that was not tried yet; None if there is none.
-
-        So every batch size is tried once. If the probes fill the rung, only if the plan has the longest allowed cycles.
-        """
-        situation, sizes = self.situation, self.situation.brief.space.get("batch_size")
-        asked = situation.asked("search", self.index)
-        if self.index > 0 or (len(asked) >= self._rung.width and not self._has_longest()):
-            return None
-        tried = {request.params.batch_size for request in asked}
-        untried = [int(size) for size in sizes.values if size not in tried] if isinstance(sizes, Choice) else []
-        if not untried:
-            return None
-        params = replace(
-            situation.brief.defaults, cycle_epochs=self._rung.epochs, batch_size=untried[0], lr_multiplier=1.0
-        )
-        return situation.searched(params)
-
-    def _promotion(self) -> _Promotion | None:
-        """The next configuration to promote from the rung below; None if the sampler is next."""
-        situation, rung = self.situation, self._rung
-        asked = situation.asked("search", self.index)
-        if self.index == 0 or rung.free or len(asked) >= math.ceil(PROMOTED_SHARE * rung.width):
-            return None
-        below, likely = replace(self, index=self.index - 1)._rule(), situation.likely_best(self.index - 1)
-        if below is None:
-            return None
-        existing = [situation.searched(request.params) for request in asked]
-        moved = (
-            _Promotion(trial.request.trial_id, situation.searched(self._moved(trial, below, jitter)))
-            for jitter in JITTER
-            for trial in likely
-        )
-        return next((each for each in moved if not any(_are_alike(each.params, other) for other in existing)), None)
-
-    def _moved(self, trial: Trial, below: HorizonRule, jitter: float) -> Hyperparameters:
-        """The configuration of a trial at this rung's length; its learning rate keeps its ratio to the pick."""
-        params = trial.request.params
-        picked = below.max_lr(params.cycle_epochs) * self.situation.batch_scale(params)
-        multiplier = jitter * trial.max_lr / picked
-        return replace(params, cycle_epochs=self._rung.epochs, lr_multiplier=multiplier)
-
-    def _first_draw(self) -> float | None:
-        """The learning rate picked for the first sampled or promoted trial, at the default batch size."""
-        for request in self.situation.asked("search", self.index):
-            if isinstance(request.purpose, FromProposer):
-                return request.purpose.pick_lr / self.situation.batch_scale(request.params)
-        return None
-
-    def _rule(self) -> HorizonRule | None:
-        """The learning rate for cycles of this rung: the pick of the probes, extrapolated by the rungs below.
-
-        The first trial of a rung fixes it, because all multipliers of one rung must multiply the same number.
-        """
-        situation, rung = self.situation, self._rung
-        first = self._first_draw()
-        if first is not None and not rung.free:
-            return HorizonRule(first, rung.epochs, exponent=0.0)
-        if not self._probes.came_back():
-            return None
-        grid = self._probes.grid()
-        leaders = [best(situation.finished(below), situation.yardstick) for below in range(self.index)]
-        found = [
-            (trial.request.params.cycle_epochs, trial.max_lr / situation.batch_scale(trial.request.params))
-            for trial in leaders
-            if trial is not None
-        ]
-        pooled = pooled_range_test(situation.study)
-        minimum = pooled.lr_at_minimum if pooled is not None and pooled.refusal is None else None
-        return HorizonRule(
-            reference_lr=grid.pick(minimum),
-            reference_epochs=self.plan.rungs[0].epochs,
-            exponent=fit_exponent(found, prior(situation.brief.optimizer)),
-            edge=grid.edge(),
-        )
+        brief = replace(situation.brief, defaults=situation.usual)
+        trials = len(situation.asked("search"))
+        workers = situation.study.workers
+        plan = divide(brief, situation.cost, workers, situation.left_s, self.plan.rungs[:index], trials)
+        return None if _are_close(plan, self.plan) else replace(plan, confirm_seeds=self.plan.confirm_seeds)
 
 
-@dataclass(frozen=True)
-class _Promotion:
-    """A configuration to promote: id of the trial on the rung below, and its parameters at the new length."""
-
-    parent: str
-    params: dict[str, float]
+def _are_alike(one: Point, other: Point) -> bool:
+    """Whether two configurations differ in nothing but the length of the cycle."""
+    return one.setting == other.setting and abs(math.log(one.max_lr / other.max_lr)) < SAME_RATE
 
 
-def _are_alike(one: dict[str, float], other: dict[str, float]) -> bool:
-    """Whether two configurations are nearly the same, with learning rates within `SAME_LR` of each other."""
-    lr = math.log(one.get("lr_multiplier", 1.0) / other.get("lr_multiplier", 1.0))
-    rest = one.keys() - {"lr_multiplier"}
-    return abs(lr) < SAME_LR and all(math.isclose(one[name], other[name]) for name in rest)
+def _are_close(one: Plan, other: Plan) -> bool:
+    """Whether the rungs of two plans have nearly the same lengths."""
+    return len(one.rungs) == len(other.rungs) and all(
+        abs(math.log(a.epochs / b.epochs)) < WORTH_REPLANNING for a, b in zip(one.rungs, other.rungs, strict=True)
+    )

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.yardstick import Yardstick
-from superconv_tune.planner.ask import Decision, batch_scale
+from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.brief import Brief, bounds
-from superconv_tune.planner.cost import CostModel
+from superconv_tune.planner.cost import SLACK, CostModel
+from superconv_tune.planner.divide import starting_size
 from superconv_tune.planner.evidence import yardstick_of
-from superconv_tune.record.plan import Plan
+from superconv_tune.planner.surface import Point, Seen, Surface
 from superconv_tune.record.purpose import Kind, Purpose
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Precision, Trial, TrialRequest, Work
+from superconv_tune.record.trial import Precision, Ramps, Trial, TrialRequest, Work
 
 Step = Callable[[], Decision | None]
 
@@ -26,8 +28,9 @@ PATIENCE = 4.0  # times its predicted seconds, after which a trial must have end
 START_S = 30.0  # seconds that a worker may need to start before its first trial
 LENIENCE = 0.25  # share of its predicted seconds by which a search trial may be late before its anneal is cut
 LENIENCE_S = 1.0  # seconds that it may be late in any case, which is the margin every trial keeps before its deadline
-LUCK = 2.0  # standard errors of a difference, within which either of two validation values may be the better one
-BETTER = 1 / 3  # share of a rung, used where the noise of a validation value is unknown
+MOST_SEEN = 240  # latest search trials that are weighed; more would cost computing time and say little
+SAME_RATE = 0.1  # relative difference below which two learning rates count as the same
+NOISE_SHARE = 0.1  # of how far values lie apart: the noise of one of them, where it cannot be known
 
 
 def first(steps: Iterable[Step]) -> Decision | None:
@@ -61,10 +64,6 @@ class Situation:
         """The metric on the validation part, as a yardstick."""
         return yardstick_of(self.study, self.brief)
 
-    def batch_scale(self, params: Hyperparameters) -> float:
-        """Factor on the learning rate for the batch size of these parameters."""
-        return batch_scale(params, self.brief.defaults.batch_size)
-
     # -- seconds and deadlines --------------------------------------------------------------------------------------
 
     @cached_property
@@ -72,9 +71,9 @@ class Situation:
         """Predicts the seconds of a trial."""
         return CostModel.of(self.study)
 
-    def fits(self, params: Hyperparameters, limit: float) -> bool:
-        """Whether a trial that starts now is expected to end by ``limit``."""
-        return self.now + self.cost.seconds(params) <= limit
+    def fits(self, params: Hyperparameters, limit: float, slack: float = SLACK) -> bool:
+        """Whether a trial that starts now is expected to end by ``limit``; ``slack`` as in `CostModel.seconds`."""
+        return self.now + self.cost.seconds(params, slack) <= limit
 
     def lenient(self, params: Hyperparameters, limit: float) -> float:
         """Deadline of a trial that should end by ``limit``; a bit later, because a cut anneal does more harm."""
@@ -88,32 +87,32 @@ class Situation:
         """The latest deadline of a trial that is predicted to take ``seconds``."""
         return min(self.limit, self.now + START_S + PATIENCE * seconds)
 
-    def later_s(self, plan: Plan, index: int) -> float:
-        """Seconds that the rungs above, the confirmation, the other lengths and the baselines need.
-
-        A free rung is not counted, because it takes what is left, nor is the run-off, which uses leftover time.
-        """
-        parts = [(rung.width, rung.epochs) for rung in plan.rungs[index + 1 :] if not rung.free]
-        parts.append((plan.confirm_seeds, plan.rungs[-1].epochs))
-        waves_s = sum(self.waves(count) * self.cycle_s(epochs) for count, epochs in parts)
-        return waves_s + plan.baseline_s + plan.scaling_s
-
-    def cycle_s(self, epochs: float) -> float:
-        """Predicted seconds of a cycle of the usual parameters."""
-        return self.cost.seconds(replace(self.usual, cycle_epochs=epochs))
-
     @cached_property
     def usual(self) -> Hyperparameters:
-        """The default parameters, with a batch size that future trials are likely to have.
+        """The parameters that future trials are likely to have, whatever their length: those of the best so far.
 
-        It is one that may be the best of the last finished rung, or of the lowest one while that is searched: the most
-        expensive of them, because the seconds of an epoch may differ greatly between batch sizes.
+        Before the first result they are the default ones, with the batch size that has the most steps in the same time.
         """
-        rungs = range(len(self.study.plan.rungs) if self.study.plan else 0)
-        latest = max((rung for rung in rungs if self.asked("search", rung)), default=0)
-        sizes = {trial.request.params.batch_size for trial in self.likely_best(max(0, latest - 1))}
-        candidates = [replace(self.brief.defaults, batch_size=size) for size in sorted(sizes)]
-        return max(candidates, key=self.cost.seconds, default=self.brief.defaults)
+        leader = next(filter(None, map(self.leader, reversed(range(self.rungs)))), None)
+        return self.first_point(1.0).params if leader is None else replace(leader.params, cycle_epochs=1.0)
+
+    def first_point(self, epochs: float) -> Point:
+        """The default configuration with the first batch size, as far as the ranges allow; its peak is not known."""
+        size = starting_size(self.brief, self.cost)
+        defaults = replace(self.brief.defaults, batch_size=size, lr_multiplier=1.0)
+        inside = self.searched(defaults) | {"cycle_epochs": epochs, "lr_multiplier": 1.0, "batch_size": size}
+        return Point(replace(defaults, **inside), math.nan)  # type: ignore[arg-type]  # names of parameters
+
+    @property
+    def left_s(self) -> float:
+        """Wall seconds left for each worker on average, without those that running trials will still take."""
+        busy_s = sum(max(0.0, self.expected_end(request) - self.now) for request in self.study.running())
+        return max(0.0, self.limit - self.now - busy_s / self.study.workers)
+
+    def expected_end(self, request: TrialRequest) -> float:
+        """Unix time at which a running trial is expected to end."""
+        params = self.usual if isinstance(request.work, Ramps) else request.params
+        return self.study.asked_at[request.trial_id] + self.cost.seconds(params, slack=1.0)
 
     def waves(self, count: int) -> int:
         """Number of trials that each worker runs, one after the other, for ``count`` trials in total."""
@@ -129,22 +128,74 @@ class Situation:
         """Requests of one kind, optionally of one rung, that have no outcome yet."""
         return [r for r in self.study.running() if r.kind == kind and (rung is None or r.rung == rung)]
 
+    @property
+    def rungs(self) -> int:
+        """Number of planned rungs."""
+        return len(self.study.plan.rungs) if self.study.plan else 0
+
+    def tried(self, rung: int) -> list[Point]:
+        """Configurations that a rung was asked for, in the order of asking; a repeated one several times."""
+        return [point_of(request) for request in self.asked("search", rung)]
+
     def finished(self, rung: int) -> list[Trial]:
         """Search trials of a rung that trained the whole cycle."""
         return [trial for trial in self.study.came_back(self.asked("search", rung)) if trial.is_whole]
 
-    def likely_best(self, rung: int) -> list[Trial]:
-        """Trials of a rung that may be its best one within the noise of the validation part, the best first.
+    # -- what was learned -------------------------------------------------------------------------------------------
 
-        If the number of validation items is unknown, it is the better third.
+    @cached_property
+    def surface(self) -> Surface | None:
+        """What the cycles so far say about any configuration; None before the first result."""
+        latest = islice(reversed(self.study.asked("search").values()), MOST_SEEN)
+        trials = [t for t in self.study.came_back(latest) if t.is_whole or (t.went_wrong and not t.outcome.shortened)]
+        usual = self._usual_noise(trials)
+        seen = [
+            Seen(point_of(t.request), t.request.rung, self.yardstick.worth(t.value), self._noise(t.value) or usual)
+            for t in trials
+        ]
+        return Surface(seen, self.brief.space) if any(trial.is_whole for trial in trials) else None
+
+    def leader(self, rung: int) -> Point | None:
+        """The best configuration of a rung so far; None before its first complete cycle.
+
+        One with which, or with a lower peak, a cycle went wrong counts only if there is no other.
         """
-        yardstick = self.yardstick
-        ranked = sorted(self.finished(rung), key=lambda trial: yardstick.worth(trial.value), reverse=True)
-        if not ranked or yardstick.items is None:
-            return ranked[: math.ceil(BETTER * len(ranked))]
-        value = ranked[0].value
-        noise = LUCK * math.sqrt(2.0) * yardstick.standard_error(value)
-        return [trial for trial in ranked if abs(trial.value - value) <= noise]
+        if rung not in self._leaders:
+            self._leaders[rung] = self._leader(rung)
+        return self._leaders[rung]
+
+    @cached_property
+    def _leaders(self) -> dict[int, Point | None]:
+        return {}
+
+    def _leader(self, rung: int) -> Point | None:
+        trials = sorted(self.finished(rung), key=lambda trial: -self.yardstick.worth(trial.value))[:MOST_SEEN]
+        every = list(dict.fromkeys(point_of(trial.request) for trial in trials))
+        if not every or self.surface is None:
+            return None
+        points = [point for point in every if not self._is_risky(point)] or every
+        return points[int(np.argmax(self.surface.mean(points, rung)))]
+
+    def _is_risky(self, point: Point) -> bool:
+        return any(
+            wrong.setting == point.setting and wrong.max_lr <= point.max_lr * (1.0 + SAME_RATE)
+            for wrong in self._went_wrong
+        )
+
+    @cached_property
+    def _went_wrong(self) -> list[Point]:
+        return [point_of(trial.request) for trial in self.study.trials("search") if trial.went_wrong]
+
+    def _noise(self, value: float) -> float:
+        """Standard error of a value from the number of items, also for one of 0 or 1; 0 where it is unknown."""
+        items = self.yardstick.items
+        return self.yardstick.standard_error((value * items + 1.0) / (items + 2.0)) if items else 0.0
+
+    def _usual_noise(self, trials: Sequence[Trial]) -> float:
+        """A guess at the noise of a metric without items: a share of how far complete cycles lie apart."""
+        worth = np.array([self.yardstick.worth(trial.value) for trial in trials if trial.is_whole])
+        apart = float(np.median(worth.max() - worth)) if len(worth) else 0.0
+        return NOISE_SHARE * apart or 1e-6
 
     # -- a request --------------------------------------------------------------------------------------------------
 
@@ -185,3 +236,8 @@ class Situation:
             low, high = bounds(dimension, 0.0)
             values[name] = min(max(getattr(params, name), low), high)
         return values
+
+
+def point_of(request: TrialRequest) -> Point:
+    """The configuration that a trial trains."""
+    return Point(replace(request.params, lr_multiplier=1.0), request.cycle.max_lr)

@@ -11,7 +11,7 @@ class RungPlan:
 
     Attributes:
         epochs: length of every cycle; the longest allowed length where the sampler chooses it.
-        width: number of trials to ask for.
+        width: number of trials to ask for, more only while the best learning rate lies at the border of those tried.
         free: whether the sampler chooses the length (``strategy: free``).
     """
 
@@ -25,20 +25,15 @@ class Plan:
     """The division of the time budget.
 
     Attributes:
-        rungs: the rungs, shortest first; the confirmation uses the length of the last one, the top rung.
-        confirm_seeds: least number of fresh seeds that confirm the winner.
+        rungs: the rungs, shortest first; the confirmation has the length of the last one, the top rung, which has
+            trials of its own only where time or workers are left.
+        confirm_seeds: number of fresh seeds that confirm the recipe; more only while the question is open.
         trial_s: predicted seconds of one cycle of each rung.
-        is_too_small: whether the budget has too little time for the shortest plan; then one rung is searched and
-            confirmed as far as it fits.
-        baseline_s: wall seconds reserved on every worker for the comparison with other policies.
-        scaling_s: the same for training the recipe at other lengths.
-        run_off_s: the same for fresh seeds of the best configurations of the top rung.
+        is_too_small: whether the budget has too little time for a cycle that ranks learning rates; then a few are
+            compared and the best is confirmed as far as it fits.
     """
 
     rungs: tuple[RungPlan, ...]
     confirm_seeds: int
     trial_s: tuple[float, ...]
     is_too_small: bool = False
-    baseline_s: float = 0.0
-    scaling_s: float = 0.0
-    run_off_s: float = 0.0

@@ -24,6 +24,7 @@ class Study:
         requests: the latest attempt of every trial, in the order of first asking.
         outcomes: outcome of the latest attempt of every trial that returned one, by trial id.
         recipes: every recipe that was frozen; the last one is the current one.
+        asked_at: Unix time in seconds of the request for the latest attempt, by trial id.
         turnaround_s: seconds from the request to the outcome, by trial id, for each trial in `outcomes`.
         closed: the event that ended it; None while the search goes on.
     """
@@ -36,6 +37,7 @@ class Study:
         self.requests: dict[str, TrialRequest] = {}
         self.outcomes: dict[str, TrialOutcome] = {}
         self.recipes: list[Recipe] = []
+        self.asked_at: dict[str, float] = {}
         self.turnaround_s: dict[str, float] = {}
         self.closed: Closed | None = None
         # Indices for `asked`, `running` and `lost`, so that a decision need not go through thousands of trials.
@@ -43,7 +45,6 @@ class Study:
         self._asked_in_rung: dict[tuple[Kind, int], Requests] = {}
         self._running: Requests = {}
         self._lost: dict[str, None] = {}
-        self._asked_at: dict[str, float] = {}
 
     @staticmethod
     def replay(events: Iterable[Event]) -> Study:
@@ -144,7 +145,7 @@ class Study:
 
     def _request(self, request: TrialRequest, at: float) -> None:
         trial_id = request.trial_id
-        self._asked_at[trial_id] = at
+        self.asked_at[trial_id] = at
         self.outcomes.pop(trial_id, None)
         self._lost.pop(trial_id, None)
         self.requests[trial_id] = self._running[trial_id] = request
@@ -156,7 +157,7 @@ class Study:
         if self.requests[outcome.trial_id].attempt != outcome.attempt:
             return  # a late outcome of an attempt that was given up is ignored
         self.outcomes[outcome.trial_id] = outcome
-        self.turnaround_s[outcome.trial_id] = at - self._asked_at[outcome.trial_id]
+        self.turnaround_s[outcome.trial_id] = at - self.asked_at[outcome.trial_id]
         self._running.pop(outcome.trial_id, None)
         if outcome.status in LOST:
             self._lost[outcome.trial_id] = None

@@ -16,11 +16,9 @@ def plan_words(plan: Plan, space: SearchSpace, workers: int, budget_s: float) ->
     lines.append(f"{'phase':<14}{'epochs':>8}{'trials':>8}{'each':>10}{'wall':>10}{'worker-s':>10}")
     for index, (rung, trial_s) in enumerate(zip(plan.rungs, plan.trial_s, strict=True)):
         length = f"<= {rung.epochs:g}" if rung.free else f"{rung.epochs:g}"
-        lines.append(_row(f"rung {index}", length, rung.width, trial_s, workers))
+        if rung.width:
+            lines.append(_row(f"rung {index}", length, rung.width, trial_s, workers))
     lines.append(_row("confirmation", f"{plan.rungs[-1].epochs:g}", plan.confirm_seeds, plan.trial_s[-1], workers))
-    if plan.baseline_s > 0.0:
-        kept = f"{plan.baseline_s:>9.0f}s{workers * plan.baseline_s:>10.0f}"
-        lines.append(f"{'baselines':<14}{'':>8}{'':>8}{'':>10}{kept}")
     if plan.is_too_small:
         lines.append(
             f"The budget has room for too few cycles of even {plan.rungs[-1].epochs:g} epochs "
