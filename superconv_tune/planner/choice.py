@@ -10,7 +10,7 @@ import numpy as np
 
 from superconv_tune.lr.rate_grid import GRID_FACTOR
 from superconv_tune.planner.divide import DEMONSTRATING_SEEDS, MOST_SEEDS, SEEDS
-from superconv_tune.planner.situation import SAME_RATE, Situation, point_of
+from superconv_tune.planner.situation import Situation, point_of
 from superconv_tune.planner.surface import Point
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.recipe import Recipe
@@ -120,8 +120,7 @@ def _between_rates(situation: Situation, rung: int, leader: Point) -> Point:
 
 
 def _has_neighbour(trials: Sequence[Trial], point: Point) -> bool:
-    points = (point_of(trial.request) for trial in trials)
-    return any(p.setting == point.setting and abs(math.log(p.max_lr / point.max_lr)) < SAME_RATE for p in points)
+    return any(point_of(trial.request).is_like(point) for trial in trials)
 
 
 def _seeds(situation: Situation, rung: int, leader: Point) -> int:

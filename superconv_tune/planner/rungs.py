@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice
 from superconv_tune.lr.rate_grid import GRID_FACTOR
 from superconv_tune.planner.ask import Decision, Draw, batch_scale
 from superconv_tune.planner.brief import bounds
 from superconv_tune.planner.divide import divide, similar_sizes
 from superconv_tune.planner.first_ramps import first_rate
-from superconv_tune.planner.situation import SAME_RATE, Situation, point_of
-from superconv_tune.planner.surface import Point
+from superconv_tune.planner.situation import Situation, point_of
+from superconv_tune.planner.surface import Point, is_same_rate
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import Probe, Proposal, RunOff, Sampled
 from superconv_tune.record.trial import Cycle, TrialRequest
@@ -26,6 +27,7 @@ MOST_REPEATS = 2  # fresh seeds of the best configuration of a rung
 WIDER = 2.0  # times its width, to which a rung grows while the best learning rate lies at the border of those tried
 EVERY_SIZE_UNTIL = 1  # rung by which every batch size of similar throughput was tried (design 6)
 LEAST_SHARE = 0.7  # of the planned confirmation, which the search for the best learning rate may not use
+ROUNDING = 1e-6
 WORTH_REPLANNING = 0.04  # relative change of a length below which a plan is kept
 
 
@@ -112,7 +114,7 @@ class RungSteps:
         known = {point.params.batch_size for point in self._tried}
         for size in sorted((similar & near) - known, key=lambda size: abs(every.index(size) - place)):
             scale = batch_scale(size, best.params.batch_size)
-            octaves = math.copysign(math.floor(abs(math.log(scale, GRID_FACTOR)) + SAME_RATE), scale - 1.0)
+            octaves = math.copysign(math.floor(abs(math.log(scale, GRID_FACTOR)) + ROUNDING), scale - 1.0)
             yield best.with_params(batch_size=size).at_rate(best.max_lr * GRID_FACTOR**octaves)
 
     def _farther(self, best: Point) -> Iterator[Point]:
@@ -166,8 +168,11 @@ class RungSteps:
 
     def _parent(self, point: Point) -> str | None:
         """The trial of the rung below with the same configuration."""
-        below = self.situation.asked("search", self.index - 1) if self.index > 0 else ()
-        return next((r.trial_id for r in below if _are_alike(point_of(r), point)), None)
+        if self.index == 0:
+            return None
+        below = self.situation.asked("search", self.index - 1)
+        found = ((request.trial_id, point_of(request)) for request in below)
+        return next((name for name, other in found if other.is_like(point)), None)
 
     # -- facts ------------------------------------------------------------------------------------------------------
 
@@ -196,8 +201,16 @@ class RungSteps:
     def _tried(self) -> list[Point]:
         return self.situation.tried(self.index)
 
+    @cached_property
+    def _rates(self) -> dict[Hyperparameters, list[float]]:
+        """The peaks that the rung was asked for, by setting."""
+        found: defaultdict[Hyperparameters, list[float]] = defaultdict(list)
+        for point in self._tried:
+            found[point.setting].append(point.max_lr)
+        return found
+
     def _is_tried(self, point: Point) -> bool:
-        return any(_are_alike(point, other) for other in self._tried)
+        return any(is_same_rate(point.max_lr, rate) for rate in self._rates.get(point.setting, ()))
 
     @cached_property
     def _below(self) -> Point | None:
@@ -233,18 +246,13 @@ class RungSteps:
         """The plan from this rung on, fitted to the time left and to the speed so far; None if it is much the same."""
         situation, index = self.situation, self.index
         begun = any(situation.asked("search", rung) for rung in range(index, len(self.plan.rungs)))
-        if index == 0 or begun or self._rung.free or self.plan.is_too_small:
+        if index == 0 or begun or not self._rung.width or self._rung.free or self.plan.is_too_small:
             return None
         brief = replace(situation.brief, defaults=situation.usual)
         trials = len(situation.asked("search"))
         workers = situation.study.workers
         plan = divide(brief, situation.cost, workers, situation.left_s, self.plan.rungs[:index], trials)
         return None if _are_close(plan, self.plan) else replace(plan, confirm_seeds=self.plan.confirm_seeds)
-
-
-def _are_alike(one: Point, other: Point) -> bool:
-    """Whether two configurations differ in nothing but the length of the cycle."""
-    return one.setting == other.setting and abs(math.log(one.max_lr / other.max_lr)) < SAME_RATE
 
 
 def _are_close(one: Plan, other: Plan) -> bool:

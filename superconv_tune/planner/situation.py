@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import islice
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from superconv_tune.planner.brief import Brief, bounds
 from superconv_tune.planner.cost import SLACK, CostModel
 from superconv_tune.planner.divide import starting_size
 from superconv_tune.planner.evidence import yardstick_of
-from superconv_tune.planner.surface import Point, Seen, Surface
+from superconv_tune.planner.surface import SAME_RATE, Point, Seen, Surface
 from superconv_tune.record.purpose import Kind, Purpose
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Precision, Ramps, Trial, TrialRequest, Work
@@ -28,8 +27,8 @@ PATIENCE = 4.0  # times its predicted seconds, after which a trial must have end
 START_S = 30.0  # seconds that a worker may need to start before its first trial
 LENIENCE = 0.25  # share of its predicted seconds by which a search trial may be late before its anneal is cut
 LENIENCE_S = 1.0  # seconds that it may be late in any case, which is the margin every trial keeps before its deadline
-MOST_SEEN = 240  # latest search trials that are weighed; more would cost computing time and say little
-SAME_RATE = 0.1  # relative difference below which two learning rates count as the same
+MOST_SEEN = 80  # best trials of a rung that are weighed; more would cost computing time and say little
+WEIGHED_RUNGS = 3  # of so many trials, that are weighed together
 NOISE_SHARE = 0.1  # of how far values lie apart: the noise of one of them, where it cannot be known
 
 
@@ -146,14 +145,23 @@ class Situation:
     @cached_property
     def surface(self) -> Surface | None:
         """What the cycles so far say about any configuration; None before the first result."""
-        latest = islice(reversed(self.study.asked("search").values()), MOST_SEEN)
-        trials = [t for t in self.study.came_back(latest) if t.is_whole or (t.went_wrong and not t.outcome.shortened)]
+        trials = self._weighed
         usual = self._usual_noise(trials)
         seen = [
             Seen(point_of(t.request), t.request.rung, self.yardstick.worth(t.value), self._noise(t.value) or usual)
             for t in trials
         ]
-        return Surface(seen, self.brief.space) if any(trial.is_whole for trial in trials) else None
+        return Surface.of(seen, self.brief.space) if any(trial.is_whole for trial in trials) else None
+
+    @cached_property
+    def _weighed(self) -> list[Trial]:
+        """The best search trials of the highest rungs that have results, as many as are worth the computing time."""
+        found: list[Trial] = []
+        for rung in reversed(range(self.rungs)):
+            trials = self.study.came_back(self.asked("search", rung))
+            telling = [t for t in trials if t.is_whole or (t.went_wrong and not t.outcome.shortened)]
+            found += sorted(telling, key=lambda trial: -self.yardstick.worth(trial.value))[:MOST_SEEN]
+        return found[: WEIGHED_RUNGS * MOST_SEEN]
 
     def leader(self, rung: int) -> Point | None:
         """The best configuration of a rung so far; None before its first complete cycle.
@@ -177,14 +185,17 @@ class Situation:
         return points[int(np.argmax(self.surface.mean(points, rung)))]
 
     def _is_risky(self, point: Point) -> bool:
-        return any(
-            wrong.setting == point.setting and wrong.max_lr <= point.max_lr * (1.0 + SAME_RATE)
-            for wrong in self._went_wrong
-        )
+        return point.max_lr * (1.0 + SAME_RATE) >= self._cliffs.get(point.setting, math.inf)
 
     @cached_property
-    def _went_wrong(self) -> list[Point]:
-        return [point_of(trial.request) for trial in self.study.trials("search") if trial.went_wrong]
+    def _cliffs(self) -> dict[Hyperparameters, float]:
+        """The lowest peak with which a search trial went wrong, by setting."""
+        found: dict[Hyperparameters, float] = {}
+        for trial in self.study.trials("search"):
+            if trial.went_wrong:
+                point = point_of(trial.request)
+                found[point.setting] = min(point.max_lr, found.get(point.setting, math.inf))
+        return found
 
     def _noise(self, value: float) -> float:
         """Standard error of a value from the number of items, also for one of 0 or 1; 0 where it is unknown."""
@@ -240,4 +251,9 @@ class Situation:
 
 def point_of(request: TrialRequest) -> Point:
     """The configuration that a trial trains."""
-    return Point(replace(request.params, lr_multiplier=1.0), request.cycle.max_lr)
+    return Point(_without_multiplier(request.params), request.cycle.max_lr)
+
+
+@lru_cache(maxsize=4096)  # asked for thousands of times in one decision
+def _without_multiplier(params: Hyperparameters) -> Hyperparameters:
+    return replace(params, lr_multiplier=1.0)

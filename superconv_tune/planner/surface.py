@@ -8,16 +8,16 @@ another batch size, from another seed (Rasmussen & Williams 2006, algorithm 2.1)
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.core.space import Choice, SearchSpace
+from superconv_tune.core.space import Choice, Dimension, SearchSpace
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +27,7 @@ REACH_RATE = 3.0  # octaves of the peak
 REACH_SIZE = 3.0  # octaves of the batch size
 REACH_ELSE = 1.0  # ranges of another searched parameter
 AMPLITUDES = (2.0, 4.0, 8.0, 16.0)  # in standard errors of a value; the likeliest one is used
+SAME_RATE = 0.1  # difference in the logarithm, up to which two learning rates count as the same
 LEVEL = 30.0  # standard deviation, in the same, of the level of a rung, about which nothing is assumed
 DEEPEST = 20.0  # standard errors below the best of its rung, at which a value counts: how bad a failure is says nothing
 SEED_NOISE = 0.5  # standard deviation over seeds, in standard errors from the number of items
@@ -56,10 +57,19 @@ class Point:
         """The same with other parameters."""
         return replace(self, params=replace(self.params, **changes))  # type: ignore[arg-type]  # names of parameters
 
+    def is_like(self, other: Point) -> bool:
+        """Whether two configurations differ in nothing but the length of the cycle."""
+        return self.setting == other.setting and is_same_rate(self.max_lr, other.max_lr)
+
     @property
     def setting(self) -> Hyperparameters:
         """Everything but the peak and the length."""
-        return replace(self.params, cycle_epochs=1.0, lr_multiplier=1.0)
+        return _without_length(self.params)
+
+
+@lru_cache(maxsize=4096)  # asked for thousands of times in one decision
+def _without_length(params: Hyperparameters) -> Hyperparameters:
+    return replace(params, cycle_epochs=1.0, lr_multiplier=1.0)
 
 
 @dataclass(frozen=True)
@@ -88,8 +98,13 @@ class Surface:
         space: the searched parameters, whose ranges are the scale of distances.
     """
 
-    seen: Sequence[Seen]
+    seen: tuple[Seen, ...]
     space: SearchSpace
+
+    @staticmethod
+    def of(seen: Iterable[Seen], space: SearchSpace) -> Surface:
+        """The process given these cycles; the same one again, with its factors, as long as nothing new was seen."""
+        return _surface(tuple(seen), tuple(space.items()))
 
     def mean(self, points: Sequence[Point], rung: int) -> Floats:
         """Expected worth of the points as cycles of a rung that has been trained, shape [points]."""
@@ -133,15 +148,24 @@ class Surface:
         """Amplitude, Cholesky factor and weights under the likeliest of `AMPLITUDES`."""
         return max((self._given(size * self.noise) for size in AMPLITUDES), key=lambda fit: fit[0])[1:]
 
+    @cached_property
+    def _near(self) -> tuple[Floats, Floats]:
+        """The two parts of the covariance of the cycles seen, without their amplitudes."""
+        return _parts(self._at, self._at)
+
     def _given(self, amplitude: float) -> tuple[float, float, Floats, Floats]:
         """Log likelihood of the values, the amplitude, the factor and the weights."""
         own = np.array([each.noise for each in self.seen])
         noise = (1.0 + SEED_NOISE**2) * own**2 + 1e-6 * self.noise**2
         values = self._worth - self._centre
-        factor: Any = np.linalg.cholesky(self._kernel(self._at, self._at, amplitude) + np.diag(noise))
+        factor: Any = np.linalg.cholesky(self._sum(self._near, amplitude) + np.diag(noise))
         half = np.linalg.solve(factor, values)
         likelihood = -0.5 * float(half @ half) - float(np.log(np.diag(factor)).sum())
         return likelihood, amplitude, factor, np.linalg.solve(factor.T, half)
+
+    def _sum(self, parts: tuple[Floats, Floats], amplitude: float) -> Floats:
+        found: Floats = amplitude**2 * parts[0] + (LEVEL * self.noise) ** 2 * parts[1]
+        return found
 
     @property
     def _factor(self) -> Floats:
@@ -152,15 +176,26 @@ class Surface:
         return self._fit[2]
 
     def _covariance(self, one: Floats, other: Floats) -> Floats:
-        return self._kernel(one, other, self._fit[0])
+        return self._sum(_parts(one, other), self._fit[0])
 
-    def _kernel(self, one: Floats, other: Floats, amplitude: float) -> Floats:
-        apart = np.abs(one[:, None, :] - other[None, :, :])
-        rung, length, rate, size = (apart[..., index] for index in range(4))
-        rest = np.sum(apart[..., 4:] ** 2, axis=-1) / REACH_ELSE**2
-        near = np.exp(-length / REACH_LENGTH - 0.5 * rest) * _matern(rate / REACH_RATE) * _matern(size / REACH_SIZE)
-        found: Floats = amplitude**2 * near + (LEVEL * self.noise) ** 2 * (rung == 0.0)
-        return found
+
+def _parts(one: Floats, other: Floats) -> tuple[Floats, Floats]:
+    """How near the places are to each other, from 1 to 0, and whether they are of the same rung; both [one, other]."""
+    apart = np.abs(one[:, None, :] - other[None, :, :])
+    rung, length, rate, size = (apart[..., index] for index in range(4))
+    rest = np.sum(apart[..., 4:] ** 2, axis=-1) / REACH_ELSE**2
+    near = np.exp(-length / REACH_LENGTH - 0.5 * rest) * _matern(rate / REACH_RATE) * _matern(size / REACH_SIZE)
+    return near, (rung == 0.0).astype(np.float64)
+
+
+@lru_cache(maxsize=8)
+def _surface(seen: tuple[Seen, ...], space: tuple[tuple[str, Dimension], ...]) -> Surface:
+    return Surface(seen, dict(space))
+
+
+def is_same_rate(one: float, other: float) -> bool:
+    """Whether two learning rates differ by less than any two of the grid."""
+    return abs(math.log(one / other)) < SAME_RATE
 
 
 def _matern(distance: Floats) -> Floats:
@@ -180,7 +215,7 @@ def _places(points: Sequence[Point], rungs: Sequence[int], space: SearchSpace) -
     return np.array(rows)
 
 
-def _share(dimension: Any, value: float) -> float:
+def _share(dimension: Dimension, value: float) -> float:
     """Where a value lies in the range of its dimension, as a share of it."""
     if isinstance(dimension, Choice):
         low, high, log = min(dimension.values), max(dimension.values), False
