@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
 
@@ -58,6 +59,16 @@ class Question:
         """The task, as slow as the budget requires."""
         return tasks(self.folder)[self.task].slowed(self.budget_s)
 
+    @property
+    def best(self) -> float:
+        """The best in hindsight."""
+        return _best(self.task, self.budget_s, self.folder)
+
+
+@lru_cache
+def _best(task: str, budget_s: float, folder: Path) -> float:
+    return tasks(folder)[task].slowed(budget_s).best(budget_s)
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -86,7 +97,7 @@ class Replay:
     @property
     def loss(self) -> float:
         """Points of expected accuracy below the best in hindsight."""
-        return 100.0 * (self.task.best(self.question.budget_s) - self.truth)
+        return 100.0 * (self.question.best - self.truth)
 
     @property
     def longest(self) -> float:
@@ -97,17 +108,13 @@ class Replay:
     def idle(self) -> dict[str, float]:
         """Worker-seconds without a trial by phase, as a share of all between start-up and report."""
         opened = self.search.study.opened
-        return idle_shares(
-            self.search.events, opened.workers, opened.started_at + START_S, opened.deadline - END_S
-        )
+        return idle_shares(self.search.events, opened.workers, opened.started_at + START_S, opened.deadline - END_S)
 
 
 def setting_of(recipe: Recipe) -> Setting:
     """What the recipe trains."""
     params = recipe.params
-    return Setting(
-        params.cycle_epochs, params.batch_size, recipe.max_lr, params.weight_decay, params.label_smoothing
-    )
+    return Setting(params.cycle_epochs, params.batch_size, recipe.max_lr, params.weight_decay, params.label_smoothing)
 
 
 def replay(question: Question, seed: int = 0, division: Division | None = None) -> Replay:
@@ -136,7 +143,7 @@ def _opened(question: Question, task: Task) -> Opened:
 
 
 def _brief(question: Question, task: Task, seed: int, division: Division | None) -> Brief:
-    target = None if question.target is None else min(0.999, task.best(question.budget_s) + question.target / 100.0)
+    target = None if question.target is None else min(0.999, question.best + question.target / 100.0)
     brief = Brief(
         target=Target("accuracy", "max", target),
         space=SPACE,
@@ -192,9 +199,9 @@ def lines(of: Replay) -> Iterator[str]:
     question = of.question
     yield (
         f"{question.task}, {question.minutes:g} minutes on {question.workers} workers, everything {task.slow:g} times "
-        f"as slow as recorded; best in hindsight {100 * task.best(question.budget_s):.2f}"
+        f"as slow as recorded; best in hindsight {100 * question.best:.2f}"
     )
-    yield f"{'start':>7} {'end':>7} wk rung {'purpose':<11} {'epochs':>7} batch {'lr':>9} {'wd':>8} {'ls':>4}  value   truth"
+    yield f"{'start':>7} {'end':>7} wk rung {'purpose':<11} {'epochs':>7} batch {'lr':>9} {'wd':>8}   ls  value   truth"
     slots: Mapping[str, int] = _slots(of.search.events)
     for event in of.search.events:
         if isinstance(event, Requested):

@@ -1,7 +1,8 @@
 """What else one could do in the same minutes: small, honest replays of other ways to search, in the same world.
 
-Each begins `START_S` after the command, as the real search does, trains what its rule says, and is judged by the
-expected accuracy of what it hands over. Nothing is charged for confirming it where the way itself does not confirm.
+Each begins `START_S` after the command, as the real search does, and trains what its rule says. One that chooses by
+validation hands over the model that it has, and is judged by the expected accuracy of such a model; that fresh ones
+might diverge is not held against it, and nothing is charged for confirming it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import fmean
@@ -17,7 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
-from benchmarks.division.world import AROUND_S, END_S, SIZES, START_S, Setting, Task
+from benchmarks.division.world import AROUND_S, DIVERGED_SHARE, END_S, SIZES, START_S, Setting, Task
 
 GRACE, FACTOR = 1, 3  # of ASHA: epochs before the first comparison, and the ratio of the later ones
 UNANNEALED = 0.15  # share of what was learned that does not show at the beginning of a cycle, where rates are high
@@ -82,7 +83,7 @@ def random_in_band(task: Task, budget_s: float, workers: int, seed: int) -> Chos
     if not seen:
         return Chosen(task.surface.trivial, 0.0, 0)
     _, best = max(seen, key=lambda pair: pair[0])
-    return Chosen(task.expected(best), best.epochs, len(seen))
+    return Chosen(task.accuracy(best), best.epochs, len(seen))
 
 
 @dataclass
@@ -210,16 +211,12 @@ class _Asha:
         epochs = int((end - run.begun) / self.epoch_s(run.setting.batch_size))
         return replace(run, at=end, epochs=min(run.epochs, epochs))
 
-    def skill(self, run: _Run, *, is_expected: bool = False) -> float:
+    def skill(self, run: _Run) -> float:
         """Accuracy so far: that of a complete cycle of so many epochs, less what has not annealed yet."""
         trivial, share = self.task.surface.trivial, run.epochs / self.most
-        if run.epochs < 1 or (run.lost and share >= 0.3 and not is_expected):
+        if run.epochs < 1 or (run.lost and share >= DIVERGED_SHARE):
             return trivial
-        now = replace(run.setting, epochs=float(run.epochs))
-        of = self.task.surface
-        plain = self.task.expected(now) if is_expected else run.luck + float(
-            of.accuracy(now.epochs, now.batch_size, now.max_lr, *now.rest)
-        )  # fmt: skip
+        plain = self.task.accuracy(replace(run.setting, epochs=float(run.epochs))) + run.luck
         return trivial + (plain - trivial) * (1.0 - UNANNEALED * (1.0 - share))
 
 
@@ -252,7 +249,7 @@ def asha(task: Task, budget_s: float, workers: int, seed: int, *, most: int) -> 
         value = task.drawn(way.skill(run), task.items.validation, rng)
         best = max(best, (value, run), key=lambda pair: pair[0])
     _, chosen = best
-    return Chosen(way.skill(chosen, is_expected=True), float(chosen.epochs), begun)
+    return Chosen(way.skill(replace(chosen, luck=0.0)), float(chosen.epochs), begun)
 
 
 def _log_uniform(rng: np.random.Generator, ends: tuple[float, float]) -> float:

@@ -118,7 +118,9 @@ class Noise:
             return Noise(SEED_SPREAD, items)
         weights = [len(found) - 1 for found in repeated]
         pooled = float(np.average([variance(found) for found in repeated], weights=weights))
-        sampled = float(np.average([fmean(found) * (1.0 - fmean(found)) for found in repeated], weights=weights)) / items
+        sampled = (
+            float(np.average([fmean(found) * (1.0 - fmean(found)) for found in repeated], weights=weights)) / items
+        )
         return Noise(math.sqrt(max(0.0, pooled - sampled)), items)
 
 
@@ -287,12 +289,12 @@ def _completed(recorded: Mapping[Cell, Curve], sizes: Iterable[int]) -> dict[flo
         shorter = next(reversed(done.values()), {})
         here = {size: curve for (length, size), curve in recorded.items() if length == epochs}
         widest = max(here, key=lambda size: len(here[size].places))
-        for size, curve in here.items():  # noqa: B020 - values are replaced, keys stay
+        for size, curve in here.items():
             shape = shorter.get(size) or relations.moved(here[widest], widest, size, epochs)
             here[size] = curve.beyond(shape)
         completed = dict(here)
         for size in {*sizes} - {*here}:
-            nearest = min(here, key=lambda other: (abs(math.log2(other / size)), -len(here[other].places)))  # noqa: B023 - used at once
+            nearest = min(here, key=lambda other: (abs(math.log2(other / size)), -len(here[other].places)))
             completed[size] = relations.moved(here[nearest], nearest, size, epochs)
         done[epochs] = completed
     return done

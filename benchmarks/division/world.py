@@ -135,13 +135,16 @@ class Task:
         """
         of = self.surface
         lost = bool(rng.random() < float(of.lost(setting.epochs, setting.batch_size, setting.max_lr)))
-        plain = float(of.accuracy(setting.epochs, setting.batch_size, setting.max_lr, *setting.rest)) + more
-        skill = plain + rng.normal(0.0, of.noise.spread)
+        skill = self.accuracy(setting) + more + rng.normal(0.0, of.noise.spread)
         return (of.trivial, True) if lost else (of.trivial + (skill - of.trivial) * share, False)
 
     def expected(self, setting: Setting) -> float:
-        """Expected accuracy of a complete cycle."""
+        """Expected accuracy of a complete cycle, which may diverge."""
         return float(self.surface.expected(setting.epochs, setting.batch_size, setting.max_lr, *setting.rest))
+
+    def accuracy(self, setting: Setting) -> float:
+        """Expected accuracy of a cycle that finished."""
+        return float(self.surface.accuracy(setting.epochs, setting.batch_size, setting.max_lr, *setting.rest))
 
 
 @dataclass(frozen=True)
@@ -305,9 +308,7 @@ class TabledWorld:
             wall_s=wall_s,
         ), wall_s
 
-    def _capped(
-        self, max_lr: float, ramp: OwnRamp, batch_size: int, rng: np.random.Generator
-    ) -> tuple[float, float]:
+    def _capped(self, max_lr: float, ramp: OwnRamp, batch_size: int, rng: np.random.Generator) -> tuple[float, float]:
         """The peak after a trial's own ramp, and the seconds of the ramp."""
         seen = _range_test(self.task, batch_size, ramp.steps, rng)
         seconds = ramp.steps * self.task.slow * self.task.step_s[batch_size]

@@ -1,4 +1,7 @@
-"""A table of cycles with a known truth, in the form of the recorded one: ``python -m tests.benchmarks.planted_cycles FOLDER``."""
+"""A table of cycles with a known truth, in the form of the recorded one.
+
+python -m tests.benchmarks.planted_cycles FOLDER
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,9 @@ class Planted:
         """The best peak."""
         return self.best_lr * epochs**self.grows * (batch_size / 64) ** 0.5
 
-    def accuracy(self, epochs: float, batch_size: int, max_lr: float, decay: float = 5e-4, smoothing: float = 0.0) -> float:
+    def accuracy(
+        self, epochs: float, batch_size: int, max_lr: float, decay: float = 5e-4, smoothing: float = 0.0
+    ) -> float:
         """Mean accuracy of cycles that finish."""
         octaves = log2(max_lr / self.best_rate(epochs, batch_size))
         level = self.ceiling - self.gap * epochs**-0.5 - 0.015 * abs(log2(batch_size / 64))
@@ -69,12 +74,19 @@ class Planted:
         found: list[list[object]] = []
         for epochs, reach in ((1.0, 99.0), (3.0, 4.5), (9.0, 2.5), (27.0, 1.5)):
             for size in (64, 128) if epochs > 3.0 else (32, 64, 128, 256):
-                near = [r for r in rates if abs(log2(r / self.best_rate(epochs, size))) <= (reach if size in (64, 128) else 2.5)]
+                near = [
+                    r
+                    for r in rates
+                    if abs(log2(r / self.best_rate(epochs, size))) <= (reach if size in (64, 128) else 2.5)
+                ]
                 for rate in near:
                     seeds = 2 if abs(log2(rate / self.best_rate(epochs, size))) < 1.5 else 1
                     found += [self._row(epochs, size, rate, 5e-4, seed, rng, noisy) for seed in range(seeds)]
         for decay in (5e-5, 5e-3):
-            found += [self._row(9.0, 64, rate, decay, 0, rng, noisy) for rate in (0.5 * self.best_lr, self.best_lr, 2 * self.best_lr)]
+            found += [
+                self._row(9.0, 64, rate, decay, 0, rng, noisy)
+                for rate in (0.5 * self.best_lr, self.best_lr, 2 * self.best_lr)
+            ]
         return found
 
     def _row(
@@ -103,7 +115,16 @@ def write(folder: Path, planted: Sequence[Planted] = PLANTED, noisy: bool = True
     for task in planted:
         append(folder / "cycles.csv", COLUMNS, task.rows(noisy))
         speeds = [
-            [task.name, size, busy, task.step_s * (0.3 + 0.7 * size / 64) * (1.2 if busy == 2 else 1.0), 0.2, TRAIN, VALIDATION, TEST]
+            [
+                task.name,
+                size,
+                busy,
+                task.step_s * (0.3 + 0.7 * size / 64) * (1.2 if busy == 2 else 1.0),
+                0.2,
+                TRAIN,
+                VALIDATION,
+                TEST,
+            ]
             for size in (32, 64, 128, 256)
             for busy in (1, 2)
         ]
