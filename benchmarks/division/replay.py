@@ -11,7 +11,7 @@ from statistics import fmean
 from benchmarks.division.world import AROUND_S, END_S, SIZES, START_S, TABLE, Setting, TabledWorld, Task, tasks
 from benchmarks.simulation import Simulated, simulate
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.core.space import Choice, Interval
+from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.lr.schedule import Schedule, schedule_from
 from superconv_tune.planner.brief import Brief, Division
 from superconv_tune.record.events import Event, Measured, Observed, Opened, Requested
@@ -21,7 +21,7 @@ from superconv_tune.verdict.verdict import Target
 
 STARTED_AT = 1_000_000.0  # Unix time of every replay
 PHASES = ("range test", "lower rungs", "top rung", "confirmation and after", "left over")
-SPACE = {
+SPACE: SearchSpace = {
     "cycle_epochs": Interval(1.0, 300.0, log=True),
     "lr_multiplier": Interval(0.35, 2.0, log=True),
     "weight_decay": Interval(1e-6, 1e-2, log=True),

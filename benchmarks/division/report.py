@@ -76,8 +76,9 @@ class Found:
     @staticmethod
     def of(row: Mapping[str, str]) -> Found:
         """The results in a row of the table."""
-        numbers = [float(row[name]) for name in ("loss", "error", "length", "trials")]
-        return Found(int(row["seeds"]), *numbers, idle={phase: float(row[phase] or 0.0) for phase in PHASES})
+        loss, error, length, trials = (float(row[name]) for name in ("loss", "error", "length", "trials"))
+        idle = {phase: float(row[phase]) for phase in PHASES}
+        return Found(int(row["seeds"]), loss, error, length, trials, idle)
 
     def row(self, job: Job) -> list[object]:
         """The row of the table."""
@@ -179,10 +180,10 @@ def text(results: Results, folder: Path = TABLE) -> str:
 still missing, and running the command again continues with them.
 
 The loss is in points of expected accuracy below the best in hindsight: the best recorded setting in the longest cycle
-of which one worker can train two seeds in the budget, or a shorter one. Budgets are in a world that is slower than the
-recorded one by a power of two where a longer cycle than {LONGEST:g} epochs would fit, as if there were more data of the same
-kind. `ours` and `short_ladder` are judged by their recipe, of which fresh seeds may diverge; the others by the model
-that they chose on the validation part. `{PREVIOUS}` is the planner before this one, whose replays are kept.
+of which one worker can train two seeds in the budget, or a shorter one. Where a longer cycle than {LONGEST:g} epochs
+would fit, the world is slower than the recorded one by a power of two, as if there were more data of the same kind.
+`ours` and `short_ladder` are judged by their recipe, of which fresh seeds may diverge; the others by the model that
+they chose on the validation part. `{PREVIOUS}` is the planner before this one, whose replays are kept.
 
 ## By budget
 

@@ -34,7 +34,7 @@ CAP_FACTOR = 2.0  # of the edge that a trial's own ramp found, above which it ca
 EDGE = 8.0  # times the range test's pick
 HALF_THE_DATA = 0.03  # accuracy that is lost with every halving of the data, at the same number of steps
 BASELINE_HANDICAP = 0.01  # accuracy that other policies lose
-IMAGE_STEP_S, IMAGE_EXAMPLE_S, TABLE_STEP_S = 3e-3, 2e-3 / 64, 1e-3  # where no speed was measured
+IMAGE_STEP_S, IMAGE_EXAMPLE_S, TABLE_STEP_S = 0.01, 0.03 / 64, 1e-3  # where no speed was measured
 TABLES = ("phoneme", "german", "abalone", "digits")
 
 

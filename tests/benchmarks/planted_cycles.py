@@ -50,7 +50,7 @@ class Planted:
 
     def best_rate(self, epochs: float, batch_size: int) -> float:
         """The best peak."""
-        return self.best_lr * epochs**self.grows * (batch_size / 64) ** 0.5
+        return float(self.best_lr * epochs**self.grows * (batch_size / 64) ** 0.5)
 
     def accuracy(
         self, epochs: float, batch_size: int, max_lr: float, decay: float = 5e-4, smoothing: float = 0.0
@@ -59,7 +59,7 @@ class Planted:
         octaves = log2(max_lr / self.best_rate(epochs, batch_size))
         level = self.ceiling - self.gap * epochs**-0.5 - 0.015 * abs(log2(batch_size / 64))
         level -= 0.003 * abs(log2(decay / 1e-3)) - 0.02 * smoothing
-        return max(TRIVIAL, level - 0.02 * octaves**2)
+        return float(max(TRIVIAL, level - 0.02 * octaves**2))
 
     def lost(self, epochs: float, batch_size: int, max_lr: float) -> float:
         """Share of cycles that diverge."""
