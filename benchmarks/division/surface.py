@@ -6,8 +6,9 @@ The table is sparse, so the surface is a sum of simple parts.
   Beyond its recorded peaks it goes on as that of the next shorter length does.
 * A batch size that was not recorded at a length is taken from the nearest one that was: moved along the peaks, and
   raised by what the two differ in at the nearest length that both have.
-* Between lengths lines are straight in the logarithm of the length. Beyond the longest the last slope is halved with
-  every tripling, and after two triplings nothing is gained; below the shortest the way to a constant guess is straight.
+* Between lengths lines are straight in the logarithm of the length. Beyond the longest all peaks gain as the best one
+  did last, half as much with every tripling, and nothing after two; below the shortest the way to a constant guess is
+  straight.
 * Weight decay and label smoothing add their mean effect at the recorded cells, shrunk by its noise.
 """
 
@@ -205,9 +206,10 @@ class Surface:
         """Mean accuracy of cycles that finish; ``max_lr`` may be an array, and no weight decay is the plain one."""
         log_lr = np.log2(max_lr)
         values = {length: self._of_size(length, batch_size).at(log_lr) for length in self.curves}
-        plain = _over_lengths(epochs, values, self.trivial, self._most(epochs, batch_size))
+        plain = _flat(epochs, values) + self._gained(epochs, batch_size)
         decay = self.decay.at(log_decay(self.plain[0] if weight_decay is None else weight_decay), epochs)
-        return np.clip(plain + decay + self.smoothing.at(smoothing, epochs), self.trivial, 1.0)
+        whole = np.clip(plain + decay + self.smoothing.at(smoothing, epochs), self.trivial, 1.0)
+        return self.trivial + (whole - self.trivial) * min(1.0, epochs / min(self.curves))
 
     def lost(self, epochs: float, batch_size: int, max_lr: Any) -> Any:
         """Share of cycles that diverge."""
@@ -240,13 +242,15 @@ class Surface:
         sizes = self.curves[length]
         return sizes[min(sizes, key=lambda size: abs(math.log2(size / batch_size)))]
 
-    def _most(self, epochs: float, batch_size: int) -> float:
-        """What no peak exceeds beyond the longest length: its best one, continued with its own slope."""
-        if epochs <= self.longest:
-            return 1.0
-        place, _ = self._of_size(self.longest, batch_size).peak
-        values = {length: self._of_size(length, batch_size).at(place) for length in self.curves}
-        return max(self._of_size(self.longest, batch_size).peak[1], float(_over_lengths(epochs, values, 0.0, 1.0)))
+    def _gained(self, epochs: float, batch_size: int) -> float:
+        """What a cycle gains beyond the longest length: the last slope of the best peaks, which fades."""
+        *_, before, last = [self.longest, *self.curves]
+        triplings = min(float(TRIPLINGS), math.log(max(1.0, epochs / last), 3.0))
+        if triplings <= 0.0 or before == last:
+            return 0.0
+        heights = [self._of_size(length, batch_size).peak[1] for length in (before, last)]
+        slope = (heights[1] - heights[0]) / math.log(last / before, 3.0)
+        return slope * sum(0.5 ** (number + 1) * min(1.0, max(0.0, triplings - number)) for number in range(TRIPLINGS))
 
 
 def log_decay(weight_decay: float) -> float:
@@ -363,17 +367,3 @@ def _flat(epochs: float, values: Mapping[float, Any]) -> Any:
     above = min(below + 1, len(lengths) - 1)
     weight = place - below
     return (1.0 - weight) * values[lengths[below]] + weight * values[lengths[above]]
-
-
-def _over_lengths(epochs: float, values: Mapping[float, Any], trivial: float, most: float) -> Any:
-    """Accuracy at a length: as `_flat`, with a fading slope beyond the longest, and a way to a guess below all."""
-    lengths = sorted(values)
-    if epochs < lengths[0]:
-        return trivial + (values[lengths[0]] - trivial) * epochs / lengths[0]
-    if epochs <= lengths[-1] or len(lengths) == 1:
-        return _flat(epochs, values)
-    before, last = lengths[-2:]
-    per_tripling = (values[last] - values[before]) / math.log(last / before, 3.0)
-    beyond = min(float(TRIPLINGS), math.log(epochs / last, 3.0))
-    gained = sum(0.5 ** (number + 1) * min(1.0, max(0.0, beyond - number)) for number in range(TRIPLINGS))
-    return np.minimum(values[last] + gained * per_tripling, np.maximum(values[last], most))
