@@ -28,6 +28,9 @@ RESULT, REPLAYS = HERE / "division.md", HERE / "replays.csv"
 
 def show(asked: argparse.Namespace) -> None:
     """One search, trial by trial."""
+    known = tasks(asked.table)
+    if asked.task not in known:
+        raise SystemExit(f"{asked.task!r} is no task of {asked.table / 'cycles.csv'}, which has: {', '.join(known)}.")
     question = Question(asked.task, asked.minutes, asked.workers, asked.target, asked.baselines, asked.table)
     print(*lines(replay(question, asked.seed)), sep="\n")  # noqa: T201 - the result of a command
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -237,8 +238,8 @@ def asha(task: Task, budget_s: float, workers: int, seed: int, *, most: int) -> 
         run = running[0]
         value = task.drawn(way.skill(run), task.items.validation, rng)
         before = compared[run.epochs]
-        goes_on = run.epochs < most and (not before or value >= np.percentile(before, 100.0 * (1.0 - 1.0 / FACTOR)))
-        before.append(value)
+        goes_on = run.epochs < most and value >= _cutoff(before)
+        insort(before, value)
         if goes_on:
             heapq.heapreplace(running, way.longer(run))
         else:
@@ -250,6 +251,15 @@ def asha(task: Task, budget_s: float, workers: int, seed: int, *, most: int) -> 
         best = max(best, (value, run), key=lambda pair: pair[0])
     _, chosen = best
     return Chosen(way.skill(replace(chosen, luck=0.0)), float(chosen.epochs), begun)
+
+
+def _cutoff(values: Sequence[float]) -> float:
+    """What the best third of these sorted values exceeds, between two of them; nothing of an empty list."""
+    if not values:
+        return -math.inf
+    place = (1.0 - 1.0 / FACTOR) * (len(values) - 1)
+    below, above = values[math.floor(place)], values[math.ceil(place)]
+    return below + (place % 1.0) * (above - below)
 
 
 def _log_uniform(rng: np.random.Generator, ends: tuple[float, float]) -> float:

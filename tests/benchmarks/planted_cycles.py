@@ -22,8 +22,6 @@ COLUMNS = (
 SPEEDS = (
     "task", "batch_size", "busy_workers", "step_s", "eval_s", "train_items", "validation_items", "test_items",
 )  # fmt: skip
-TRAIN, VALIDATION, TEST = 3600, 400, 1000
-TRIVIAL = 0.1
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,8 @@ class Planted:
         grows: exponent of the length with which the best peak grows.
         spread: standard deviation over seeds.
         step_s: of batches of 64.
+        trivial: accuracy of a constant guess.
+        items: sizes of the three parts.
     """
 
     name: str = "photos-sgd"
@@ -47,6 +47,8 @@ class Planted:
     grows: float = 0.3
     spread: float = 0.01
     step_s: float = 0.03
+    trivial: float = 0.1
+    items: tuple[int, int, int] = (3600, 400, 1500)
 
     def best_rate(self, epochs: float, batch_size: int) -> float:
         """The best peak."""
@@ -59,7 +61,7 @@ class Planted:
         octaves = log2(max_lr / self.best_rate(epochs, batch_size))
         level = self.ceiling - self.gap * epochs**-0.5 - 0.015 * abs(log2(batch_size / 64))
         level -= 0.003 * abs(log2(decay / 1e-3)) - 0.02 * smoothing
-        return float(max(TRIVIAL, level - 0.02 * octaves**2))
+        return float(max(self.trivial, level - 0.02 * octaves**2))
 
     def lost(self, epochs: float, batch_size: int, max_lr: float) -> float:
         """Share of cycles that diverge."""
@@ -94,18 +96,21 @@ class Planted:
     ) -> list[object]:
         lost = rng.random() < self.lost(epochs, size, rate) if noisy else self.lost(epochs, size, rate) > 0.5
         skill = self.accuracy(epochs, size, rate, decay) + (rng.normal(0.0, self.spread) if noisy else 0.0)
-        values = [rng.binomial(items, skill) / items if noisy else skill for items in (VALIDATION, TEST)]
+        values = [rng.binomial(items, skill) / items if noisy else skill for items in self.items[1:]]
         cell = [self.name, f"{epochs:g}", size, f"{rate:.6g}", f"{decay:g}", "0", "", seed]
-        steps = round(epochs * (TRAIN // size))
+        steps = round(epochs * (self.items[0] // size))
         if lost:
-            return [*cell, "diverged", steps // 3, TRIVIAL, "", "", "", ""]
+            return [*cell, "diverged", steps // 3, self.trivial, "", "", "", ""]
         return [*cell, "finished", steps, *(f"{value:.6f}" for value in values), "", "", ""]
 
 
 PLANTED = (
     Planted(),
     Planted("photos-adamw", best_lr=0.004, grows=0.0),
-    Planted("phoneme-sgd", best_lr=0.2, ceiling=0.92, gap=0.15, grows=0.1, step_s=0.0006),
+    Planted("phoneme-sgd", best_lr=0.2, ceiling=0.92, gap=0.15, grows=0.1, step_s=0.0006, items=(3404, 379, 1621)),
+    Planted("climbing-sgd", best_lr=0.03, ceiling=0.82, gap=0.45, grows=0.6),
+    Planted("few-sgd", best_lr=0.2, ceiling=0.62, gap=0.47, grows=0.2, spread=0.02, items=(1000, 111, 1500)),
+    Planted("many_classes-sgd", best_lr=0.1, ceiling=0.55, gap=0.43, grows=0.4, step_s=0.02, trivial=0.05),
 )
 
 
@@ -121,9 +126,7 @@ def write(folder: Path, planted: Sequence[Planted] = PLANTED, noisy: bool = True
                 busy,
                 task.step_s * (0.3 + 0.7 * size / 64) * (1.2 if busy == 2 else 1.0),
                 0.2,
-                TRAIN,
-                VALIDATION,
-                TEST,
+                *task.items,
             ]
             for size in (32, 64, 128, 256)
             for busy in (1, 2)

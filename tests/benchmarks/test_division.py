@@ -28,9 +28,10 @@ from superconv_tune.record import trial as trials
 from superconv_tune.record.events import Event, Observed, Requested
 from superconv_tune.record.purpose import Baseline, Confirm, Probe, Purpose, RangeTest
 from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
-from tests.benchmarks.planted_cycles import PLANTED, TEST, VALIDATION, write
+from tests.benchmarks.planted_cycles import PLANTED, write
 
-PHOTOS, _, PHONEME = PLANTED
+PHOTOS, _, PHONEME, *_ = PLANTED
+_, VALIDATION, TEST = PHOTOS.items
 
 
 @pytest.fixture(scope="module")
