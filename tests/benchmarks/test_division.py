@@ -30,8 +30,8 @@ from superconv_tune.record.purpose import Baseline, Confirm, Probe, Purpose, Ran
 from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
 from tests.benchmarks.planted_cycles import PLANTED, write
 
-PHOTOS, _, PHONEME, *_ = PLANTED
-_, VALIDATION, TEST = PHOTOS.items
+PHOTOS, PHONEME = PLANTED[0], PLANTED[2]
+VALIDATION, TEST = PHOTOS.items[1:]
 
 
 @pytest.fixture(scope="module")
