@@ -316,7 +316,7 @@ def left_out(losses: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str, 
 
 
 def _left_out(plain: Results) -> str:
-    losses: dict[str, dict[str, float]] = {}
+    losses: dict[str, dict[str, float]] = {OURS: {}}
     for name in (OURS, *VARIANTS):
         here = {job: found.loss for job, found in plain.items() if job.competitor == name and job.place in VARIED}
         losses[name] = by_task(here)

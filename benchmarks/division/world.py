@@ -35,6 +35,7 @@ EDGE = 8.0  # times the range test's pick
 HALF_THE_DATA = 0.03  # accuracy that is lost with every halving of the data, at the same number of steps
 BASELINE_HANDICAP = 0.01  # accuracy that other policies lose
 IMAGE_STEP_S, IMAGE_EXAMPLE_S, TABLE_STEP_S = 0.01, 0.03 / 64, 1e-3  # where no speed was measured
+TRAIN_PER_VALIDATION, USUAL_TEST = 9, 1500
 TABLES = ("phoneme", "german", "abalone", "digits")
 
 
@@ -181,7 +182,7 @@ def tasks(folder: Path = TABLE, busy: int = 2) -> dict[str, Task]:
 
 
 def _task(name: str, rows: list[dict[str, str]], speeds: list[dict[str, str]], busy: int) -> Task:
-    items = _items(name, speeds)
+    items = _items(rows, speeds)
     counted = [row for row in rows if row["status"] in ("finished", "diverged", "nan") and _is_usual(row, rows)]
     lowest = [float(row["validation"]) for row in counted if row["status"] != "finished" and row["validation"]]
     trivial = min(lowest, default=min(float(row["validation"]) for row in counted if row["validation"]))
@@ -215,11 +216,14 @@ def _cycle(row: Mapping[str, str], items: Items, trivial: float) -> Cycle:
     )
 
 
-def _items(name: str, speeds: list[dict[str, str]]) -> Items:
+def _items(rows: Iterable[Mapping[str, str]], speeds: list[dict[str, str]]) -> Items:
+    """Sizes of the parts; where no speed was measured, from the steps of an epoch, and as the table was recorded."""
     if speeds:
-        sizes = [int(speeds[0][f"{part}_items"]) for part in ("train", "validation", "test")]
-        return Items(*sizes)
-    return Items(3600, 400, 1000) if not name.startswith(TABLES) else Items(3500, 800, 1000)
+        train, validation, test = (int(speeds[0][f"{part}_items"]) for part in ("train", "validation", "test"))
+        return Items(train, validation, test)
+    finished = [row for row in rows if row["status"] == "finished"]
+    train = max(round(float(row["steps"]) / float(row["epochs"])) * int(row["batch_size"]) for row in finished)
+    return Items(train, max(1, train // TRAIN_PER_VALIDATION), USUAL_TEST)
 
 
 def _step_s(name: str, speeds: list[dict[str, str]], workers: int) -> dict[int, float]:
