@@ -23,7 +23,6 @@ from benchmarks.division.rivals import RIVALS
 from benchmarks.division.world import TABLE, tasks
 
 HERE = Path(__file__).parent
-RESULT, REPLAYS = HERE / "division.md", HERE / "replays.csv"
 
 
 def show(asked: argparse.Namespace) -> None:
@@ -40,29 +39,36 @@ def quick(asked: argparse.Namespace) -> None:
     names = asked.only or [*tasks(asked.table)]
     jobs = report.jobs_of(asked.table, [report.OURS, *RIVALS], report.QUICK)
     wanted = [job for job in jobs if job.task in names]
-    frozen = report.read(REPLAYS) if asked.table == TABLE else {}
     found = dict(report.all_of(wanted, asked.table, asked.jobs, asked.seeds))
+    frozen = report.read(_results(asked) / "replays.csv")
     found |= {job: kept for job, kept in frozen.items() if job.competitor == report.PREVIOUS and job.task in names}
     print(*(report.compact(found, place) for place in report.QUICK), sep="\n\n")  # noqa: T201 - the result of a command
 
 
 def freeze(asked: argparse.Namespace) -> None:
     """Keep the losses of the planner as it is under the name of the previous one."""
-    report.forget(REPLAYS, [report.PREVIOUS])
+    replays = _results(asked) / "replays.csv"
+    report.forget(replays, [report.PREVIOUS])
     jobs = report.jobs_of(asked.table, [report.PREVIOUS], report.PLACES)
-    report.measure(jobs, asked.table, REPLAYS, asked.jobs)
+    report.measure(jobs, asked.table, replays, asked.jobs)
 
 
 def full(asked: argparse.Namespace) -> None:
     """Replay what is missing, and write the page."""
+    replays = _results(asked) / "replays.csv"
     if asked.again:
-        report.forget(REPLAYS, asked.again)
+        report.forget(replays, asked.again)
     if not asked.as_recorded:
         jobs = [*report.full(asked.table), *(report.varied(asked.table) if asked.variants else [])]
-        report.measure(jobs, asked.table, REPLAYS, asked.jobs)
-    page = report.text(report.read(REPLAYS), asked.table)
-    RESULT.write_text(page, encoding="utf-8")
+        report.measure(jobs, asked.table, replays, asked.jobs)
+    page = report.text(report.read(replays), asked.table)
+    (_results(asked) / "division.md").write_text(page, encoding="utf-8")
     print(page)  # noqa: T201 - the result of a command
+
+
+def _results(asked: argparse.Namespace) -> Path:
+    """Where the results are written: here, and those of another table beside it."""
+    return HERE if asked.table == TABLE else Path(asked.table)
 
 
 def _parser() -> argparse.ArgumentParser:
