@@ -15,8 +15,9 @@ The table is sparse, so the surface is a sum of simple parts.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import fmean, variance
@@ -136,7 +137,11 @@ class Effect:
         if not self.changes:
             return 0.0
         values = sorted(self.changes)
-        return float(np.interp(value, values, [_flat(epochs, self.changes[known]) for known in values]))
+        return float(
+            np.interp(
+                value, values, [_flat(epochs, self.changes[known], self.changes[known].__getitem__) for known in values]
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -205,8 +210,8 @@ class Surface:
     ) -> Any:
         """Mean accuracy of cycles that finish; ``max_lr`` may be an array, and no weight decay is the plain one."""
         log_lr = np.log2(max_lr)
-        values = {length: self._of_size(length, batch_size).at(log_lr) for length in self.curves}
-        plain = _flat(epochs, values) + self._gained(epochs, batch_size)
+        plain = _flat(epochs, self.curves, lambda length: self._of_size(length, batch_size).at(log_lr))
+        plain = plain + self._gained(epochs, batch_size)
         decay = self.decay.at(log_decay(self.plain[0] if weight_decay is None else weight_decay), epochs)
         whole = np.clip(plain + decay + self.smoothing.at(smoothing, epochs), self.trivial, 1.0)
         return self.trivial + (whole - self.trivial) * min(1.0, epochs / min(self.curves))
@@ -214,7 +219,7 @@ class Surface:
     def lost(self, epochs: float, batch_size: int, max_lr: Any) -> Any:
         """Share of cycles that diverge."""
         log_lr = np.log2(max_lr)
-        return _flat(epochs, {length: self._of_size(length, batch_size).lost_at(log_lr) for length in self.curves})
+        return _flat(epochs, self.curves, lambda length: self._of_size(length, batch_size).lost_at(log_lr))
 
     def expected(
         self, epochs: float, batch_size: int, max_lr: Any, weight_decay: float | None = None, smoothing: float = 0.0
@@ -240,6 +245,8 @@ class Surface:
 
     def _of_size(self, length: float, batch_size: int) -> Curve:
         sizes = self.curves[length]
+        if batch_size in sizes:
+            return sizes[batch_size]
         return sizes[min(sizes, key=lambda size: abs(math.log2(size / batch_size)))]
 
     def _gained(self, epochs: float, batch_size: int) -> float:
@@ -359,11 +366,12 @@ def _effect(
     return Effect(changes)
 
 
-def _flat(epochs: float, values: Mapping[float, Any]) -> Any:
-    """Straight over the logarithm of the length; beyond the ends the value of the end."""
-    lengths = sorted(values)
-    place = float(np.interp(math.log(epochs), np.log(lengths), np.arange(len(lengths))))
-    below = min(int(place), len(lengths) - 1)
-    above = min(below + 1, len(lengths) - 1)
-    weight = place - below
-    return (1.0 - weight) * values[lengths[below]] + weight * values[lengths[above]]
+def _flat(epochs: float, lengths: Iterable[float], at: Callable[[float], Any]) -> Any:
+    """Straight over the logarithm of the length between the values at two of them; beyond the ends that of the end."""
+    known = sorted(lengths)
+    above = min(bisect_left(known, epochs), len(known) - 1)
+    below = above - 1
+    if above == 0 or epochs >= known[above]:
+        return at(known[above])
+    weight = math.log(epochs / known[below]) / math.log(known[above] / known[below])
+    return (1.0 - weight) * at(known[below]) + weight * at(known[above])
