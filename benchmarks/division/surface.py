@@ -137,11 +137,8 @@ class Effect:
         if not self.changes:
             return 0.0
         values = sorted(self.changes)
-        return float(
-            np.interp(
-                value, values, [_flat(epochs, self.changes[known], self.changes[known].__getitem__) for known in values]
-            )
-        )
+        by_length = [self.changes[known] for known in values]
+        return float(np.interp(value, values, [_flat(epochs, change, change.__getitem__) for change in by_length]))
 
 
 @dataclass(frozen=True)
