@@ -156,9 +156,11 @@ def compact(results: Results, place: tuple[float, int]) -> str:
     """Rows of competitors, columns of tasks, mean losses; for a terminal."""
     here = {job: found for job, found in results.items() if job.place == place and job.setting == "plain"}
     names = sorted({job.task for job in here})
-    width = max(map(len, names), default=8) + 1
+    heads = [[*name.split("-", maxsplit=1), ""][:2] for name in names]
+    width = max((len(part) for head in heads for part in head), default=8) + 1
     lines = [f"{place[0]:g} minutes, {place[1]} workers: points below the best in hindsight"]
-    lines.append(f"{'':<16}{'mean':>7}" + "".join(f"{name:>{width}}" for name in names))
+    for line, mean in enumerate(("", "mean")):
+        lines.append(f"{'':<16}{mean:>7}" + "".join(f"{head[line]:>{width}}" for head in heads))
     for competitor in dict.fromkeys(job.competitor for job in here):
         losses = {job.task: found.loss for job, found in here.items() if job.competitor == competitor}
         cells = "".join(f"{losses[name]:{width}.2f}" if name in losses else f"{'-':>{width}}" for name in names)

@@ -291,49 +291,66 @@ def _smoothed(places: Floats, values: Floats, variances: Floats) -> Floats:
 
 def _completed(recorded: Mapping[Cell, Curve], sizes: Iterable[int]) -> dict[float, dict[int, Curve]]:
     """Curves of every recorded length and wanted batch size, the shorter lengths first."""
-    relations = _Relations(recorded)
     done: dict[float, dict[int, Curve]] = {}
     for epochs in sorted({epochs for epochs, _ in recorded}):
+        here = {size: curve for (length, size), curve in sorted(recorded.items()) if length == epochs}
         shorter = next(reversed(done.values()), {})
-        here = {size: curve for (length, size), curve in recorded.items() if length == epochs}
         widest = max(here, key=lambda size: len(here[size].places))
-        for size, curve in here.items():
-            shape = shorter.get(size) or relations.moved(here[widest], widest, size, epochs)
-            here[size] = curve.beyond(shape)
-        completed = dict(here)
-        for size in {*sizes} - {*here}:
-            nearest = min(here, key=lambda other: (abs(math.log2(other / size)), -len(here[other].places)))
-            completed[size] = relations.moved(here[nearest], nearest, size, epochs)
-        done[epochs] = completed
+        relations = _Relations(recorded, shorter, epochs)
+        complete = {
+            size: curve.beyond(shorter[size] if shorter else relations.moved(here[widest], widest, size))
+            for size, curve in here.items()
+        }
+        missing = {size: _nearest(size, here) for size in sorted({*sizes} - {*here})}
+        done[epochs] = complete | {size: relations.moved(complete[of], of, size) for size, of in missing.items()}
     return done
+
+
+def _nearest(size: int, curves: Mapping[int, Curve]) -> int:
+    """The nearest batch size; of two as near that with more peaks."""
+    return min(curves, key=lambda other: (abs(math.log2(other / size)), -len(curves[other].places)))
 
 
 @dataclass(frozen=True)
 class _Relations:
-    """How curves of different batch sizes differ where both were recorded."""
+    """How curves of different batch sizes differ at one length.
+
+    Attributes:
+        recorded: all recorded curves.
+        shorter: the complete curves of the next shorter length; none at the shortest.
+        epochs: the length.
+    """
 
     recorded: Mapping[Cell, Curve]
+    shorter: Mapping[int, Curve]
+    epochs: float
 
-    def moved(self, curve: Curve, size: int, to: int, epochs: float) -> Curve:
+    def moved(self, curve: Curve, size: int, to: int) -> Curve:
         """The curve of one batch size as an estimate of that of another."""
-        return curve.moved(self._octaves(size, to), self._level(size, to, epochs)) if size != to else curve
+        return curve.moved(self._octaves(size, to), self._level(size, to)) if size != to else curve
 
     def _octaves(self, size: int, to: int) -> float:
         """By how much the best peak is higher: the mean over lengths, with the usual shift as one of them."""
         seen = [two.peak[0] - one.peak[0] for one, two in self._pairs(size, to).values()]
         return fmean([*seen, OCTAVES_PER_DOUBLING * math.log2(to / size)])
 
-    def _level(self, size: int, to: int, epochs: float) -> float:
-        """By how much the best cycle is better, at the nearest length that both have; 0 if there is none."""
+    def _level(self, size: int, to: int) -> float:
+        """By how much the best cycle is better, at the nearest length that both have.
+
+        If there is none, as at the next shorter length by way of other sizes; 0 at the shortest.
+        """
         pairs = self._pairs(size, to)
-        if not pairs:
+        if pairs:
+            one, two = pairs[min(pairs, key=lambda length: abs(math.log(length / self.epochs)))]
+        elif self.shorter:
+            one, two = self.shorter[size], self.shorter[to]
+        else:
             return 0.0
-        one, two = pairs[min(pairs, key=lambda length: abs(math.log(length / epochs)))]
         return two.peak[1] - one.peak[1]
 
     def _pairs(self, size: int, to: int) -> dict[float, tuple[Curve, Curve]]:
         """Curves of both, by length, where each has three peaks or more."""
-        lengths = {epochs for epochs, of in self.recorded if of == size and (epochs, to) in self.recorded}
+        lengths = sorted(epochs for epochs, of in self.recorded if of == size and (epochs, to) in self.recorded)
         pairs = {epochs: (self.recorded[epochs, size], self.recorded[epochs, to]) for epochs in lengths}
         return {epochs: both for epochs, both in pairs.items() if min(len(curve.places) for curve in both) >= 3}
 

@@ -107,7 +107,7 @@ class Planted:
 PLANTED = (
     Planted(),
     Planted("photos-adamw", best_lr=0.004, grows=0.0),
-    Planted("phoneme-sgd", best_lr=0.2, ceiling=0.92, gap=0.15, grows=0.1, step_s=0.0006, items=(3404, 379, 1621)),
+    Planted("table-sgd", best_lr=0.2, ceiling=0.92, gap=0.15, grows=0.1, step_s=0.0006, items=(3404, 379, 1621)),
     Planted("climbing-sgd", best_lr=0.03, ceiling=0.82, gap=0.45, grows=0.6),
     Planted("few-sgd", best_lr=0.2, ceiling=0.62, gap=0.47, grows=0.2, spread=0.02, items=(1000, 111, 1500)),
     Planted("many_classes-sgd", best_lr=0.1, ceiling=0.55, gap=0.43, grows=0.4, step_s=0.02, trivial=0.05),
