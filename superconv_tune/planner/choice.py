@@ -48,7 +48,7 @@ def choose(situation: Situation, plan: Plan) -> Choice | None:
     origin = _origin(situation, rung, leader)
     point = _between_rates(situation, rung, leader)
     seeds = _seeds(situation, rung, leader)
-    longest = _longest(situation, plan, rung)
+    longest = _longest(situation, plan, rung, leader)
     epochs = min(longest, fitting_epochs(situation, point, seeds))
     if epochs < LEAST_LENGTH * leader.params.cycle_epochs and seeds > SEEDS:
         seeds = SEEDS
@@ -88,16 +88,17 @@ def _best_rung(situation: Situation) -> tuple[int, Point | None]:
     return (rung - 1, below) if there - here > situation.surface.noise else (rung, leader)
 
 
-def _longest(situation: Situation, plan: Plan, rung: int) -> float:
+def _longest(situation: Situation, plan: Plan, rung: int, leader: Point) -> float:
     """Longest cycle for the recipe: of the next rung where the target looks reached, or as long as is allowed.
 
     Where longer cycles over-train, it is the length of the rung that the recipe comes from.
     """
+    epochs = leader.params.cycle_epochs
     if rung < _latest(situation)[0]:
-        return plan.rungs[rung].epochs
+        return epochs
     if looks_reached(situation):
-        return plan.rungs[min(rung + 1, len(plan.rungs) - 1)].epochs
-    return max(situation.brief.epochs_bounds[1], plan.rungs[rung].epochs)
+        return epochs * plan.rungs[min(rung + 1, len(plan.rungs) - 1)].epochs / plan.rungs[rung].epochs
+    return max(situation.brief.epochs_bounds[1], epochs)
 
 
 def _origin(situation: Situation, rung: int, point: Point) -> Trial:

@@ -81,6 +81,14 @@ class CostModel:
         steps = max(0.0, work_s / self.step_seconds(params.batch_size))
         return steps / self.steps_per_epoch(params.batch_size)
 
+    def same_time(self, params: Hyperparameters, batch_size: int) -> float:
+        """Length of the cycle with this batch size whose steps take as long as those of a cycle with ``params``."""
+        if batch_size == params.batch_size:
+            return params.cycle_epochs
+        step_s, other_s = self.step_seconds(params.batch_size), self.step_seconds(batch_size)
+        epoch_ratio = step_s * self.steps_per_epoch(params.batch_size) / (other_s * self.steps_per_epoch(batch_size))
+        return params.cycle_epochs * epoch_ratio
+
     def ramp_s(self, params: Hyperparameters, steps: int) -> float:
         """Predicted wall seconds of a trial of ``steps`` steps of ramps and nothing else."""
         return SLACK * self.correction * steps * self.step_seconds(params.batch_size) + self.overhead_s

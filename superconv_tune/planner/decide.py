@@ -57,5 +57,5 @@ def _retry(situation: Situation) -> TrialRequest | Redraw | None:
 def _plan(situation: Situation) -> Plan | None:
     if situation.study.plan is not None:
         return None
-    brief = replace(situation.brief, defaults=situation.usual)
+    brief = replace(situation.brief, defaults=situation.first_point(1.0).params)
     return divide(brief, situation.cost, situation.study.workers, max(0.0, situation.limit - situation.now))

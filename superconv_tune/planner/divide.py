@@ -22,7 +22,7 @@ MOST_SEEDS = 64  # most even then
 WIDEST = 96  # most trials of a rung, unless the workers are more
 SPARE_SHARE = 0.6  # of the time that the longest allowed cycle cannot use, for trials of that length
 NARROWER = (1.0, 0.75, 0.5)  # factors on the widths, for budgets in which the full ones leave too short a cycle
-SIMILAR = 0.8  # throughput, as a share of the best one's, of batch sizes that are tried
+SIMILAR = 0.8  # throughput, as a share of the best one's, of batch sizes that are all tried (design 6)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _Means:
 
     Attributes:
         cost: predicts the seconds of a trial.
-        brief: what the user asked for; its defaults have the batch size that trials are expected to have.
+        brief: what the user asked for; its defaults have the batch size to which lengths refer.
         workers: number of trials at once.
         left_s: wall seconds.
     """
@@ -66,17 +66,17 @@ def starting_size(brief: Brief, cost: CostModel) -> int:
 
     With it a cycle of the same time has the most steps.
     """
-    return min(similar_sizes(brief, cost), default=brief.defaults.batch_size)
+    return min(fast_sizes(brief, cost, SIMILAR), default=brief.defaults.batch_size)
 
 
-def similar_sizes(brief: Brief, cost: CostModel) -> list[int]:
-    """The batch sizes within a fifth of the best throughput, in the order of the space; empty if none is searched."""
+def fast_sizes(brief: Brief, cost: CostModel, share: float) -> list[int]:
+    """The batch sizes with this share of the best throughput or more, from the smallest; empty if none is searched."""
     sizes = brief.space.get("batch_size")
     if not isinstance(sizes, Choice):
         return []
-    speed = {int(size): size / cost.step_seconds(int(size)) for size in sizes.values}
+    speed = {int(size): size / cost.step_seconds(int(size)) for size in sorted(sizes.values)}
     best = max(speed.values())
-    return [size for size, items_per_s in speed.items() if items_per_s >= SIMILAR * best]
+    return [size for size, items_per_s in speed.items() if items_per_s >= share * best]
 
 
 def first_seeds(brief: Brief, workers: int) -> int:
@@ -94,7 +94,7 @@ def divide(
     the shortest cycle that ranks learning rates (design 6).
 
     Args:
-        brief: what the user asked for; its defaults have the batch size that trials are expected to have.
+        brief: what the user asked for; its defaults have the batch size to which lengths refer.
         cost: predicts the seconds of a trial.
         workers: number of trials at once.
         left_s: wall seconds until the end of the last trial.

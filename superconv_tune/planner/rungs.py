@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.core.space import Choice
 from superconv_tune.lr.rate_grid import GRID_FACTOR
 from superconv_tune.planner.ask import Decision, Draw, batch_scale
 from superconv_tune.planner.brief import bounds
-from superconv_tune.planner.divide import divide, similar_sizes
+from superconv_tune.planner.divide import SIMILAR, divide, fast_sizes
 from superconv_tune.planner.first_ramps import first_rate
 from superconv_tune.planner.situation import Situation, point_of
 from superconv_tune.planner.surface import Point, is_same_rate
@@ -27,7 +26,7 @@ MOST_REPEATS = 2  # fresh seeds of the best configuration of a rung
 WIDER = 2.0  # times its width, to which a rung grows while the best learning rate lies at the border of those tried
 EVERY_SIZE_UNTIL = 1  # rung by which every batch size of similar throughput was tried (design 6)
 LEAST_SHARE = 0.7  # of the planned confirmation, which the search for the best learning rate may not use
-ROUNDING = 1e-6
+WORTH_TRYING = 0.5  # throughput, as a share of the best one's, of a batch size next to the best one that is tried
 WORTH_REPLANNING = 0.04  # relative change of a length below which a plan is kept
 
 
@@ -102,20 +101,20 @@ class RungSteps:
     def _other_sizes(self, best: Point) -> Iterator[Point]:
         """The best configuration with batch sizes that the rung has not tried, the nearest first.
 
-        On the low rungs they are all that process examples about as fast as the best one; higher up its neighbours.
+        They are its neighbours; on the low rungs also all others that process examples about as fast as the fastest.
         """
-        sizes = self.situation.brief.space.get("batch_size")
-        every = sorted(int(size) for size in sizes.values) if isinstance(sizes, Choice) else []
-        if best.params.batch_size not in every:
+        brief, cost, size = self.situation.brief, self.situation.cost, best.params.batch_size
+        every = fast_sizes(brief, cost, WORTH_TRYING)
+        if size not in every:
             return
-        similar = set(similar_sizes(self.situation.brief, self.situation.cost))
-        place = every.index(best.params.batch_size)
-        near = set(every) if self.index <= EVERY_SIZE_UNTIL else set(every[max(0, place - 1) : place + 2])
+        place = every.index(size)
+        wanted = set(every[max(0, place - 1) : place + 2])
+        wanted |= set(fast_sizes(brief, cost, SIMILAR)) if self.index <= EVERY_SIZE_UNTIL else set()
         known = {point.params.batch_size for point in self._tried}
-        for size in sorted((similar & near) - known, key=lambda size: abs(every.index(size) - place)):
-            scale = batch_scale(size, best.params.batch_size)
-            octaves = math.copysign(math.floor(abs(math.log(scale, GRID_FACTOR)) + ROUNDING), scale - 1.0)
-            yield best.with_params(batch_size=size).at_rate(best.max_lr * GRID_FACTOR**octaves)
+        for other in sorted(wanted - known, key=lambda other: abs(every.index(other) - place)):
+            octaves = math.log(batch_scale(other, size), GRID_FACTOR)
+            point = best.with_params(batch_size=other).at_rate(best.max_lr * GRID_FACTOR ** math.trunc(octaves))
+            yield self._at_length(point)
 
     def _farther(self, best: Point) -> Iterator[Point]:
         for power in range(1, FARTHEST_POWER + 1):
@@ -154,7 +153,7 @@ class RungSteps:
 
     def _fixed(self, best: Point) -> dict[str, float]:
         """What the sampler does not draw in a rung: the length, and the batch size, which has a search of its own."""
-        given = {"cycle_epochs": self._rung.epochs, "batch_size": float(best.params.batch_size)}
+        given = {"cycle_epochs": best.params.cycle_epochs, "batch_size": float(best.params.batch_size)}
         return {name: value for name, value in given.items() if name in self.situation.brief.space}
 
     def _repeated(self, best: Point, limit: float) -> TrialRequest | None:
@@ -221,8 +220,16 @@ class RungSteps:
     def _start(self) -> Point:
         """The configuration that the rung begins with: the best of the rung below, or the default one."""
         if self._below is not None:
-            return self._below.at_length(self._rung.epochs)
+            return self._at_length(self._below)
         return self.situation.first_point(self._rung.epochs).at_rate(first_rate(self.situation))
+
+    def _at_length(self, point: Point) -> Point:
+        """The configuration in a cycle of this rung, which takes about as many seconds with every batch size."""
+        situation = self.situation
+        low, high = situation.brief.epochs_bounds
+        first = situation.first_point(self._rung.epochs).params
+        epochs = situation.cost.same_time(first, point.params.batch_size)
+        return point.at_length(float(f"{min(max(epochs, min(low, self._rung.epochs)), high):.3g}"))
 
     @cached_property
     def _best(self) -> Point:
@@ -231,7 +238,7 @@ class RungSteps:
 
     def _confirm_s(self) -> float:
         """Wall seconds that the confirmation is planned to take."""
-        params = replace(self.situation.usual, cycle_epochs=self.plan.rungs[-1].epochs)
+        params = self.situation.first_point(self.plan.rungs[-1].epochs).params
         return self.situation.waves(self.plan.confirm_seeds) * self.situation.cost.seconds(params, slack=1.0)
 
     def _has_nothing_to_start_from(self) -> bool:
@@ -248,7 +255,7 @@ class RungSteps:
         begun = any(situation.asked("search", rung) for rung in range(index, len(self.plan.rungs)))
         if index == 0 or begun or not self._rung.width or self._rung.free or self.plan.is_too_small:
             return None
-        brief = replace(situation.brief, defaults=situation.usual)
+        brief = replace(situation.brief, defaults=situation.first_point(1.0).params)
         trials = len(situation.asked("search"))
         workers = situation.study.workers
         plan = divide(brief, situation.cost, workers, situation.left_s, self.plan.rungs[:index], trials)
