@@ -69,7 +69,7 @@ def _searched(q: dict[str, Any]) -> WatchedConductor:
 def _plan(event: Planned) -> list[Any]:
     plan = event.plan
     rungs = [[rung.epochs, rung.width, rung.free] for rung in plan.rungs]
-    return [rungs, plan.confirm_seeds, *map(_short, (plan.baseline_s, plan.scaling_s, plan.run_off_s))]
+    return [rungs, plan.confirm_seeds]
 
 
 def _request(request: TrialRequest) -> list[Any]:

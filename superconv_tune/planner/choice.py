@@ -32,9 +32,11 @@ class Choice:
 
 def looks_reached(situation: Situation) -> bool:
     """Whether the best cycle of a higher rung passes the target by more than noise explains."""
-    rung, leader = _latest(situation)
-    target, surface = situation.brief.target.value, situation.surface
-    if rung == 0 or leader is None or target is None or surface is None:
+    target = situation.brief.target.value
+    if target is None or situation.brief.strategy == "free":
+        return False
+    (rung, leader), surface = _latest(situation), situation.surface
+    if rung == 0 or leader is None or surface is None:
         return False
     expected = float(surface.mean([leader], rung)[0])
     return expected - situation.yardstick.worth(target) > SAFELY * surface.noise

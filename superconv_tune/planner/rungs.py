@@ -57,7 +57,7 @@ class RungSteps:
     # -- what is asked for ------------------------------------------------------------------------------------------
 
     def _trial(self, limit: float) -> Decision | None:
-        asked, width = len(self._tried), self._rung.width
+        asked, width = len(self.situation.asked("search", self.index)), self._rung.width
         if self._rung.free and self.index > 0:
             return self._drawn(limit, {}) if asked < width else None
         if asked < max(width, WIDER * width * (width > 0)):
@@ -166,12 +166,9 @@ class RungSteps:
         return situation.request(RunOff(origin.trial_id), Cycle(best.max_lr), best.params, deadline, self.index)
 
     def _parent(self, point: Point) -> str | None:
-        """The trial of the rung below with the same configuration."""
-        if self.index == 0:
-            return None
-        below = self.situation.asked("search", self.index - 1)
-        found = ((request.trial_id, point_of(request)) for request in below)
-        return next((name for name, other in found if other.is_like(point)), None)
+        """The complete cycle of the rung below with the same configuration."""
+        below = self.situation.finished(self.index - 1) if self.index > 0 else []
+        return next((t.request.trial_id for t in below if point_of(t.request).is_like(point)), None)
 
     # -- facts ------------------------------------------------------------------------------------------------------
 

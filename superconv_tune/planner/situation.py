@@ -28,6 +28,7 @@ START_S = 30.0  # seconds that a worker may need to start before its first trial
 LENIENCE = 0.25  # share of its predicted seconds by which a search trial may be late before its anneal is cut
 LENIENCE_S = 1.0  # seconds that it may be late in any case, which is the margin every trial keeps before its deadline
 MOST_SEEN = 80  # best trials of a rung that are weighed; more would cost computing time and say little
+MOST_WRONG = 200  # latest trials that went wrong, of which the peaks are avoided
 WEIGHED_RUNGS = 3  # of so many trials, that are weighed together
 NOISE_SHARE = 0.1  # of how far values lie apart: the noise of one of them, where it cannot be known
 
@@ -92,7 +93,8 @@ class Situation:
 
         Before the first result they are the default ones, with the batch size that has the most steps in the same time.
         """
-        leader = next(filter(None, map(self.leader, reversed(range(self.rungs)))), None)
+        highest = 0 if self.brief.strategy == "free" else self.rungs - 1
+        leader = next(filter(None, map(self.leader, range(highest, -1, -1))), None)
         return self.first_point(1.0).params if leader is None else replace(leader.params, cycle_epochs=1.0)
 
     def first_point(self, epochs: float) -> Point:
@@ -156,12 +158,14 @@ class Situation:
     @cached_property
     def _weighed(self) -> list[Trial]:
         """The best search trials of the highest rungs that have results, as many as are worth the computing time."""
-        found: list[Trial] = []
-        for rung in reversed(range(self.rungs)):
-            trials = self.study.came_back(self.asked("search", rung))
-            telling = [t for t in trials if t.is_whole or (t.went_wrong and not t.outcome.shortened)]
-            found += sorted(telling, key=lambda trial: -self.yardstick.worth(trial.value))[:MOST_SEEN]
+        found = [trial for rung in reversed(range(self.rungs)) for trial in self._best(rung)]
         return found[: WEIGHED_RUNGS * MOST_SEEN]
+
+    def _best(self, rung: int) -> list[Trial]:
+        """The best trials of a rung, the best first."""
+        ranked = self.study.ranked(rung)
+        best = ranked[: -MOST_SEEN - 1 : -1] if self.yardstick.higher_is_better else ranked[:MOST_SEEN]
+        return [self.study.trial(trial_id) for _, trial_id in best]
 
     def leader(self, rung: int) -> Point | None:
         """The best configuration of a rung so far; None before its first complete cycle.
@@ -177,8 +181,7 @@ class Situation:
         return {}
 
     def _leader(self, rung: int) -> Point | None:
-        trials = sorted(self.finished(rung), key=lambda trial: -self.yardstick.worth(trial.value))[:MOST_SEEN]
-        every = list(dict.fromkeys(point_of(trial.request) for trial in trials))
+        every = list(dict.fromkeys(point_of(trial.request) for trial in self._best(rung) if trial.is_whole))
         if not every or self.surface is None:
             return None
         points = [point for point in every if not self._is_risky(point)] or every
@@ -191,10 +194,9 @@ class Situation:
     def _cliffs(self) -> dict[Hyperparameters, float]:
         """The lowest peak with which a search trial went wrong, by setting."""
         found: dict[Hyperparameters, float] = {}
-        for trial in self.study.trials("search"):
-            if trial.went_wrong:
-                point = point_of(trial.request)
-                found[point.setting] = min(point.max_lr, found.get(point.setting, math.inf))
+        for trial in self.study.wrong[-MOST_WRONG:]:
+            point = point_of(trial.request)
+            found[point.setting] = min(point.max_lr, found.get(point.setting, math.inf))
         return found
 
     def _noise(self, value: float) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import insort
+from collections.abc import Iterable, Sequence
 
 from superconv_tune.record.events import Closed, Event, Frozen, Observed, Opened, Planned, Requested, Resized, Resumed
 from superconv_tune.record.plan import Plan
@@ -24,6 +25,7 @@ class Study:
         requests: the latest attempt of every trial, in the order of first asking.
         outcomes: outcome of the latest attempt of every trial that returned one, by trial id.
         recipes: every recipe that was frozen; the last one is the current one.
+        wrong: search trials that ended in a way that is evidence against their parameters, in the order of ending.
         asked_at: Unix time in seconds of the request for the latest attempt, by trial id.
         turnaround_s: seconds from the request to the outcome, by trial id, for each trial in `outcomes`.
         closed: the event that ended it; None while the search goes on.
@@ -45,6 +47,8 @@ class Study:
         self._asked_in_rung: dict[tuple[Kind, int], Requests] = {}
         self._running: Requests = {}
         self._lost: dict[str, None] = {}
+        self._ranked: dict[int, list[tuple[float, str]]] = {}
+        self.wrong: list[Trial] = []
 
     @staticmethod
     def replay(events: Iterable[Event]) -> Study:
@@ -135,6 +139,13 @@ class Study:
         """Fresh models of the current recipe that trained the whole cycle and were evaluated."""
         return [trial for trial in self.came_back(self.of_recipe("confirm")) if trial.is_whole]
 
+    def ranked(self, rung: int) -> Sequence[tuple[float, str]]:
+        """Metric and id of every search trial of a rung that says something about its parameters, the lowest first.
+
+        Those are the complete cycles, and those that went wrong; do not modify it.
+        """
+        return self._ranked.get(rung, ())
+
     def running(self) -> list[TrialRequest]:
         """Requests that have no outcome yet."""
         return list(self._running.values())
@@ -161,3 +172,12 @@ class Study:
         self._running.pop(outcome.trial_id, None)
         if outcome.status in LOST:
             self._lost[outcome.trial_id] = None
+        trial = self.trial(outcome.trial_id)
+        if trial.request.kind == "search":
+            self._rank(trial)
+
+    def _rank(self, trial: Trial) -> None:
+        if trial.went_wrong:
+            self.wrong.append(trial)
+        if trial.is_whole or (trial.went_wrong and not trial.outcome.shortened):
+            insort(self._ranked.setdefault(trial.request.rung, []), (trial.value, trial.request.trial_id))

@@ -18,14 +18,13 @@ from superconv_tune.planner.baselines import SHARE, comparison_of
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.decide import ATTEMPTS, decide
-from superconv_tune.planner.divide import MAX_SEEDS, RUN_OFF_SEEDS
+from superconv_tune.planner.divide import MAX_SEEDS
 from superconv_tune.planner.evidence import is_decided, verdict_of, word_of
 from superconv_tune.record.events import Event, Frozen, Opened, Planned, Requested
-from superconv_tune.record.purpose import Probe, Promoted
+from superconv_tune.record.purpose import Promoted
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial, TrialRequest
-from superconv_tune.verdict.ladder import origin_of
 from tests.simulated import AROUND_S, SPACE, START_S, WatchedConductor, Workers, World, brief, opened, searched
 
 pytestmark = pytest.mark.no_cover  # many whole searches, which tracing makes three times slower
@@ -155,16 +154,15 @@ def check_promotions(conductor: WatchedConductor) -> None:
 
 
 def check_recipe(study: Study, number: int, recipe: Recipe) -> None:
-    """Check that a recipe has the peak of its origin, or half of its predecessor's, or completed the run-off."""
+    """Check that a recipe has its origin's peak or half a step beside it; or half of its predecessor's, or a length."""
     assert recipe.number == number
     before = study.recipes[number - 2] if number > 1 else None
-    if before is not None and before.origin == recipe.origin:
-        assert recipe.max_lr == before.calmer().max_lr
-        return
-    assert recipe.max_lr == study.trial(recipe.origin).max_lr
-    if before is not None:
-        often = sum(was_whole(trial) and origin_of(trial) == recipe.origin for trial in study.trials("search"))
-        assert often >= RUN_OFF_SEEDS
+    if before is None:
+        octaves = abs(np.log2(recipe.max_lr / study.trial(recipe.origin).max_lr))
+        assert octaves == pytest.approx(0.0, abs=1e-9) or octaves == pytest.approx(0.5)
+    else:
+        assert before.origin == recipe.origin
+        assert recipe.max_lr == before.calmer().max_lr or recipe.params.cycle_epochs > before.params.cycle_epochs
 
 
 def was_whole(trial: Trial) -> bool:
@@ -196,48 +194,23 @@ def test_no_worker_waits_while_something_useful_fits(of: dict[str, object]) -> N
 def useful(study: Study, how: Brief, now: float) -> str | None:
     """A trial that an idle worker could have run, found independently of the planner; None if there is none."""
     limit, cost = study.deadline - how.report_s, CostModel.of(study)
-
-    def fits(epochs: float, until: float) -> bool:
-        return now + cost.seconds(replace(how.defaults, cycle_epochs=epochs)) <= until
-
     for request in (trial.request for trial in study.lost()):
         retried = request.kind != "baseline" and request.attempt < ATTEMPTS
         if retried and now + cost.seconds(request.params) <= limit:
             return f"{request.trial_id} again"
     if study.plan is None:
-        return None if any(r.kind == "range_test" for r in study.running()) else "a plan"
-    plan = study.plan
-    later_s = plan.baseline_s + plan.scaling_s + waves_s(study, cost, how, plan.confirm_seeds, plan.rungs[-1].epochs)
-    for index in reversed(range(len(study.plan.rungs))):
-        rung = study.plan.rungs[index]
-        asked = study.asked("search", index)
-        begun_above = study.asked("search", index + 1) or study.asked("confirm")
-        is_open = len(asked) < rung.width and not begun_above and is_ready(study, index)
-        if is_open and fits(rung.epochs, limit - later_s):
-            return f"a trial of rung {index}"
-        later_s += 0.0 if rung.free else waves_s(study, cost, how, rung.width, rung.epochs)
-        later_s += plan.run_off_s if index == len(plan.rungs) - 1 else 0.0
-    return of_the_finish(study, how, now)
-
-
-def is_ready(study: Study, index: int) -> bool:
-    """Whether two thirds of every rung below have ended, and all that the rungs above the lowest depend on is known.
-
-    These are the learning rate, and the result of each batch size that was tried on the lowest rung.
-    """
-    probes = study.asked_for(Probe)
-    if not any(p in study.outcomes for p in probes) or not all(p in study.outcomes for p in probes):
-        return False
-    lowest = study.asked("search", 0)
-    known = {request.params.batch_size for trial_id, request in lowest.items() if trial_id in study.outcomes}
-    if index > 0 and any(request.params.batch_size not in known for request in lowest.values()):
-        return False
-    below = [study.asked("search", rung) for rung in range(index)]
-    return all(3 * sum(trial_id not in study.outcomes for trial_id in asked) <= len(asked) for asked in below)
-
-
-def waves_s(study: Study, cost: CostModel, how: Brief, count: int, epochs: float) -> float:
-    return -(-count // study.workers) * cost.seconds(replace(how.defaults, cycle_epochs=epochs))
+        return "a plan"
+    if study.recipe is not None:
+        return of_the_finish(study, how, now)
+    searching = [request for request in study.running() if request.kind == "search"]
+    free = how.strategy == "free" and any(study.asked("search", 1))
+    if not searching or free or not any(trial.is_whole for trial in study.trials("search")):
+        return None
+    ends = max(study.asked_at[request.trial_id] + cost.seconds(request.params, slack=1.0) for request in searching)
+    sizes = {request.params.batch_size for request in study.asked("search", 0).values()}
+    shortest = study.plan.rungs[0].epochs
+    cheapest_s = max(cost.seconds(replace(how.defaults, batch_size=size, cycle_epochs=shortest)) for size in sizes)
+    return "a short cycle" if min(0.9 * (ends - now), limit - now) > 1.1 * cheapest_s else None
 
 
 def of_the_finish(study: Study, how: Brief, now: float) -> str | None:
@@ -248,10 +221,10 @@ def of_the_finish(study: Study, how: Brief, now: float) -> str | None:
     seed_s = CostModel.of(study).seconds(recipe.params)
     limit = study.deadline - how.report_s
     confirms = [r for r in study.running() if r.kind == "confirm"]
-    scalings = [r for r in study.running() if r.kind == "scaling"]
-    asked = len(study.of_recipe("confirm"))
-    is_open = asked < MAX_SEEDS and not is_decided(study, how)
-    if (asked < study.plan.confirm_seeds or (is_open and not confirms and not scalings)) and now + seed_s <= limit:
+    asked, most = len(study.of_recipe("confirm")), max(MAX_SEEDS, study.plan.confirm_seeds)
+    are_in = len(study.fresh_models()) >= study.plan.confirm_seeds
+    is_open = are_in and asked < most and not is_decided(study, how)
+    if (asked < study.plan.confirm_seeds or is_open) and now + seed_s <= limit:
         return "a fresh seed"
     if word_of(study, how) != "demonstrated" and unscaled(study, how, recipe, limit - now):
         return "the recipe at another length"
@@ -259,7 +232,7 @@ def of_the_finish(study: Study, how: Brief, now: float) -> str | None:
     if run is None:
         return None
     run_s = CostModel.of(study).seconds(replace(recipe.params, cycle_epochs=run.epochs))
-    leaves_a_seed = now + run_s + seed_s <= limit or now + seed_s > limit or not confirms or asked == MAX_SEEDS
+    leaves_a_seed = now + run_s + seed_s <= limit or now + seed_s > limit or not confirms or asked >= most
     return "a run of another policy" if leaves_a_seed else None
 
 
