@@ -91,7 +91,7 @@ class Space(Section):
     made no difference in them is fixed.
     """
 
-    cycle_epochs: Epochs = Range(low=1, high=30, log=True)
+    cycle_epochs: Epochs = Range(low=1, high=300, log=True)
     lr_multiplier: Factor = Range(low=0.35, high=2.0, log=True)
     base_momentum: Momentum = Range(low=0.80, high=0.90)
     momentum_width: Momentum = Range(low=0.0, high=0.12)
@@ -99,7 +99,7 @@ class Space(Section):
     pct_start: Fraction = Range(low=0.1, high=0.5)
     div_factor: Divisor = 25.0
     final_div_factor: Divisor = 1e4
-    batch_size: BatchSize = (64, 128, 256)
+    batch_size: BatchSize = (32, 64, 128, 256)
     label_smoothing: Annotated[Dimension, AfterValidator(_within(0.0, 0.9))] = 0.0
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 USEFUL_SHARE = 0.1  # a cycle cut to less than this share of its steps says nothing about its parameters
+WHOLE_SHARE = 0.95  # of its steps, annealed to the end: less than that is another length
 RECENT_BLOCKS = 2  # whose steps are timed; earlier ones may have had the machine to themselves
 SLACK = 0.05  # steps are planned to take this much longer than measured
 TICK_S = 1e-9  # shortest step assumed, even where the clock stands still
@@ -37,8 +38,8 @@ class Pace:
 
     @property
     def is_shortened(self) -> bool:
-        """Whether the cycle has fewer steps than requested."""
-        return self.last_step < self.steps - 1
+        """Whether the cycle has so many steps fewer than requested that its result is that of a shorter one."""
+        return self.last_step + 1 < WHOLE_SHARE * self.steps
 
     @property
     def is_too_short(self) -> bool:
@@ -47,7 +48,7 @@ class Pace:
 
     def completes(self, taken: int) -> bool:
         """Whether ``taken`` steps reached the end of the schedule, and not only the deadline."""
-        is_cut = self.is_shortened and self.knot_step == self.last_step and self.knot_progress < 1.0
+        is_cut = self.last_step < self.steps - 1 and self.knot_step == self.last_step and self.knot_progress < 1.0
         return taken == self.last_step + 1 and not is_cut
 
     def progress(self, step: int) -> float:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from superconv_tune.trial.pace import Pace, Pacer
+from superconv_tune.trial.pace import WHOLE_SHARE, Pace, Pacer
 from tests.fakes import FakeClock
 
 
@@ -50,7 +50,7 @@ def test_late_the_rest_of_the_schedule_fits_the_time_and_ends_at_its_floor(
     if pacer.pace.completes(len(seen)):
         assert seen[-1] == pytest.approx(1.0, abs=1e-12)
         assert clock.now + 4.0 * 0.5 * speeds[len(seen) - 1] <= deadline + block * 0.1 * slowdown
-        assert pacer.pace.is_shortened == (len(seen) < steps)
+        assert pacer.pace.is_shortened == (len(seen) < WHOLE_SHARE * steps)
     else:
         assert clock.now > deadline - 4.0 * 0.6 * slowdown - 1.0
 
