@@ -62,11 +62,11 @@ def play(each: Round, data: Path, seconds: float, record: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="peers-") as shared:
         task = TASKS[each.task]
         asked = Asked.of(task.spec(each.task, data, Path(shared), each.seed), task.unit_epochs, seconds, each.seed)
-        for place, arm in enumerate(each.arms):
+        for arm in each.arms:
             with tempfile.TemporaryDirectory(prefix="arm-", dir=shared) as folder:
                 result = run_arm(arm, asked, Path(folder))
             run = {"task": each.task, "arm": arm, "repeat": each.repeat, "seconds": seconds}
-            append(record, {**run, "place": place, "seed": each.seed, "precision": asked.precision, **asdict(result)})
+            append(record, {**run, "seed": each.seed, "precision": asked.precision, **asdict(result)})
             print(each.task, each.repeat, arm, result.test, result.failure, flush=True)  # noqa: T201 - progress
 
 

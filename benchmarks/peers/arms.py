@@ -192,7 +192,7 @@ def _tests(asked: Asked, delivered: Sequence[Entry], folder: Path) -> list[float
     return found
 
 
-def result_of_peer(  # noqa: PLR0913 - what is known of a run that has ended
+def result_of_peer(
     entries: Sequence[Entry],
     delivered: Sequence[Entry],
     tests: Sequence[float],

@@ -50,7 +50,7 @@ def worker() -> Worker:
 
 
 def _start(job: Job, problem: Problem) -> None:
-    global _worker  # noqa: PLW0603 - the one way to hand a worker process of a pool its data
+    global _worker
     _worker = Worker(job, problem, Diary(job.folder))
 
 

@@ -1,4 +1,4 @@
-"""The process of a peer: ``python -m benchmarks.peers.process MODULE JOB OPTIONS``, started by `benchmarks.peers.arms`."""
+"""The process of a peer, started by `arms`: ``python -m benchmarks.peers.process MODULE JOB OPTIONS``."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ def run(job: Job) -> None:
             best = bracket(ladder.compare(9), (best, 2 * best), most=3)
         for wave in range(WAVES):
             units = SPARE * (time_left(job) - END_S) / (WAVES - wave) / max(ladder.unit_s[-WORKERS:])
-            ladder.train([best] * WORKERS, units, is_fresh=True)
+            if units > 0.0:
+                ladder.train([best] * WORKERS, units, is_fresh=True)
 
 
 def bracket(compare: Compare, rates: Sequence[float], most: int) -> float:

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -124,7 +124,7 @@ class Training:
                 yield Report(taken / self.steps_per_epoch, trained - began, ended - trained, validation)
                 began = time.perf_counter()
 
-    def _blocks(self, every: int, deadline: float) -> Iterator[tuple[int, bool]]:
+    def _blocks(self, every: int, deadline: float) -> Generator[tuple[int, bool], None, None]:
         """Train; the number of steps of each block, and whether their losses are finite."""
         problem, params = self._problem, self.recipe.params
         schedule = Schedule().knobs(Span.of(params, self.steps, self.recipe.max_lr))
