@@ -61,7 +61,7 @@ class Trial(tune.Trainable):  # type: ignore[misc]  # mypy does not follow Ray
 
 
 def run(job: Job, told: int) -> None:
-    """Search until the deadline with one-cycles of ``told`` reports."""
+    """Search until the deadline with one-cycles of ``told`` reports; another guess searches with other draws."""
     os.environ.setdefault("RAY_TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # TensorBoard, CSV and JSON of every trial
     ray.init(address="local", num_cpus=WORKERS, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     torch.set_num_threads(1)
@@ -79,7 +79,7 @@ def run(job: Job, told: int) -> None:
         tune_config=tune.TuneConfig(
             metric=METRIC,
             mode="max",
-            search_alg=OptunaSearch(seed=job.seed),
+            search_alg=OptunaSearch(seed=job.seed + told),
             scheduler=ASHAScheduler(max_t=told, grace_period=1, reduction_factor=REDUCTION),
             num_samples=-1,
             max_concurrent_trials=WORKERS,
