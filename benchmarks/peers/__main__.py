@@ -66,7 +66,7 @@ def play(each: Round, data: Path, seconds: float, record: Path) -> None:
             with tempfile.TemporaryDirectory(prefix="arm-", dir=shared) as folder:
                 result = run_arm(arm, asked, Path(folder))
             run = {"task": each.task, "arm": arm, "repeat": each.repeat, "seconds": seconds}
-            append(record, {**run, "seed": each.seed, "precision": asked.precision, **asdict(result)})
+            append(record, {**run, "seed": each.seed, **asdict(result)})
             print(each.task, each.repeat, arm, result.test, result.failure, flush=True)  # noqa: T201 - progress
 
 

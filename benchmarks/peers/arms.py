@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -24,6 +24,7 @@ from superconv_tune.study.question import Question, ready
 
 OVERRUN = 1.03  # times its minutes: what ends later is marked, and what a peer trains later does not count
 PATIENCE_S = 60.0  # after which a process that does not end is killed
+WHOLE = 0.99  # of its epochs: a training that came to its end, whole steps counted
 LAST_LINES = 20  # of a process that failed
 STUDY = "ours"
 
@@ -68,6 +69,7 @@ class Result:
         trials: trainings that were begun.
         wall_s: from the start of the process to its end.
         training_share: of the worker-seconds, in training and evaluation.
+        precision: number format of the forward pass; empty if it is not known.
         failure: last lines of a process that failed; empty else.
     """
 
@@ -79,6 +81,7 @@ class Result:
     trials: int
     wall_s: float
     training_share: float
+    precision: str
     failure: str = ""
 
 
@@ -122,14 +125,18 @@ def run_arm(name: str, asked: Asked, folder: Path) -> Result:
         ours = ["--budget", f"{seconds:g}s", "--target", "none", "--seed", str(asked.seed), "--name", STUDY]
         command = [sys.executable, "-m", "superconv_tune.search", str(spec), *ours, "--output", str(folder)]
         failure = _process([*command, "--workers", str(WORKERS)], seconds, folder)
-        return result_of_ours(_verdict(folder / STUDY), time.time() - started, failure)
+        wall_s = time.time() - started
+        return result_of_ours(
+            *(_content(folder / STUDY / name) for name in ("verdict.json", "recipe.yaml")), wall_s, failure
+        )
     job = Job(asked.spec, asked.unit_epochs, asked.precision, asked.seed, started, started + seconds, str(folder))
     command = [sys.executable, "-m", "benchmarks.peers.process", arm.module, json.dumps(asdict(job))]
     failure = _process([*command, json.dumps(arm.options)], seconds, folder)
     wall_s = time.time() - started
     in_time = [entry for entry in read_diaries(folder) if entry.at <= started + OVERRUN * seconds]
     delivered = delivered_of(in_time)
-    return result_of_peer(in_time, delivered, _tests(asked, delivered, folder), seconds, wall_s, failure)
+    result = result_of_peer(in_time, delivered, _tests(asked, delivered, folder), WORKERS * seconds)
+    return replace(result, wall_s=wall_s, precision=asked.precision, failure=failure)
 
 
 def _process(command: Sequence[str], seconds: float, folder: Path) -> str:
@@ -149,18 +156,24 @@ def _process(command: Sequence[str], seconds: float, folder: Path) -> str:
     return "\n".join([f"ended with {child.returncode}:", *lines])
 
 
-def _verdict(folder: Path) -> Mapping[str, Any] | None:
-    file = folder / "verdict.json"
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+def _content(file: Path) -> Mapping[str, Any]:
+    """The content of a file of JSON or YAML; empty if there is none."""
+    return dict(yaml.safe_load(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
 
-def result_of_ours(verdict: Mapping[str, Any] | None, wall_s: float, failure: str) -> Result:
-    """The mean of the fresh models that confirmed our recipe."""
-    if verdict is None:
-        return Result(None, None, 0, {}, 0.0, 0, wall_s, 0.0, failure or "no verdict.json")
+def result_of_ours(verdict: Mapping[str, Any], recipe: Mapping[str, Any], wall_s: float, failure: str) -> Result:
+    """The mean of the fresh models that confirmed our recipe.
+
+    Args:
+        verdict: content of verdict.json; empty if there is none.
+        recipe: content of recipe.yaml; empty if there is none.
+        wall_s: from the start of the process to its end.
+        failure: last lines of the process if it failed.
+    """
+    if not verdict:
+        return Result(None, None, 0, {}, 0.0, 0, wall_s, 0.0, "", failure or "no verdict.json")
     fresh = [each for each in verdict["confirmation"] if each["test"] is not None]
-    best = verdict["best"]
-    chose = best["params"] if best else {}
+    chose = verdict["best"]["params"] if verdict["best"] else {}
     return Result(
         test=fmean(each["test"] for each in fresh) if fresh else None,
         validation=fmean(each["validation"] for each in fresh) if fresh else None,
@@ -170,6 +183,7 @@ def result_of_ours(verdict: Mapping[str, Any] | None, wall_s: float, failure: st
         trials=sum(verdict["trials"].values()),
         wall_s=wall_s,
         training_share=verdict["budget"]["training_share"],
+        precision=recipe.get("precision", ""),
         failure=failure,
     )
 
@@ -193,16 +207,18 @@ def _tests(asked: Asked, delivered: Sequence[Entry], folder: Path) -> list[float
 
 
 def result_of_peer(
-    entries: Sequence[Entry],
-    delivered: Sequence[Entry],
-    tests: Sequence[float],
-    seconds: float,
-    wall_s: float,
-    failure: str,
+    entries: Sequence[Entry], delivered: Sequence[Entry], tests: Sequence[float], worker_s: float
 ) -> Result:
-    """What a peer delivered; its worker-seconds are those of its whole time, as in our own verdict."""
+    """What a peer delivered, without what only the one who started its process knows.
+
+    Args:
+        entries: of its diary.
+        delivered: those of its models.
+        tests: their accuracies on the test part.
+        worker_s: worker-seconds of its whole time.
+    """
     recipes = [entry.recipe for entry in entries if entry.recipe is not None]
-    whole = [entry.epochs for entry in entries if entry.recipe and entry.epochs >= 0.99 * entry.recipe["cycle_epochs"]]
+    whole = [entry.epochs for entry in entries if entry.recipe and entry.epochs >= WHOLE * entry.recipe["cycle_epochs"]]
     return Result(
         test=fmean(tests) if tests else None,
         validation=fmean(entry.validation or 0.0 for entry in delivered) if delivered else None,
@@ -210,7 +226,7 @@ def result_of_peer(
         chose=(delivered[-1].recipe or {}) if delivered else {},
         longest_epochs=max(whole, default=0.0),
         trials=len({recipe["seed"] for recipe in recipes}),
-        wall_s=wall_s,
-        training_share=sum(entry.train_s + entry.eval_s for entry in entries) / (WORKERS * seconds),
-        failure=failure,
+        wall_s=0.0,
+        training_share=sum(entry.train_s + entry.eval_s for entry in entries) / worker_s,
+        precision="",
     )

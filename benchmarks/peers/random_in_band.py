@@ -13,15 +13,15 @@ from benchmarks.peers.crew import Cycle, crew, cycle, time_left, worker
 from benchmarks.peers.tasks import BATCH_SIZES
 from benchmarks.peers.training import WORKERS, Job, Recipe
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.lr.lr_range import RAMP_INTERVALS, pool
+from superconv_tune.lr.lr_range import pool
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import RangeTest
 from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
 from superconv_tune.trial.run import run as run_trial
 from superconv_tune.trial.trackers import NullTracker
 
-RAMP_SHARE = 0.05  # of the time, at most, for the range test
-RAMP_STEPS = 180  # of its fine ramp
+RAMP_SHARE = 0.1  # of the time, at most, for the range test; it takes about 3 % of five minutes
+RAMP = Ramps(1e-4, 10.0, steps=200, is_centred=False)  # 40 steps per decade
 PER_WORKER = 8  # trials that fit, about
 SPARE = 0.9  # share of the time that they are planned for: small batches take longer than the ramp's
 BAND_ELSE = (0.01, 0.1)  # where the range test gave none
@@ -50,7 +50,7 @@ def ramp(seed: int, deadline: float) -> tuple[TrialOutcome, float]:
         trial_id="ramp",
         attempt=1,
         purpose=RangeTest(),
-        work=Ramps(*RAMP_INTERVALS["sgd"], steps=RAMP_STEPS),
+        work=RAMP,
         params=params,
         schedule=Schedule(),
         seed=seed,
@@ -74,7 +74,7 @@ def epoch_s(ramps: list[tuple[TrialOutcome, float]]) -> float:
     found = [
         steps * outcome.range_curve.elapsed_s[-1] / outcome.range_curve.step[-1]
         for outcome, steps in ramps
-        if outcome.range_curve is not None and outcome.range_curve.step[-1] > 0
+        if outcome.range_curve is not None and len(outcome.range_curve) > 1
     ]
     return float(np.mean(found)) if found else 0.0
 
