@@ -5,8 +5,8 @@
     python -m benchmarks.peers --report                                       the tables again
 
 FOLDER has photos10/ and animals20/, each with train/CLASS/*.jpg and test/CLASS/*.jpg, and tables/phoneme.csv. Every arm
-is a process of its own, whose clock starts when it is started. A run that ends becomes a line of ``record.jsonl``; a
-command that is given again goes on where it was stopped. Run it where nothing else computes.
+is a process of its own, whose clock starts when it is started. A run that ends, or fails, becomes a line of
+``record.jsonl``; a command that is given again goes on where it was stopped. Run it where nothing else computes.
 """
 
 from __future__ import annotations

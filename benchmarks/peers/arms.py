@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -118,20 +119,37 @@ def run_arm(name: str, asked: Asked, folder: Path) -> Result:
     """Run an arm as a process of its own on two cores, with its files in an empty folder."""
     arm = ARMS[name]
     seconds = arm.share * asked.seconds
-    started = time.time()
     if arm.module is None:
-        spec = folder / "spec.yaml"
-        spec.write_text(yaml.safe_dump(asked.spec), encoding="utf-8")
-        ours = ["--budget", f"{seconds:g}s", "--target", "none", "--seed", str(asked.seed), "--name", STUDY]
-        command = [sys.executable, "-m", "superconv_tune.search", str(spec), *ours, "--output", str(folder)]
-        failure = _process([*command, "--workers", str(WORKERS)], seconds, folder)
-        wall_s = time.time() - started
-        return result_of_ours(
-            *(_content(folder / STUDY / name) for name in ("verdict.json", "recipe.yaml")), wall_s, failure
-        )
+        return _run_ours(asked, seconds, folder)
+    return _run_peer(arm.module, arm.options, asked, seconds, folder)
+
+
+def _run_ours(asked: Asked, seconds: float, folder: Path) -> Result:
+    """Our search as its users start it."""
+    spec = folder / "spec.yaml"
+    spec.write_text(yaml.safe_dump(asked.spec), encoding="utf-8")
+    options = {
+        "--budget": f"{seconds:g}s",
+        "--target": "none",
+        "--seed": str(asked.seed),
+        "--workers": str(WORKERS),
+        "--output": str(folder),
+        "--name": STUDY,
+    }
+    started = time.time()
+    command = [sys.executable, "-m", "superconv_tune.search", str(spec), *chain.from_iterable(options.items())]
+    failure = _process(command, seconds, folder)
+    wall_s = time.time() - started
+    verdict, recipe = (_content(folder / STUDY / file) for file in ("verdict.json", "recipe.yaml"))
+    return result_of_ours(verdict, recipe, wall_s, failure)
+
+
+def _run_peer(module: str, options: Mapping[str, int], asked: Asked, seconds: float, folder: Path) -> Result:
+    """A peer; what it trained in time is read from its diary, and tested here."""
+    started = time.time()
     job = Job(asked.spec, asked.unit_epochs, asked.precision, asked.seed, started, started + seconds, str(folder))
-    command = [sys.executable, "-m", "benchmarks.peers.process", arm.module, json.dumps(asdict(job))]
-    failure = _process([*command, json.dumps(arm.options)], seconds, folder)
+    words = [module, json.dumps(asdict(job)), json.dumps(options)]
+    failure = _process([sys.executable, "-m", "benchmarks.peers.process", *words], seconds, folder)
     wall_s = time.time() - started
     in_time = [entry for entry in read_diaries(folder) if entry.at <= started + OVERRUN * seconds]
     delivered = delivered_of(in_time)

@@ -46,8 +46,8 @@ validation part. Images are 32 x 32, mirrored and shifted at random, for `resnet
   weight decay, momentum and batch size searched; a report after every epoch (on the table, whose epochs are a few dozen
   steps, after every fifth, and 16 and 32 count reports). It delivers the weights of the best report on validation. *The
   better of both guesses* is in each repeat the one with the higher validation accuracy.
-* **random search in the band**: our range test, about 3 % of the time, then complete one-cycles of one length, eight per
-  worker, with peaks in its band; it delivers the best on validation.
+* **random search in the band**: our range test, about 3 % of the time, then complete one-cycles of one length, eight
+  per worker, with peaks in its band; it delivers the best on validation.
 * **the page of PyTorch**: complete one-cycles of 1, 3 and 9 epochs (on the table 5, 15 and 45) at rates a factor of 2
   to 4 apart, then fresh seeds of the longest cycle that fits, batches of 64; accuracy is the mean of the fresh models.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,28 +44,24 @@ def rounds(tasks: Sequence[str], arms: Sequence[str], repeats: int) -> list[Roun
 
 def chosen(rounds: Sequence[Round], only: Sequence[str]) -> list[Round]:
     """The rounds with those arms only that ``TASK``, ``TASK/ARM`` or ``/ARM`` name; all if there is none."""
-    if not only:
-        return list(rounds)
+    pairs = [each.partition("/") for each in only]
 
-    def is_meant(task: str, arm: str) -> bool:
-        pairs = (each.partition("/") for each in only)
-        return any(first in ("", task) and second in ("", arm) for first, _, second in pairs)
+    def is_meant(each: Round, arm: str) -> bool:
+        return any(task in ("", each.task) and named in ("", arm) for task, _, named in pairs)
 
-    kept = [Round(r.task, r.repeat, tuple(arm for arm in r.arms if is_meant(r.task, arm))) for r in rounds]
-    return [each for each in kept if each.arms]
+    return _with(rounds, is_meant) if only else list(rounds)
 
 
 def unfinished(rounds: Sequence[Round], lines: Sequence[Line], seconds: float) -> list[Round]:
-    """The rounds with those arms only that the record lacks, or has as failed."""
-    have = {(line["task"], line["repeat"], line["arm"]) for line in lines if _counts(line, seconds)}
-    kept = [
-        Round(r.task, r.repeat, tuple(arm for arm in r.arms if (r.task, r.repeat, arm) not in have)) for r in rounds
-    ]
+    """The rounds with those arms only that the record lacks; a run that failed is in it, and is not repeated."""
+    have = {(line["task"], line["repeat"], line["arm"]) for line in lines if line["seconds"] == seconds}
+    return _with(rounds, lambda each, arm: (each.task, each.repeat, arm) not in have)
+
+
+def _with(rounds: Sequence[Round], is_wanted: Callable[[Round, str], bool]) -> list[Round]:
+    """The rounds with those of their arms that are wanted, without the rounds that then have none."""
+    kept = [replace(each, arms=tuple(arm for arm in each.arms if is_wanted(each, arm))) for each in rounds]
     return [each for each in kept if each.arms]
-
-
-def _counts(line: Line, seconds: float) -> bool:
-    return line["seconds"] == seconds and not line["failure"]
 
 
 def read(record: Path) -> list[Line]:
