@@ -166,8 +166,11 @@ def _process(command: Sequence[str], seconds: float, folder: Path) -> str:
         try:
             child.wait(OVERRUN * seconds + PATIENCE_S)
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+            log.write(f"It did not end within {OVERRUN * seconds + PATIENCE_S:g} s.\n")
+        finally:  # the next one has the cores alone, also where somebody interrupts us
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
     if child.returncode == 0:
         return ""
     lines = (folder / "output.log").read_text(encoding="utf-8").strip().splitlines()[-LAST_LINES:]
