@@ -86,7 +86,13 @@ def run(job: Job, told: int) -> None:
             time_budget_s=max(1.0, job.deadline - CLOSING_S - time.time()),
             reuse_actors=True,
         ),
-        run_config=tune.RunConfig(storage_path=str(Path(job.folder).resolve()), verbose=0),
+        run_config=tune.RunConfig(
+            storage_path=str(Path(job.folder).resolve()),
+            verbose=0,
+            # Otherwise Tune asks a trial that it stops for a checkpoint; one that has none counts as failed, its actor
+            # is not used again, and every trial waits for a new process that imports torch.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
     )
     tuner.fit()
     ray.shutdown()
