@@ -1,1 +1,1 @@
-"""This project's search against what a user would pick instead: same data, model, cores and minutes."""
+"""This project's search against what a careful person would do instead: same data, model, cores and minutes."""

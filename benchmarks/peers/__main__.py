@@ -1,62 +1,73 @@
-"""Our search against three that a user would pick instead: ``peers.md``.
+"""Our search against what a careful person would do instead: ``peers.md``.
 
-    python -m benchmarks.peers --minutes 10 --repeats 3 --data fashion
-    python -m benchmarks.peers --minutes 3 --repeats 3 --data mnist1d
+    python -m benchmarks.peers --data FOLDER                                  everything: about nine hours
+    python -m benchmarks.peers --data FOLDER --only photos10 phoneme/ours     one task, and one arm of another
+    python -m benchmarks.peers --report                                       the tables again
 
-Same data, model, cores (two) and minutes, in one run, the order rotated. Each competitor is a process of its own,
-whose clock starts when it is started. Every run becomes a line of ``runs.jsonl``; the tables are made of all lines, so
-that runs of several days or lengths stand side by side. Run it where nothing else computes.
+FOLDER has photos10/ and animals20/, each with train/CLASS/*.jpg and test/CLASS/*.jpg, and tables/phoneme.csv. Every arm
+is a process of its own, whose clock starts when it is started. A run that ends, or fails, becomes a line of
+``record.jsonl``; a command that is given again goes on where it was stopped. Run it where nothing else computes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.peers.competitors import NAMES, compete
-from benchmarks.peers.questions import SPECS, question
+from benchmarks.peers.arms import ARMS, Asked, run_arm
 from benchmarks.peers.report import report
+from benchmarks.peers.rounds import Round, append, chosen, read, rounds, unfinished
+from benchmarks.peers.tasks import TASKS
 
 HERE = Path(__file__).parent
-SEED_STEP = 1000  # between the seeds of two repeats; a competitor counts its trials up from its seed
 
 
 def arguments() -> argparse.Namespace:
     """The arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, required=True, help="time of every competitor, in every repeat")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--data", choices=SPECS, default="fashion")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--label", default="", help="note on these runs for the title of their tables")
-    parser.add_argument("--output", type=Path, default=HERE, help="folder of runs.jsonl and peers.md")
-    return parser.parse_args()
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
+    parser.add_argument("--only", nargs="+", default=[], metavar="TASK/ARM", help="TASK, TASK/ARM or /ARM")
+    parser.add_argument("--seconds", type=float, default=300.0, help="time of every arm (default: 300)")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--report", action="store_true", help="run nothing, and write the tables again")
+    parser.add_argument("--output", type=Path, default=HERE, help="folder of record.jsonl and peers.md")
+    given = parser.parse_args()
+    if given.data is None and not given.report:
+        parser.error("--data: name the folder of the data sets, or ask for --report alone")
+    unknown = [each for each in given.only if not chosen([Round(t, 0, tuple(ARMS)) for t in TASKS], [each])]
+    if unknown:
+        parser.error(f"--only: unknown: {', '.join(unknown)}. Tasks: {', '.join(TASKS)}. Arms: {', '.join(ARMS)}")
+    return given
 
 
 def main() -> None:
-    """Run all competitors, write a line for each, and the tables."""
-    chosen = arguments()
-    chosen.output.mkdir(parents=True, exist_ok=True)
-    path = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(path)  # workers of Ray import this package too
-    asked, runs = question(chosen.data), chosen.output / "runs.jsonl"
-    for repeat in range(chosen.repeats):
-        turn = repeat % len(chosen.only)
-        for place, competitor in enumerate([*chosen.only[turn:], *chosen.only[:turn]]):
-            with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-                seed = SEED_STEP * (repeat + 1)
-                account = compete(competitor, chosen.data, asked, 60.0 * chosen.minutes, seed, Path(folder))
-            asked_for = {"data": chosen.data, "minutes": chosen.minutes, "label": chosen.label}
-            line = {**asked_for, "repeat": repeat, "place": place, **asdict(account)}
-            with runs.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            print(repeat, competitor, account.delivered, account.note, flush=True)  # noqa: T201 - progress
-    lines = [json.loads(line) for line in runs.read_text(encoding="utf-8").splitlines()]
-    (chosen.output / "peers.md").write_text(report(lines), encoding="utf-8")
+    """Run what is missing, write a line for each run, and the tables."""
+    given = arguments()
+    given.output.mkdir(parents=True, exist_ok=True)
+    record = given.output / "record.jsonl"
+    if not given.report:
+        path = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ["PYTHONPATH"] = os.pathsep.join(path)  # workers of Ray import this package too
+        wanted = chosen(rounds(list(TASKS), list(ARMS), given.repeats), given.only)
+        for each in unfinished(wanted, read(record), given.seconds):
+            play(each, given.data, given.seconds, record)
+    (given.output / "peers.md").write_text(report(read(record)), encoding="utf-8")
+
+
+def play(each: Round, data: Path, seconds: float, record: Path) -> None:
+    """Run the arms of a round one after the other."""
+    with tempfile.TemporaryDirectory(prefix="peers-") as shared:
+        task = TASKS[each.task]
+        asked = Asked.of(task.spec(each.task, data, Path(shared), each.seed), task.unit_epochs, seconds, each.seed)
+        for arm in each.arms:
+            with tempfile.TemporaryDirectory(prefix="arm-", dir=shared) as folder:
+                result = run_arm(arm, asked, Path(folder))
+            run = {"task": each.task, "arm": arm, "repeat": each.repeat, "seconds": seconds}
+            append(record, {**run, "seed": each.seed, **asdict(result)})
+            print(each.task, each.repeat, arm, result.test, result.failure, flush=True)  # noqa: T201 - progress
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The process of a peer: ``python -m benchmarks.peers.process PEER TASK``, started by `competitors`."""
+"""The process of a peer, started by `arms`: ``python -m benchmarks.peers.process MODULE JOB OPTIONS``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import importlib
 import json
 import sys
 
-from benchmarks.peers.training import Task
+from benchmarks.peers.training import Job
 
 
-def main(peer: str, task: str) -> None:
+def main(module: str, job: str, options: str) -> None:
     """Run one peer; the others' packages are not even imported."""
-    importlib.import_module(f"benchmarks.peers.{peer}").run(Task(**json.loads(task)))
+    importlib.import_module(f"benchmarks.peers.{module}").run(Job(**json.loads(job)), **json.loads(options))
 
 
 if __name__ == "__main__":

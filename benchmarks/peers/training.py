@@ -1,70 +1,201 @@
-"""A plain training loop for the competitors, as fast as a hand-written one, and the diary that they keep."""
+"""What the peers share: their job, a one-cycle through the program's own training loop, and the diary they keep."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
+from torch import nn
 
-from benchmarks.peers.questions import Question
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Knobs, Schedule
+from superconv_tune.lr.span import Span
+from superconv_tune.problems.payload import Payload, realise
+from superconv_tune.problems.prepare import prepare
+from superconv_tune.problems.problem import EvaluationSet, Problem
+from superconv_tune.record.trial import Precision
+from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.training.evaluation import evaluate
+from superconv_tune.training.loop import Runtime, train
+from superconv_tune.training.randomness import seed_all
 
-EVALUATION_BATCH = 1000
-MOMENTUM = 0.9
-LEAST_TRIALS = 10  # full trainings that should fit into the time, about; longer trainings are not searched
-RATES, DECAYS = (1e-4, 1.0), (1e-6, 1e-2)  # log-uniform
+WORKERS = 2
+BLOCK_STEPS = 50
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a competitor is given.
+class Job:
+    """What a peer is given.
 
     Attributes:
-        question: a name in `SPECS`.
-        started: Unix time at which its process was started.
-        deadline: Unix time; what comes later does not count.
+        spec: the task, as our own search reads it.
+        unit_epochs: epochs in the unit of length; see `benchmarks.peers.tasks.Task`.
+        precision: number format of the forward pass that our own search uses on this machine.
         seed: seed of its random choices.
-        folder: folder for the diary and the models.
+        started: Unix time at which its process was started.
+        deadline: Unix time at which its process has to have ended.
+        folder: folder for its diary and weights.
     """
 
-    question: str
+    spec: Mapping[str, Any]
+    unit_epochs: int
+    precision: Precision
+    seed: int
     started: float
     deadline: float
-    seed: int
     folder: str
+
+    def payload(self) -> Payload:
+        """Data and model, read and split as our own search does it."""
+        return prepare(ExperimentSpec.model_validate(self.spec))[0]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training.
+
+    Attributes:
+        params: the hyperparameters, its length among them.
+        max_lr: peak of the one-cycle.
+        seed: of weights and batches.
+    """
+
+    params: Hyperparameters
+    max_lr: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a training stands.
+
+    Attributes:
+        epochs: trained so far.
+        train_s: seconds in training steps since the last report.
+        eval_s: seconds in the evaluation.
+        validation: accuracy on the validation part.
+    """
+
+    epochs: float
+    train_s: float
+    eval_s: float
+    validation: float
+
+
+class Training:
+    """A fresh model in one one-cycle.
+
+    Args:
+        problem: data, model, loss and metric.
+        precision: number format of the forward pass.
+        recipe: what is trained.
+    """
+
+    def __init__(self, problem: Problem, precision: Precision, recipe: Recipe) -> None:
+        seed_all(recipe.seed)
+        self._problem, self.recipe = problem, recipe
+        self._runtime = runtime(problem, precision)
+        self.model = self._runtime.place(problem.make_model())
+        self.steps_per_epoch = problem.train.steps_per_epoch(recipe.params.batch_size)
+        self.steps = max(1, round(recipe.params.cycle_epochs * self.steps_per_epoch))
+
+    def reports(self, every_epochs: float, deadline: float = math.inf) -> Iterator[Report]:
+        """A report after every so many epochs and at the end; it ends early at the deadline, or if the loss is NaN."""
+        every = max(1, min(self.steps, round(every_epochs * self.steps_per_epoch)))
+        taken, began = 0, time.perf_counter()
+        with closing(self._blocks(every, deadline)) as blocks:
+            for count, is_finite in blocks:
+                taken += count
+                if not is_finite:
+                    return
+                if taken % every and taken != self.steps:
+                    continue
+                trained = time.perf_counter()
+                validation = accuracy(self._problem, self.model, self._problem.validation, self._runtime)
+                ended = time.perf_counter()
+                yield Report(taken / self.steps_per_epoch, trained - began, ended - trained, validation)
+                began = time.perf_counter()
+
+    def _blocks(self, every: int, deadline: float) -> Generator[tuple[int, bool], None, None]:
+        """Train; the number of steps of each block, and whether their losses are finite."""
+        problem, params = self._problem, self.recipe.params
+        schedule = Schedule().knobs(Span.of(params, self.steps, self.recipe.max_lr))
+
+        def knobs(step: int) -> Knobs | None:
+            is_over = step == self.steps or time.time() >= deadline
+            return None if is_over else schedule(step / max(1, self.steps - 1))
+
+        blocks = train(
+            self.model,
+            problem.make_optimizer(self.model, params),
+            problem.train.stream(params.batch_size, self.recipe.seed),
+            lambda outputs, targets: problem.loss(outputs, targets, params.label_smoothing),
+            knobs,
+            runtime=self._runtime,
+            clock=time.perf_counter,
+            block_steps=BLOCK_STEPS,
+            round_steps=every,
+        )
+        with closing(blocks):
+            for block in blocks:
+                yield len(block), math.isfinite(block.loss.sum())
+
+
+def runtime(problem: Problem, precision: Precision) -> Runtime:
+    """Device, precision and memory layout as in the program's own trials."""
+    has_images = any(isinstance(module, nn.Conv2d) for module in problem.make_model().modules())
+    return Runtime(problem.device, precision, channels_last=has_images)
+
+
+def accuracy(problem: Problem, model: nn.Module, part: EvaluationSet, runtime: Runtime) -> float:
+    """Accuracy of a model on a part."""
+    return problem.metric.compute(*evaluate(model, part.batches(), runtime))
+
+
+def on_cpu(payload: Payload) -> Problem:
+    """The problem on the CPU, with one torch thread for this process."""
+    torch.set_num_threads(1)
+    return realise(payload, torch.device("cpu"))
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a diary: an epoch (or a range test) that ended.
+    """One line of a diary: a report of a training, or a range test that ended.
 
     Attributes:
-        at: Unix time of its end.
-        train_s: wall-clock seconds in training steps.
-        eval_s: the same in evaluation.
-        validation: accuracy.
-        model: file of the weights, if they are the best of this process so far.
+        at: Unix time.
+        train_s: seconds in training steps.
+        eval_s: seconds in evaluation.
+        epochs: trained so far by this training.
+        validation: accuracy; None for a range test.
+        recipe: what is trained, by the names of the hyperparameters; empty for a range test.
+        weights: file of the weights, if they are the best of this process so far or a fresh model's.
+        is_fresh: whether this is a model of a recipe that was chosen before, trained to be delivered.
     """
 
     at: float
     train_s: float
     eval_s: float
-    validation: float | None
-    model: str | None
+    epochs: float = 0.0
+    validation: float | None = None
+    recipe: Mapping[str, float] | None = None
+    weights: str | None = None
+    is_fresh: bool = False
 
 
 class Diary:
     """What a process did, line by line, and its best weights so far.
 
     Args:
-        folder: shared by all processes of a competitor.
+        folder: shared by all processes of an arm.
     """
 
     def __init__(self, folder: str) -> None:
@@ -72,18 +203,28 @@ class Diary:
         self._best = -1.0
         self._kept = 0
 
-    def note(
-        self, train_s: float, eval_s: float, validation: float | None = None, model: nn.Module | None = None
-    ) -> None:
-        """Write one line."""
-        file: str | None = None
-        if model is not None and validation is not None and validation > self._best:
-            self._best = validation
+    def note(self, training: Training, report: Report, *, is_fresh: bool = False) -> None:
+        """Write a line on a training; keep its weights where they are the best so far, or fresh."""
+        weights: str | None = None
+        if is_fresh or report.validation > self._best:
+            self._best = max(self._best, report.validation)
             self._kept += 1
-            file = f"model-{os.getpid()}-{self._kept}.pt"
-            torch.save(model.state_dict(), self._folder / file)
+            weights = f"weights-{os.getpid()}-{self._kept}.pt"
+            torch.save(training.model.state_dict(), self._folder / weights)
+        recipe = {**asdict(training.recipe.params), "max_lr": training.recipe.max_lr, "seed": training.recipe.seed}
+        self._write(
+            Entry(
+                time.time(), report.train_s, report.eval_s, report.epochs, report.validation, recipe, weights, is_fresh
+            )
+        )
+
+    def note_ramp(self, seconds: float) -> None:
+        """Write a line on a range test."""
+        self._write(Entry(time.time(), seconds, 0.0))
+
+    def _write(self, entry: Entry) -> None:
         with (self._folder / f"diary-{os.getpid()}.jsonl").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(asdict(Entry(time.time(), train_s, eval_s, validation, file))) + "\n")
+            lines.write(json.dumps(asdict(entry)) + "\n")
 
 
 def read_diaries(folder: Path) -> list[Entry]:
@@ -92,120 +233,3 @@ def read_diaries(folder: Path) -> list[Entry]:
         line for file in folder.glob("diary-*.jsonl") for line in file.read_text("utf-8").splitlines(keepends=True)
     ]
     return sorted((Entry(**json.loads(line)) for line in lines if line.endswith("\n")), key=lambda entry: entry.at)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one training runs; SGD with a cosine, or fastai's AdamW with a one-cycle.
-
-    Attributes:
-        epochs: its length.
-        lr: first learning rate of the cosine, or peak of the one-cycle.
-        weight_decay: of all parameters.
-        batch_size: examples per step.
-        seed: of weights and batches.
-        one_cycle: fastai's ``fit_one_cycle``.
-    """
-
-    epochs: int
-    lr: float
-    weight_decay: float
-    batch_size: int
-    seed: int
-    one_cycle: bool = False
-
-
-class Trainer:
-    """One model in training.
-
-    Args:
-        asked: data and model.
-        recipe: how.
-    """
-
-    def __init__(self, asked: Question, recipe: Recipe) -> None:
-        torch.manual_seed(recipe.seed)
-        self._asked, self._recipe = asked, recipe
-        self.model = asked.make_model()
-        if any(isinstance(module, nn.Conv2d) for module in self.model.modules()):
-            self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.steps_per_epoch = len(asked.train[1]) // recipe.batch_size
-        make = _adamw if recipe.one_cycle else _sgd
-        self.optimizer = make(self.model, recipe)
-        self._scheduler = self._schedule()
-
-    def _schedule(self) -> LRScheduler:
-        steps = self._recipe.epochs * self.steps_per_epoch
-        if not self._recipe.one_cycle:
-            return CosineAnnealingLR(self.optimizer, steps)
-        # fastai's fit_one_cycle: pct_start 0.25, div 25, div_final 1e5 (of the peak), momentum 0.95-0.85-0.95
-        return OneCycleLR(
-            self.optimizer, self._recipe.lr, total_steps=steps, pct_start=0.25, div_factor=25.0, final_div_factor=4e3
-        )
-
-    def epochs(self, deadline: float) -> Iterator[tuple[float, float, float]]:
-        """After every epoch the seconds in training and in evaluation, and the accuracy on the validation part.
-
-        It ends early where the deadline has passed.
-        """
-        for _ in range(self._recipe.epochs):
-            started = time.perf_counter()
-            for step in self.batches():
-                self.step(*step)
-                self._scheduler.step()
-                if time.time() > deadline:
-                    return
-            trained = time.perf_counter()
-            validation = accuracy(self.model, self._asked.validation)
-            yield trained - started, time.perf_counter() - trained, validation
-
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch, by a permutation of tensors in memory."""
-        inputs, targets = self._asked.train
-        order = torch.randperm(len(targets))
-        for index in range(self.steps_per_epoch):
-            rows = order[index * self._recipe.batch_size : (index + 1) * self._recipe.batch_size]
-            yield inputs[rows], targets[rows]
-
-    def step(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """One optimizer step; the loss before it."""
-        loss = F.cross_entropy(self.model(inputs), targets)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return loss.detach()
-
-
-def _sgd(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    return torch.optim.SGD(
-        model.parameters(), recipe.lr, MOMENTUM, weight_decay=recipe.weight_decay, nesterov=True, fused=True
-    )
-
-
-def _adamw(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The default optimizer of fastai."""
-    return torch.optim.AdamW(
-        model.parameters(), recipe.lr, (0.95, 0.99), eps=1e-5, weight_decay=recipe.weight_decay, fused=True
-    )
-
-
-@torch.inference_mode()
-def accuracy(model: nn.Module, part: tuple[Tensor, Tensor]) -> float:
-    """Share of a part that the model gets right; the model is in training mode again afterwards."""
-    model.eval()
-    inputs, targets = part
-    right = torch.zeros((), dtype=torch.long)
-    for x, y in zip(torch.split(inputs, EVALUATION_BATCH), torch.split(targets, EVALUATION_BATCH), strict=True):
-        right += (model(x).argmax(dim=1) == y).sum()
-    model.train()
-    return int(right) / len(targets)
-
-
-def affordable_epochs(asked: Question, seconds: float, processes: int) -> int:
-    """Epochs of the longest training: as many as ours may try, but so that about ten of them fit the time."""
-    trainer = Trainer(asked, Recipe(1, 1e-4, 0.0, max(asked.batch_sizes), seed=0))
-    started = time.perf_counter()
-    for _ in trainer.epochs(time.time() + seconds):
-        pass
-    epoch_s = time.perf_counter() - started
-    return max(2, min(asked.most_epochs, int(processes * seconds / epoch_s / LEAST_TRIALS)))
