@@ -8,7 +8,7 @@ import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.divide import MIN_SEEDS
+from superconv_tune.planner.divide import SEEDS
 from superconv_tune.record.events import Opened
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialOutcome
@@ -37,13 +37,13 @@ def test_a_preflight_on_another_machine_does_not_decide_the_lengths(measured_ove
     assert plan is not None
     assert other.study.plan is not None
     assert other.study.plan.rungs[-1].epochs == pytest.approx(plan.rungs[-1].epochs, rel=0.1)
-    assert len(seeds(other)) >= MIN_SEEDS
+    assert len(seeds(other)) >= SEEDS
 
 
 def test_one_slow_node_of_several_costs_no_fresh_seeds() -> None:
     conductor = search(1.0, (1.0, 1.0, 1.0, 3.0))
     assert {trial.outcome.node for trial in conductor.study.trials("search")} == {f"node-{slot}" for slot in range(4)}
-    assert len(seeds(conductor)) >= MIN_SEEDS
+    assert len(seeds(conductor)) >= SEEDS
 
 
 def after_the_first_ramp(measured_over_true: float) -> Study:

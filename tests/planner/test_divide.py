@@ -2,69 +2,112 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from superconv_tune.core.space import Interval
+from superconv_tune.core.space import Choice, Interval
+from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.divide import SCALING_WAVES, divide
-from superconv_tune.record.plan import Plan
+from superconv_tune.planner.divide import MOST_SEEDS, RANKING_STEPS, USED, divide, fast_sizes, starting_size
+from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.study import Study
 from tests.simulated import SPACE, brief, opened
 
 LEFT_S, WORKERS = 300.0, 2
 
 
-def plan(longest: float, left_s: float = LEFT_S) -> Plan:
-    how = brief(None, baselines=(), space={**SPACE, "cycle_epochs": Interval(1.0, longest, log=True)})
-    return divide(how, CostModel.of(Study(opened(left_s, WORKERS))), WORKERS, left_s)
+def question(longest: float, target: float | None = None) -> Brief:
+    return brief(target, baselines=(), space={**SPACE, "cycle_epochs": Interval(1.0, longest, log=True)})
 
 
-def seconds(found: Plan) -> list[float]:
-    """Worker-seconds of every rung."""
-    return [rung.width * each_s for rung, each_s in zip(found.rungs, found.trial_s, strict=True)]
+def cost_of(left_s: float = LEFT_S, step_s: float = 0.01, alike: bool = False) -> CostModel:
+    return CostModel.of(Study(opened(left_s, WORKERS, step_s, alike=alike)))
 
 
-def test_a_top_length_that_fills_its_share_leaves_the_share_of_the_shorter_ones() -> None:
-    found, share = plan(1000.0), brief().division.lower_share
-    shortest, *lower, _ = seconds(found)
-    assert found.rungs[-1].epochs < 1000.0
-    assert shortest == pytest.approx(share * WORKERS * LEFT_S / (1 + len(lower)), rel=0.1)
-    assert found.run_off_s < 0.02 * LEFT_S
+def plan(longest: float, left_s: float = LEFT_S, workers: int = WORKERS, target: float | None = None) -> Plan:
+    return divide(question(longest, target), cost_of(left_s), workers, left_s)
 
 
-@pytest.mark.parametrize("longest", [30.0, 60.0])
-def test_time_that_the_longest_allowed_cycle_cannot_use_goes_to_every_length(longest: float) -> None:
-    capped, shares = plan(longest), brief().division
-    assert capped.rungs[-1].epochs == longest
-    shortest, *lower, _ = seconds(capped)
-    waves = 1 + capped.confirm_seeds // WORKERS + SCALING_WAVES / WORKERS
-    spare_s = WORKERS * (shares.top_share * LEFT_S - waves * capped.trial_s[-1])
-    run_off_s = WORKERS * capped.run_off_s
-    assert 0.0 < run_off_s <= spare_s / 2.0
-    share_s = shares.lower_share * WORKERS * LEFT_S / (1 + len(lower))
-    part_s = share_s + min(share_s, (spare_s - run_off_s) / len(capped.rungs))
-    for rung_s, trial_s in zip((shortest, lower[0]), capped.trial_s, strict=False):
-        assert part_s - WORKERS * trial_s < rung_s <= part_s  # whole waves
-    whole = run_off_s + sum(seconds(capped)) + capped.confirm_seeds * capped.trial_s[-1] + WORKERS * capped.scaling_s
-    assert whole <= WORKERS * LEFT_S
+def used_s(found: Plan, workers: int) -> float:
+    """Worker-seconds of the search and the confirmation."""
+    search = sum(rung.width * each_s for rung, each_s in zip(found.rungs, found.trial_s, strict=True))
+    return search + workers * -(-found.confirm_seeds // workers) * found.trial_s[-1]
 
 
-def test_a_plan_at_the_longest_allowed_length_grows_wider_with_more_time() -> None:
-    plans = [plan(10.0, left_s) for left_s in (300.0, 600.0, 1200.0)]
-    assert {found.rungs[-1].epochs for found in plans} == {10.0}
-    widths = [sum(rung.width for rung in found.rungs[:-1]) for found in plans]
-    assert widths == sorted(widths)
-    assert widths[0] < widths[-1]
+@pytest.mark.parametrize("target", [None, 0.9])
+@pytest.mark.parametrize(("left_s", "workers"), [(60.0, 2), (300.0, 2), (3600.0, 1), (3600.0, 8), (3600.0, 64)])
+def test_lengths_grow_by_a_factor_and_fill_the_time(left_s: float, workers: int, target: float | None) -> None:
+    found, shares = plan(1e6, left_s, workers, target), brief().division
+    *lengths, last, top = (rung.epochs for rung in found.rungs)
+    assert top / last == pytest.approx(shares.stretch, rel=0.01)
+    for shorter, longer in zip(lengths, [*lengths[1:], last], strict=False):
+        assert longer / shorter == pytest.approx(shares.factor, rel=0.01)
+    assert 0.9 * USED * workers * left_s <= used_s(found, workers) <= 1.001 * USED * workers * left_s
+    assert not found.is_too_small
 
 
-def test_if_the_sampler_chooses_the_lengths_no_time_is_reserved_for_a_run_off() -> None:
-    how = brief(None, strategy="free", baselines=())
-    assert divide(how, CostModel.of(Study(opened(LEFT_S, WORKERS))), WORKERS, LEFT_S).run_off_s == 0.0
+def test_the_shortest_cycle_ranks_rates() -> None:
+    found, cost = plan(1e6), cost_of()
+    first = replace(brief().defaults, cycle_epochs=found.rungs[0].epochs, batch_size=starting_size(brief(), cost))
+    assert RANKING_STEPS <= cost.steps(first) < 3 * RANKING_STEPS + 10
+
+
+def test_every_worker_is_busy_twice_in_every_rung() -> None:
+    assert all(rung.width >= 2 * 64 for rung in plan(1e6, 3600.0, 64).rungs[:-1])
+
+
+def test_fresh_models_are_enough_to_demonstrate_only_if_there_is_a_target() -> None:
+    assert [plan(1e6, workers=n).confirm_seeds for n in (1, 2, 8, 100)] == [2, 2, 8, MOST_SEEDS]
+    assert [plan(1e6, workers=n, target=0.9).confirm_seeds for n in (1, 2, 8)] == [3, 4, 8]
+
+
+def test_time_that_the_longest_allowed_cycle_cannot_use_goes_to_trials_of_that_length() -> None:
+    assert plan(1e6).rungs[-1].width == 0
+    widths = [plan(30.0, left_s).rungs[-1].width for left_s in (300.0, 600.0, 1200.0)]
+    assert 0 < widths[0] < widths[1] < widths[2]
+    for left_s in (300.0, 600.0, 1200.0):
+        assert used_s(plan(30.0, left_s), WORKERS) <= WORKERS * left_s
+
+
+def test_rungs_that_have_begun_stay_and_the_next_is_longer() -> None:
+    begun = (RungPlan(1.0, 8), RungPlan(4.0, 6))
+    found = divide(question(1e6), cost_of(), WORKERS, 200.0, begun)
+    assert found.rungs[:2] == begun
+    assert found.rungs[2].epochs > 4.0 * 3.0**0.5
+    assert len(found.trial_s) == len(found.rungs)
+
+
+def test_without_time_for_another_rung_the_rest_is_the_confirmation() -> None:
+    begun = (RungPlan(1.0, 8), RungPlan(4.0, 6))
+    found = divide(question(1e6), cost_of(), WORKERS, 12.0, begun)
+    assert [rung.width for rung in found.rungs] == [8, 6, 0]
+    assert not found.is_too_small
+
+
+def test_the_users_number_of_trials_is_kept() -> None:
+    for trials in (1, 5, 12):
+        found = divide(replace(question(1e6), trials=trials), cost_of(), WORKERS, LEFT_S)
+        assert sum(rung.width for rung in found.rungs) <= max(trials, len(found.rungs))
+
+
+def test_if_the_sampler_chooses_the_lengths_there_are_two_rungs() -> None:
+    found = divide(brief(None, strategy="free", baselines=()), cost_of(), WORKERS, LEFT_S)
+    assert [rung.free for rung in found.rungs] == [False, True]
 
 
 def test_a_budget_too_small_for_the_shortest_cycles_is_marked_and_has_one_rung() -> None:
     found = plan(30.0, left_s=1.0)
     assert found.is_too_small
     assert [rung.epochs for rung in found.rungs] == [1.0]
-    assert found.scaling_s == 0.0
     assert not plan(30.0).is_too_small
+
+
+def test_the_search_begins_with_the_smallest_batch_that_is_as_fast() -> None:
+    alike = cost_of(alike=True)  # every step takes the same time, so that the largest batch is fastest by far
+    assert starting_size(question(30.0), cost_of()) == 64
+    assert starting_size(question(30.0), alike) == 256
+    assert fast_sizes(question(30.0), alike, 0.5) == [128, 256]
+    assert starting_size(brief(None, space={}), alike) == 128
+    fixed = brief(None, space={**SPACE, "batch_size": Choice((32.0,))})
+    assert starting_size(fixed, cost_of()) == 32

@@ -1,4 +1,4 @@
-"""Promotions from the rung below, and the batch sizes of the lowest rung."""
+"""The rungs: brackets at every length, batch sizes, equal seconds, and nothing idle."""
 
 from __future__ import annotations
 
@@ -7,98 +7,126 @@ from dataclasses import replace
 import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.core.space import Choice, Interval
-from superconv_tune.planner.rungs import JITTER
-from superconv_tune.record.events import Requested
-from superconv_tune.record.purpose import FromProposer, Probe, Promoted
-from superconv_tune.record.study import Study
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.core.space import Choice, Interval, SearchSpace
+from superconv_tune.planner.situation import Situation, point_of
+from superconv_tune.record.events import Planned
+from superconv_tune.record.purpose import Promoted, RunOff, Sampled
 from tests.planner.hours import hour
-from tests.simulated import SPACE, World, brief
+from tests.simulated import SPACE, WatchedConductor, World, brief
+
+LONG: SearchSpace = {**SPACE, "cycle_epochs": Interval(1.0, 300.0, log=True)}
+
+
+def searched(world: World, budget_s: float = 600.0, workers: int = 2, space: SearchSpace = LONG) -> WatchedConductor:
+    return hour(world, budget_s, workers, brief(None, baselines=(), space=space))[0]
+
+
+def situation_of(conductor: WatchedConductor) -> Situation:
+    """The state at the end."""
+    return Situation(conductor.study, conductor.brief, conductor.study.deadline)
+
+
+@pytest.mark.parametrize("best_lr", [0.004, 0.1, 1.6])
+@pytest.mark.parametrize("budget_s", [120.0, 600.0])
+def test_at_every_length_the_best_rate_was_beaten_from_above_and_from_below(best_lr: float, budget_s: float) -> None:
+    conductor = searched(World(best_lr=best_lr), budget_s)
+    situation = situation_of(conductor)
+    begun = [rung for rung in range(situation.rungs) if situation.asked("search", rung)]
+    assert len(begun) >= 2
+    for rung in begun:
+        leader, tried = situation.leader(rung), situation.tried(rung)
+        assert leader is not None
+        for factor in (2.0, 0.5):
+            neighbour = leader.at_rate(factor * leader.max_lr)
+            assert any(neighbour.is_like(point) for point in tried)
+
+
+def test_the_best_rate_moves_up_with_the_length_and_the_search_follows() -> None:
+    conductor = searched(World(exponent=0.5))
+    situation = situation_of(conductor)
+    leaders = [situation.leader(rung) for rung in range(situation.rungs)]
+    rates = [leader.max_lr for leader in leaders if leader is not None]
+    assert rates[-1] >= 4.0 * rates[0]
 
 
 @pytest.mark.parametrize("sizes", [(64.0, 128.0, 256.0), (32.0, 64.0), (128.0,)])
-def test_every_batch_size_is_tried_before_the_first_draw(sizes: tuple[float, ...]) -> None:
-    how = brief(None, space={**SPACE, "batch_size": Choice(sizes)})
-    conductor, _ = hour(World(step_s=0.01), budget_s=1200.0, how=how)
-    lowest = list(conductor.study.asked("search", 0).values())
-    probes = list(conductor.study.asked_for(Probe).values())
-    assert lowest[: len(probes)] == probes
-    others = sorted(set(sizes) - {128.0})
-    assert {request.params.batch_size for request in probes} == {128}
-    chosen = lowest[len(probes) : len(probes) + len(others)]
-    assert [request.params.batch_size for request in chosen] == others
-    assert all(request.params.lr_multiplier == 1.0 and request.params.weight_decay == 5e-4 for request in chosen)
-    by_size = {request.params.batch_size: request.pick_lr for request in chosen}
-    if len(others) == 2:
-        low, high = (by_size[int(size)] for size in others)
-        assert low is not None
-        assert high == pytest.approx(low * (others[1] / others[0]) ** 0.5)
-    drawn = lowest[len(probes) + len(others) :]
-    assert len({request.params.weight_decay for request in drawn}) == len(drawn) > 0
+def test_every_batch_size_of_similar_throughput_is_tried_by_the_second_rung(sizes: tuple[float, ...]) -> None:
+    conductor = searched(World(), space={**LONG, "batch_size": Choice(sizes)})
+    tried = [conductor.study.asked("search", rung).values() for rung in (0, 1)]
+    assert {request.params.batch_size for requests in tried for request in requests} == set(sizes)
 
 
-@pytest.mark.parametrize(("longest", "is_capped"), [(13.0, True), (30.0, False)])
-def test_every_batch_size_is_tried_even_if_probes_fill_the_rung_when_cycles_cannot_be_longer(
-    longest: float, is_capped: bool
-) -> None:
-    """Otherwise these trials, and more expensive epochs, would cost cycle length."""
-    space = {**SPACE, "cycle_epochs": Interval(1.0, longest, log=True)}
-    conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=110.0, how=brief(None, space=space))
-    study = conductor.study
-    assert study.plan is not None
-    assert (study.plan.rungs[-1].epochs == longest) == is_capped
-    lowest = list(study.asked("search", 0).values())
-    assert len(study.asked_for(Probe)) >= study.plan.rungs[0].width
-    assert {request.params.batch_size for request in lowest} == ({64, 128, 256} if is_capped else {128})
+@pytest.mark.parametrize("best_size", [64, 256])
+def test_the_best_batch_size_is_found(best_size: int) -> None:
+    recipe = searched(World(best_size=best_size)).study.recipe
+    assert recipe is not None
+    assert recipe.params.batch_size == best_size
+
+
+def test_cycles_of_one_rung_take_the_same_seconds_with_every_batch_size() -> None:
+    conductor = searched(World(alike=True, best_size=128))
+    by_rung: dict[int, dict[int, float]] = {}
+    for trial in conductor.study.trials("search"):
+        by_rung.setdefault(trial.request.rung, {})[trial.request.params.batch_size] = trial.outcome.train_s
+    several = [list(seconds.values()) for seconds in by_rung.values() if len(seconds) > 1]
+    assert several
+    assert all(max(seconds) <= 1.1 * min(seconds) for seconds in several)
 
 
 def same(parent: Hyperparameters, child: Hyperparameters) -> bool:
-    """Whether only length and learning rate may differ."""
-    return parent == replace(child, cycle_epochs=parent.cycle_epochs, lr_multiplier=parent.lr_multiplier)
+    """Whether only the length differs."""
+    return replace(parent, cycle_epochs=1.0, lr_multiplier=1.0) == replace(child, cycle_epochs=1.0, lr_multiplier=1.0)
 
 
-def test_a_promoted_configuration_keeps_its_multiplier_whatever_its_batch_size() -> None:
-    """The pick of its rung already depends on the batch size; only the jitter may change the rate."""
-    conductor, _ = hour(World(step_s=0.03), budget_s=1800.0, how=brief(None))
-    moves = []
-    for request in conductor.study.asked_for(Promoted).values():
-        assert isinstance(request.purpose, Promoted)
-        child, parent = request.params, conductor.study.requests[request.purpose.parent]
-        assert parent.rung == request.rung - 1
-        assert same(parent.params, child)
-        is_drawn = isinstance(parent.purpose, FromProposer)  # the pick of a probe is its own rate
-        if is_drawn and child.batch_size != 128 and 0.36 < child.lr_multiplier < 1.95:  # not cut by its range
-            moves.append(child.lr_multiplier / parent.params.lr_multiplier)
-    assert len(moves) >= 3
-    assert all(any(move == pytest.approx(jitter) for jitter in JITTER) for move in moves)
+def test_a_longer_cycle_begins_with_the_best_of_the_shorter_ones_at_its_rate_and_twice_that() -> None:
+    conductor = searched(World())
+    study = conductor.study
+    for rung in (1, 2):
+        first, second, *_ = study.asked("search", rung).values()
+        assert isinstance(first.purpose, Promoted)
+        parent = study.requests[first.purpose.parent]
+        assert parent.rung == rung - 1
+        assert same(parent.params, first.params)
+        assert first.cycle.max_lr == pytest.approx(parent.cycle.max_lr)
+        assert second.cycle.max_lr == pytest.approx(2.0 * first.cycle.max_lr)
 
 
-@pytest.mark.parametrize("budget_s", [200.0, 900.0, 1800.0])
-def test_only_likely_best_configurations_are_promoted_and_none_twice(budget_s: float) -> None:
-    conductor, _ = hour(World(step_s=0.02, best_size=64), budget_s=budget_s, how=brief(None))
-    known = Study(conductor.study.opened)
-    taken: list[TrialRequest] = []
-    for event in conductor.events[1:]:
-        if isinstance(event, Requested) and isinstance(event.request.purpose, Promoted):
-            child, origin = event.request, known.trial(event.request.purpose.parent)
-            below = [t for t in known.trials("search") if t.request.rung == child.rung - 1]
-            assert origin in below
-            assert same(origin.request.params, child.params)
-            best = max(trial.value for trial in below)
-            parent = origin.value
-            assert best - parent <= 2.0 * (2.0 * best * (1.0 - best) / 2_000) ** 0.5
-            twins = [t for t in taken if t.rung == child.rung and same(t.params, child.params)]
-            apart = [t.params.lr_multiplier / child.params.lr_multiplier for t in twins]
-            assert all(ratio > 1.1 or ratio < 0.91 for ratio in apart)
-            taken.append(child)
-        known.apply(event)
-    assert len(taken) >= 3
+def test_with_many_workers_a_rung_is_broad() -> None:
+    """Batch sizes, farther rates, draws of the other parameters, and fresh seeds of the best."""
+    conductor = searched(World(), workers=16)
+    lowest = conductor.study.asked("search", 0).values()
+    assert len({point_of(request).setting for request in lowest}) >= 5
+    assert len({request.cycle.max_lr for request in lowest}) >= 8
+    everything = conductor.study.asked("search").values()
+    assert {Sampled, RunOff} <= {type(request.purpose) for request in everything}
 
 
-def test_a_clearly_best_configuration_is_promoted_with_several_learning_rates() -> None:
-    conductor, _ = hour(World(step_s=0.01, best_size=64), budget_s=200.0, how=brief(None))
-    middle = [r for r in conductor.study.asked("search", 1).values() if isinstance(r.purpose, FromProposer)]
-    assert {request.params.batch_size for request in middle[:2]} == {64}
-    first, second = (request.params.lr_multiplier for request in middle[:2])
-    assert second == pytest.approx(first * JITTER[1])
+@pytest.mark.parametrize("workers", [1, 2, 8, 24])
+def test_workers_are_busy_to_the_end(workers: int) -> None:
+    conductor = searched(World(step_s=0.03), workers=workers)
+    study = conductor.study
+    left_s = study.deadline - conductor.brief.report_s - study.opened.started_at - 30.0
+    assert conductor.busy_s >= 0.95 * workers * left_s
+
+
+@pytest.mark.parametrize("slow", [0.6, 2.0])
+def test_lengths_follow_the_speed_that_was_measured(slow: float) -> None:
+    conductor = searched(World(slow=lambda _: slow, step_s=0.03))
+    plans = [event.plan for event in conductor.events if isinstance(event, Planned)]
+    assert (plans[-1].rungs[-1].epochs > plans[0].rungs[-1].epochs) == (slow < 1.0)
+    assert not any(trial.outcome.shortened for trial in conductor.study.trials("confirm"))
+    assert len(conductor.study.fresh_models()) >= 2
+
+
+def test_no_more_trials_than_the_user_allows() -> None:
+    conductor, _ = hour(World(), how=brief(None, trials=7))
+    assert len(conductor.study.asked("search")) == 7
+    assert conductor.study.fresh_models()
+
+
+def test_a_parameter_that_the_user_fixed_never_varies() -> None:
+    space = {name: dimension for name, dimension in LONG.items() if name not in ("weight_decay", "batch_size")}
+    conductor = searched(World(), workers=8, space=space)
+    for request in conductor.study.asked("search").values():
+        assert request.params.weight_decay == conductor.brief.defaults.weight_decay
+        assert request.params.batch_size == conductor.brief.defaults.batch_size
