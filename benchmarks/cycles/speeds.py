@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from benchmarks.cycles.cells import SIZES
-from benchmarks.cycles.tasks import TASKS, problem_of
+from benchmarks.cycles.tasks import problem_of
 from benchmarks.cycles.training import trained
 from superconv_tune.core.hyperparameters import Hyperparameters
 
@@ -42,7 +42,7 @@ def _timed(name: str, size: int, root: Path) -> tuple[float, float]:
     problem = problem_of(name, root)
     epochs = STEPS / problem.train.steps_per_epoch(size)
     params = replace(Hyperparameters(), cycle_epochs=epochs, batch_size=size)
-    outcome = trained(problem, params, GENTLE_LR, 0, TASKS[name].precision, reads_test=False)
+    outcome = trained(problem, params, GENTLE_LR, 0, reads_test=False)
     assert outcome.cycle_curve is not None
     return float(np.median(np.diff(outcome.cycle_curve.elapsed_s)[WARM:])), outcome.eval_s
 

@@ -16,12 +16,12 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from benchmarks.cycles.cells import Cell
-from benchmarks.cycles.tasks import TASKS, problem_of
+from benchmarks.cycles.tasks import PRECISION, problem_of
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.problems.problem import EvaluationSet, Problem
 from superconv_tune.record.purpose import Confirm
-from superconv_tune.record.trial import INFORMATIVE, Cycle, Precision, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import INFORMATIVE, Cycle, TrialOutcome, TrialRequest
 from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime
 from superconv_tune.trial.run import run
@@ -56,7 +56,7 @@ def train(cell: Cell, root: Path) -> Trained:
         RuntimeError: if the trial failed in a way that says nothing about its parameters.
     """
     torch.set_num_threads(1)
-    started, task, problem = time.time(), TASKS[cell.task], problem_of(cell.task, root)
+    started, problem = time.time(), problem_of(cell.task, root)
     params = replace(
         Hyperparameters(),
         cycle_epochs=float(cell.epochs),
@@ -67,12 +67,12 @@ def train(cell: Cell, root: Path) -> Trained:
     steps = max(1, round(cell.epochs * problem.train.steps_per_epoch(cell.batch_size)))
     beside = _Beside(problem, steps, cell.clip)
     observed = replace(problem, make_optimizer=beside.make_optimizer)
-    outcome = trained(observed, params, cell.max_lr, cell.seed, task.precision)
+    outcome = trained(observed, params, cell.max_lr, cell.seed)
     if outcome.status not in INFORMATIVE:
         raise RuntimeError(f"{cell} ended as {outcome.status}: {outcome.reason}")
     averages: tuple[float | None, float | None] = (None, None)
     if outcome.status == "finished":
-        averages = beside.averages(cell.batch_size, task.precision)
+        averages = beside.averages(cell.batch_size)
     return Trained(
         outcome.status,
         outcome.steps,
@@ -90,7 +90,6 @@ def trained(
     params: Hyperparameters,
     max_lr: float,
     seed: int,
-    precision: Precision,
     *,
     reads_test: bool = True,
 ) -> TrialOutcome:
@@ -104,7 +103,7 @@ def trained(
         schedule=Schedule(),
         seed=seed,
         deadline=math.inf,
-        precision=precision,
+        precision=PRECISION,
     )
     return run(request, problem, NullTracker(), time.time)
 
@@ -147,13 +146,13 @@ class _Beside:
             nn.utils.clip_grad_norm_(model.parameters(), median(self._norms))
         self._step += 1
 
-    def averages(self, batch_size: int, precision: Precision) -> tuple[float, float]:
+    def averages(self, batch_size: int) -> tuple[float, float]:
         """Validation and test metric of the averaged weights; statistics of batch norms are taken anew."""
         problem, model = self._problem, self._averaged.module
         has_images = any(isinstance(module, nn.Conv2d) for module in model.modules())
-        runtime = Runtime(problem.device, precision, channels_last=has_images)
+        runtime = Runtime(problem.device, PRECISION, channels_last=has_images)
         batches = islice(problem.train.stream(batch_size, REFRESHED_SEED), NORM_BATCHES)
-        with torch.autocast(problem.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(problem.device.type, torch.bfloat16, enabled=PRECISION == "bf16"):
             update_bn((runtime.batch(batch)[0] for batch in batches), model)
         return self._value(model, problem.validation, runtime), self._value(model, problem.test, runtime)
 

@@ -97,7 +97,7 @@ def test_what_is_measured_beside_a_cycle_leaves_it_alone(clip: bool) -> None:
     cell, nowhere = Cell("digits-sgd", 1, 64, 6, clip=clip), Path("nowhere")
     problem = problem_of(cell.task, nowhere)
     params = replace(Hyperparameters(), cycle_epochs=1.0, batch_size=64)
-    alone, found = trained(problem, params, cell.max_lr, 0, "fp32"), train(cell, nowhere)
+    alone, found = trained(problem, params, cell.max_lr, 0), train(cell, nowhere)
     assert (found.steps, found.status) == (alone.steps, "finished")
     assert (found.validation == alone.validation) is not clip
     assert found.averaged_validation == pytest.approx(found.validation, abs=0.1)
