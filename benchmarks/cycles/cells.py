@@ -101,19 +101,28 @@ def _levels(table: Table, names: Sequence[str]) -> Iterator[Cell]:
     yield from _all(cheap, LENGTHS[:2])
     yield from _coarse(images, SIZES[2:])
     yield from _all(cheap, LENGTHS[2:3])
-    for sizes in (SIZES[:1], SIZES[1:]):
-        yield from _around(table, images, 3, sizes, (0, 1, -1, 2, -2))
+    for sizes, short, long in (
+        (SIZES[:1], (0, 1, -1, 2, -2), (0, 1, -1, 2)),
+        (SIZES[1:], (0, 1, -1), (0, 1, -1)),
+    ):
+        yield from _around(table, images, 3, sizes, short)
         yield from _all(cheap, LENGTHS[3:4])
-        yield from _around(table, images, 9, sizes, (0, 1, -1, 2) if USUAL in sizes else (0, 1, -1))
+        yield from _around(table, images, 9, sizes, long)
         yield from _border(table, images, 9, sizes)
-    yield from _around(table, images, 3, SIZES, (3, -3))
     yield from _all(cheap, LENGTHS[4:])
-    yield from _long(table, images)
+    yield from _around(table, images, 27, SIZES[:1], (0, 1, -1))
+    yield from _border(table, images, 27, SIZES[:1])
     yield from _all(cheap, LENGTHS, seed=1)
-    yield from _around(table, images, 9, SIZES, (0, 1, -1), seed=1)
-    yield from _around(table, images, 3, SIZES, (0, 1, -1), seed=1)
-    yield from _variations(table, [name for name in names if name in VARIED])
-    yield from _around(table, [name for name in images if name in SMALL], 81, (USUAL,), (0, 1))
+    varied = [name for name in names if name in VARIED]
+    yield from _variations(table, varied, 9)
+    for sizes in (SIZES[:1], SIZES[1:]):
+        yield from _around(table, images, 9, sizes, (0, 1, -1), seed=1)
+        yield from _around(table, images, 3, sizes, (0, 1, -1), seed=1)
+        if USUAL in sizes:
+            yield from _variations(table, varied, 27)
+            yield from _other_size(table, images)
+    yield from _around(table, images, 3, SIZES, (2, -2, 3, -3))
+    yield from _around(table, [name for name in images if name in SMALL], 81, SIZES[:1], (0, 1))
     yield from _all(images, (1,))
     yield from _all(images, (1,), seed=1)
 
@@ -154,23 +163,19 @@ def _border(table: Table, names: Sequence[str], epochs: int, sizes: Sequence[int
                 yield Cell(name, epochs, size, beyond)
 
 
-def _long(table: Table, names: Sequence[str]) -> Iterator[Cell]:
-    """27 epochs: the usual size, then for every task the best other one."""
-    yield from _around(table, names, 27, (USUAL,), (0, 1, -1))
-    yield from _border(table, names, 27, (USUAL,))
-    for step, name in product((0, 1, -1), names):
-        size = _best_other_size(table, name, 9)
-        if size is not None:
-            yield from _around(table, (name,), 27, (size,), (step,))
-    for name in names:
-        size = _best_other_size(table, name, 9)
-        if size is not None:
-            yield from _border(table, (name,), 27, (size,))
+def _other_size(table: Table, names: Sequence[str]) -> Iterator[Cell]:
+    """27 epochs with the best size of every task beside the usual one."""
+    best = {name: _best_other_size(table, name, 9) for name in names}
+    sizes = [(name, size) for name, size in best.items() if size is not None]
+    for step, (name, size) in product((0, 1, -1), sizes):
+        yield from _around(table, (name,), 27, (size,), (step,))
+    for name, size in sizes:
+        yield from _border(table, (name,), 27, (size,))
 
 
-def _variations(table: Table, names: Sequence[str]) -> Iterator[Cell]:
+def _variations(table: Table, names: Sequence[str], epochs: int) -> Iterator[Cell]:
     """More weight decay, label smoothing and clipping, each beside the plain cell of the same seed."""
-    for epochs, seed, name in product((9, 27), VARIED_SEEDS, names):
+    for seed, name in product(VARIED_SEEDS, names):
         best = best_rate(table, name, epochs, USUAL)
         if best is not None and _is_settled(table, name, epochs, USUAL):
             plain = Cell(name, epochs, USUAL, best, seed=seed)
