@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -92,6 +93,7 @@ def trained(
     seed: int,
     *,
     reads_test: bool = True,
+    clock: Callable[[], float] = time.time,
 ) -> TrialOutcome:
     """The outcome of a trial of the program."""
     request = TrialRequest(
@@ -105,7 +107,7 @@ def trained(
         deadline=math.inf,
         precision=PRECISION,
     )
-    return run(request, problem, NullTracker(), time.time)
+    return run(request, problem, NullTracker(), clock)
 
 
 class _Beside:
