@@ -99,16 +99,15 @@ def _levels(table: Table, names: Sequence[str]) -> Iterator[Cell]:
     cheap = [name for name in names if name in CHEAP]
     yield from _coarse(images, SIZES[:2])
     yield from _all(cheap, LENGTHS[:2])
-    yield from _coarse(images, SIZES[2:])
-    yield from _all(cheap, LENGTHS[2:3])
     for sizes, short, long in (
         (SIZES[:1], (0, 1, -1, 2, -2), (0, 1, -1, 2)),
         (SIZES[1:], (0, 1, -1), (0, 1, -1)),
     ):
         yield from _around(table, images, 3, sizes, short)
-        yield from _all(cheap, LENGTHS[3:4])
+        yield from _all(cheap, LENGTHS[2:4])
         yield from _around(table, images, 9, sizes, long)
         yield from _border(table, images, 9, sizes)
+        yield from _coarse(images, SIZES[2:])
     yield from _all(cheap, LENGTHS[4:])
     yield from _around(table, images, 27, SIZES[:1], (0, 1, -1))
     yield from _border(table, images, 27, SIZES[:1])
