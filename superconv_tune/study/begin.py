@@ -58,7 +58,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         logger.info("%s", words)
         workers = 1 if call.debug else expected_workers(spec)
         _show(checks_of(question, where, workers), call)
-        engine = stack.enter_context(started(question, call))
+        engine = started(question, call)
         opened = _opened(engine, where, begin_run(where, engine.question.spec), call)
         journal.append(name, opened)
         return conduct(StoredStudy.of(Study(opened), where), journal, engine, call)

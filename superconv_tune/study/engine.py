@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -40,15 +39,15 @@ class Engine(Protocol):
         ...
 
 
-def started(question: Question, call: Call) -> AbstractContextManager[Engine]:
-    """The engine that the command line selects; it is shut down when the block ends.
+def started(question: Question, call: Call) -> Engine:
+    """The engine that the command line selects.
 
     Raises:
         UserError: if the Ray cluster does not answer, or has no room for a trial.
     """
-    if call.debug:
+    if call.ray is None:
         return in_this_process(question)
     # Ray takes seconds to import, and need not be installed for --debug.
     from superconv_tune.study.on_ray import on_ray  # noqa: PLC0415
 
-    return on_ray(question, call.address)
+    return on_ray(question, call.address, call.ray)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,12 +40,11 @@ class InThisProcess:
             gc.unfreeze()
 
 
-@contextmanager
-def in_this_process(question: Question) -> Iterator[InThisProcess]:
+def in_this_process(question: Question) -> InThisProcess:
     """The engine; with ``gpus_per_trial: auto`` a trial gets the whole GPU."""
     if question.spec.resources.gpus_per_trial == "auto":
         question = question.on_gpus(1.0 if torch.cuda.is_available() else 0.0)
-    yield InThisProcess(question)
+    return InThisProcess(question)
 
 
 def _tracker(handle: StudyHandle | None, spill_dir: Path) -> Tracker:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from superconv_tune.cluster.driver import Resources, cluster, run, slots
+from superconv_tune.cluster.driver import Resources, run, slots
 from superconv_tune.cluster.slots import Share
 from superconv_tune.cluster.worker import Setting
+from superconv_tune.core.background import Background
 from superconv_tune.problems.payload import portable
 from superconv_tune.record.conductor import Conductor
 from superconv_tune.spec.spec import ExperimentSpec
@@ -26,11 +25,13 @@ class OnRay:
         question: the question, with ``gpus_per_trial`` as a number.
         share: the search's share of the cluster.
         is_local: whether the workers see the files of this machine.
+        connection: ends while the report is written.
     """
 
     question: Question
     share: Share
     is_local: bool
+    connection: Background[None]
 
     @property
     def workers(self) -> int:
@@ -46,19 +47,21 @@ class OnRay:
         question = self.question
         payload = question.payload if self.is_local else portable(question.payload)
         setting = Setting(payload, handle, str(spill_dir), threads(question.spec))
-        run(conductor, setting, _resources(question.spec), self.share)
+        try:
+            run(conductor, setting, _resources(question.spec), self.share)
+        finally:
+            self.connection.leave()
 
 
-@contextmanager
-def on_ray(question: Question, address: str | None) -> Iterator[OnRay]:
-    """The engine, connected until the block ends.
+def on_ray(question: Question, address: str | None, connection: Background[None]) -> OnRay:
+    """The engine, once Ray is connected.
 
     Raises:
         UserError: if the cluster does not answer, or has no room for a trial.
     """
-    with cluster(address):
-        question = shared(question, address)
-        yield OnRay(question, slots(_resources(question.spec)), is_local=address is None)
+    connection.wait()
+    question = shared(question, address)
+    return OnRay(question, slots(_resources(question.spec)), is_local=address is None, connection=connection)
 
 
 def _resources(spec: ExperimentSpec) -> Resources:
