@@ -14,6 +14,7 @@ from superconv_tune.problems.survey import survey
 from superconv_tune.record.events import Measured
 from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
 from superconv_tune.study.speed import measure
+from superconv_tune.training.compiler import skip_compiler
 from superconv_tune.training.memory import device_for
 from superconv_tune.verdict.verdict import Target
 
@@ -60,6 +61,7 @@ def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:
     """
     payload, card = prepare(spec)
     spec = payload.spec
+    skip_compiler()
     torch.set_num_threads(threads(spec))  # as a worker will run
     problem = realise(payload, device_for(with_gpu=spec.resources.gpus_per_trial != 0))
     model = rehearse(problem, defaults(spec), outputs_per_item(payload))
