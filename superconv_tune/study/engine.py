@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from superconv_tune.record.conductor import Conductor
 from superconv_tune.study.call import Call
 from superconv_tune.study.in_this_process import in_this_process
 from superconv_tune.study.question import Question
 from superconv_tune.tracking.handle import StudyHandle
+
+T = TypeVar("T")
 
 
 class Engine(Protocol):
@@ -36,6 +39,19 @@ class Engine(Protocol):
         Raises:
             UserError: if an event cannot be stored.
         """
+        ...
+
+    def beside(self, work: Callable[[], T], otherwise: T) -> Callable[[float], T | None]:
+        """Begin ``work`` without holding up the trials.
+
+        Returns:
+            A function that waits at most so many seconds for the result: None before it is there, and ``otherwise`` if
+            the work was lost.
+        """
+        ...
+
+    def leave(self) -> None:
+        """Begin to shut down; nothing more is run."""
         ...
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -16,6 +18,8 @@ from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,15 @@ class InThisProcess:
             InProcessCluster(executor, RealClock(), self.workers).run(conductor)
         finally:
             gc.unfreeze()
+
+    def beside(self, work: Callable[[], T], otherwise: T) -> Callable[[float], T | None]:
+        """Do the work now: there is nothing beside this process."""
+        del otherwise
+        done = work()
+        return lambda _: done
+
+    def leave(self) -> None:
+        """Nothing was started."""
 
 
 def in_this_process(question: Question) -> InThisProcess:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from superconv_tune.cluster.beside import beside
 from superconv_tune.cluster.driver import Resources, run, slots
 from superconv_tune.cluster.slots import Share
 from superconv_tune.cluster.worker import Setting
@@ -16,6 +19,8 @@ from superconv_tune.study.gpu_share import shared
 from superconv_tune.study.question import Question, threads
 from superconv_tune.tracking.handle import StudyHandle
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class OnRay:
@@ -25,7 +30,7 @@ class OnRay:
         question: the question, with ``gpus_per_trial`` as a number.
         share: the search's share of the cluster.
         is_local: whether the workers see the files of this machine.
-        connection: ends while the report is written.
+        connection: to the cluster.
     """
 
     question: Question
@@ -47,10 +52,15 @@ class OnRay:
         question = self.question
         payload = question.payload if self.is_local else portable(question.payload)
         setting = Setting(payload, handle, str(spill_dir), threads(question.spec))
-        try:
-            run(conductor, setting, _resources(question.spec), self.share)
-        finally:
-            self.connection.leave()
+        run(conductor, setting, _resources(question.spec), self.share)
+
+    def beside(self, work: Callable[[], T], otherwise: T) -> Callable[[float], T | None]:
+        """Begin ``work`` in a process of its own that yields to the trials; see `superconv_tune.cluster.beside`."""
+        return beside(work, otherwise)
+
+    def leave(self) -> None:
+        """Begin to disconnect from the cluster, or to stop a local one."""
+        self.connection.leave()
 
 
 def on_ray(question: Question, address: str | None, connection: Background[None]) -> OnRay:

@@ -39,7 +39,6 @@ def checks_of(question: Question, where: Places, workers: int) -> list[Check]:
         _split(question),
         _model(question),
         *_smoke(question),
-        *(Check(mark.kind, mark.words, "warning" if mark.is_warning else "ok") for mark in question.measured.landmarks),
         _memory(question, workers),
         *disk_checks(where),
         Check("storage", f"{masked(where.storage)} is writable"),

@@ -10,7 +10,6 @@ from superconv_tune.planner.brief import Brief, bounds
 from superconv_tune.problems.payload import DataCard, Payload, outputs_per_item, realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.rehearse import ModelCard, rehearse
-from superconv_tune.problems.survey import survey
 from superconv_tune.record.events import Measured
 from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
 from superconv_tune.study.speed import measure
@@ -49,12 +48,8 @@ class Question:
         return replace(self, spec=spec, payload=replace(self.payload, spec=spec))
 
 
-def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:
+def ready(spec: ExperimentSpec) -> Question:
     """Read the data, and run a few real training steps.
-
-    Args:
-        spec: the question.
-        survey_s: seconds for the floors and ceilings that results are compared with; None leaves them out.
 
     Raises:
         UserError: if the data, the model, the loss or a user's file does not work; nothing was started then.
@@ -67,8 +62,6 @@ def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:
     model = rehearse(problem, defaults(spec), outputs_per_item(payload))
     sizes = bounds(search_space(spec).get("batch_size"), defaults(spec).batch_size)
     measured = measure(problem, card, defaults(spec), map(int, sizes))
-    if survey_s is not None:
-        measured = replace(measured, landmarks=survey(payload, problem, card.train_items, survey_s))
     return Question(spec, brief_of(spec), payload, card, model, measured)
 
 

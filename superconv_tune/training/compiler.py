@@ -14,8 +14,8 @@ STEPPED = (SGD, Adam)  # AdamW is an Adam
 def skip_compiler() -> None:
     """Let optimizers work without torch's compiler, whose import takes a second in every process.
 
-    Torch wraps these methods so that they can stand in compiled code, and the wrappers import the compiler when they are
-    first called. A user's model may still be compiled: only an optimizer inside compiled code would need the wrappers.
+    Torch wraps these methods so that they can stand in compiled code, and the wrappers import the compiler when first
+    called. A user's model may still be compiled: only an optimizer inside compiled code would need the wrappers.
     """
     for name in WRAPPED:
         setattr(Optimizer, name, inspect.unwrap(getattr(Optimizer, name)))
