@@ -160,7 +160,7 @@ def test_an_early_end_waits_a_little_for_the_landmarks_and_an_interruption_does_
             journal.append(name, start)
             proposer = Proposer(sqlite(tmp_path), name, SPACE, "max", "random", 0, 20)
             clock = VirtualClock(start.started_at + 30.0)
-            conductor = StudyConductor(Study(start), brief(), journal, proposer, clock, lambda: None, waited.append)  # type: ignore[arg-type]
+            conductor = StudyConductor(Study(start), brief(), journal, proposer, clock, lambda: None, waited.append)
             if is_interrupted:
                 conductor.interrupt()
             conductor.close()
