@@ -77,6 +77,7 @@ class TrialActor(tune.Trainable):
         """
         self._config = new_config
         release(self._problem.device)
+        gc.freeze()  # what outlives a trial stays: MLflow, which came after the setup, costs 0.13 s in every collection
         return not self._is_spent
 
     def step(self) -> dict[str, Any]:

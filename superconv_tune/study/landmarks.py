@@ -9,7 +9,6 @@ from functools import partial
 import torch
 
 from superconv_tune.problems.payload import Payload, realise
-from superconv_tune.problems.survey import survey
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.study.engine import Engine
 from superconv_tune.study.question import threads
@@ -42,6 +41,8 @@ class LandmarksBeside:
 
 
 def _surveyed(payload: Payload, train_items: int, seconds: float) -> Landmarks:
+    from superconv_tune.problems.survey import survey  # noqa: PLC0415 - scikit-learn, which the search need not wait for
+
     skip_compiler()
     torch.set_num_threads(threads(payload.spec))
     problem = realise(payload, device_for(with_gpu=payload.spec.resources.gpus_per_trial != 0))

@@ -17,7 +17,7 @@ from superconv_tune.training.compiler import skip_compiler
 from superconv_tune.training.memory import device_for
 from superconv_tune.verdict.verdict import Target
 
-REPORT_S = 8.0  # verdict, report, MLflow's parent run and Ray's shutdown, on two cores
+REPORT_S = 4.0  # the last records, verdict, report, MLflow's parent run and Ray's end: two seconds on two idle cores
 REPORT_SHARE = 0.01  # of a long budget: larger studies have larger reports
 
 
