@@ -34,8 +34,8 @@ CONTENT: dict[str, Any] = {
     "tracking_uri": "none",
 }
 
-# While the file "interrupt" is there, the third hundred of batches of a search that is under way meets a Ctrl-C. A batch
-# counts once, because the check that a few examples can be learned by heart, between two trials, repeats one.
+# While the file "interrupt" is there, the third hundred of batches of a search that is under way meets a Ctrl-C. One
+# counts once, because the check that a few examples can be learned by heart, between two trials, repeats it.
 TASK = """
 import os
 import signal
