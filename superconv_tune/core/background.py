@@ -31,16 +31,13 @@ class Background(Generic[T]):
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.leave()
+        # Not before the end of the block: the process ends if Ray is used while another thread shuts it down.
+        self._is_over.set()
         self._thread.join()
 
     def wait(self) -> T:
         """What the context manager yields, once it has been entered; raises what entering it raised."""
         return self._entered.result()
-
-    def leave(self) -> None:
-        """Begin to leave the context manager."""
-        self._is_over.set()
 
     def _stay(self) -> None:
         try:

@@ -49,7 +49,6 @@ def conduct(stored: StoredStudy, journal: Journal, engine: Engine, call: Call) -
         with _interrupting(conductor):
             engine.run(conductor, handle, where.spill_dir)
         conductor.close()
-        engine.leave()  # it takes as long as the report
         view.update(study, "report")
         findings = findings_of(study, brief, proposer, time.time(), stored.card.warnings)
         files = write_files(findings, where)

@@ -50,10 +50,6 @@ class Engine(Protocol):
         """
         ...
 
-    def leave(self) -> None:
-        """Begin to shut down; nothing more is run."""
-        ...
-
 
 def started(question: Question, call: Call) -> Engine:
     """The engine that the command line selects.

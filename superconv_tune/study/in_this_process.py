@@ -49,9 +49,6 @@ class InThisProcess:
         done = work()
         return lambda _: done
 
-    def leave(self) -> None:
-        """Nothing was started."""
-
 
 def in_this_process(question: Question) -> InThisProcess:
     """The engine; with ``gpus_per_trial: auto`` a trial gets the whole GPU."""

@@ -30,13 +30,11 @@ class OnRay:
         question: the question, with ``gpus_per_trial`` as a number.
         share: the search's share of the cluster.
         is_local: whether the workers see the files of this machine.
-        connection: to the cluster.
     """
 
     question: Question
     share: Share
     is_local: bool
-    connection: Background[None]
 
     @property
     def workers(self) -> int:
@@ -58,10 +56,6 @@ class OnRay:
         """Begin ``work`` in a process of its own that yields to the trials; see `superconv_tune.cluster.beside`."""
         return beside(work, otherwise)
 
-    def leave(self) -> None:
-        """Begin to disconnect from the cluster, or to stop a local one."""
-        self.connection.leave()
-
 
 def on_ray(question: Question, address: str | None, connection: Background[None]) -> OnRay:
     """The engine, once Ray is connected.
@@ -71,7 +65,7 @@ def on_ray(question: Question, address: str | None, connection: Background[None]
     """
     connection.wait()
     question = shared(question, address)
-    return OnRay(question, slots(_resources(question.spec)), is_local=address is None, connection=connection)
+    return OnRay(question, slots(_resources(question.spec)), is_local=address is None)
 
 
 def _resources(spec: ExperimentSpec) -> Resources:
