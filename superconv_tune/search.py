@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 import typer
 
 from superconv_tune.cluster.access import refuse_open
+from superconv_tune.core.imports import ease_exit, fast_imports
 from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.template import write_task
+from superconv_tune.study.call import called
 from superconv_tune.study.exit_code import exit_code
 from superconv_tune.study.refusal import exit_on_user_error, refuse_new_question, refuse_two_places
 
@@ -113,20 +115,21 @@ def search(  # noqa: PLR0913 - a command line
             checked = load_spec(spec, overrides | ({"budget": budget} if budget else {}))
         else:
             refuse_new_question(spec, overrides)
-        # --help and a typing error must answer at once, and torch, Ray and MLflow take ten seconds to import.
-        from superconv_tune.study.begin import begin  # noqa: PLC0415
-        from superconv_tune.study.call import Call  # noqa: PLC0415
-        from superconv_tune.study.plan import planned  # noqa: PLC0415
-        from superconv_tune.study.resume import resume as resume_study  # noqa: PLC0415
+        if resume is None and dry_run:
+            from superconv_tune.study.plan import planned  # noqa: PLC0415 - as below
 
-        call = Call(STARTED_AT, address, debug)
-        if resume is not None:
-            ended = resume_study(resume, output or "runs", storage, budget, call)
-        elif dry_run:
             typer.echo(planned(checked))
             return
-        else:
-            ended = begin(checked, name, call)
+        with called(STARTED_AT, address, debug=debug) as call:
+            # --help and a typing error must answer at once, and torch, Ray and MLflow take seconds to import.
+            with fast_imports():
+                from superconv_tune.study.begin import begin  # noqa: PLC0415
+                from superconv_tune.study.resume import resume as resume_study  # noqa: PLC0415
+            if resume is not None:
+                ended = resume_study(resume, output or "runs", storage, budget, call)
+            else:
+                ended = begin(checked, name, call)
+    ease_exit()
     raise typer.Exit(exit_code(ended.verdict, ended.interrupted, require))
 
 

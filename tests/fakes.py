@@ -45,12 +45,14 @@ class MemoryTracker:
     blocks: list[tuple[Phase, Curve]] = field(default_factory=list)
     outcomes: list[TrialOutcome] = field(default_factory=list)
 
-    def start(self, request: TrialRequest) -> str | None:
+    def start(self, request: TrialRequest) -> None:
         self.requests.append(request)
-        return f"run-{len(self.requests)}"
 
     def record(self, phase: Phase, block: Curve) -> None:
         self.blocks.append((phase, block))
+
+    def run_id(self) -> str | None:
+        return f"run-{len(self.requests)}"
 
     def finish(self, outcome: TrialOutcome) -> None:
         self.outcomes.append(outcome)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits, make_classification
 from torch import nn
 
+from superconv_tune.data.generated import mnist1d as generate_mnist1d
 from superconv_tune.data.idx import read_pair
-from superconv_tune.data.packaged import mnist1d as generate_mnist1d
 from superconv_tune.models.cnn1d import cnn1d
 from superconv_tune.problems.user import Task
 

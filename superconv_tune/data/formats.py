@@ -35,7 +35,7 @@ class Format:
 # The first that recognises a path reads it, if the user names no format: the particular ones come before the general.
 FORMATS: dict[str, Format] = {
     "digits": Format(LazyFunction("superconv_tune.data.packaged:digits")),
-    "mnist1d": Format(LazyFunction("superconv_tune.data.packaged:mnist1d")),
+    "mnist1d": Format(LazyFunction("superconv_tune.data.generated:mnist1d")),
     "idx": Format(LazyFunction("superconv_tune.data.idx:idx"), named(inside=("*-ubyte*",))),
     "hf": Format(LazyFunction("superconv_tune.data.huggingface:hf"), is_saved_dataset),
     "npz": Format(LazyFunction("superconv_tune.data.arrays:npz"), named(file=("*.npz",))),

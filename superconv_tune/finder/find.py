@@ -277,12 +277,15 @@ class _Keeper:
         self._tracker = tracker
         self.blocks: list[Curve] = []
 
-    def start(self, request: TrialRequest) -> str | None:
-        return self._tracker.start(request)
+    def start(self, request: TrialRequest) -> None:
+        self._tracker.start(request)
 
     def record(self, phase: Phase, block: Curve) -> None:
         self.blocks.append(block)
         self._tracker.record(phase, block)
+
+    def run_id(self) -> str | None:
+        return self._tracker.run_id()
 
     def finish(self, outcome: TrialOutcome) -> None:
         self._tracker.finish(outcome)

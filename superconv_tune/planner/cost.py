@@ -15,9 +15,6 @@ from superconv_tune.record.trial import Cycle, Trial, TrialOutcome
 
 SLACK = 1.1  # factor by which a trial is expected to take longer than the median one of its size
 RECENT = 12  # number of latest outcomes that the correction uses
-ANOTHER_MACHINE = (
-    2.0  # a ramp also spends time on its own analysis; only a larger factor says something about the machine
-)
 LOOK_BACK = 400  # number of latest trials among which they are searched; with fewer there, nearly every trial fails
 
 
@@ -55,7 +52,7 @@ class CostModel:
         trials = study.came_back(study.requests[key] for key in latest)
         seen = list(islice(((trial, ratio) for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
         if not seen:
-            return replace(prior, correction=prior._first_correction(study))
+            return prior
         return replace(
             prior,
             correction=median(ratio for _, ratio in seen),
@@ -100,23 +97,6 @@ class CostModel:
             return None
         predicted = outcome.steps * self.step_seconds(trial.request.params.batch_size) + self.eval_s
         return (outcome.train_s + outcome.eval_s) / predicted
-
-    def _first_correction(self, study: Study) -> float:
-        """Correction from the first ramps, for a preflight on another machine such as a head node without a GPU."""
-        ratios = [ratio for trial in study.trials("range_test") if (ratio := self._ramp_ratio(trial)) is not None]
-        found = median(ratios) if ratios else 1.0
-        return 1.0 if 1.0 / ANOTHER_MACHINE < found < ANOTHER_MACHINE else found
-
-    def _ramp_ratio(self, trial: Trial) -> float | None:
-        """Measured divided by predicted seconds of a step in the second half of the ramps; None if too short."""
-        curve = trial.outcome.range_curve
-        if curve is None or len(curve) < 2:
-            return None
-        begin = len(curve) // 2
-        steps = float(curve.step[-1] - curve.step[begin])
-        seconds = float(curve.elapsed_s[-1] - curve.elapsed_s[begin])
-        step_s = self.step_seconds(trial.request.params.batch_size)
-        return seconds / steps / step_s if steps > 0.0 and seconds > 0.0 else None
 
     def step_seconds(self, batch_size: int) -> float:
         """Measured seconds of one step: linear between measured batch sizes, beyond them in proportion to the size."""

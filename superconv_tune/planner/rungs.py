@@ -249,14 +249,28 @@ class RungSteps:
     def _replanned(self) -> Plan | None:
         """The plan from this rung on, fitted to the time left and to the speed so far; None if it is much the same."""
         situation, index = self.situation, self.index
+        if self.plan.is_too_small:
+            return self._enlarged()
         begun = any(situation.asked("search", rung) for rung in range(index, len(self.plan.rungs)))
-        if index == 0 or begun or not self._rung.width or self._rung.free or self.plan.is_too_small:
+        if index == 0 or begun or not self._rung.width or self._rung.free:
             return None
+        plan = self._divided(index)
+        return None if _are_close(plan, self.plan) else replace(plan, confirm_seeds=self.plan.confirm_seeds)
+
+    def _enlarged(self) -> Plan | None:
+        """A plan with more rungs, where the first cycle shows that the machine is faster than it seemed."""
+        if not self.situation.finished(0):
+            return None
+        plan = self._divided(1)
+        return plan if any(rung.width for rung in plan.rungs[1:]) else None
+
+    def _divided(self, begun: int) -> Plan:
+        """The time left, divided over rungs above the first ``begun`` ones."""
+        situation = self.situation
         brief = replace(situation.brief, defaults=situation.first_point(1.0).params)
         trials = len(situation.asked("search"))
         workers = situation.study.workers
-        plan = divide(brief, situation.cost, workers, situation.left_s, self.plan.rungs[:index], trials)
-        return None if _are_close(plan, self.plan) else replace(plan, confirm_seeds=self.plan.confirm_seeds)
+        return divide(brief, situation.cost, workers, situation.left_s, self.plan.rungs[:begun], trials)
 
 
 def _are_close(one: Plan, other: Plan) -> bool:

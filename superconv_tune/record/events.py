@@ -24,7 +24,7 @@ class Measured:
         overhead_s: seconds that a trial takes besides training and evaluation.
         trivial_value: metric of the best constant guess.
         precision: the faster number format of the forward pass.
-        landmarks: floors and ceilings; empty in a journal of an earlier version.
+        landmarks: floors and ceilings; empty until `Surveyed`.
     """
 
     train_items: int = 0
@@ -86,6 +86,14 @@ class Resized:
 
 
 @dataclass(frozen=True)
+class Surveyed:
+    """Floors and ceilings were found, beside the trials."""
+
+    at: float
+    landmarks: tuple[Landmark, ...]
+
+
+@dataclass(frozen=True)
 class Planned:
     """The time budget was divided, or divided again."""
 
@@ -125,4 +133,4 @@ class Closed:
     reason: str
 
 
-Event = Opened | Resumed | Resized | Planned | Frozen | Requested | Observed | Closed
+Event = Opened | Resumed | Resized | Surveyed | Planned | Frozen | Requested | Observed | Closed

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from superconv_tune.record.events import Closed, Event, Frozen, Observed, Opened, Planned, Requested, Resized, Resumed
+from superconv_tune.record.events import (
+    Closed,
+    Event,
+    Frozen,
+    Observed,
+    Opened,
+    Planned,
+    Requested,
+    Resized,
+    Resumed,
+    Surveyed,
+)
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Kind, Purpose
 from superconv_tune.record.recipe import Recipe
@@ -18,7 +30,7 @@ class Study:
     """The state of one study.
 
     Attributes:
-        opened: the event with which it began.
+        opened: the event with which it began, with the landmarks that were found since.
         deadline: Unix time in seconds by which it ends.
         workers: number of trials that can run at once.
         plan: the division of the time budget; None until the speed is known.
@@ -78,9 +90,11 @@ class Study:
             case _:
                 self._change(event)
 
-    def _change(self, event: Planned | Frozen | Resumed | Resized | Closed) -> None:
+    def _change(self, event: Surveyed | Planned | Frozen | Resumed | Resized | Closed) -> None:
         """Update the state with an event that concerns the study as a whole."""
         match event:
+            case Surveyed(landmarks=landmarks):
+                self.opened = replace(self.opened, measured=replace(self.opened.measured, landmarks=landmarks))
             case Planned(plan=plan):
                 self.plan = plan
             case Frozen(recipe=recipe):

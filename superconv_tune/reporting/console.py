@@ -109,7 +109,12 @@ class LiveView:
         """Show what happened since the last call; takes time only for new events."""
         fresh = self._fresh(study)
         news = [event for trial in fresh if (event := self._learn(trial))]
-        if self._snapshot.deadline is None and fresh:
+        marks = [
+            words for mark in study.opened.measured.landmarks if self._is_new(words := f"{mark.kind}: {mark.words}")
+        ]
+        if self._snapshot.deadline is not None:
+            news += marks
+        elif fresh:
             news = [f"{len(fresh)} trials are already done"]  # a resumed study does not repeat its old events
         if phase != self._snapshot.phase:
             news.insert(0, f"phase: {phase}")

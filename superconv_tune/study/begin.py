@@ -31,9 +31,6 @@ from superconv_tune.tracking.handle import StudyHandle
 
 logger = logging.getLogger(__name__)
 
-SURVEY_SHARE = 0.02  # of the budget, for floors and ceilings
-SURVEY_S = 20.0  # at most: more time would not improve them
-
 
 def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
     """Run a new search from its first check to its report.
@@ -46,7 +43,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
     _refuse_taken(where)
     with no_log():
         # Before anything is created, so that a user error leaves no trace.
-        question = ready(spec, min(SURVEY_S, SURVEY_SHARE * spec.budget_s))
+        question = ready(spec)
         refuse(disk_checks(where))
     words = data_words(question.card)
     if words:  # data that a task made have no notes
@@ -58,7 +55,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         logger.info("%s", words)
         workers = 1 if call.debug else expected_workers(spec)
         _show(checks_of(question, where, workers), call)
-        engine = stack.enter_context(started(question, call))
+        engine = started(question, call)
         opened = _opened(engine, where, begin_run(where, engine.question.spec), call)
         journal.append(name, opened)
         return conduct(StoredStudy.of(Study(opened), where), journal, engine, call)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
+
+from superconv_tune.core.background import Background
+from superconv_tune.study.logs import no_log
 
 
 @dataclass(frozen=True)
@@ -16,12 +21,14 @@ class Call:
         address: of a Ray cluster; None starts a local one for the search.
         debug: whether trials run one after the other in this process, without Ray.
         console: where progress and summary are printed.
+        ray: the connection to Ray, or its beginning; None with ``debug``.
     """
 
     started_at: float
     address: str | None = None
     debug: bool = False
     console: Console = field(default_factory=lambda: Console(soft_wrap=True, highlight=False))
+    ray: Background[None] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,3 +42,22 @@ class Ended:
 
     verdict: str | None
     interrupted: bool
+
+
+@contextmanager
+def called(started_at: float, address: str | None, *, debug: bool) -> Iterator[Call]:
+    """The call, with Ray starting in the background: it takes seconds, as what follows inside the block does.
+
+    Whatever happens inside, Ray has ended with the block.
+    """
+    if debug:
+        yield Call(started_at, address, debug)
+        return
+    with no_log(), Background(lambda: _ray(address)) as ray:
+        yield Call(started_at, address, ray=ray)
+
+
+def _ray(address: str | None) -> AbstractContextManager[None]:
+    from superconv_tune.cluster.connection import cluster  # noqa: PLC0415 - imports Ray, beside torch
+
+    return cluster(address)

@@ -15,6 +15,7 @@ from superconv_tune.study.call import Call, Ended
 from superconv_tune.study.conclude import findings_of, proposer_of
 from superconv_tune.study.conductor import StudyConductor, phase
 from superconv_tune.study.engine import Engine
+from superconv_tune.study.landmarks import LandmarksBeside
 from superconv_tune.study.parent_run import end_run
 from superconv_tune.study.publish import print_summary, write_files
 from superconv_tune.study.stored import StoredStudy
@@ -34,7 +35,15 @@ def conduct(stored: StoredStudy, journal: Journal, engine: Engine, call: Call) -
     if call.debug:
         call.console.print(DEBUG, markup=False)
     with LiveView(call.console, time.time, _title(study, brief.target), brief.target, verbose=call.debug) as view:
-        conductor = StudyConductor(study, brief, journal, proposer, time.time, lambda: view.update(study, phase(study)))
+        conductor = StudyConductor(
+            study,
+            brief,
+            journal,
+            proposer,
+            time.time,
+            lambda: view.update(study, phase(study)),
+            LandmarksBeside(engine),
+        )
         proposer.reconcile(study)
         conductor.give_up_unfinished()
         with _interrupting(conductor):

@@ -14,7 +14,8 @@ from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import is_decided
 from superconv_tune.proposer.proposal import Proposed
 from superconv_tune.record.conductor import Signal
-from superconv_tune.record.events import Closed, Event, Frozen, Observed, Planned, Requested, Resized
+from superconv_tune.record.events import Closed, Event, Frozen, Observed, Planned, Requested, Resized, Surveyed
+from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Proposal
 from superconv_tune.record.recipe import Recipe
@@ -25,11 +26,13 @@ logger = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 OnEvent = Callable[[], None]
+FindLandmarks = Callable[[float], tuple[Landmark, ...] | None]
 Result = TypeVar("Result")
 
 # While a database restarts or a full disk is cleared, running trials continue; near the deadline the wait is short.
 STORAGE_PATIENCE_S, STORAGE_LEAST_S = 120.0, 10.0
 STORAGE_PAUSE_S = 1.0
+LANDMARKS_S = 4.0  # longest wait for the floors and ceilings of a search that ends before its deadline
 
 PHASES = {
     "range_test": "range test",
@@ -78,10 +81,19 @@ class StudyConductor:
         proposer: fills in sampled parameters.
         clock: Unix time in seconds.
         on_event: called after every event, once it is stored.
+        landmarks: waits at most so many seconds for the floors and ceilings; called first when a trial has ended, and
+            again until it returns them.
     """
 
-    def __init__(
-        self, study: Study, brief: Brief, journal: EventStore, proposer: ProposalSource, clock: Clock, on_event: OnEvent
+    def __init__(  # noqa: PLR0913 - the last one is for whoever has floors and ceilings
+        self,
+        study: Study,
+        brief: Brief,
+        journal: EventStore,
+        proposer: ProposalSource,
+        clock: Clock,
+        on_event: OnEvent,
+        landmarks: FindLandmarks = lambda _: None,
     ) -> None:
         self.study = study
         self._brief = brief
@@ -89,6 +101,7 @@ class StudyConductor:
         self._proposer = proposer
         self._clock = clock
         self._on_event = on_event
+        self._landmarks = landmarks
         self._interrupted = threading.Event()
 
     def record(self, event: Event) -> None:
@@ -110,7 +123,9 @@ class StudyConductor:
         """The cluster has finished: mark trials that it ended, and record why the search asked for no more."""
         for request in self.study.running():
             self._give_up(request, "interrupted", "the search was ended while the trial ran")
-        self.record(Closed(self._clock(), self._reason()))
+        reason = self._reason()
+        self._find_landmarks(LANDMARKS_S if reason in ("decided", "exhausted") else 0.0)
+        self.record(Closed(self._clock(), reason))
 
     def next(self) -> TrialRequest | Signal:
         """The next trial for a free worker, or a signal that there is none now or ever."""
@@ -136,6 +151,7 @@ class StudyConductor:
         if request.proposal is not None and request.attempt == outcome.attempt:
             proposal = request.proposal
             self._patiently(lambda _: self._proposer.tell(proposal, outcome))
+        self._find_landmarks(0.0)
 
     def lost(self, trial_id: str, reason: str) -> None:
         """Record that a trial has no outcome; the planner repeats it, unless it was ended past its deadline."""
@@ -160,6 +176,15 @@ class StudyConductor:
     def should_stop(self) -> bool:
         """Whether running trials are to be ended: the user asked for it, or a trial outlived its deadline."""
         return self._interrupted.is_set() or self._clock() > self.study.deadline - self._brief.report_s / 2
+
+    def _find_landmarks(self, wait_s: float) -> None:
+        if self.study.opened.measured.landmarks:
+            return
+        found = self._landmarks(wait_s)
+        if found:
+            self.record(Surveyed(self._clock(), found))
+            for mark in found:
+                logger.info("%s: %s", mark.kind, mark.words)
 
     def _give_up(self, request: TrialRequest, status: Status, reason: str) -> None:
         objective = self.study.opened.measured.trivial_value

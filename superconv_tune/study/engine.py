@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from superconv_tune.record.conductor import Conductor
 from superconv_tune.study.call import Call
 from superconv_tune.study.in_this_process import in_this_process
 from superconv_tune.study.question import Question
 from superconv_tune.tracking.handle import StudyHandle
+
+T = TypeVar("T")
 
 
 class Engine(Protocol):
@@ -39,16 +41,25 @@ class Engine(Protocol):
         """
         ...
 
+    def beside(self, work: Callable[[], T], otherwise: T) -> Callable[[float], T | None]:
+        """Begin ``work`` without holding up the trials.
 
-def started(question: Question, call: Call) -> AbstractContextManager[Engine]:
-    """The engine that the command line selects; it is shut down when the block ends.
+        Returns:
+            A function that waits at most so many seconds for the result: None before it is there, and ``otherwise`` if
+            the work was lost.
+        """
+        ...
+
+
+def started(question: Question, call: Call) -> Engine:
+    """The engine that the command line selects.
 
     Raises:
         UserError: if the Ray cluster does not answer, or has no room for a trial.
     """
-    if call.debug:
+    if call.ray is None:
         return in_this_process(question)
     # Ray takes seconds to import, and need not be installed for --debug.
     from superconv_tune.study.on_ray import on_ray  # noqa: PLC0415
 
-    return on_ray(question, call.address)
+    return on_ray(question, call.address, call.ray)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -18,6 +18,8 @@ from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,18 @@ class InThisProcess:
         finally:
             gc.unfreeze()
 
+    def beside(self, work: Callable[[], T], otherwise: T) -> Callable[[float], T | None]:
+        """Do the work now: there is nothing beside this process."""
+        del otherwise
+        done = work()
+        return lambda _: done
 
-@contextmanager
-def in_this_process(question: Question) -> Iterator[InThisProcess]:
+
+def in_this_process(question: Question) -> InThisProcess:
     """The engine; with ``gpus_per_trial: auto`` a trial gets the whole GPU."""
     if question.spec.resources.gpus_per_trial == "auto":
         question = question.on_gpus(1.0 if torch.cuda.is_available() else 0.0)
-    yield InThisProcess(question)
+    return InThisProcess(question)
 
 
 def _tracker(handle: StudyHandle | None, spill_dir: Path) -> Tracker:

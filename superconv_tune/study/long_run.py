@@ -217,17 +217,20 @@ class _Shown:
         """Every step of the cycle, including those of interrupted attempts."""
         return Curve.join(self._blocks)
 
-    def start(self, request: TrialRequest) -> str | None:
+    def start(self, request: TrialRequest) -> None:
         """Start the run and the view."""
-        run_id = self._tracker.start(request)
+        self._tracker.start(request)
         self._view.begin(self._first_step)
-        return run_id
 
     def record(self, phase: Phase, block: Curve) -> None:
         """Keep, show and record the next steps."""
         self._blocks.append(block)
         self._view.advance(block)
         self._tracker.record(phase, block)
+
+    def run_id(self) -> str | None:
+        """Id of the run."""
+        return self._tracker.run_id()
 
     def finish(self, outcome: TrialOutcome) -> None:
         """Finish the run."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from superconv_tune.cluster.driver import Resources, cluster, run, slots
+from superconv_tune.cluster.beside import beside
+from superconv_tune.cluster.driver import Resources, run, slots
 from superconv_tune.cluster.slots import Share
 from superconv_tune.cluster.worker import Setting
+from superconv_tune.core.background import Background
 from superconv_tune.problems.payload import portable
 from superconv_tune.record.conductor import Conductor
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.gpu_share import shared
 from superconv_tune.study.question import Question, threads
 from superconv_tune.tracking.handle import StudyHandle
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,17 +52,20 @@ class OnRay:
         setting = Setting(payload, handle, str(spill_dir), threads(question.spec))
         run(conductor, setting, _resources(question.spec), self.share)
 
+    def beside(self, work: Callable[[], T], otherwise: T) -> Callable[[float], T | None]:
+        """Begin ``work`` in a process of its own that yields to the trials; see `superconv_tune.cluster.beside`."""
+        return beside(work, otherwise)
 
-@contextmanager
-def on_ray(question: Question, address: str | None) -> Iterator[OnRay]:
-    """The engine, connected until the block ends.
+
+def on_ray(question: Question, address: str | None, connection: Background[None]) -> OnRay:
+    """The engine, once Ray is connected.
 
     Raises:
         UserError: if the cluster does not answer, or has no room for a trial.
     """
-    with cluster(address):
-        question = shared(question, address)
-        yield OnRay(question, slots(_resources(question.spec)), is_local=address is None)
+    connection.wait()
+    question = shared(question, address)
+    return OnRay(question, slots(_resources(question.spec)), is_local=address is None)
 
 
 def _resources(spec: ExperimentSpec) -> Resources:

@@ -15,7 +15,7 @@ from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.logs import no_log
 from superconv_tune.study.question import ready
 
-START_S = 15.0  # assumed for imports, preflight and Ray's start, which a dry run does not measure
+START_S = 8.0  # assumed for imports, preflight and Ray's start, which a dry run does not measure
 
 
 def planned(spec: ExperimentSpec) -> str:

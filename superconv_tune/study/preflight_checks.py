@@ -16,7 +16,6 @@ from superconv_tune.study.environment import package_version
 from superconv_tune.study.machine import GIB, free_disk, free_memory, is_writable
 from superconv_tune.study.places import Places
 from superconv_tune.study.question import Question
-from superconv_tune.trial.smoke import SMOKE_STEPS
 
 WORKER_BYTES = 600 * 2**20  # of one worker with torch and Ray, before it holds a model
 NUMBERS_PER_WEIGHT = 6  # weight, gradient, two moments, and a copy of the weights on their way to disk
@@ -39,7 +38,6 @@ def checks_of(question: Question, where: Places, workers: int) -> list[Check]:
         _split(question),
         _model(question),
         *_smoke(question),
-        *(Check(mark.kind, mark.words, "warning" if mark.is_warning else "ok") for mark in question.measured.landmarks),
         _memory(question, workers),
         *disk_checks(where),
         Check("storage", f"{masked(where.storage)} is writable"),
@@ -111,7 +109,7 @@ def _smoke(question: Question) -> list[Check]:
     measured = question.measured
     steps = ", ".join(f"{1000 * seconds:,.1f} ms with {size}" for size, seconds in measured.step_s.items())
     return [
-        Check("smoke trial", f"{SMOKE_STEPS} steps and an evaluation with every batch size"),
+        Check("smoke trial", "a few steps and an evaluation with every batch size"),
         Check("speed", f"{steps} examples a step; evaluation {measured.eval_s:.2g} s; {measured.precision}"),
     ]
 

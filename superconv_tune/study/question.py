@@ -10,14 +10,14 @@ from superconv_tune.planner.brief import Brief, bounds
 from superconv_tune.problems.payload import DataCard, Payload, outputs_per_item, realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.rehearse import ModelCard, rehearse
-from superconv_tune.problems.survey import survey
 from superconv_tune.record.events import Measured
 from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
 from superconv_tune.study.speed import measure
+from superconv_tune.training.compiler import skip_compiler
 from superconv_tune.training.memory import device_for
 from superconv_tune.verdict.verdict import Target
 
-REPORT_S = 8.0  # verdict, report, MLflow's parent run and Ray's shutdown, on two cores
+REPORT_S = 4.0  # the last records, verdict, report, MLflow's parent run and Ray's end: two seconds on two idle cores
 REPORT_SHARE = 0.01  # of a long budget: larger studies have larger reports
 
 
@@ -48,25 +48,20 @@ class Question:
         return replace(self, spec=spec, payload=replace(self.payload, spec=spec))
 
 
-def ready(spec: ExperimentSpec, survey_s: float | None = None) -> Question:
+def ready(spec: ExperimentSpec) -> Question:
     """Read the data, and run a few real training steps.
-
-    Args:
-        spec: the question.
-        survey_s: seconds for the floors and ceilings that results are compared with; None leaves them out.
 
     Raises:
         UserError: if the data, the model, the loss or a user's file does not work; nothing was started then.
     """
     payload, card = prepare(spec)
     spec = payload.spec
+    skip_compiler()
     torch.set_num_threads(threads(spec))  # as a worker will run
     problem = realise(payload, device_for(with_gpu=spec.resources.gpus_per_trial != 0))
     model = rehearse(problem, defaults(spec), outputs_per_item(payload))
     sizes = bounds(search_space(spec).get("batch_size"), defaults(spec).batch_size)
     measured = measure(problem, card, defaults(spec), map(int, sizes))
-    if survey_s is not None:
-        measured = replace(measured, landmarks=survey(payload, problem, card.train_items, survey_s))
     return Question(spec, brief_of(spec), payload, card, model, measured)
 
 

@@ -39,7 +39,7 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         question = ready(found.spec)
         _refuse_other_data(found, question.card)
         stack.enter_context(search_log(where.folder))
-        engine = stack.enter_context(started(question, call))
+        engine = started(question, call)
         resume_run(handle)
         event = Resumed(time.time(), found.study.deadline + more_s, engine.workers)
         journal.append(name, event)

@@ -16,6 +16,8 @@ from superconv_tune.trial.smoke import SMOKE_STEPS, smoke
 
 OVERHEAD_S = 0.5  # assumed per trial until some were seen: hand-over, parameters and figures to MLflow
 WARM_STEPS = 3  # before a measurement: kernels of that precision and batch size are loaded and chosen in the first ones
+SLOW_STEPS = 5  # of a smoke trial, if they take long enough to be timed
+ENOUGH_S = 0.3
 BF16_GAIN = 1.1  # bf16 is used if a step is at least this much faster
 
 
@@ -25,14 +27,15 @@ def measure(problem: Problem, card: DataCard, defaults: Hyperparameters, batch_s
     Raises:
         UserError: if one of them fails, with its reason.
     """
-    precision = _faster_precision(problem, defaults)
-    sizes = sorted({*batch_sizes, defaults.batch_size})
-    outcomes = {size: _smoke(problem, replace(defaults, batch_size=size), precision) for size in sizes}
+    precision, default = _faster_precision(problem, defaults)
+    others = sorted({*batch_sizes} - {defaults.batch_size})
+    outcomes = {size: _smoke(problem, replace(defaults, batch_size=size), precision) for size in others}
+    outcomes[defaults.batch_size] = default
     return Measured(
         train_items=card.train_items,
         validation_items=card.validation_items,
         test_items=card.test_items,
-        step_s={str(size): _step_s(outcome) for size, outcome in outcomes.items()},
+        step_s={str(size): _step_s(outcome) for size, outcome in sorted(outcomes.items())},
         eval_s=min(outcome.eval_s for outcome in outcomes.values()),
         overhead_s=OVERHEAD_S,
         trivial_value=problem.trivial_value,
@@ -41,23 +44,26 @@ def measure(problem: Problem, card: DataCard, defaults: Hyperparameters, batch_s
 
 
 def _smoke(problem: Problem, params: Hyperparameters, precision: Precision) -> TrialOutcome:
-    """A smoke trial, after one of a few steps whose speed would mislead."""
-    for steps in (WARM_STEPS, SMOKE_STEPS):
+    """A smoke trial, after one of a few steps whose speed would mislead; a short one where steps are slow."""
+    for steps in (WARM_STEPS, SLOW_STEPS, SMOKE_STEPS):
         outcome = smoke(problem, params, precision, steps)
         if outcome.status != "finished":
             raise UserError(
                 f"A smoke trial of {steps} steps ended as {outcome.status}: {outcome.reason} "
                 f"Nothing was started; fix the data, the model or the loss first."
             )
+        if steps == SLOW_STEPS and outcome.train_s >= ENOUGH_S:
+            break
     return outcome
 
 
-def _faster_precision(problem: Problem, params: Hyperparameters) -> Precision:
-    """bf16 if the device supports it and it was measured to be faster here, else fp32."""
+def _faster_precision(problem: Problem, params: Hyperparameters) -> tuple[Precision, TrialOutcome]:
+    """bf16 if the device supports it and it was measured to be faster here, else fp32; and the smoke trial with it."""
+    full = _smoke(problem, params, "fp32")
     if not supports_bf16(problem.device):
-        return "fp32"
-    gain = _step_s(_smoke(problem, params, "fp32")) / _step_s(_smoke(problem, params, "bf16"))
-    return "bf16" if gain >= BF16_GAIN else "fp32"
+        return "fp32", full
+    half = _smoke(problem, params, "bf16")
+    return ("bf16", half) if _step_s(full) / _step_s(half) >= BF16_GAIN else ("fp32", full)
 
 
 def _step_s(outcome: TrialOutcome) -> float:

@@ -1,92 +1,35 @@
-"""One attempt of a trial as a folder on the worker's disk, and how it is sent from there to MLflow.
+"""How the attempt of a trial is sent from its folder to MLflow.
 
-The folder is written when the trial ends and removed once MLflow has everything. While MLflow is unreachable the folder
-stays and is sent later. Sending twice does no harm: the same point, param or file is stored once.
+While MLflow is unreachable the folder stays and is sent later. Sending twice does no harm: the same point, param or
+file is stored once.
 """
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from superconv_tune.core.codec import decode, encode
-from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.figures.trial import draw_cycle, draw_range_test
 from superconv_tune.lr.schedule import as_mapping
 from superconv_tune.record.trial import INFORMATIVE, Cycle, TrialOutcome, TrialRequest
-from superconv_tune.record.versions import upgraded_request
+from superconv_tune.tracking.attempt import CURVES, Attempt, saved_curves
 from superconv_tune.tracking.handle import StudyHandle
-from superconv_tune.tracking.series import Phase, Point
+from superconv_tune.tracking.series import Point
 from superconv_tune.tracking.study_run import children_of
 
-RECORD = "attempt.json"
 FIGURES = {"range_test": draw_range_test, "cycle": draw_cycle}
 TAG_CHARS = 5000  # MLflow's limit for the value of a tag
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """An attempt that has ended, with what MLflow has not received yet.
-
-    Attributes:
-        request: the trial.
-        outcome: its outcome.
-        run_id: id of its run; None if MLflow was unreachable when the trial began.
-        points: metric values that MLflow has not confirmed.
-    """
-
-    request: TrialRequest
-    outcome: TrialOutcome
-    run_id: str | None
-    points: Sequence[Point]
-
-    def write(self, folder: Path) -> None:
-        """Replace the record in this folder atomically."""
-        value = {
-            "request": encode(self.request),
-            "outcome": encode(self.outcome),
-            "run_id": self.run_id,
-            "points": self.points,
-        }
-        part = folder / f"{RECORD}.part"
-        part.write_text(json.dumps(value), encoding="utf-8")
-        part.replace(folder / RECORD)
-
-    @staticmethod
-    def read(folder: Path) -> Attempt:
-        """The record in this folder."""
-        value = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return Attempt(
-            request=decode(TrialRequest, upgraded_request(value["request"])),
-            outcome=decode(TrialOutcome, value["outcome"]),
-            run_id=value["run_id"],
-            points=[Point(*point) for point in value["points"]],
-        )
-
-
-def save(folder: Path, attempt: Attempt, curves: Mapping[Phase, Curve]) -> None:
-    """Write the curves, the figures and last the record of the attempt; a folder with a record is complete."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(curve_table(curves), folder / "curves.parquet", compression="zstd")
-    for phase, curve in curves.items():
-        if len(curve) > 0:
-            FIGURES[phase](folder / f"{phase}.png", curve, attempt.outcome)
-    attempt.write(folder)
-
-
 def deliver(client: MlflowClient, handle: StudyHandle, folder: Path) -> None:
-    """Send a saved attempt to MLflow, end its run and remove the folder; may be repeated after any error."""
+    """Send a saved attempt and its figures to MLflow, end its run and remove the folder; may be repeated."""
     attempt = Attempt.read(folder)
     outcome = attempt.outcome
     run_id = attempt.run_id
@@ -97,11 +40,19 @@ def deliver(client: MlflowClient, handle: StudyHandle, folder: Path) -> None:
         replace(attempt, run_id=run_id).write(folder)  # so that a repetition does not create a second run
     describe(client, handle, attempt.request, run_id)
     send(client, run_id, attempt.points, outcome_tags(outcome))
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".parquet", ".png"):
-            client.log_artifact(run_id, str(path))
+    for path in (folder / CURVES, *_figures(folder, outcome)):
+        client.log_artifact(run_id, str(path))
     client.set_terminated(run_id, "FINISHED" if outcome.status in INFORMATIVE else "FAILED")
     shutil.rmtree(folder)
+
+
+def _figures(folder: Path, outcome: TrialOutcome) -> list[Path]:
+    """The files of the figures, drawn now."""
+    drawn = []
+    for phase, curve in saved_curves(folder).items():
+        drawn.append(folder / f"{phase}.png")
+        FIGURES[phase](drawn[-1], curve, outcome)
+    return drawn
 
 
 def create_run(client: MlflowClient, handle: StudyHandle, request: TrialRequest) -> str:
@@ -177,13 +128,3 @@ def outcome_tags(outcome: TrialOutcome) -> Mapping[str, str]:
     if outcome.range_test is not None:
         tags["range_test.quality"] = outcome.range_test.quality
     return tags
-
-
-def curve_table(curves: Mapping[Phase, Curve]) -> pa.Table:
-    """All iterations: columns phase, step, lr, momentum, loss, elapsed_s."""
-    joined = Curve.join(list(curves.values()))
-    phases = np.repeat(list(curves), [len(curve) for curve in curves.values()])
-    columns = {name: pa.array(getattr(joined, name)) for name in COLUMNS}
-    return pa.table(
-        {"phase": pa.array(phases.tolist(), pa.string())} | columns | {"step": pa.array(joined.step.astype(np.int64))}
-    )

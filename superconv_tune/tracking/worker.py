@@ -10,19 +10,24 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from mlflow.tracking import MlflowClient
-
 from superconv_tune.core.curve import Curve
+from superconv_tune.core.lazy import LazyFunction
 from superconv_tune.core.secrets import masked
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
-from superconv_tune.tracking.client import connect
-from superconv_tune.tracking.delivery import RECORD, Attempt, create_run, deliver, describe, save, send
+from superconv_tune.tracking.attempt import RECORD, Attempt, save
 from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import SERIES, Phase, Point, curve_points, follow, live_rows, result_points, shown
 
 logger = logging.getLogger(__name__)
+
+# MLflow takes more than a second to import; its thread does so while the first trial trains.
+connect = LazyFunction("superconv_tune.tracking.client:connect")
+create_run, deliver, describe, send = (
+    LazyFunction(f"superconv_tune.tracking.delivery:{name}") for name in ("create_run", "deliver", "describe", "send")
+)
 
 START_TIMEOUT_S = 10.0
 SEND_EVERY_S = 1.0
@@ -37,13 +42,14 @@ class MlflowTracker:
     """Records one trial after the other; no call raises, whatever happens to MLflow or to the disk.
 
     The curve is kept in memory. One background thread sends a sparse part of it while the trial runs; `finish` saves
-    the whole curve on disk, sends it and removes the files again. What MLflow does not accept in time stays on disk and
-    is sent at the end of the next trial, or by `recover`; what cannot be written to disk stays in memory until it can.
+    the whole curve on disk, and the thread draws its figures, sends everything and removes the files again. What MLflow
+    does not accept in time stays on disk and is sent at the end of the next trial, by `flush` or by `recover`; what
+    cannot be written to disk stays in memory until it can.
 
     Args:
         handle: the study's parent run.
         spill_dir: folder on this machine for attempts that MLflow has not accepted yet.
-        finish_timeout_s: how long `finish` waits for MLflow, in seconds.
+        finish_timeout_s: how long `finish` waits for MLflow, in seconds; with 0 call `flush` at the end.
         clock: Unix time in seconds.
     """
 
@@ -64,22 +70,29 @@ class MlflowTracker:
         self._unsent: list[Path] = []
         # All calls to MLflow are made on this one thread, so that nothing is sent twice at once.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
+        self._creating: Future[None] | None = None
         self._stream: Future[None] | None = None
         self._catching_up: Future[None] | None = None
         self._stream_at = 0.0
         self._stream_pause_s = SEND_EVERY_S
 
     @cached_property
-    def _client(self) -> MlflowClient:
+    def _client(self) -> Any:
         return connect(self._handle.tracking_uri)
 
-    def start(self, request: TrialRequest) -> str | None:
-        """Create the run of this attempt; None if MLflow does not answer in time."""
+    def start(self, request: TrialRequest) -> None:
+        """Begin to create the run of this attempt."""
         recording = self._recording = _Recording(request, self._clock)
         self._stream_at = self._clock() + SEND_EVERY_S
-        wait([self._executor.submit(self._create, recording)], START_TIMEOUT_S)
+        self._creating = self._executor.submit(self._create, recording)
         self._executor.submit(self._describe, recording)
-        return recording.run_id
+
+    def run_id(self) -> str | None:
+        """Id of the attempt's run; None if MLflow does not answer in time."""
+        if self._recording is None or self._creating is None:
+            return None
+        wait([self._creating], START_TIMEOUT_S)
+        return self._recording.run_id
 
     def record(self, phase: Phase, block: Curve) -> None:
         """Take the next steps of the curve; returns at once."""
@@ -91,18 +104,25 @@ class MlflowTracker:
             self._stream = self._executor.submit(self._send_pending, recording)
 
     def finish(self, outcome: TrialOutcome) -> None:
-        """Save what was recorded, and wait a bounded time for MLflow to receive it."""
+        """Save what was recorded, begin to send it, and wait a bounded time for MLflow to receive it."""
         recording, self._recording = self._recording, None
         if recording is None:
             return
         folder = self._folder / f"{quote(outcome.trial_id, safe='')}-{outcome.attempt}"
         self._unsaved.append((folder, recording.ended(outcome), recording.curves()))
         self._save()
-        wait([self._executor.submit(self._deliver)], self._finish_timeout_s)
-        if self._unsent:
-            logger.warning("MLflow has not received %d trials; they are kept in %s.", len(self._unsent), self._folder)
+        self.flush(self._finish_timeout_s)
         if self._unsaved:
             logger.warning("%d trials cannot be written to %s; kept in memory.", len(self._unsaved), self._folder)
+
+    def flush(self, timeout_s: float) -> None:
+        """Begin to send what MLflow has not received, and wait a bounded time until it has."""
+        sending = self._executor.submit(self._deliver)
+        if timeout_s <= 0.0:
+            return
+        wait([sending], timeout_s)
+        if self._unsent:
+            logger.warning("MLflow has not received %d trials; they are kept in %s.", len(self._unsent), self._folder)
 
     def catch_up(self) -> None:
         """Between two trials: save what could not be written before, and begin to send what MLflow did not accept."""

@@ -7,6 +7,7 @@ import math
 import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from superconv_tune.core.bits import pack
 from superconv_tune.problems.problem import Problem
@@ -58,12 +59,11 @@ def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
     if checkpoint is not None and request.deadline < math.inf:
         raise ValueError(f"A cycle with a checkpoint has no deadline, but got {request.deadline}.")
     recorder = FaultTolerantTracker(tracker)
-    run_id = recorder.start(request)
+    recorder.start(request)
     attempt = Attempt(request, problem, recorder, clock, node or platform.node())
-    attempt.note(mlflow_run_id=run_id)
     with isolated(problem.device), guard or nullcontext():
         _run_phases(attempt, checkpoint)
-    outcome = attempt.outcome()
+    outcome = replace(attempt.outcome(), mlflow_run_id=recorder.run_id())
     if outcome.status == "oom":
         release(problem.device)  # so that the next trial finds all memory
     recorder.finish(outcome)

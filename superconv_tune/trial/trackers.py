@@ -16,11 +16,14 @@ _log = logging.getLogger(__name__)
 class NullTracker:
     """Keeps nothing; for debugging, and for the smoke trial before a search."""
 
-    def start(self, request: TrialRequest) -> str | None:
-        """There is no run."""
+    def start(self, request: TrialRequest) -> None:
+        """There is nothing to begin."""
 
     def record(self, phase: Phase, block: Curve) -> None:
         """The block is dropped."""
+
+    def run_id(self) -> str | None:
+        """There is no run."""
 
     def finish(self, outcome: TrialOutcome) -> None:
         """There is nothing to write."""
@@ -33,13 +36,12 @@ class FaultTolerantTracker:
         self._tracker = tracker
         self._works = True
 
-    def start(self, request: TrialRequest) -> str | None:
-        """As the wrapped tracker; None if it failed."""
+    def start(self, request: TrialRequest) -> None:
+        """As the wrapped tracker."""
         try:
-            return self._tracker.start(request)
+            self._tracker.start(request)
         except Exception:  # noqa: BLE001 - a broken record must not cost the trial
             self._give_up("start")
-            return None
 
     def record(self, phase: Phase, block: Curve) -> None:
         """As the wrapped tracker, until it fails."""
@@ -49,6 +51,14 @@ class FaultTolerantTracker:
             self._tracker.record(phase, block)
         except Exception:  # noqa: BLE001 - a broken record must not cost the trial
             self._give_up("record")
+
+    def run_id(self) -> str | None:
+        """As the wrapped tracker; None if it has failed."""
+        try:
+            return self._tracker.run_id() if self._works else None
+        except Exception:  # noqa: BLE001 - a broken record must not cost the trial
+            self._give_up("run_id")
+            return None
 
     def finish(self, outcome: TrialOutcome) -> None:
         """As the wrapped tracker, even after it failed: it may still close its run."""

@@ -20,7 +20,7 @@ from superconv_tune.core.errors import UserError
 SCRIPT = """
 import ipaddress, os, pathlib, struct
 import ray
-from superconv_tune.cluster.driver import cluster
+from superconv_tune.cluster.connection import cluster
 
 MARK = os.environ["MARK"].encode()
 

@@ -14,7 +14,8 @@ from benchmarks.servers.nodes import ROOT
 # In a process of its own: Ray's libraries warn at their import, and a test's process is to end clean.
 SCRIPT = """
 import sys
-from superconv_tune.cluster.driver import Resources, cluster, run
+from superconv_tune.cluster.connection import cluster
+from superconv_tune.cluster.driver import Resources, run
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.errors import StorageError
 from superconv_tune.record.conductor import Signal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 
-from superconv_tune.cluster.driver import ray_on_the_root_log
+from superconv_tune.cluster.connection import ray_on_the_root_log
 
 
 def test_what_ray_logs_goes_to_the_root_logger_and_not_to_its_own_console() -> None:

@@ -18,7 +18,7 @@ from superconv_tune.cluster.access import use_token
 use_token()  # before Ray is imported, as the commands do
 import ray
 from pathlib import Path
-from superconv_tune.cluster.driver import cluster
+from superconv_tune.cluster.connection import cluster
 from superconv_tune.cluster.sharing import has_gpus
 from superconv_tune.cluster.worker import prepared
 from superconv_tune.spec.load import load_spec

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.data import packaged
+from superconv_tune.data import generated
 from superconv_tune.data.formats import load
 from superconv_tune.data.split import fingerprint
 
@@ -67,7 +67,7 @@ def test_mnist1d_comes_from_its_seed_alone() -> None:
 
 
 def test_mnist1d_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packaged, "make_dataset", None)
+    monkeypatch.setattr(generated, "make_dataset", None)
     with pytest.raises(UserError, match=r"pip install 'superconv-tune\[mnist1d\]'"):
         load("mnist1d", None, {})
 

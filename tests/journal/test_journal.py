@@ -31,7 +31,9 @@ from superconv_tune.record.events import (
     Requested,
     Resized,
     Resumed,
+    Surveyed,
 )
+from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import Proposal, Sampled
 from superconv_tune.record.recipe import Recipe
@@ -60,6 +62,7 @@ EVENTS: list[Event] = [
     Frozen(4.5, Recipe(1, "0001-search", Hyperparameters(batch_size=64), 0.1 + 0.2, Schedule())),
     Resumed(5.0, 3601.0, 4),
     Resized(5.5, 3),
+    Surveyed(5.7, (Landmark("a linear model", "floor", 0.8, "a linear model reaches 0.8."),)),
     Closed(6.0, "decided"),
 ]
 

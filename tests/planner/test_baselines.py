@@ -67,7 +67,7 @@ def test_without_baselines_or_without_a_recipe_nothing_is_compared() -> None:
     study, lacking = hour(brief(None, baselines=()), 600.0, 2)
     assert not study.asked("baseline")
     assert (lacking.asked, lacking.absent, lacking.failed) == ((), (), ())
-    study, lacking = hour(brief(None), 45.0, 2)
+    study, lacking = hour(brief(None), 39.0, 2)
     assert study.recipe is None
     assert lacking == Shortfall(("step", "linear", "constant"), absent=("step", "linear", "constant"))
 

@@ -46,26 +46,6 @@ def test_one_slow_node_of_several_costs_no_fresh_seeds() -> None:
     assert len(seeds(conductor)) >= SEEDS
 
 
-def after_the_first_ramp(measured_over_true: float) -> Study:
-    conductor = search(measured_over_true, (1.0, 1.0))
-    study = Study.replay(conductor.events[:1])
-    assert CostModel.of(study).correction == 1.0
-    for event in conductor.events[1:]:
-        study.apply(event)
-        if study.trials("range_test"):
-            return study
-    raise AssertionError("no ramp came back")
-
-
-def test_a_ramp_corrects_for_another_machine_but_not_for_its_own_overhead() -> None:
-    study = after_the_first_ramp(30.0)
-    assert CostModel.of(study).correction == pytest.approx(1 / 30.0)
-    (ramp,) = study.trials("range_test")
-    study.outcomes[ramp.request.trial_id] = replace(ramp.outcome, range_curve=None)
-    assert CostModel.of(study).correction == 1.0
-    assert CostModel.of(after_the_first_ramp(0.7)).correction == 1.0
-
-
 def test_the_overhead_is_learned_from_finished_trials() -> None:
     """Short trials of a small model consist mostly of overhead, so that a guess would plan too few or too many."""
     conductor = search(1.0, (1.0, 1.0))

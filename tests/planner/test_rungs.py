@@ -82,13 +82,13 @@ def test_a_longer_cycle_begins_with_the_best_of_the_shorter_ones_at_its_rate_and
     conductor = searched(World())
     study = conductor.study
     for rung in (1, 2):
-        first, second, *_ = study.asked("search", rung).values()
+        first, *others = list(study.asked("search", rung).values())[:4]
         assert isinstance(first.purpose, Promoted)
         parent = study.requests[first.purpose.parent]
         assert parent.rung == rung - 1
         assert same(parent.params, first.params)
         assert first.cycle.max_lr == pytest.approx(parent.cycle.max_lr)
-        assert second.cycle.max_lr == pytest.approx(2.0 * first.cycle.max_lr)
+        assert any(other.cycle.max_lr == pytest.approx(2.0 * first.cycle.max_lr) for other in others)
 
 
 def test_with_many_workers_a_rung_is_broad() -> None:

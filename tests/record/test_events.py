@@ -14,7 +14,18 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.lr.schedule import Schedule, schedule_from
-from superconv_tune.record.events import Closed, Frozen, Observed, Opened, Planned, Requested, Resized, Resumed
+from superconv_tune.record.events import (
+    Closed,
+    Frozen,
+    Observed,
+    Opened,
+    Planned,
+    Requested,
+    Resized,
+    Resumed,
+    Surveyed,
+)
+from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import (
     Baseline,
@@ -70,6 +81,7 @@ RAMPS = Ramps(1e-5, 10.0, 120, "linear", is_centred=False, is_checked=True, find
         Opened("s", 1.0, 2.0, 2, {"name": "s", "space": {"a": [1, 2]}}),
         Resumed(1.0, 2.0, 4),
         Resized(1.5, 3),
+        Surveyed(1.5, (Landmark("a linear model", "floor", 0.8, "a linear model reaches 0.8."),)),
         Planned(1.0, PLAN),
         Frozen(1.5, Recipe(1, "a", Hyperparameters(), 0.2, COSINE)),
         Requested(1.0, REQUEST),

@@ -34,7 +34,8 @@ CONTENT: dict[str, Any] = {
     "tracking_uri": "none",
 }
 
-# While the file "interrupt" is there, the third hundred of batches of a search that is under way meets a Ctrl-C.
+# While the file "interrupt" is there, the third hundred of batches of a search that is under way meets a Ctrl-C. One
+# counts once, because the check that a few examples can be learned by heart, between two trials, repeats it.
 TASK = """
 import os
 import signal
@@ -49,12 +50,12 @@ HERE = Path(FOLDER)  # not of __file__: a module is kept under its text, and two
 
 
 class Model(nn.Linear):
-    passes = 0
+    seen = set()
 
     def forward(self, inputs):
         if (HERE / "interrupt").exists() and (HERE / "runs" / "studies.db").exists():
-            Model.passes += 1
-            if Model.passes == 300:
+            Model.seen.add(round(float(inputs.sum()), 2))
+            if len(Model.seen) == 300:
                 (HERE / "interrupt").unlink()
                 os.kill(os.getpid(), signal.SIGINT)
         return super().forward(inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
@@ -16,6 +17,7 @@ from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.events import Closed
+from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialRequest
 from superconv_tune.study.conductor import StudyConductor
@@ -125,3 +127,41 @@ def test_a_trial_that_hung_until_its_worker_ended_is_not_asked_for_again(tmp_pat
         assert all(request.attempt == 1 for request in hung)
         assert all(request.deadline < conductor.study.deadline - 1000.0 for request in hung)
         assert verdict_of(conductor.study, brief(0.85)).word == "demonstrated"
+
+
+def test_landmarks_are_recorded_once_when_they_are_there(tmp_path: Path) -> None:
+    start = opened(600.0, 2)
+    clock = VirtualClock(start.started_at + 30.0)
+    mark = Landmark("a linear model", "floor", 0.8, "a linear model reaches 0.8.")
+    answers = iter([None, None, (mark,)])
+    waited = []
+
+    def landmarks(wait_s: float) -> tuple[Landmark, ...] | None:
+        waited.append(wait_s)
+        return next(answers)
+
+    with Journal(sqlite(tmp_path)) as journal:
+        journal.append("simulated", start)
+        proposer = Proposer(sqlite(tmp_path), "simulated", SPACE, "max", "random", 0, 20)
+        conductor = StudyConductor(Study(start), brief(), journal, proposer, clock, lambda: None, landmarks)
+        for _ in range(4):
+            request = conductor.next()
+            assert isinstance(request, TrialRequest)
+            conductor.observe(World().run(request, clock.now)[0])
+        assert waited == [0.0] * 3
+        assert Study.replay(journal.events("simulated")).opened.measured.landmarks == (mark,)
+
+
+def test_an_early_end_waits_a_little_for_the_landmarks_and_an_interruption_does_not(tmp_path: Path) -> None:
+    for name, is_interrupted in (("a", False), ("b", True)):
+        start = replace(opened(600.0, 2), name=name)
+        waited: list[float] = []
+        with Journal(sqlite(tmp_path)) as journal:
+            journal.append(name, start)
+            proposer = Proposer(sqlite(tmp_path), name, SPACE, "max", "random", 0, 20)
+            clock = VirtualClock(start.started_at + 30.0)
+            conductor = StudyConductor(Study(start), brief(), journal, proposer, clock, lambda: None, waited.append)
+            if is_interrupted:
+                conductor.interrupt()
+            conductor.close()
+        assert [wait_s > 0.0 for wait_s in waited] == [not is_interrupted]

@@ -27,21 +27,20 @@ def task(items=300, outputs=2):
 """
 
 
-def lines(folder: Path, workers: int = 2, survey_s: float | None = 0.5, **content: Any) -> dict[str, Check]:
+def lines(folder: Path, workers: int = 2, **content: Any) -> dict[str, Check]:
     (folder / "own.py").write_text(OWN, encoding="utf-8")
     args = {key: content.pop(key) for key in ("items", "outputs") if key in content}
     spec = {"name": "t", "task": {"factory": "own.py:task", "args": args}, **content}
     (folder / "s.json").write_text(json.dumps(spec), encoding="utf-8")
     where = places(folder, "t", "postgresql://me:se@cret@host/db", "http://me:se@cret@host")
-    found = checks_of(ready(load_spec(folder / "s.json", {}), survey_s), where, workers)
+    found = checks_of(ready(load_spec(folder / "s.json", {})), where, workers)
     return {check.name: check for check in found}
 
 
 def test_every_part_of_a_search_has_its_line(tmp_path: Path) -> None:
     found = lines(tmp_path, target=0.9)
     assert set(found) == {
-        "data", "split", "model", "smoke trial", "speed", "floor", "ceiling", "check", "memory", "disk", "storage",
-        "MLflow", "versions",
+        "data", "split", "model", "smoke trial", "speed", "memory", "disk", "storage", "MLflow", "versions",
     }  # fmt: skip
     assert found["data"].found == "300 examples, 2 classes, one input [3]"
     assert "8 parameters" in found["model"].found
@@ -69,10 +68,6 @@ def test_more_trials_than_memory(tmp_path: Path) -> None:
     if free_memory() is None:
         pytest.skip("this system does not tell its free memory")
     assert lines(tmp_path, workers=100_000)["memory"].state == "warning"
-
-
-def test_without_a_survey_there_are_no_landmarks(tmp_path: Path) -> None:
-    assert not {"floor", "ceiling", "check"} & set(lines(tmp_path, survey_s=None))
 
 
 def test_a_folder_that_is_not_there_yet_is_looked_at_from_above(tmp_path: Path) -> None:

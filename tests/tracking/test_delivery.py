@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from superconv_tune.core.curve import Curve
+from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Probe
 from superconv_tune.record.trial import Cycle, OwnRamp, TrialOutcome, TrialRequest
+from superconv_tune.tracking.attempt import Attempt, curve_table, save, saved_curves
 from superconv_tune.tracking.client import connect
-from superconv_tune.tracking.delivery import Attempt, create_run, curve_table, deliver, save
+from superconv_tune.tracking.delivery import create_run, deliver
 from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import curve_points
 
@@ -29,6 +30,14 @@ def test_an_attempt_is_read_as_it_was_written(tmp_path: Path) -> None:
     attempt = Attempt(REQUEST, outcome, None, curve_points("cycle", CYCLE, 1.5))
     attempt.write(tmp_path)
     assert Attempt.read(tmp_path) == attempt
+
+
+def test_curves_are_read_as_they_were_saved(tmp_path: Path) -> None:
+    outcome = TrialOutcome("s-1", 1, "finished", 0.9, steps=100)
+    save(tmp_path, Attempt(REQUEST, outcome, None, []), {"range_test": Curve.empty(), "cycle": CYCLE})
+    assert list(saved_curves(tmp_path)) == ["cycle"]
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(saved_curves(tmp_path)["cycle"], name), getattr(CYCLE, name))
 
 
 def test_an_attempt_that_is_sent_twice_is_stored_once(handle: StudyHandle, tmp_path: Path) -> None:

@@ -57,8 +57,13 @@ def record(tracker: Tracker, phase: Phase, curve: Curve, block: int = 50) -> Non
         tracker.record(phase, curve.take(slice(start, start + block)))
 
 
+def started(tracker: Tracker, request: TrialRequest) -> str | None:
+    tracker.start(request)
+    return tracker.run_id()
+
+
 def run_trial(tracker: Tracker, request: TrialRequest, ramp: Curve, cycle: Curve) -> str:
-    run_id = tracker.start(request)
+    run_id = started(tracker, request)
     record(tracker, "range_test", ramp)
     record(tracker, "cycle", cycle)
     tracker.finish(ended(request, len(cycle)))
@@ -115,7 +120,7 @@ def test_points_appear_while_the_trial_runs_and_none_is_written_twice(handle: St
     now = 1000.0
     tracker = MlflowTracker(handle, tmp_path, clock=lambda: now)
     request, cycle = asked(), curve_of(2000)
-    run_id = tracker.start(request)
+    run_id = started(tracker, request)
     assert run_id is not None
     for start in range(0, 2000, 50):
         now += 0.3
@@ -155,7 +160,7 @@ def test_a_child_run_tells_what_it_is(handle: StudyHandle, tmp_path: Path) -> No
 )
 def test_a_run_failed_when_machine_or_code_did(handle: StudyHandle, tmp_path: Path, status: str, expected: str) -> None:
     tracker = MlflowTracker(handle, tmp_path)
-    run_id = tracker.start(asked())
+    run_id = started(tracker, asked())
     tracker.finish(ended(asked(), status=status, reason="because"))
     run = connect(handle.tracking_uri).get_run(run_id)
     assert (run.info.status, run.data.tags["status"], run.data.tags["reason"]) == (expected, status, "because")
@@ -184,7 +189,7 @@ def test_losses_that_are_not_finite_stay_out_of_mlflow_but_not_out_of_the_file(
 def test_a_second_ramp_never_repeats_a_step(handle: StudyHandle, tmp_path: Path) -> None:
     tracker = MlflowTracker(handle, tmp_path)
     request = replace(asked(), purpose=RangeTest(), work=Ramps(1e-4, 1.0))
-    run_id = tracker.start(request)
+    run_id = started(tracker, request)
     assert run_id is not None
     record(tracker, "range_test", curve_of(90))
     record(tracker, "range_test", curve_of(120))
@@ -211,9 +216,19 @@ def test_many_trials_share_one_thread(handle: StudyHandle, tmp_path: Path) -> No
     assert set(threading.enumerate()) <= before
 
 
+def test_the_next_trial_need_not_wait_until_the_last_one_was_sent(handle: StudyHandle, tmp_path: Path) -> None:
+    tracker = MlflowTracker(handle, tmp_path, finish_timeout_s=0.0)
+    for name in ("s-1", "s-2"):
+        run_trial(tracker, asked(name), curve_of(60), curve_of(60))
+    tracker.flush(20.0)
+    runs = connect(handle.tracking_uri).search_runs([handle.experiment_id], "tags.kind = 'search'")
+    assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
+    assert list((tmp_path / handle.run_id).iterdir()) == []
+
+
 def test_a_trial_that_never_finished_is_killed_with_the_study(handle: StudyHandle, tmp_path: Path) -> None:
     tracker = MlflowTracker(handle, tmp_path)
-    lost = tracker.start(asked("s-1"))
+    lost = started(tracker, asked("s-1"))
     run_trial(tracker, asked("s-2"), curve_of(5), curve_of(5))
     close_study(handle, status="FINISHED", tags={}, metrics={}, artifacts=[])
     assert connect(handle.tracking_uri).get_run(lost).info.status == "KILLED"
@@ -224,7 +239,7 @@ def test_what_a_store_that_is_away_missed_is_sent_with_the_next_trial(
 ) -> None:
     spill = tmp_path / "spill"
     tracker = MlflowTracker(handle, spill)
-    run_id = tracker.start(asked("s-1"))
+    run_id = started(tracker, asked("s-1"))
     assert run_id is not None
     record(tracker, "cycle", curve_of(300))
     away = store.rename(store.with_suffix(".away"))
@@ -242,7 +257,7 @@ def test_a_trial_without_any_store_is_recovered_as_one_run(handle: StudyHandle, 
     spill = tmp_path / "spill"
     away = store.rename(store.with_suffix(".away"))
     tracker = MlflowTracker(handle, spill)
-    assert tracker.start(asked()) is None
+    assert started(tracker, asked()) is None
     record(tracker, "cycle", curve_of(300))
     tracker.finish(ended(asked(), 300))
     assert recover(handle, spill) == 1
@@ -268,7 +283,7 @@ def test_what_the_disk_did_not_take_is_kept_and_sent_once_it_does(
 ) -> None:
     (tmp_path / "spill").touch()
     tracker = MlflowTracker(handle, tmp_path / "spill")
-    run_id = tracker.start(asked("s-1"))
+    run_id = started(tracker, asked("s-1"))
     assert run_id is not None
     record(tracker, "cycle", curve_of(300))
     tracker.finish(ended(asked("s-1"), 300))
@@ -320,7 +335,7 @@ def test_a_password_is_not_repeated_in_the_log_of_a_worker(tmp_path: Path, caplo
     away = StudyHandle(f"http://me:se%40cret@127.0.0.1:{port}", "0", "run")
     with caplog.at_level(logging.WARNING, logger="superconv_tune"):
         tracker = MlflowTracker(away, tmp_path / "spill")
-        assert tracker.start(asked()) is None
+        assert started(tracker, asked()) is None
         tracker.finish(ended(asked()))
     assert "to be tried again" in caplog.text
     assert "me:***@" in caplog.text

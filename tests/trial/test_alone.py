@@ -23,6 +23,7 @@ from superconv_tune.lr.schedule import Schedule
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.record.purpose import Confirm, RangeTest
 from superconv_tune.record.trial import Cycle, Ramps, TrialRequest
+from superconv_tune.training.compiler import skip_compiler
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 from tests.fakes import toy_problem
@@ -31,6 +32,7 @@ request = TrialRequest(
     "alone", 1, Confirm(1), Cycle(0.1, reads_test=True), params=Hyperparameters(cycle_epochs=4.0, batch_size=32),
     seed=0, schedule=Schedule(), deadline=time.time() + 600.0,
 )
+skip_compiler()
 outcome = run(request, toy_problem(), NullTracker(), time.time)
 ramps = TrialRequest(
     "ramps", 1, RangeTest(), Ramps(1e-5, 10.0), params=Hyperparameters(batch_size=32),
@@ -38,6 +40,7 @@ ramps = TrialRequest(
 )
 found = run(ramps, toy_problem(), NullTracker(), time.time)
 assert all(sys.modules[name] is None for name in BLOCKED)
+assert "torch._dynamo" not in sys.modules
 print(outcome.status, outcome.steps, outcome.test > 0.8, found.status)
 """
 

@@ -134,9 +134,9 @@ def test_the_guard_stands_while_the_trial_computes_and_not_while_it_is_recorded(
     told: list[str] = []
 
     class Telling(MemoryTracker):
-        def start(self, request: TrialRequest) -> str | None:
+        def start(self, request: TrialRequest) -> None:
             told.append("start")
-            return super().start(request)
+            super().start(request)
 
         def finish(self, outcome: TrialOutcome) -> None:
             told.append("finish")
