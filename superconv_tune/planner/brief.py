@@ -25,9 +25,9 @@ class Division:
     """
 
     factor: float = 3.0
-    stretch: float = 3.0
-    first: int = 8
-    width: int = 6
+    stretch: float = 6.0
+    first: int = 10
+    width: int = 5
     waves: int = 2
 
 

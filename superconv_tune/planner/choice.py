@@ -10,7 +10,7 @@ import numpy as np
 
 from superconv_tune.lr.rate_grid import GRID_FACTOR
 from superconv_tune.planner.divide import DEMONSTRATING_SEEDS, MOST_SEEDS, SEEDS
-from superconv_tune.planner.situation import Situation, point_of
+from superconv_tune.planner.situation import WEIGHED_RUNGS, Situation, point_of
 from superconv_tune.planner.surface import Point
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.recipe import Recipe
@@ -79,15 +79,19 @@ def _latest(situation: Situation) -> tuple[int, Point | None]:
 
 
 def _best_rung(situation: Situation) -> tuple[int, Point | None]:
-    """The highest rung, or the one below if its best is clearly better: then longer cycles over-train."""
-    rung, leader = _latest(situation)
-    below = situation.leader(rung - 1) if rung > 0 else None
-    if below is None or leader is None or situation.surface is None:
-        return rung, leader
-    here, there = (
-        float(situation.surface.mean([point], index)[0]) for point, index in ((leader, rung), (below, rung - 1))
-    )
-    return (rung - 1, below) if there - here > situation.surface.noise else (rung, leader)
+    """The highest rung whose best is not clearly worse than that of a shorter one, and its best configuration.
+
+    Where longer cycles over-train it is not the highest.
+    """
+    latest, leader = _latest(situation)
+    surface = situation.surface
+    if leader is None or surface is None:
+        return latest, leader
+    rungs = range(max(0, latest - WEIGHED_RUNGS + 1), latest + 1)
+    leaders = [(rung, found) for rung in rungs if (found := situation.leader(rung)) is not None]
+    expected = [float(surface.mean([found], rung)[0]) for rung, found in leaders]
+    good = [each for each, worth in zip(leaders, expected, strict=True) if worth >= max(expected) - surface.noise]
+    return good[-1]
 
 
 def _longest(situation: Situation, plan: Plan, rung: int, leader: Point) -> float:

@@ -23,7 +23,7 @@ from superconv_tune.record.trial import Cycle, TrialRequest
 COARSE_POWERS = (0, 2, -2)  # powers of `GRID_FACTOR` in the first grid, in the order of asking
 FARTHEST_POWER = 4  # for workers that would have nothing else to do
 MOST_REPEATS = 2  # fresh seeds of the best configuration of a rung
-WIDER = 2.0  # times its width, to which a rung grows while the best learning rate lies at the border of those tried
+WIDER = 1.5  # times its width, to which a rung grows while the best learning rate lies at the border of those tried
 EVERY_SIZE_UNTIL = 1  # rung by which every batch size of similar throughput was tried (design 6)
 LEAST_SHARE = 0.7  # of the planned confirmation, which the search for the best learning rate may not use
 WORTH_TRYING = 0.5  # throughput, as a share of the best one's, of a batch size next to the best one that is tried
@@ -252,9 +252,11 @@ class RungSteps:
         if self.plan.is_too_small:
             return self._enlarged()
         begun = any(situation.asked("search", rung) for rung in range(index, len(self.plan.rungs)))
-        if index == 0 or begun or not self._rung.width or self._rung.free:
+        if index == 0 or begun or self._rung.free:
             return None
         plan = self._divided(index)
+        if not self._rung.width and len(plan.rungs) <= len(self.plan.rungs):
+            return None  # only the confirmation is left, whose length follows from the time left
         return None if _are_close(plan, self.plan) else replace(plan, confirm_seeds=self.plan.confirm_seeds)
 
     def _enlarged(self) -> Plan | None:

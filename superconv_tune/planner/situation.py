@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -253,9 +253,4 @@ class Situation:
 
 def point_of(request: TrialRequest) -> Point:
     """The configuration that a trial trains."""
-    return Point(_without_multiplier(request.params), request.cycle.max_lr)
-
-
-@lru_cache(maxsize=4096)  # asked for thousands of times in one decision
-def _without_multiplier(params: Hyperparameters) -> Hyperparameters:
-    return replace(params, lr_multiplier=1.0)
+    return Point(request.own_params, request.cycle.max_lr)

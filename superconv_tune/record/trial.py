@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from superconv_tune.core.curve import Curve
@@ -125,6 +126,11 @@ class TrialRequest:
     def kind(self) -> Kind:
         """The phase of the study that the trial belongs to."""
         return self.purpose.kind
+
+    @cached_property  # asked for thousands of times in one decision
+    def own_params(self) -> Hyperparameters:
+        """The hyperparameters as if the peak had been picked, with an ``lr_multiplier`` of 1."""
+        return replace(self.params, lr_multiplier=1.0)
 
     @property
     def cycle(self) -> Cycle:

@@ -38,7 +38,7 @@ def test_with_enough_time_every_policy_is_compared_at_the_length_of_the_recipe()
 
 
 def test_with_little_time_fewer_policies_are_compared_on_the_rung_below_and_the_shortfall_says_why() -> None:
-    study, lacking = hour(brief(None), 600.0, 2)
+    study, lacking = hour(brief(None), 400.0, 2)
     (found,) = compare(study, ACCURACY)
     recipe = study.recipe
     assert recipe is not None
@@ -47,7 +47,7 @@ def test_with_little_time_fewer_policies_are_compared_on_the_rung_below_and_the_
     assert lacking.compared_epochs == found.epochs
     assert lacking.cost is not None
     assert lacking.cost.recipe_epochs == recipe.params.cycle_epochs
-    assert lacking.cost.allowance_s == pytest.approx(0.1 * 2 * 600.0)  # a tenth of the worker-seconds
+    assert lacking.cost.allowance_s == pytest.approx(0.1 * 2 * 400.0)  # a tenth of the worker-seconds
     assert lacking.cost.needed_s > lacking.cost.left_s
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
+from superconv_tune.planner.rungs import WIDER
 from superconv_tune.planner.situation import Situation, point_of
 from superconv_tune.record.events import Planned
 from superconv_tune.record.purpose import Promoted, RunOff, Sampled
@@ -31,11 +32,15 @@ def situation_of(conductor: WatchedConductor) -> Situation:
 def test_at_every_length_the_best_rate_was_beaten_from_above_and_from_below(best_lr: float, budget_s: float) -> None:
     conductor = searched(World(best_lr=best_lr), budget_s)
     situation = situation_of(conductor)
+    planned = conductor.study.plan
+    assert planned is not None
     begun = [rung for rung in range(situation.rungs) if situation.asked("search", rung)]
     assert len(begun) >= 2
     for rung in begun:
         leader, tried = situation.leader(rung), situation.tried(rung)
         assert leader is not None
+        if len(tried) >= WIDER * planned.rungs[rung].width:
+            continue  # the rung has its fill
         for factor in (2.0, 0.5):
             neighbour = leader.at_rate(factor * leader.max_lr)
             assert any(neighbour.is_like(point) for point in tried)

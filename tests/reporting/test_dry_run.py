@@ -10,10 +10,10 @@ SPACE: SearchSpace = {"weight_decay": Interval(1e-5, 1e-2, log=True), "batch_siz
 
 
 def test_every_phase_has_a_line_with_its_seconds() -> None:
-    plan = Plan((RungPlan(1.0, 8), RungPlan(3.0, 2)), 4, (1.5, 4.0), baseline_s=12.0)
+    plan = Plan((RungPlan(1.0, 8), RungPlan(3.0, 2)), 4, (1.5, 4.0))
     lines = plan_words(plan, SPACE, workers=2, budget_s=60.0).splitlines()
-    assert [line.split()[0] for line in lines[-4:]] == ["rung", "rung", "confirmation", "baselines"]
-    assert lines[-2].split() == ["confirmation", "3", "4", "4.0s", "8s", "16"]
+    assert [line.split()[0] for line in lines[-3:]] == ["rung", "rung", "confirmation"]
+    assert lines[-1].split() == ["confirmation", "3", "4", "4.0s", "8s", "16"]
     assert any(line.split() == ["weight_decay", "1e-05", "…", "0.01", "(log)"] for line in lines)
 
 
