@@ -50,7 +50,7 @@ def test_a_random_task_searched_again_ends_where_it_ended() -> None:
     recorded = next(judged for judged in library() if judged.task == name)
     _, study = searched(name)
     found = [trial.outcome.test for trial in study.fresh_models() if trial.outcome.test is not None]
-    assert len(found) >= 3
+    assert len(found) >= 2
     assert 1.0 - float(np.mean(found)) == pytest.approx(recorded.error, abs=REPEATS), name
 
 
