@@ -28,7 +28,7 @@ from benchmarks.range_test import findings, table
 from benchmarks.range_test.tasks import EPOCHS, GRIDS, OPTIMIZERS, TASKS, cycle
 from benchmarks.report import machine
 from benchmarks.report import table as markdown
-from superconv_tune.lr.horizon import HorizonRule, prior
+from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.lr.rate_grid import ProbeGrid
 from superconv_tune.problems.problem import Problem
 
@@ -84,7 +84,7 @@ def ours(found: Finding, epochs: float, exponent: float | None = None) -> float:
     """The peak that `finder.find` picks, with the exponent of the optimizer unless another is given."""
     probes, ramps = grid(found), found["range_test"]
     minimum = ramps["lr_at_minimum"] if ramps["refusal"] is None else None
-    power = prior(found["optimizer"])[0] if exponent is None else exponent
+    power = exponent_of(found["optimizer"]) if exponent is None else exponent
     return HorizonRule(probes.pick(minimum), found["probe_epochs"], power, probes.edge()).max_lr(epochs)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.finder.finding import Finding, ProbeResult, grid_of
-from superconv_tune.lr.horizon import HorizonRule, prior
+from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.lr.lr_range import (
     HALF_LIFE_SHARE,
     RAMP_INTERVAL_ELSE,
@@ -214,7 +214,7 @@ class _Finder:
         return HorizonRule(
             reference_lr=grid.pick(pooled.lr_at_minimum if pooled.refusal is None else None),
             reference_epochs=self._probe_epochs,
-            exponent=prior(self.plan.optimizer)[0],
+            exponent=exponent_of(self.plan.optimizer),
             edge=grid.edge(),
         )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.lr.horizon import HorizonRule, prior
+from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.lr.rate_grid import GRID_FACTOR, ProbeGrid
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.planner.brief import Brief
@@ -173,7 +173,7 @@ class Comparison:
         With SGD the effective step is lr / (1 - momentum), and a policy without a cycle keeps the highest momentum.
         """
         params = self.recipe.params
-        rule = HorizonRule(self.recipe.max_lr, params.cycle_epochs, prior(self.brief.optimizer)[0])
+        rule = HorizonRule(self.recipe.max_lr, params.cycle_epochs, exponent_of(self.brief.optimizer))
         centre = rule.max_lr(epochs) * _rate_factor(schedule, self.brief.optimizer, params)
         return [centre * GRID_FACTOR**power for power in FIRST_POWERS]
 

@@ -49,15 +49,13 @@ def choose(situation: Situation, plan: Plan) -> Choice | None:
         return None
     origin = _origin(situation, rung, leader)
     point = _between_rates(situation, rung, leader)
-    seeds = _seeds(situation, rung, leader)
     longest = _longest(situation, plan, rung, leader)
-    epochs = min(longest, fitting_epochs(situation, point, seeds))
-    if epochs < LEAST_LENGTH * leader.params.cycle_epochs and seeds > SEEDS:
-        seeds = SEEDS
+    for seeds in (_seeds(situation, rung, leader), SEEDS):
         epochs = min(longest, fitting_epochs(situation, point, seeds))
-    if epochs < LEAST_LENGTH * leader.params.cycle_epochs:
-        return None
-    return Choice(replace(Recipe.of(origin, number=1), max_lr=point.max_lr).with_epochs(epochs), seeds)
+        if epochs >= LEAST_LENGTH * leader.params.cycle_epochs:
+            recipe = replace(Recipe.of(origin, number=1), max_lr=point.max_lr)
+            return Choice(recipe.with_epochs(epochs), seeds)
+    return None
 
 
 def fitting_epochs(situation: Situation, point: Point, seeds: int) -> float:

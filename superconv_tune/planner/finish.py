@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from superconv_tune.lr.horizon import HorizonRule, prior
+from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.baselines import comparison_of
 from superconv_tune.planner.choice import choose, fitting_epochs, looks_reached
@@ -109,7 +109,7 @@ class FinishSteps:
         situation, recipe = self.situation, self.recipe
         if self._seeds == 0:
             return None
-        rule = HorizonRule(recipe.max_lr, recipe.params.cycle_epochs, prior(situation.brief.optimizer)[0])
+        rule = HorizonRule(recipe.max_lr, recipe.params.cycle_epochs, exponent_of(situation.brief.optimizer))
         asked = situation.study.of_recipe("scaling")
         for variation in missing(situation.brief, situation.cost, recipe.params, asked):
             params = replace(recipe.params, cycle_epochs=variation.epochs)

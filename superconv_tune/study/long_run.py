@@ -14,7 +14,7 @@ import torch
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
-from superconv_tune.lr.horizon import HorizonRule, prior
+from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
@@ -133,7 +133,7 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
         UserError: if the file is not a valid recipe, its data or model no longer work, or the folder holds another run.
     """
     found = read_recipe(recipe)
-    rule = HorizonRule(found.params.max_lr, found.params.cycle_epochs, prior(found.question.optimizer.name)[0])
+    rule = HorizonRule(found.params.max_lr, found.params.cycle_epochs, exponent_of(found.question.optimizer.name))
     payload, card = prepare(found.question)
     device = device_for(with_gpu=True)
     precision = _supported(found.precision, device)

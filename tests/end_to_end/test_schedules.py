@@ -176,7 +176,7 @@ def check_trials(client: MlflowClient, case: Case, folder: Path) -> None:
         and isinstance(requests[event.outcome.trial_id].work, Cycle)
         and (event.outcome.status, event.outcome.shortened) == ("finished", False)
     ]
-    assert len(cycles) >= 6
+    assert len(cycles) >= 5
     for outcome in cycles:
         assert outcome.max_lr is not None
         assert outcome.mlflow_run_id is not None

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superconv_tune.lr.lr_range import EDGE_GIVE_BACK
-from superconv_tune.lr.rate_grid import FARTHEST_VOTE, GRID_FACTOR, RAMP_VOTE, ProbeGrid, first_grid
+from superconv_tune.lr.rate_grid import (
+    FARTHEST_VOTE,
+    GRID_FACTOR,
+    MOST_WIDENINGS,
+    RAMP_VOTE,
+    ProbeGrid,
+    first_grid,
+    next_rates,
+)
 
 GRID = (0.1, 0.2, 0.4, 0.8)
 UNTRAINED = 0.1
@@ -136,3 +144,18 @@ def test_the_ramp_moves_the_pick_by_at_most_a_quarter_of_an_octave(minimum: floa
     asked = math.log2(minimum / hill.best_lr())
     assert moved == pytest.approx(RAMP_VOTE * min(max(asked, -FARTHEST_VOTE), FARTHEST_VOTE))
     assert hill.pick(None) == hill.best_lr()
+
+
+def test_rates_are_probed_from_the_centre_and_then_beyond_the_border_where_the_best_lies() -> None:
+    first = first_grid(0.1)
+    assert next_rates(0.1, [], None) == first
+    assert next_rates(0.1, first[:2], None) == first[2:]
+    assert next_rates(0.1, first, None) == []
+    rising, inside = (
+        ProbeGrid.of(zip(sorted(first), s, strict=True), higher_is_better=True) for s in (GRID, (1, 3, 2, 1))
+    )
+    assert next_rates(0.1, first, rising) == [pytest.approx(2.0 * max(first))]
+    assert next_rates(0.1, [*first, 2.0 * max(first)], rising) == [pytest.approx(4.0 * max(first))]
+    assert next_rates(0.1, first, inside) == []
+    enough = [*first, *(max(first) * 2.0**power for power in range(1, MOST_WIDENINGS + 1))]
+    assert next_rates(0.1, enough, rising) == []

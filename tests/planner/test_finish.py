@@ -141,3 +141,21 @@ def test_idle_workers_get_short_cycles_until_the_last_long_one_has_ended() -> No
     longest = max(event.request.rung for event in asked)
     first_longest = next(event.at for event in asked if event.request.rung == longest)
     assert any(event.at > first_longest and event.request.rung < longest for event in asked)
+
+
+@pytest.mark.parametrize("budget_s", [41.0, 42.0, 43.0, 44.0, 46.0])
+def test_with_hardly_any_time_what_fits_is_confirmed(budget_s: float) -> None:
+    conductor, clock = hour(World(), budget_s, 2, brief(0.7))
+    recipe = conductor.study.recipe
+    assert clock.now <= conductor.study.deadline
+    if recipe is not None:
+        assert len(conductor.study.asked("confirm")) >= 2
+
+
+def test_a_metric_without_items_is_searched_too() -> None:
+    """Its noise is guessed from how far the values lie apart."""
+    conductor, _ = hour(World(), 600.0, 2, brief(0.9, item_level=False, space=LONG))
+    assert conductor.study.plan is not None
+    assert conductor.study.plan.confirm_seeds == 4
+    assert conductor.study.recipe is not None
+    assert abs(math.log2(conductor.study.recipe.max_lr / 0.2)) <= 1.5

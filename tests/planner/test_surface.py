@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.planner.surface import Point, Seen, Surface
 from tests.simulated import SPACE
 
@@ -77,3 +78,15 @@ def test_configurations_are_alike_whatever_their_length() -> None:
     assert point(0.1, 3.0).is_like(point(0.1, 9.0))
     assert not point(0.1).is_like(point(0.2))
     assert not point(0.1).is_like(point(0.1, weight_decay=1e-3))
+
+
+def test_other_parameters_lie_apart_by_shares_of_their_ranges() -> None:
+    space: SearchSpace = {
+        "weight_decay": Choice((1e-4, 1e-3)),
+        "pct_start": Interval(0.3, 0.3),
+        "base_momentum": Interval(0.8, 0.9),
+    }
+    cycles = [seen(point(0.1, weight_decay=1e-4), 0.7), seen(point(0.1, weight_decay=1e-3, pct_start=0.4), 0.72)]
+    surface = Surface.of(cycles, space)
+    near, far = surface.mean([point(0.1, weight_decay=9e-4), point(0.1, weight_decay=2e-4)], 0)
+    assert near > far
