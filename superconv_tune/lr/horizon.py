@@ -8,8 +8,9 @@ from dataclasses import dataclass
 SATURATION = 27.0  # multiple of the reference length (three rungs) beyond which the rule is constant, for lack of data
 
 # The exponent by optimizer, fitted without the family of tasks on which it is evaluated
-# (benchmarks/range_test/regret.md). With SGD every such fit gives 0.1, and 0.25 or more makes long cycles diverge. With AdamW exponents between -0.2 and 0
-# differ by less than the noise, and nothing is known of others. It serves where no trial of that length can be run.
+# (benchmarks/range_test/regret.md). With SGD every such fit gives 0.1, and 0.25 or more makes long cycles diverge. With
+# AdamW exponents between -0.2 and 0 differ by less than the noise, and nothing is known of others. It serves where no
+# trial of that length can be run.
 EXPONENTS: dict[str, float] = {"sgd": 0.1}
 
 
