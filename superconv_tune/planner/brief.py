@@ -79,7 +79,9 @@ class Brief:
 def bounds(dimension: Dimension | None, fixed: float) -> tuple[float, float]:
     """Least and greatest value of a dimension; a parameter that is not searched has one value."""
     if dimension is None:
-        return fixed, fixed
-    if isinstance(dimension, Interval):
-        return dimension.low, dimension.high
-    return min(dimension.values), max(dimension.values)
+        low = high = fixed
+    elif isinstance(dimension, Interval):
+        low, high = dimension.low, dimension.high
+    else:
+        low, high = min(dimension.values), max(dimension.values)
+    return float(low), float(high)  # as the journal reads them; a spec may say 5 for 5.0

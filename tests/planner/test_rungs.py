@@ -135,3 +135,10 @@ def test_a_parameter_that_the_user_fixed_never_varies() -> None:
     for request in conductor.study.asked("search").values():
         assert request.params.weight_decay == conductor.brief.defaults.weight_decay
         assert request.params.batch_size == conductor.brief.defaults.batch_size
+
+
+def test_lengths_are_numbers_with_a_fraction_even_if_the_user_wrote_a_whole_one() -> None:
+    """MLflow refuses a parameter that was 5 and comes back from the journal as 5.0."""
+    conductor = searched(World(), space={**LONG, "cycle_epochs": Interval(2, 5)})
+    lengths = [request.params.cycle_epochs for request in conductor.study.requests.values()]
+    assert all(isinstance(length, float) for length in lengths)
