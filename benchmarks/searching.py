@@ -36,7 +36,7 @@ trials: 8
 baselines: none
 split: {validation: 0.2, test: 0.4}
 space:
-  cycle_epochs: {low: 3, high: 12, log: true}
+  cycle_epochs: {low: 100, high: 400, log: true}
   batch_size: [32, 64]
 """
 
