@@ -10,7 +10,6 @@ from dataclasses import replace
 from superconv_tune.planner.ask import Decision, Redraw
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.choice import looks_reached
-from superconv_tune.planner.divide import divide
 from superconv_tune.planner.finish import finish
 from superconv_tune.planner.first_ramps import ask_range_test
 from superconv_tune.planner.rungs import RungSteps
@@ -55,7 +54,4 @@ def _retry(situation: Situation) -> TrialRequest | Redraw | None:
 
 
 def _plan(situation: Situation) -> Plan | None:
-    if situation.study.plan is not None:
-        return None
-    brief = replace(situation.brief, defaults=situation.first_point(1.0).params)
-    return divide(brief, situation.cost, situation.study.workers, max(0.0, situation.limit - situation.now))
+    return situation.divided() if situation.study.plan is None else None

@@ -49,9 +49,14 @@ class _Means:
         """Trials that each worker runs one after the other."""
         return math.ceil(trials / self.workers)
 
+    @property
+    def seeds(self) -> int:
+        """Fresh models to plan for: enough to demonstrate a target, if there is one."""
+        return seeds_of(SEEDS if self.brief.target.value is None else DEMONSTRATING_SEEDS, self.workers)
+
     def confirm_s(self, epochs: float) -> float:
         """Wall seconds of the confirmation."""
-        return self.waves(first_seeds(self.brief, self.workers)) * self.trial_s(epochs)
+        return self.waves(self.seeds) * self.trial_s(epochs)
 
     def widths(self, rungs: int, narrower: float) -> list[int]:
         """Number of trials of each rung: many on the lowest; every worker is busy ``waves`` times in each of them."""
@@ -79,10 +84,14 @@ def fast_sizes(brief: Brief, cost: CostModel, share: float) -> list[int]:
     return [size for size, items_per_s in speed.items() if items_per_s >= share * best]
 
 
-def first_seeds(brief: Brief, workers: int) -> int:
-    """Fresh models to plan for: enough to demonstrate a target, if there is one; every worker trains one."""
-    least = SEEDS if brief.target.value is None else DEMONSTRATING_SEEDS
+def seeds_of(least: int, workers: int) -> int:
+    """Number of fresh models: at least so many, and every worker trains as many as the others."""
     return min(MOST_SEEDS, workers * math.ceil(least / workers))
+
+
+def rounded(epochs: float) -> float:
+    """A length rounded to three significant digits, for readability."""
+    return float(f"{epochs:.3g}")
 
 
 def divide(
@@ -119,7 +128,7 @@ def divide(
     if brief.strategy == "free" and not begun:
         rungs = _free(rungs, brief.trials)
     every = (*begun, *rungs)
-    return Plan(every, first_seeds(brief, workers), tuple(means.trial_s(rung.epochs) for rung in every))
+    return Plan(every, means.seeds, tuple(means.trial_s(rung.epochs) for rung in every))
 
 
 def _shortest(means: _Means, begun: Sequence[RungPlan]) -> float:
@@ -148,7 +157,7 @@ def _lengths(means: _Means, shortest: float, narrower: float, at_least: int) -> 
         shares = means.brief.division
         length, found = top / shares.stretch, []
         while length >= shortest:
-            found.append(_round(length))
+            found.append(rounded(length))
             length /= shares.factor
         return found[::-1] or [min(shortest, top)] * at_least
 
@@ -164,7 +173,7 @@ def _lengths(means: _Means, shortest: float, narrower: float, at_least: int) -> 
     for _ in range(40):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if fits(middle) else (low, middle)
-    top = _round(low)
+    top = rounded(low)
     return [*below(top), top]
 
 
@@ -181,7 +190,7 @@ def _too_small(means: _Means, begun: Sequence[RungPlan]) -> Plan:
     waves = means.waves(FIRST_GRID) + means.waves(SEEDS)
     per_epoch_s = means.trial_s(2.0) - means.trial_s(1.0)
     fits = (USED * means.left_s / waves - (means.trial_s(1.0) - per_epoch_s)) / max(per_epoch_s, 1e-9)
-    top = _round(min(max(fits, low), high))
+    top = rounded(min(max(fits, low), high))
     rungs = (*begun, RungPlan(top, 0 if begun else FIRST_GRID))
     return Plan(rungs, SEEDS, tuple(means.trial_s(rung.epochs) for rung in rungs), is_too_small=not begun)
 
@@ -200,8 +209,3 @@ def _free(rungs: tuple[RungPlan, ...], trials: int | None) -> tuple[RungPlan, ..
     """Two rungs: one that brackets the learning rate, and one in which the sampler chooses the lengths."""
     first = rungs[0].width
     return (rungs[0], RungPlan(rungs[-1].epochs, max(1, (trials or WIDEST) - first), free=True))
-
-
-def _round(epochs: float) -> float:
-    """Round a length to three significant digits, for readability."""
-    return float(f"{epochs:.3g}")

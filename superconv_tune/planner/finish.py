@@ -35,7 +35,7 @@ def finish(situation: Situation, plan: Plan) -> Decision:
     if study.recipe is None:
         return _first_recipe(situation, plan) or (Signal.WAIT if study.running() else Signal.DONE)
     steps = FinishSteps(situation, plan, study.recipe)
-    decision = first([steps.replace, steps.confirm, steps.confirm_more, steps.scaling, steps.baseline])
+    decision = first([steps.another_recipe, steps.confirm, steps.confirm_more, steps.scaling, steps.baseline])
     if decision is not None:
         return decision
     return Signal.WAIT if study.running() else Signal.DONE
@@ -63,11 +63,9 @@ def _spare(situation: Situation, plan: Plan) -> Iterator[Callable[[], Decision |
     """Trials of the longest rung whose cycles end before the last running one does."""
     ends = max(map(situation.expected_end, situation.running("search")))
     limit = situation.now + GAP_SHARE * (ends - situation.now)
-    trials = situation.brief.trials
-    if trials is None or len(situation.asked("search")) < trials:
-        for index in reversed(range(len(plan.rungs))):
-            if situation.asked("search", index) and not plan.rungs[index].free:
-                yield partial(RungSteps(situation, plan, index).spare, limit)
+    for index in reversed(range(len(plan.rungs))):
+        if situation.asked("search", index) and not plan.rungs[index].free:
+            yield partial(RungSteps(situation, plan, index).spare, limit)
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class FinishSteps:
     plan: Plan
     recipe: Recipe
 
-    def replace(self) -> Recipe | None:
+    def another_recipe(self) -> Recipe | None:
         """Another recipe: with a lower peak where seeds disagree, or a longer cycle where it fell short of the target.
 
         None if there is no time for one, or the study has had its number of them.

@@ -12,7 +12,7 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.rate_grid import GRID_FACTOR
 from superconv_tune.planner.ask import Decision, Draw, batch_scale
 from superconv_tune.planner.brief import bounds
-from superconv_tune.planner.divide import SIMILAR, divide, fast_sizes
+from superconv_tune.planner.divide import SIMILAR, fast_sizes, rounded
 from superconv_tune.planner.first_ramps import first_rate
 from superconv_tune.planner.situation import Situation, point_of
 from superconv_tune.planner.surface import Point, is_same_rate
@@ -46,13 +46,13 @@ class RungSteps:
 
     def next(self) -> Decision | None:
         """The plan as fitted to the speed so far, or a trial; None if the rung needs nothing more for now."""
-        if self._has_nothing_to_start_from() or self._is_over():
+        if not self._may_begin():
             return None
         return self._replanned() or self._trial(self.situation.limit - self._confirm_s())
 
     def spare(self, limit: float) -> Decision | None:
         """A trial for an idle worker that ends by ``limit``; None if none fits."""
-        return None if self._has_nothing_to_start_from() else self._wished(limit)
+        return self._wished(limit) if self._may_begin() else None
 
     # -- what is asked for ------------------------------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ class RungSteps:
         asked, width = len(self.situation.asked("search", self.index)), self._rung.width
         if self._rung.free and self.index > 0:
             return self._drawn(limit, {}) if asked < width else None
-        if asked < max(width, WIDER * width * (width > 0)):
+        if asked < WIDER * width:
             late = limit + (1.0 - LEAST_SHARE) * self._confirm_s()
             for point in self._required():
                 if not self._is_tried(point):
@@ -77,12 +77,8 @@ class RungSteps:
 
     def _entrants(self) -> Iterator[Point]:
         """The first grid; on a higher rung the best of the rung below, and the same with twice the rate."""
-        if self.index == 0:
-            for power in COARSE_POWERS:
-                yield self._start.at_rate(self._start.max_lr * GRID_FACTOR**power)
-        else:
-            yield self._start
-            yield self._start.at_rate(self._start.max_lr * GRID_FACTOR)
+        for power in COARSE_POWERS if self.index == 0 else (0, 1):
+            yield self._start.at_rate(self._start.max_lr * GRID_FACTOR**power)
 
     def _wished(self, limit: float) -> Decision | None:
         """What is worth a trial while the rung has room: batch sizes, then other parameters and fresh seeds by turns.
@@ -211,7 +207,8 @@ class RungSteps:
     @cached_property
     def _below(self) -> Point | None:
         """The best configuration of the highest rung below that has one."""
-        return next(filter(None, map(self.situation.leader, reversed(range(self.index)))), None)
+        latest = self.situation.latest(self.index)
+        return None if latest is None else latest[1]
 
     @cached_property
     def _start(self) -> Point:
@@ -226,7 +223,7 @@ class RungSteps:
         low, high = situation.brief.epochs_bounds
         first = situation.first_point(self._rung.epochs).params
         epochs = situation.cost.same_time(first, point.params.batch_size)
-        return point.at_length(float(f"{min(max(epochs, min(low, self._rung.epochs)), high):.3g}"))
+        return point.at_length(rounded(min(max(epochs, min(low, self._rung.epochs)), high)))
 
     @cached_property
     def _best(self) -> Point:
@@ -238,13 +235,9 @@ class RungSteps:
         params = self.situation.first_point(self.plan.rungs[-1].epochs).params
         return self.situation.waves(self.plan.confirm_seeds) * self.situation.cost.seconds(params, slack=1.0)
 
-    def _has_nothing_to_start_from(self) -> bool:
-        return self.index > 0 and self._below is None
-
-    def _is_over(self) -> bool:
-        """Whether the user's number of trials is used up."""
-        trials = self.situation.brief.trials
-        return trials is not None and len(self.situation.asked("search")) >= trials
+    def _may_begin(self) -> bool:
+        """Whether there is something to start from, and the user allows another trial."""
+        return (self.index == 0 or self._below is not None) and not self.situation.has_all_trials
 
     def _replanned(self) -> Plan | None:
         """The plan from this rung on, fitted to the time left and to the speed so far; None if it is much the same."""
@@ -254,7 +247,7 @@ class RungSteps:
         begun = any(situation.asked("search", rung) for rung in range(index, len(self.plan.rungs)))
         if index == 0 or begun or self._rung.free:
             return None
-        plan = self._divided(index)
+        plan = situation.divided(self.plan.rungs[:index])
         if not self._rung.width and len(plan.rungs) <= len(self.plan.rungs):
             return None  # only the confirmation is left, whose length follows from the time left
         return None if _are_close(plan, self.plan) else replace(plan, confirm_seeds=self.plan.confirm_seeds)
@@ -263,16 +256,8 @@ class RungSteps:
         """A plan with more rungs, where the first cycle shows that the machine is faster than it seemed."""
         if not self.situation.finished(0):
             return None
-        plan = self._divided(1)
+        plan = self.situation.divided(self.plan.rungs[:1])
         return plan if any(rung.width for rung in plan.rungs[1:]) else None
-
-    def _divided(self, begun: int) -> Plan:
-        """The time left, divided over rungs above the first ``begun`` ones."""
-        situation = self.situation
-        brief = replace(situation.brief, defaults=situation.first_point(1.0).params)
-        trials = len(situation.asked("search"))
-        workers = situation.study.workers
-        return divide(brief, situation.cost, workers, situation.left_s, self.plan.rungs[:begun], trials)
 
 
 def _are_close(one: Plan, other: Plan) -> bool:

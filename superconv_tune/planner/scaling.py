@@ -56,9 +56,3 @@ def missing(brief: Brief, cost: CostModel, recipe: Hyperparameters, asked: list[
             existing[variation] -= 1
         else:
             yield variation
-
-
-def wall_s(brief: Brief, cost: CostModel, recipe: Hyperparameters, workers: int) -> float:
-    """Wall seconds on every worker for all lengths; the shares of the data use leftover time and are not counted."""
-    seconds = [cost.seconds(replace(recipe, cycle_epochs=epochs)) for epochs in lengths(brief, cost, recipe)]
-    return max(REPEATS * sum(seconds) / workers, max(seconds, default=0.0))

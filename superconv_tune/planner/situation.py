@@ -14,9 +14,10 @@ from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.brief import Brief, bounds
 from superconv_tune.planner.cost import SLACK, CostModel
-from superconv_tune.planner.divide import starting_size
+from superconv_tune.planner.divide import divide, starting_size
 from superconv_tune.planner.evidence import yardstick_of
 from superconv_tune.planner.surface import SAME_RATE, Point, Seen, Surface
+from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import Kind, Purpose
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Precision, Ramps, Trial, TrialRequest, Work
@@ -93,9 +94,8 @@ class Situation:
 
         Before the first result they are the default ones, with the batch size that has the most steps in the same time.
         """
-        highest = 0 if self.brief.strategy == "free" else self.rungs - 1
-        leader = next(filter(None, map(self.leader, range(highest, -1, -1))), None)
-        return self.first_point(1.0).params if leader is None else replace(leader.params, cycle_epochs=1.0)
+        latest = self.latest(1 if self.brief.strategy == "free" else self.rungs)
+        return self.first_point(1.0).params if latest is None else replace(latest[1].params, cycle_epochs=1.0)
 
     def first_point(self, epochs: float) -> Point:
         """The default configuration with the first batch size, as far as the ranges allow; its peak is not known."""
@@ -109,6 +109,16 @@ class Situation:
         """Wall seconds left for each worker on average, without those that running trials will still take."""
         busy_s = sum(max(0.0, self.expected_end(request) - self.now) for request in self.study.running())
         return max(0.0, self.limit - self.now - busy_s / self.study.workers)
+
+    def divided(self, begun: Sequence[RungPlan] = ()) -> Plan:
+        """The time left, divided over rungs above those that were begun."""
+        brief = replace(self.brief, defaults=self.first_point(1.0).params)
+        return divide(brief, self.cost, self.study.workers, self.left_s, begun, len(self.asked("search")))
+
+    @property
+    def has_all_trials(self) -> bool:
+        """Whether the user's number of search trials is used up."""
+        return self.brief.trials is not None and len(self.asked("search")) >= self.brief.trials
 
     def expected_end(self, request: TrialRequest) -> float:
         """Unix time at which a running trial is expected to end."""
@@ -166,6 +176,11 @@ class Situation:
         ranked = self.study.ranked(rung)
         best = ranked[: -MOST_SEEN - 1 : -1] if self.yardstick.higher_is_better else ranked[:MOST_SEEN]
         return [self.study.trial(trial_id) for _, trial_id in best]
+
+    def latest(self, below: int) -> tuple[int, Point] | None:
+        """The highest rung under ``below`` with a complete cycle, and its best configuration; None if there is none."""
+        found = ((rung, self.leader(rung)) for rung in reversed(range(below)))
+        return next(((rung, leader) for rung, leader in found if leader is not None), None)
 
     def leader(self, rung: int) -> Point | None:
         """The best configuration of a rung so far; None before its first complete cycle.

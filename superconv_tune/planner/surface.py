@@ -112,15 +112,6 @@ class Surface:
         found: Floats = self._centre + across @ self._weights
         return found
 
-    def deviation(self, points: Sequence[Point], rung: int) -> Floats:
-        """Standard deviation of `mean` relative to the level of the rung, shape [points]."""
-        places = _places(points, [rung] * len(points), self.space)
-        across = self._covariance(places, self._at)
-        solved = np.linalg.solve(self._factor, across.T)
-        own = np.diag(self._covariance(places, places))
-        found: Floats = np.sqrt(np.maximum(own - np.sum(solved**2, axis=0), 0.0))
-        return found
-
     @cached_property
     def noise(self) -> float:
         """The usual standard error of one value."""
@@ -144,8 +135,8 @@ class Surface:
         return float(np.median(self._worth))
 
     @cached_property
-    def _fit(self) -> tuple[float, Floats, Floats]:
-        """Amplitude, Cholesky factor and weights under the likeliest of `AMPLITUDES`."""
+    def _fit(self) -> tuple[float, Floats]:
+        """Amplitude and weights under the likeliest of `AMPLITUDES`."""
         return max((self._given(size * self.noise) for size in AMPLITUDES), key=lambda fit: fit[0])[1:]
 
     @cached_property
@@ -153,27 +144,23 @@ class Surface:
         """The two parts of the covariance of the cycles seen, without their amplitudes."""
         return _parts(self._at, self._at)
 
-    def _given(self, amplitude: float) -> tuple[float, float, Floats, Floats]:
-        """Log likelihood of the values, the amplitude, the factor and the weights."""
+    def _given(self, amplitude: float) -> tuple[float, float, Floats]:
+        """Log likelihood of the values, the amplitude and the weights."""
         own = np.array([each.noise for each in self.seen])
         noise = (1.0 + SEED_NOISE**2) * own**2 + 1e-6 * self.noise**2
         values = self._worth - self._centre
         factor: Any = np.linalg.cholesky(self._sum(self._near, amplitude) + np.diag(noise))
         half = np.linalg.solve(factor, values)
         likelihood = -0.5 * float(half @ half) - float(np.log(np.diag(factor)).sum())
-        return likelihood, amplitude, factor, np.linalg.solve(factor.T, half)
+        return likelihood, amplitude, np.linalg.solve(factor.T, half)
 
     def _sum(self, parts: tuple[Floats, Floats], amplitude: float) -> Floats:
         found: Floats = amplitude**2 * parts[0] + (LEVEL * self.noise) ** 2 * parts[1]
         return found
 
     @property
-    def _factor(self) -> Floats:
-        return self._fit[1]
-
-    @property
     def _weights(self) -> Floats:
-        return self._fit[2]
+        return self._fit[1]
 
     def _covariance(self, one: Floats, other: Floats) -> Floats:
         return self._sum(_parts(one, other), self._fit[0])

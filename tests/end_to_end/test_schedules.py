@@ -36,7 +36,7 @@ SPEC: dict[str, object] = {
     "model": {"name": "mlp", "width": 0.25},
     "target": 0.8,
     "budget": "150s",
-    "trials": 3,
+    "trials": 6,
     "sampler": "random",
     "baselines": "none",
     "split": {"validation": 0.2, "test": 0.4},
@@ -176,7 +176,7 @@ def check_trials(client: MlflowClient, case: Case, folder: Path) -> None:
         and isinstance(requests[event.outcome.trial_id].work, Cycle)
         and (event.outcome.status, event.outcome.shortened) == ("finished", False)
     ]
-    assert len(cycles) >= 5
+    assert len(cycles) >= 6
     for outcome in cycles:
         assert outcome.max_lr is not None
         assert outcome.mlflow_run_id is not None

@@ -12,7 +12,7 @@ from superconv_tune.core.space import Choice
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.evidence import verdict_of, word_of
-from superconv_tune.planner.scaling import Variation, lengths, missing, wall_s
+from superconv_tune.planner.scaling import Variation, lengths, missing
 from superconv_tune.record.purpose import Scaling
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, TrialRequest
@@ -46,13 +46,6 @@ def test_every_length_comes_twice_and_then_the_shares_of_the_data() -> None:
 def test_no_length_is_too_short_to_be_a_cycle(epochs: float, found: list[float]) -> None:
     """150 steps are two epochs here, and the user's shortest cycle is one."""
     assert lengths(brief(), COST, replace(RECIPE, cycle_epochs=epochs)) == found
-
-
-def test_the_reserved_time_is_that_of_the_lengths() -> None:
-    long, short = (COST.seconds(replace(RECIPE, cycle_epochs=epochs)) for epochs in (9.0, 3.0))
-    assert wall_s(brief(), COST, RECIPE, 1) == pytest.approx(2.0 * (long + short))
-    assert wall_s(brief(), COST, RECIPE, 64) == pytest.approx(long)
-    assert wall_s(brief(), COST, replace(RECIPE, cycle_epochs=1.5), 2) == 0.0
 
 
 def test_a_search_without_a_target_repeats_its_recipe_and_predicts_longer_cycles() -> None:
