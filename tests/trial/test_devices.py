@@ -236,10 +236,13 @@ def no_waiting() -> Iterator[None]:
 
 
 class Watched:
-    """A source that forbids waiting between the first and the last batch of the blocks in which a cycle is read."""
+    """A source that forbids waiting in all steps but those that begin or end a block, after which a cycle is read.
 
-    def __init__(self, source: BatchSource, block_steps: int, per_step: int) -> None:
-        self._source, self._block, self._per_step = source, block_steps, per_step
+    The last step of all ends a block too, a shorter one.
+    """
+
+    def __init__(self, source: BatchSource, steps: int, block_steps: int, per_step: int) -> None:
+        self._source, self._last, self._block, self._per_step = source, steps - 1, block_steps, per_step
         self.steps = 0
 
     def steps_per_epoch(self, batch_size: int) -> int:
@@ -248,8 +251,8 @@ class Watched:
     def stream(self, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
         batches = self._source.stream(batch_size, seed, first_step)
         for number in itertools.count():
-            place = number // self._per_step % self._block
-            if 0 < place < self._block - 1:
+            step = number // self._per_step
+            if 0 < step % self._block < self._block - 1 and step < self._last:
                 with no_waiting():
                     yield next(batches)  # the mode holds until the next batch is asked for: for the whole step
                 self.steps += 1
@@ -271,7 +274,7 @@ def test_no_step_waits_for_the_gpu(
     """Drawing and augmenting the batch, a new epoch, a loss with weights, the optimizer: all are only queued."""
     problem = pictures(device, tuple(AUGMENTATIONS), optimizer)
     steps = 6 * EPOCH // micro_batches
-    source = Watched(problem.train, steps // 10 + 1, micro_batches)
+    source = Watched(problem.train, steps, steps // 10 + 1, micro_batches)
     watched = replace(problem, train=source, micro_batches=micro_batches)
     outcome = run(replace(REQUEST, precision=precision, work=Cycle(0.01)), watched, NullTracker(), FakeClock())
     assert (outcome.status, outcome.reason) == ("finished", "")
