@@ -83,7 +83,8 @@ class World:
     The best learning rate of a cycle of T epochs is ``best_lr * T^exponent``, and its accuracy is
     ``ceiling - 0.3 / sqrt(T)``; an octave away costs 1.5 points, half of the data two, and four octaves above it
     nothing is learned. A cycle that the deadline cut short looks better than any other, so that trusting it shows in a
-    test. Other policies lose ``handicap``, other batch sizes than ``best_size`` a tenth. Range tests pick about
+    test. Other policies lose ``handicap``, other batch sizes than ``best_size`` a tenth, and images that are augmented,
+    or not, other than in ``best_augment`` five points. Range tests pick about
     ``misled`` times the best rate of one epoch. With ``alike`` all steps take the same time whatever the batch size;
     without it all epochs do.
     """
@@ -98,6 +99,7 @@ class World:
     handicap: float = 0.0
     misled: float = 1.0
     best_size: int | None = None
+    best_augment: int | None = None
     alike: bool = False
 
     def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
@@ -131,6 +133,7 @@ class World:
         skill = self.ceiling - 0.3 / math.sqrt(params.cycle_epochs) - 0.015 * octaves**2 + rng.normal(0.0, 0.003)
         skill += 0.02 * math.log2(request.cycle.data_share)
         skill -= 0.1 * (self.best_size not in (None, params.batch_size))
+        skill -= 0.05 * (self.best_augment not in (None, params.augment))
         skill = 1.0 if shortened else skill - self.handicap * (request.kind == "baseline")
         skill = float(np.clip(skill, 0.1, 1.0)) if status == "finished" else 0.1
         test = rng.random(2_000) < skill

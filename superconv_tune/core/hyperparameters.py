@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+WHOLE_NUMBERS = ("batch_size", "augment")
+
 
 @dataclass(frozen=True)
 class Hyperparameters:
@@ -20,6 +22,7 @@ class Hyperparameters:
         final_div_factor: first learning rate divided by the last one.
         batch_size: examples per optimizer step.
         label_smoothing: share of the target probability that is spread over all classes.
+        augment: 1 to change training images as ``data.augment`` says, 0 to leave them as they are.
     """
 
     cycle_epochs: float = 1.0
@@ -32,6 +35,7 @@ class Hyperparameters:
     final_div_factor: float = 1e4
     batch_size: int = 128
     label_smoothing: float = 0.0
+    augment: int = 1
 
     @property
     def max_momentum(self) -> float:

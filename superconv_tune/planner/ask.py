@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.hyperparameters import WHOLE_NUMBERS, Hyperparameters
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import FromProposer, Promoted, Proposal, Sampled
@@ -77,11 +77,11 @@ Decision = TrialRequest | Draw | Redraw | Plan | Recipe | Signal
 
 
 def _with_drawn(params: Hyperparameters, drawn: Mapping[str, float]) -> Hyperparameters:
-    """The parameters with the drawn values; the batch size becomes an integer, and no cycle longer than the given one.
+    """The parameters with the drawn values, as whole numbers where they are; no cycle longer than the given one.
 
     A drawn length that does not fit the time counts as the longest that does.
     """
-    values = {name: int(value) if name == "batch_size" else float(value) for name, value in drawn.items()}
+    values = {name: int(value) if name in WHOLE_NUMBERS else float(value) for name, value in drawn.items()}
     longest = params.cycle_epochs
     params = replace(params, **values)  # type: ignore[arg-type]  # names are checked by the spec
     return replace(params, cycle_epochs=min(params.cycle_epochs, longest))

@@ -48,9 +48,33 @@ def choose(situation: Situation, plan: Plan) -> Choice | None:
     if surface is None:
         return None
     rung, leader = _best_rung(situation, surface)
+    return _fitted(situation, surface, rung, leader, _longest(situation, plan, rung, leader))
+
+
+def choose_searched(situation: Situation) -> Choice | None:
+    """The recipe as long as the cycles that the search found best, and no longer; None as for `choose`."""
+    surface = situation.surface
+    if surface is None:
+        return None
+    rung, leader = _best_rung(situation, surface)
+    return _fitted(situation, surface, rung, leader, leader.params.cycle_epochs)
+
+
+def expected_of_search(situation: Situation) -> tuple[float, float]:
+    """Expected worth of the best cycles of the search, and the usual standard error of one value.
+
+    Raises:
+        ValueError: before the first complete cycle.
+    """
+    if situation.surface is None:
+        raise ValueError("no cycle is complete yet, so nothing can be expected.")
+    return _expected(situation.surface, *_best_rung(situation, situation.surface)), situation.surface.noise
+
+
+def _fitted(situation: Situation, surface: Surface, rung: int, leader: Point, longest: float) -> Choice | None:
+    """The recipe from a rung's best configuration, of at most this length, with as many fresh models as fit."""
     origin = _origin(situation, rung, leader)
     point = _between_rates(situation, surface, rung, leader)
-    longest = _longest(situation, plan, rung, leader)
     for seeds in (_seeds(situation, surface, rung, leader), SEEDS):
         epochs = min(longest, fitting_epochs(situation, point, seeds))
         if epochs >= LEAST_LENGTH * leader.params.cycle_epochs:
@@ -93,10 +117,10 @@ def _best_rung(situation: Situation, surface: Surface) -> tuple[int, Point]:
 def _longest(situation: Situation, plan: Plan, rung: int, leader: Point) -> float:
     """Longest cycle for the recipe: of the next rung where the target looks reached, or as long as is allowed.
 
-    Where longer cycles over-train, it is the length of the rung that the recipe comes from.
+    Where longer cycles over-train, or have nothing left to learn from, it is that of the rung the recipe comes from.
     """
     epochs = leader.params.cycle_epochs
-    if situation.latest(situation.rungs) != (rung, leader):
+    if situation.latest(situation.rungs) != (rung, leader) or situation.knows_by_heart(rung, leader):
         return epochs
     if looks_reached(situation):
         return epochs * plan.rungs[min(rung + 1, len(plan.rungs) - 1)].epochs / plan.rungs[rung].epochs

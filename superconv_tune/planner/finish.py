@@ -9,7 +9,7 @@ from functools import partial
 from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.baselines import comparison_of
-from superconv_tune.planner.choice import choose, fitting_epochs, looks_reached
+from superconv_tune.planner.choice import choose, choose_searched, expected_of_search, fitting_epochs, looks_reached
 from superconv_tune.planner.divide import MAX_SEEDS
 from superconv_tune.planner.evidence import confirmed, is_decided, word_of
 from superconv_tune.planner.rungs import RungSteps
@@ -83,19 +83,24 @@ class FinishSteps:
     recipe: Recipe
 
     def another_recipe(self) -> Recipe | None:
-        """Another recipe: with a lower peak where seeds disagree, or a longer cycle where it fell short of the target.
+        """Another recipe, where this one disappoints: shorter, with a lower peak, or longer.
 
-        None if there is no time for one, or the study has had its number of them.
+        Shorter, as the search's cycles were, where fresh models validate worse than those; with a lower peak where
+        seeds disagree; longer where they fell short of the target. None if there is no time for one, or the study has
+        had its number of them.
         """
         situation, recipe = self.situation, self.recipe
         if recipe.number == MOST_RECIPES:
             return None
+        if self._is_overlong:
+            choice = choose_searched(situation)
+            return None if choice is None else replace(choice.recipe, number=recipe.number + 1)
         if is_unsteady(situation.study, None, situation.yardstick):
             epochs = min(recipe.params.cycle_epochs, self._fitting)
             is_enough = epochs >= LEAST_CALMER * recipe.params.cycle_epochs
             return recipe.calmer().with_epochs(epochs) if is_enough else None
         epochs = min(self._fitting, situation.brief.epochs_bounds[1])
-        is_longer = epochs >= WORTH_LENGTHENING * recipe.params.cycle_epochs
+        is_longer = epochs >= WORTH_LENGTHENING * recipe.params.cycle_epochs and not self._was_shortened
         return replace(recipe, number=recipe.number + 1).with_epochs(epochs) if is_longer and self._fell_short else None
 
     def confirm(self) -> TrialRequest | None:
@@ -162,6 +167,23 @@ class FinishSteps:
         if target.value is None or len(values) < self.plan.confirm_seeds or situation.running("confirm"):
             return False
         return not target.yardstick.reaches(sum(values) / len(values), target.value)
+
+    @property
+    def _is_overlong(self) -> bool:
+        """Whether fresh models validate worse than the search's shorter cycles, by more than noise explains."""
+        situation, recipe = self.situation, self.recipe
+        searched = situation.study.requests[recipe.origin].params.cycle_epochs
+        worth = [situation.yardstick.worth(trial.value) for trial in situation.study.fresh_models()]
+        if not worth or recipe.params.cycle_epochs < WORTH_LENGTHENING * searched:
+            return False
+        expected, noise = expected_of_search(situation)
+        return sum(worth) / len(worth) < expected - noise
+
+    @property
+    def _was_shortened(self) -> bool:
+        """Whether an earlier recipe had longer cycles, which were worse."""
+        longest = max(recipe.params.cycle_epochs for recipe in self.situation.study.recipes)
+        return longest > self.recipe.params.cycle_epochs
 
     @property
     def _seeds(self) -> int:

@@ -81,18 +81,30 @@ class RungSteps:
             yield self._start.at_rate(self._start.max_lr * GRID_FACTOR**power)
 
     def _wished(self, limit: float) -> Decision | None:
-        """What is worth a trial while the rung has room: batch sizes, then other parameters and fresh seeds by turns.
+        """What is worth a trial while the rung has room: with or without augmentation, batch sizes, then the rest.
+
+        The rest are other parameters and fresh seeds, by turns.
 
         Workers that are many try farther learning rates too, on the lowest rung.
         """
         best = self._best
-        for point in self._other_sizes(best):
+        for point in (*self._other_augment(best), *self._other_sizes(best)):
             return self._at(point, limit)
         if self.index == 0:
             for point in self._farther(best):
                 return self._at(point, limit)
         repeated = self._repeated(best, limit) if len(self._tried) % 2 else None
         return repeated or self._drawn(limit, self._fixed(best))
+
+    def _other_augment(self, best: Point) -> Iterator[Point]:
+        """The best configuration with images augmented if they were not, or the reverse; not in the shortest cycles.
+
+        Augmentation does not show there what it is for: cycles in which a model could learn its examples by heart.
+        """
+        other = best.with_params(augment=1 - best.params.augment)
+        is_known = any(point.params.augment == other.params.augment for point in self._tried)
+        if "augment" in self.situation.brief.space and self.index > 0 and not is_known:
+            yield other
 
     def _other_sizes(self, best: Point) -> Iterator[Point]:
         """The best configuration with batch sizes that the rung has not tried, the nearest first.
@@ -148,8 +160,12 @@ class RungSteps:
         return Draw(self._study, fixed, draft, rate, warm_start=self._warm_start)
 
     def _fixed(self, best: Point) -> dict[str, float]:
-        """What the sampler does not draw in a rung: the length, and the batch size, which has a search of its own."""
-        given = {"cycle_epochs": best.params.cycle_epochs, "batch_size": float(best.params.batch_size)}
+        """What the sampler does not draw in a rung: the length, and what has a search of its own."""
+        given = {
+            "cycle_epochs": best.params.cycle_epochs,
+            "batch_size": float(best.params.batch_size),
+            "augment": float(best.params.augment),
+        }
         return {name: value for name, value in given.items() if name in self.situation.brief.space}
 
     def _repeated(self, best: Point, limit: float) -> TrialRequest | None:

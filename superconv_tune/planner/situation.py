@@ -31,6 +31,7 @@ LENIENCE_S = 1.0  # seconds that it may be late in any case, which is the margin
 MOST_SEEN = 80  # best trials of a rung that are weighed; more would cost computing time and say little
 MOST_WRONG = 200  # latest trials that went wrong, of which the peaks are avoided
 WEIGHED_RUNGS = 3  # of so many trials, that are weighed together
+BY_HEART = 0.05  # training loss, as a share of the validation loss, below which nothing is left to learn from
 NOISE_SHARE = 0.1  # of how far values lie apart: the noise of one of them, where it cannot be known
 
 
@@ -111,8 +112,15 @@ class Situation:
         return max(0.0, self.limit - self.now - busy_s / self.study.workers)
 
     def divided(self, begun: Sequence[RungPlan] = ()) -> Plan:
-        """The time left, divided over rungs above those that were begun."""
-        brief = replace(self.brief, defaults=self.first_point(1.0).params)
+        """The time left, divided over rungs above those that were begun.
+
+        Where cycles learn their examples by heart, no confirmation is longer than the cycles that were searched.
+        """
+        latest = self.latest(len(begun))
+        division = self.brief.division
+        if latest is not None and self.knows_by_heart(*latest):
+            division = replace(division, stretch=1.0)
+        brief = replace(self.brief, defaults=self.first_point(1.0).params, division=division)
         return divide(brief, self.cost, self.study.workers, self.left_s, begun, len(self.asked("search")))
 
     @property
@@ -201,6 +209,19 @@ class Situation:
             return None
         points = [point for point in every if not self._is_risky(point)] or every
         return points[int(np.argmax(self.surface.mean(points, rung)))]
+
+    def knows_by_heart(self, rung: int, point: Point) -> bool:
+        """Whether cycles with this configuration end with next to no training loss, and a validation loss.
+
+        A longer cycle then has nothing to learn from: at best it is as good.
+        """
+        pairs = [
+            (trial.outcome.train_loss, trial.outcome.validation_loss)
+            for trial in self.finished(rung)
+            if point_of(trial.request) == point
+        ]
+        shares = [train / held for train, held in pairs if train is not None and held is not None and held > 0.0]
+        return bool(shares) and float(np.median(shares)) < BY_HEART
 
     def _is_risky(self, point: Point) -> bool:
         return point.max_lr * (1.0 + SAME_RATE) >= self._cliffs.get(point.setting, math.inf)

@@ -20,6 +20,7 @@ def faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -> list
         raw: the data; None if the user's loaders read them.
     """
     found = [*_metric_faults(spec, task), *_loss_faults(spec, task, raw)]
+    found += _augment_faults(spec)
     if raw is not None:
         found += [*_kind_faults(spec, raw), *_byte_faults(spec, raw)]
     if raw is not None and task is not None:  # built-in formats look at their values when they read them
@@ -85,6 +86,12 @@ def _loss_faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -
     if name == BALANCED and (raw is None or raw.classes is None):
         return ["loss: balanced_cross_entropy needs to know how frequent every class is. Choose cross_entropy."]
     return []
+
+
+def _augment_faults(spec: ExperimentSpec) -> list[str]:
+    if spec.space.augment == 1 or (spec.data and spec.data.augment):
+        return []
+    return ["space.augment: no augmentations are named. Add data.augment, such as [flip, shift], or leave it out."]
 
 
 def _byte_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:

@@ -129,6 +129,7 @@ def realise(payload: Payload, device: torch.device) -> Problem:
         loss=loss,
         metric=metric,
         train=train,
+        plain_train=_plain(train),
         validation=validation,
         test=test,
         trivial_value=_trivial(metric, targets, payload.classes),
@@ -174,7 +175,7 @@ def _parts(
             LoaderSet(test.make, test.examples, device),
         )
     arrays_ = payload.arrays
-    augment = payload.spec.data.augment if payload.spec.data else ()
+    augment = (payload.spec.data.augment if payload.spec.data else None) or ()
     if augment and arrays_.train.inputs.ndim != 4:
         shape = list(arrays_.train.inputs.shape[1:])
         raise UserError(f"data.augment: {', '.join(augment)} are for images, but the inputs have the shape {shape}.")
@@ -183,6 +184,12 @@ def _parts(
         ResidentSet(**_on(arrays_.validation, device), normaliser=arrays_.normaliser),
         ResidentSet(**_on(arrays_.test, device), normaliser=arrays_.normaliser),
     )
+
+
+def _plain(train: BatchSource) -> BatchSource | None:
+    if isinstance(train, ResidentSource) and train.augmentations:
+        return replace(train, augmentations=())
+    return None
 
 
 def _on(part: Part, device: torch.device) -> dict[str, Tensor]:

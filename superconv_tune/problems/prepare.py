@@ -19,9 +19,15 @@ from superconv_tune.problems.fit import faults
 from superconv_tune.problems.payload import Arrays, DataCard, Payload, task_of
 from superconv_tune.problems.source import Source, locate
 from superconv_tune.problems.user import Loader, Task, arrays, first_batch
-from superconv_tune.spec.spec import ExperimentSpec, ModelSpec
+from superconv_tune.spec.spec import Augmentation, ExperimentSpec, ModelSpec
 
 READS_BYTES = "text_bytes"  # the model whose inputs are bytes, and must not be normalised
+COLOURS = 3  # channels
+AUGMENTED = (
+    "Training images are flipped and shifted at random, and compared with trials without that; `augment: []` in the "
+    "spec's data leaves it out."
+)
+PHOTOGRAPHS: tuple[Augmentation, ...] = ("flip", "shift")  # what nearly always helps, and costs next to nothing
 DERIVES_SIZE = ("image_folder", "hf")  # formats whose images are scaled to one size
 
 
@@ -40,7 +46,9 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
     if task_source is None:
         assert spec.data is not None
         raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
-        spec = _with_model(_with_size(spec, raw), raw)
+        spec, asked = _with_augmentation(_with_model(_with_size(spec, raw), raw), raw), spec
+        if spec.space.augment != asked.space.augment:
+            raw = replace(raw, notes=(*raw.notes, AUGMENTED))
         raise_any(faults(spec, None, raw))
         return _prepared(spec, raw, sources)
     task = task_of(spec, task_source)
@@ -73,6 +81,22 @@ def _with_model(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
     is_text = any(column.kind == "text" for column in raw.columns)
     name, width = default_model(raw.train.inputs.shape[1:], "text" if is_text else raw.kind)
     return spec.model_copy(update={"model": ModelSpec(name=name, width=width)})
+
+
+def _with_augmentation(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
+    """The spec, with augmentations that suit photographs if it says nothing; trials with and without them are compared.
+
+    A folder of coloured images holds photographs, nearly always; whether their mirror images mean the same, the
+    comparison shows.
+    """
+    data, shape = spec.data, raw.train.inputs.shape
+    if data is None or data.augment is not None:
+        return spec
+    are_photographs = data.format in DERIVES_SIZE and len(shape) == 4 and shape[1] == COLOURS
+    changes: dict[str, Any] = {"data": data.model_copy(update={"augment": PHOTOGRAPHS if are_photographs else ()})}
+    if are_photographs and "augment" not in spec.space.model_fields_set:
+        changes["space"] = spec.space.model_copy(update={"augment": (1, 0)})
+    return spec.model_copy(update=changes)
 
 
 def _raw(task: Task) -> RawData:

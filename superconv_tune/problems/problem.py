@@ -56,6 +56,7 @@ class Problem:
         loss: takes outputs, targets and label smoothing, and returns the mean loss of the batch, a scalar tensor.
         metric: what the search improves.
         train: batches of the training part.
+        plain_train: the same without changed images, for trials without ``augment``; None if they are never changed.
         validation: the part that the search is judged by.
         test: the part that is read once per confirmed model.
         trivial_value: metric of the best constant guess, and the objective of a trial that learned nothing.
@@ -75,4 +76,5 @@ class Problem:
     test: EvaluationSet
     trivial_value: float
     chance_loss: float = math.inf
+    plain_train: BatchSource | None = None
     micro_batches: int = 1

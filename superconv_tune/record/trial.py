@@ -218,6 +218,12 @@ class TrialOutcome:
     mlflow_run_id: str | None = None
     node: str = ""
 
+    @property
+    def train_loss(self) -> float | None:
+        """Mean training loss at the end of the cycle, over a twentieth of its curve; None without a curve."""
+        curve = self.cycle_curve
+        return float(curve.loss[-max(1, len(curve) // 20) :].mean()) if curve is not None and len(curve) else None
+
 
 @dataclass(frozen=True)
 class Trial:

@@ -187,6 +187,7 @@ def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
         "weight_decay": params.weight_decay,
         "pct_start": params.pct_start,
         "batch_size": params.batch_size,
+        "augment": params.augment,
         "seed": request.seed,
         "seconds": outcome.wall_s,
     }

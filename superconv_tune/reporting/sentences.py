@@ -87,6 +87,7 @@ def recipe_words(trial: Trial) -> str:
             f"momentum {number(params.base_momentum, 3)} to {number(params.max_momentum, 3)}",
             f"weight_decay {number(params.weight_decay, 3)}",
             f"batch_size {params.batch_size}",
+            *([] if params.augment else ["images not augmented"]),
             f"seed {request.seed}",
         ]
     )

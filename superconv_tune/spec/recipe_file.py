@@ -67,6 +67,7 @@ class RecipeParams(Section):
         final_div_factor: first over last learning rate.
         batch_size: examples per optimizer step.
         label_smoothing: label smoothing of the loss.
+        augment: 1 for training images changed as ``data.augment`` says, 0 for images as they are.
         max_lr: peak learning rate of a cycle of ``cycle_epochs``.
         max_momentum: base_momentum + momentum_width; may be given, is checked against them and not kept.
     """
@@ -80,6 +81,7 @@ class RecipeParams(Section):
     final_div_factor: Divisor
     batch_size: Count
     label_smoothing: Annotated[Number, Field(ge=0.0, le=0.9)]
+    augment: Literal[0, 1] = 1
     max_lr: Positive
     max_momentum: Annotated[Number | None, Field(exclude=True)] = None
 

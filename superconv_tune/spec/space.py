@@ -74,6 +74,12 @@ def _whole_sizes(dimension: Dimension) -> Dimension:
     return dimension if isinstance(dimension, tuple) else int(dimension)
 
 
+def _zero_or_one(dimension: Dimension) -> Dimension:
+    if isinstance(dimension, Range) or set(values(dimension)) - {0, 1}:
+        raise ValueError("takes 0, 1 or the list [0, 1]: without the augmentations of data.augment, with them, or both")
+    return tuple(map(int, dimension)) if isinstance(dimension, tuple) else int(dimension)
+
+
 LARGE = 1e9  # upper limit of dimensions that have no natural one
 
 Epochs = Annotated[Dimension, AfterValidator(_within(0.01, LARGE))]
@@ -81,6 +87,7 @@ Factor = Annotated[Dimension, AfterValidator(_within(1e-3, 1e3))]
 Momentum = Annotated[Dimension, AfterValidator(_within(0.0, 0.99))]
 Fraction = Annotated[Dimension, AfterValidator(_within(0.0, 1.0))]
 Divisor = Annotated[Dimension, AfterValidator(_within(1.0, LARGE))]
+Switch = Annotated[Dimension, AfterValidator(_zero_or_one)]
 BatchSize = Annotated[Dimension, AfterValidator(_within(1, LARGE)), AfterValidator(_whole_sizes)]
 
 
@@ -101,6 +108,7 @@ class Space(Section):
     final_div_factor: Divisor = 1e4
     batch_size: BatchSize = (32, 64, 128, 256)
     label_smoothing: Annotated[Dimension, AfterValidator(_within(0.0, 0.9))] = 0.0
+    augment: Switch = 1
 
 
 # Names that people look for here, and what they want instead.

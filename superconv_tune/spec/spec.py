@@ -64,7 +64,7 @@ class DataSpec(Section):
         format: name of the reader; without it, or with ``auto``, it is found from the path when the spec is loaded.
         path: file or folder, for the formats that read one.
         args: options of the reader.
-        augment: augmentations of training images, applied batch by batch on the device.
+        augment: augmentations of training images, applied batch by batch on the device; None for what suits the data.
     """
 
     shorthand: ClassVar[str | None] = "format"
@@ -72,7 +72,7 @@ class DataSpec(Section):
     format: Format
     path: str | None = None
     args: dict[str, Any] = Field(default_factory=dict)
-    augment: tuple[Augmentation, ...] = ()
+    augment: tuple[Augmentation, ...] | None = None
 
     @model_validator(mode="after")
     def _check_path(self) -> DataSpec:

@@ -194,8 +194,10 @@ class Attempt:
 
     def _source(self, phase: Phase) -> BatchSource:
         """The training batches; in a cycle those of the requested share of the data, drawn by the seed."""
+        plain = None if self.request.params.augment else self.problem.plain_train
+        source = plain or self.problem.train
         share = self.request.cycle.data_share if phase == "cycle" else 1.0
-        return self.problem.train if share == 1.0 else self.problem.train.part(share, self.request.seed)
+        return source if share == 1.0 else source.part(share, self.request.seed)
 
     def evaluate(self, learner: Learner, part: EvaluationSet) -> tuple[torch.Tensor, torch.Tensor]:
         """Outputs and targets of the validation or test part."""

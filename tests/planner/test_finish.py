@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from superconv_tune.core.curve import Curve
 from superconv_tune.core.space import Interval
 from superconv_tune.planner.evidence import confirmed, verdict_of
 from superconv_tune.record.events import Frozen, Requested
@@ -64,12 +66,12 @@ def test_a_target_that_looks_reached_is_confirmed_before_the_end() -> None:
 
 
 def test_a_recipe_that_was_early_and_fell_short_is_followed_by_a_longer_one() -> None:
-    """Search trials look ten points better than fresh models, so that the target seems reached too soon."""
+    """The validation part looks ten points better than the test part, so that the target seems reached too soon."""
 
     class Flattering(World):
         def run(self, request: TrialRequest, now: float, slowness: float = 1.0):  # type: ignore[no-untyped-def]
             outcome, took = super().run(request, now, slowness)
-            if request.kind == "search" and outcome.validation is not None:
+            if outcome.validation is not None:
                 better = min(1.0, outcome.validation + 0.1)
                 outcome = replace(outcome, objective=better, validation=better)
             return outcome, took
@@ -97,6 +99,43 @@ def test_where_longer_cycles_over_train_the_recipe_is_not_longer_than_the_best_o
     origin = conductor.study.requests[recipe.origin].params.cycle_epochs
     longest = max(request.params.cycle_epochs for request in conductor.study.asked("search").values())
     assert recipe.params.cycle_epochs == origin < 0.5 * longest
+
+
+def test_where_only_the_confirmation_is_too_long_the_search_s_cycles_follow() -> None:
+    class OverTraining(World):
+        """Cycles of more than thirty epochs lose what shorter ones reach."""
+
+        def run(self, request: TrialRequest, now: float, slowness: float = 1.0):  # type: ignore[no-untyped-def]
+            outcome, took = super().run(request, now, slowness)
+            epochs = request.params.cycle_epochs
+            if outcome.validation is not None and epochs > 30.0:
+                worse = max(0.1, outcome.validation - 0.2 * math.log(epochs / 30.0))
+                outcome = replace(outcome, objective=worse, validation=worse)
+            return outcome, took
+
+    conductor = searched(OverTraining(step_s=0.03), 1800.0, target=0.99, workers=1)
+    first, second, *_ = conductor.study.recipes
+    searched_epochs = conductor.study.requests[second.origin].params.cycle_epochs
+    assert first.params.cycle_epochs > 30.0 >= second.params.cycle_epochs == searched_epochs
+    assert len(confirmed(conductor.study)) >= 2
+
+
+def test_where_the_search_s_cycles_know_their_examples_by_heart_the_confirmation_is_not_longer() -> None:
+    class ByHeart(World):
+        def run(self, request: TrialRequest, now: float, slowness: float = 1.0):  # type: ignore[no-untyped-def]
+            outcome, took = super().run(request, now, slowness)
+            if outcome.validation is None:
+                return outcome, took
+            loss = np.full(20, 1e-3 if request.params.cycle_epochs > 5.0 else 0.5)
+            steps = np.arange(20.0)
+            curve = Curve(steps, steps, steps, loss, steps)
+            return replace(outcome, validation_loss=1.0, cycle_curve=curve), took
+
+    conductor = searched(ByHeart(step_s=0.03), 1800.0)
+    (recipe,) = conductor.study.recipes
+    longest = max(request.params.cycle_epochs for request in conductor.study.asked("search").values())
+    assert recipe.params.cycle_epochs == conductor.study.requests[recipe.origin].params.cycle_epochs
+    assert longest >= 2.0 * 5.0
 
 
 def test_a_peak_at_or_above_one_with_which_a_trial_went_wrong_is_not_chosen() -> None:

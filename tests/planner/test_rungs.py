@@ -61,6 +61,20 @@ def test_every_batch_size_of_similar_throughput_is_tried_by_the_second_rung(size
     assert {request.params.batch_size for requests in tried for request in requests} == set(sizes)
 
 
+@pytest.mark.parametrize("best", [0, 1])
+def test_training_with_and_without_augmentation_is_compared_from_the_second_rung_on(best: int) -> None:
+    conductor = searched(World(best_augment=best), space={**LONG, "augment": Choice((1, 0))})
+    first, *others = [
+        {request.params.augment for request in conductor.study.asked("search", rung).values()}
+        for rung in range(situation_of(conductor).rungs)
+    ]
+    assert first == {1}
+    assert {0, 1} in others
+    recipe = conductor.study.recipe
+    assert recipe is not None
+    assert recipe.params.augment == best
+
+
 @pytest.mark.parametrize("best_size", [64, 256])
 def test_the_best_batch_size_is_found(best_size: int) -> None:
     recipe = searched(World(best_size=best_size)).study.recipe

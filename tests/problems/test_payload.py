@@ -401,6 +401,37 @@ def test_a_size_that_was_derived_stands_in_the_spec_and_gives_the_same_images_el
     assert again.spec == payload.spec
 
 
+@pytest.mark.parametrize(
+    ("data", "space", "augment", "searched"),
+    [
+        ({}, {}, ("flip", "shift"), (1, 0)),
+        ({}, {"augment": 0}, ("flip", "shift"), 0),
+        ({"augment": ["shift"]}, {}, ("shift",), 1),
+        ({"augment": ["shift"]}, {"augment": [0, 1]}, ("shift",), (0, 1)),
+        ({"augment": []}, {}, (), 1),
+        ({"args": {"channels": "grey"}}, {}, (), 1),
+    ],
+)
+def test_coloured_images_of_a_folder_are_augmented_unless_the_spec_says_otherwise(
+    tmp_path: Path, data: dict[str, Any], space: dict[str, Any], augment: tuple[str, ...], searched: object
+) -> None:
+    photos(tmp_path / "photos")
+    payload, card = prepare(spec_of(tmp_path, data={"path": "photos", **data}, space=space))
+    assert payload.spec.data is not None
+    assert (payload.spec.data.augment, payload.spec.space.augment) == (augment, searched)
+    assert any("flipped" in note for note in card.notes) == (searched == (1, 0))
+    problem = realise(payload, CPU)
+    assert isinstance(problem.train, ResidentSource)
+    assert problem.train.augmentations == augment
+    assert (problem.plain_train is None) == (augment == ())
+
+
+def test_augmentation_without_augmentations_is_refused(tmp_path: Path) -> None:
+    photos(tmp_path / "photos")
+    with pytest.raises(UserError, match=r"space\.augment: no augmentations are named"):
+        prepare(spec_of(tmp_path, data={"path": "photos", "augment": []}, space={"augment": [0, 1]}))
+
+
 def payload_side(payload: Payload) -> int:
     assert payload.arrays is not None
     return int(payload.arrays.train.inputs.shape[-1])

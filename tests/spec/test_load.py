@@ -190,6 +190,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ({"space": {"weight_decay": {"low": 0, "high": 1e-4, "log": True}}}, ("space.weight_decay", "above 0")),
         ({"space": {"batch_size": {"low": 32, "high": 64}}}, ("space.batch_size", "[64, 128, 256]")),
         ({"space": {"batch_size": [32, 32]}}, ("space.batch_size", "twice")),
+        ({"space": {"augment": 2}}, ("space.augment", "0, 1 or the list [0, 1]")),
+        ({"space": {"augment": {"low": 0, "high": 1}}}, ("space.augment", "0, 1 or the list [0, 1]")),
         ({"space": {"base_momentum": 1.5}}, ("space.base_momentum", "0.99")),
         ({"name": "a/b"}, ("name", "a/b")),
     ],
@@ -351,7 +353,7 @@ def test_a_path_alone_says_its_format(data: dict[str, object], tmp_path: Path) -
     found = load_spec(write(tmp_path, {**GOOD, "data": data}), {}).data
     assert found is not None
     assert (found.format, found.path) == ("image_folder", str(tmp_path / "photos"))
-    assert found.augment == tuple(data.get("augment", ()))  # type: ignore[arg-type]
+    assert found.augment == (tuple(data["augment"]) if "augment" in data else None)  # type: ignore[arg-type]
 
 
 def test_a_path_alone_that_is_not_there_is_one_error(tmp_path: Path) -> None:

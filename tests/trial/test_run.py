@@ -395,6 +395,17 @@ def test_a_scaling_run_leaves_the_test_part_closed_and_takes_as_many_steps_on_le
     assert outcome.validation_loss != whole.validation_loss
 
 
+@pytest.mark.parametrize("augment", [0, 1])
+def test_a_trial_without_augmentation_reads_images_as_they_are(augment: int) -> None:
+    changed = toy_problem()
+    assert isinstance(changed.train, TensorSource)
+    plain = replace(changed.train, inputs=-changed.train.inputs)
+    request = ask()
+    outcome = go(replace(request, params=replace(request.params, augment=augment)), replace(changed, plain_train=plain))
+    expected = go(ask(), changed if augment else replace(changed, train=plain))
+    assert outcome.validation_loss == expected.validation_loss
+
+
 def test_a_metric_that_is_no_mean_over_items_has_no_bits() -> None:
     problem = replace(toy_problem(), metric=replace(ACCURACY, correct=None))
     outcome = go(ask(READS_TEST), problem)
