@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -50,6 +49,8 @@ def importance(rung: optuna.Study) -> dict[str, float]:
 
     Source: Watanabe, Bansal and Hutter 2023, PED-ANOVA (arXiv:2304.10255).
     """
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # noqa: PLC0415 - takes half a second
+
     own = [trial for trial in _complete(rung) if INHERITED not in trial.user_attrs]
     if len(own) < FEWEST_TRIALS or len({trial.value for trial in own}) == 1:
         return {}

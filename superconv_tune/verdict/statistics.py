@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit  # `scipy.stats` takes half a second to import
 
 from superconv_tune.core.bits import Bits
 
@@ -115,7 +115,7 @@ def interval(spread: Spread, level: float) -> tuple[float, float]:
 
     Wilson 1927: ``(p + q^2/2n -+ q sqrt(p (1-p)/n + q^2/4n^2)) / (1 + q^2/n)``.
     """
-    q = float(stats.t.ppf(0.5 + level / 2.0, spread.df))
+    q = float(stdtrit(spread.df, 0.5 + level / 2.0))
     if spread.items is None:
         return spread.mean - q * spread.se, spread.mean + q * spread.se
     n, p = spread.items, spread.mean
@@ -134,11 +134,11 @@ def confidence_above(spread: Spread, value: float) -> float:
     if spread.items is None:
         if spread.se == 0.0:
             return float(spread.mean >= value)
-        return float(stats.t.cdf((spread.mean - value) / spread.se, spread.df))
+        return float(stdtr(spread.df, (spread.mean - value) / spread.se))
     if not 0.0 < value < 1.0:
         return float(value <= 0.0)
     score = (spread.mean - value) / math.sqrt(value * (1.0 - value) / spread.items) if spread.items > 0 else 0.0
-    return float(stats.t.cdf(score, spread.df))
+    return float(stdtr(spread.df, score))
 
 
 def wilson(value: float, items: int, level: float) -> tuple[float, float]:
