@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.divide import divide
+from superconv_tune.planner.situation import Situation
 from superconv_tune.problems.payload import DataCard
 from superconv_tune.record.events import Opened
 from superconv_tune.record.study import Study
@@ -28,8 +27,7 @@ def planned(spec: ExperimentSpec) -> str:
         question = ready(spec)
     workers = expected_workers(spec)
     opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
-    left_s = max(0.0, spec.budget_s - START_S - question.brief.report_s)
-    plan = divide(question.brief, CostModel.of(Study(opened)), workers, left_s)
+    plan = Situation(Study(opened), question.brief, now=START_S).divided()
     words = (data_words(question.card), plan_words(plan, question.brief.space, workers, spec.budget_s))
     return "\n".join(filter(None, words))
 
