@@ -20,7 +20,7 @@ EVERY = 2  # rates of the grid between two of the first look
 DEFAULT_DECAY = Hyperparameters().weight_decay
 CHEAP = ("phoneme-sgd", "phoneme-adamw", "german-sgd", "digits-sgd")  # of which everything is trained
 VARIED = ("photos10-sgd", "animals20-sgd", "fashion-sgd", "phoneme-sgd")
-SMALL = ("photos1000-sgd", "photos5-sgd")
+LONG = ("photos10-plain-sgd", "photos1000-sgd", "photos5-sgd", "photos10-adamw")  # trained for 81 epochs too
 VARIED_SEEDS = (0, 1, 2)
 
 
@@ -111,6 +111,7 @@ def _levels(table: Table, names: Sequence[str]) -> Iterator[Cell]:
     yield from _all(cheap, LENGTHS[4:])
     yield from _around(table, images, 27, SIZES[:1], (0, 1, -1))
     yield from _border(table, images, 27, SIZES[:1])
+    yield from _around(table, [name for name in images if name in LONG], 81, SIZES[:1], (0, -1, 1, -2))
     yield from _all(cheap, LENGTHS, seed=1)
     varied = [name for name in names if name in VARIED]
     yield from _variations(table, varied, 9)
@@ -121,7 +122,6 @@ def _levels(table: Table, names: Sequence[str]) -> Iterator[Cell]:
             yield from _variations(table, varied, 27)
             yield from _other_size(table, images)
     yield from _around(table, images, 3, SIZES, (2, -2, 3, -3))
-    yield from _around(table, [name for name in images if name in SMALL], 81, SIZES[:1], (0, 1))
     yield from _all(images, (1,))
     yield from _all(images, (1,), seed=1)
 
