@@ -19,9 +19,10 @@ from superconv_tune.problems.fit import faults
 from superconv_tune.problems.payload import Arrays, DataCard, Payload, task_of
 from superconv_tune.problems.source import Source, locate
 from superconv_tune.problems.user import Loader, Task, arrays, first_batch
-from superconv_tune.spec.spec import ExperimentSpec, ModelSpec
+from superconv_tune.spec.spec import ExperimentSpec, MetricSpec, ModelSpec
 
 READS_BYTES = "text_bytes"  # the model whose inputs are bytes, and must not be normalised
+METRIC_OF_NUMBERS = "r2"  # the same for targets in any unit
 DERIVES_SIZE = ("image_folder", "hf")  # formats whose images are scaled to one size
 
 
@@ -40,7 +41,7 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
     if task_source is None:
         assert spec.data is not None
         raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
-        spec = _with_model(_with_size(spec, raw), raw)
+        spec, raw = _with_metric(_with_model(_with_size(spec, raw), raw), raw)
         raise_any(faults(spec, None, raw))
         return _prepared(spec, raw, sources)
     task = task_of(spec, task_source)
@@ -73,6 +74,15 @@ def _with_model(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
     is_text = any(column.kind == "text" for column in raw.columns)
     name, width = default_model(raw.train.inputs.shape[1:], "text" if is_text else raw.kind)
     return spec.model_copy(update={"model": ModelSpec(name=name, width=width)})
+
+
+def _with_metric(spec: ExperimentSpec, raw: RawData) -> tuple[ExperimentSpec, RawData]:
+    """The spec, with a metric that fits numbers if it names neither metric nor target; and a note on that."""
+    if raw.kind != "regression" or "metric" in spec.model_fields_set or spec.target is not None:
+        return spec, raw
+    note = f"The targets are numbers and no metric is named: {METRIC_OF_NUMBERS}."
+    metric = MetricSpec.model_validate(METRIC_OF_NUMBERS)
+    return spec.model_copy(update={"metric": metric}), replace(raw, notes=(*raw.notes, note))
 
 
 def _raw(task: Task) -> RawData:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 
-from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.divide import divide
 from superconv_tune.problems.payload import DataCard
-from superconv_tune.record.events import Opened
-from superconv_tune.record.study import Study
 from superconv_tune.reporting.dry_run import plan_words
 from superconv_tune.reporting.sentences import one_line
 from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.study.budget import Budget
 from superconv_tune.study.logs import no_log
 from superconv_tune.study.question import ready
 
@@ -27,11 +24,11 @@ def planned(spec: ExperimentSpec) -> str:
     with no_log():
         question = ready(spec)
     workers = expected_workers(spec)
-    opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
-    left_s = max(0.0, spec.budget_s - START_S - question.brief.report_s)
-    plan = divide(question.brief, CostModel.of(Study(opened)), workers, left_s)
-    words = (data_words(question.card), plan_words(plan, question.brief.space, workers, spec.budget_s))
-    return "\n".join(filter(None, words))
+    budget = Budget(question, workers, START_S)
+    plan = plan_words(budget.plan, question.brief.space, workers, spec.budget_s)
+    check = budget.check
+    shortage = f"budget: {check.found.rstrip('.')}. {check.mend}" if check.mend else ""
+    return "\n".join(filter(None, (data_words(question.card), plan, shortage)))
 
 
 def expected_workers(spec: ExperimentSpec) -> int:
