@@ -94,8 +94,10 @@ def _column(values: pd.Series[Any], is_train: NDArray[np.bool_], decimal: str, *
     if found is None or np.isnan(found[is_train]).all():
         return _words(name, texts, is_train, is_alone=is_alone)
     strays = texts[np.isnan(found)].dropna()
-    told = f"{count_of(len(strays), 'word')} such as {strays.iloc[0]!r} among its numbers taken as missing; "
-    return _numeric(name, found, is_train, told if len(strays) else "")
+    told = [
+        f"{count_of(len(strays), 'word')} such as {word!r} among its numbers taken as missing; " for word in strays[:1]
+    ]
+    return _numeric(name, found, is_train, "".join(told))
 
 
 def _numeric(name: str, values: NDArray[np.float64], is_train: NDArray[np.bool_], strays: str) -> Encoded:

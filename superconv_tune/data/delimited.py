@@ -30,6 +30,7 @@ SEPARATORS = "\t;|,"
 BEGINNING = 2**16  # bytes of the file that its kind is judged by
 SAMPLE = 1000  # lines, likewise
 UTF16_SHARE = 0.4  # of zero bytes in every second place, from which text without a byte order mark is UTF-16
+FIRST_OF_TEXT = "\t"  # the control characters before it are in no text
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -100,7 +101,9 @@ class Dialect:
         )
 
 
-def read_delimited(file: Path, chosen: Mapping[str, Any], where: str) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
+def read_delimited(
+    file: Path, chosen: Mapping[str, Any], where: str, *, is_first: bool = True
+) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
     """The table in a file; the options with what was found for them; and sentences on what is not as usual.
 
     Every column is numbers or text as pandas reads it, but that no word counts as missing, and the label is text.
@@ -109,13 +112,16 @@ def read_delimited(file: Path, chosen: Mapping[str, Any], where: str) -> tuple[p
         file: the file, raw or gzipped.
         chosen: the options ``label``, ``header``, ``decimal``, ``separator`` and ``encoding``.
         where: format and path, for messages.
+        is_first: whether the options are the user's; for a further part they are those found for the first.
 
     Raises:
         UserError: if the label column is not clear, two columns have one name, or there is one column only.
         ValueError: if it cannot be read as text, or as lines of fields.
     """
     dialect = _any_encoding(file, chosen)
-    label = label_column(dialect.lines, chosen["label"], where, is_named=dialect.has_names)
+    label = chosen["label"]
+    if is_first:
+        label = label_column(dialect.lines, label, where, is_named=dialect.has_names)
     frame = _parsed(
         file,
         dialect.encoding,
@@ -123,7 +129,7 @@ def read_delimited(file: Path, chosen: Mapping[str, Any], where: str) -> tuple[p
         header=0 if dialect.has_names else None,
         skiprows=dialect.skipped,
         names=dialect.names,
-        dtype={label: "str"},
+        dtype={label: "str"} if label in dialect.names else None,
         decimal=dialect.decimal,
         na_values=[""],
         low_memory=False,
@@ -187,7 +193,8 @@ def _encodings(beginning: bytes) -> list[str]:
         return [USUAL, WESTERN]
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         places = beginning[start::2]
-        if places.count(0) >= UTF16_SHARE * len(places):
+        text = codecs.getincrementaldecoder(encoding)("replace").decode(beginning)
+        if places.count(0) >= UTF16_SHARE * len(places) and min(text) >= FIRST_OF_TEXT:
             return [encoding]
     raise ValueError("it has zero bytes, so it is not text")
 

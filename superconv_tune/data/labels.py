@@ -153,7 +153,7 @@ def _left_out_and_kept(texts: pd.Series[Any]) -> list[str]:
     words = [f"{word!r} ({count_of(count, 'line')})" for word, count in Counter(suspects).most_common()]
     told = (
         f"Labels that count as classes, though they may stand for a missing label: {some(words)}. "
-        f"`args: {{missing: [{suspects.iloc[0]}]}}` leaves such lines out."
+        f'`args: {{missing: ["{suspects.iloc[0]}"]}}` leaves such lines out.'
         if words
         else ""
     )
@@ -200,6 +200,7 @@ def _class_name(value: object) -> str:
 
 def _no_numbers(labels: pd.Series[Any], chosen: Mapping[str, Any], where: str) -> str:
     words = labels.astype("string")
+    words = words[~is_missing(words)]
     values = numbers(words, chosen["decimal"], share=0.0)
     wrong = sorted(set(words if values is None else words[np.isnan(values)]))
     return f"data: some labels in {where} are not numbers: {some(wrong)}. Is it a classification?"

@@ -54,7 +54,7 @@ def table(path: Path | None, args: Args) -> RawData:
     where, frames, notes = f"table {path}", dict[str, pd.DataFrame](), list[str]()
     files = _files(path)
     for part in sorted(files, key=lambda part: part != "train"):  # first the one whose spelling is that of the others
-        frames[part], chosen, told = _frame(files[part], chosen, where)
+        frames[part], chosen, told = _frame(files[part], chosen, where, is_first=not frames)
         notes += told
     return from_frames(frames, chosen, where, notes)
 
@@ -121,7 +121,9 @@ def _files(path: Path) -> dict[str, Path]:
     return parts
 
 
-def _frame(file: Path, chosen: dict[str, Any], where: str) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
+def _frame(
+    file: Path, chosen: dict[str, Any], where: str, *, is_first: bool
+) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
     """One file; the options with what was found for them; and sentences on how it was read.
 
     Raises:
@@ -130,7 +132,7 @@ def _frame(file: Path, chosen: dict[str, Any], where: str) -> tuple[pd.DataFrame
     try:
         if file.name.lower().endswith((".parquet", ".pq")):
             return _parquet(file), chosen, []
-        return read_delimited(file, chosen, where)
+        return read_delimited(file, chosen, where, is_first=is_first)
     except (OSError, ValueError, EOFError, zlib.error, csv.Error, pa.ArrowException) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise UserError(f"data.path: {file} is not a readable table: {reason}. Is it another format?") from error
@@ -173,7 +175,9 @@ def _ignored(names: Sequence[str], asked: Sequence[str], where: str) -> list[str
 
 
 def _without(values: pd.Series[Any], words: set[str]) -> pd.Series[Any]:
-    """The column, with some words as missing values."""
-    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+    """The column, with some words or numbers as missing values."""
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_bool_dtype(values):
         return values
+    if pd.api.types.is_numeric_dtype(values):
+        return values.mask(values.isin(pd.to_numeric(pd.Series(sorted(words)), errors="coerce").dropna()))
     return values.mask(values.astype("string").str.strip().isin(words))

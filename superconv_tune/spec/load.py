@@ -18,7 +18,8 @@ from superconv_tune.spec.space import ELSEWHERE, SHAPES
 from superconv_tune.spec.spec import ExperimentSpec
 
 DEFAULT = Path(__file__).with_name("digits.yaml")  # the spec of a search that names none
-OPTIONS = {"data.path": "--data", "baselines": "--baseline"}  # options whose name differs from their key's
+# Options whose name differs from their key's.
+OPTIONS = {"data.path": "--data", "baselines": "--baseline", "optimizer.name": "--optimizer"}
 EXAMPLES = "See search_spaces/ for examples."
 SHOWN_CHARS = 80  # length of a wrong value in a message
 
