@@ -33,6 +33,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def range_test(  # noqa: PLR0913 - a command line
     spec: Annotated[Path | None, typer.Argument(help="YAML file; without it, the built-in digits.")] = None,
     data: Annotated[str | None, typer.Option(help="Path of the data, instead of the spec's.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Label column of a table: its name, its number from 0, or last.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Built-in model, instead of the spec's.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd or adamw, instead of the spec's.")] = None,
     batch_size: Annotated[str | None, typer.Option(help="Batch size. Default: from the spec's space.")] = None,
@@ -67,9 +70,9 @@ def range_test(  # noqa: PLR0913 - a command line
 ) -> None:
     """Find the peak learning rate of a cycle: ramps, then short cycles at the rates that the ramps suggest."""
     given = {
-        "data.path": data, "model": model, "optimizer.name": optimizer, "space.batch_size": batch_size,
-        "space.weight_decay": weight_decay, "space.base_momentum": base_momentum, "seed": seed,
-        "tracking_uri": tracking_uri, "output": output,
+        "data.path": data, "data.args.label": label, "model": model, "optimizer.name": optimizer,
+        "space.batch_size": batch_size, "space.weight_decay": weight_decay, "space.base_momentum": base_momentum,
+        "seed": seed, "tracking_uri": tracking_uri, "output": output,
     }  # fmt: skip
     try:
         with exit_on_user_error():

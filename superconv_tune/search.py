@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,6 +25,7 @@ Examples:
 \b
   python -m superconv_tune.search                                 the built-in digits, about a minute
   python -m superconv_tune.search search_spaces/fashion_mnist.yaml --budget 20m --target 0.92
+  python -m superconv_tune.search --data table.csv --label last   a table; the label is its last column
   python -m superconv_tune.search --schedule cosine,warmup=linear another learning-rate policy, with warm-up
   python -m superconv_tune.search --new-task my_problem.py        your own data and model: writes files to start from
   python -m superconv_tune.search my_problem.yaml --dry-run       the plan; trains nothing
@@ -43,6 +45,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def search(  # noqa: PLR0913 - a command line
     spec: Annotated[Path | None, typer.Argument(help="YAML file; without it, the built-in digits.")] = None,
     data: Annotated[str | None, typer.Option(help="Path of the data, instead of the spec's.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Label column of a table: its name, its number from 0, or last.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Built-in model, instead of the spec's.")] = None,
     metric: Annotated[str | None, typer.Option(help="Metric of the target, such as accuracy or rmse.")] = None,
     target: Annotated[
@@ -96,8 +101,8 @@ def search(  # noqa: PLR0913 - a command line
 ) -> None:
     """Can this target be reached within the budget, how sure are we, and with which recipe?"""
     given = {
-        "data.path": data, "model": model, "metric": metric, "target": target, "horizon": horizon,
-        "schedule": schedule,
+        "data.path": data, "data.args.label": label, "model": model, "metric": metric, "target": target,
+        "horizon": horizon, "schedule": schedule,
         "baselines": ",".join(baseline) if baseline else None, "strategy": strategy, "sampler": sampler,
         "trials": trials, "seed": seed, "resources.workers": workers, "tracking_uri": tracking_uri, "storage": storage,
         "output": output,
@@ -109,7 +114,7 @@ def search(  # noqa: PLR0913 - a command line
         if new_task is not None:
             code, written = write_task(new_task)
             typer.echo(f"Wrote {code} and {written}. They work as they are. Change them to your question, then run:")
-            typer.echo(f"  python -m superconv_tune.search {written}")
+            typer.echo(f"  python -m superconv_tune.search {shlex.quote(str(written))}")
             return
         if resume is None:
             checked = load_spec(spec, overrides | ({"budget": budget} if budget else {}))

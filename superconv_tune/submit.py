@@ -45,6 +45,9 @@ def submit(  # noqa: PLR0913 - a command line
     ] = None,
     data: Annotated[str | None, typer.Option(help="Path of the data on this machine; at most 64 MiB are sent.")] = None,
     data_on_nodes: Annotated[str | None, typer.Option(help="Path of the data on the nodes of the cluster.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Label column of a table: its name, its number from 0, or last.")
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="Value of the metric to be reached; none asks how far one can get.")
     ] = None,
@@ -66,7 +69,7 @@ def submit(  # noqa: PLR0913 - a command line
 ) -> None:
     """Run a search as a job on a Ray cluster, and fetch its verdict and report."""
     given = {
-        "data.path": data_on_nodes or data, "target": target, "resources.workers": workers,
+        "data.path": data_on_nodes or data, "data.args.label": label, "target": target, "resources.workers": workers,
         "budget": None if resume else budget,
     }  # fmt: skip
     options = {"--require": require, "--budget": budget if resume else None, "--resume": name if resume else None}

@@ -36,7 +36,8 @@ def pack(
     Raises:
         UserError: for everything that must not or cannot be sent, all at once.
     """
-    content = spec.model_dump(mode="json")
+    # A metric that nobody named is chosen where the data are read.
+    content = spec.model_dump(mode="json", exclude={"metric"} - spec.model_fields_set)
     files = _code(content, helpers)
     strangers = _outside(set(files.values()) - set(helpers), inside)
     if data_travel and content["data"] and content["data"]["path"]:

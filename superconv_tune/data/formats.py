@@ -14,7 +14,7 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.lazy import LazyFunction
 from superconv_tune.data.options import Args
 from superconv_tune.data.parts import RawData, problems
-from superconv_tune.data.recognise import TABLE_SUFFIXES, Recognise, ending, has_images, is_saved_dataset, named
+from superconv_tune.data.recognise import Recognise, has_images, is_saved_dataset, is_table, named
 
 SHOWN_FILES = 6  # number of a folder's files that a message lists
 
@@ -43,10 +43,7 @@ FORMATS: dict[str, Format] = {
         LazyFunction("superconv_tune.data.arrays:npy"), named(file=("*.npy",), inside=("x.npy", "x_train.npy"))
     ),
     "jsonl": Format(LazyFunction("superconv_tune.data.jsonl:jsonl"), named(file=("*.jsonl", "*.jsonl.gz"))),
-    "table": Format(
-        LazyFunction("superconv_tune.data.table:table"),
-        named(file=ending(TABLE_SUFFIXES), inside=ending(TABLE_SUFFIXES)),
-    ),
+    "table": Format(LazyFunction("superconv_tune.data.table:table"), is_table),
     "image_folder": Format(LazyFunction("superconv_tune.data.images:image_folder"), has_images),
 }
 FROM_FILES = tuple(name for name, each in FORMATS.items() if each.recognise)  # the formats that read a path

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.data.images import Listed, decode, raw_images, state
+from superconv_tune.data.class_folders import Listed, state
+from superconv_tune.data.images import decode, raw_images
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import RawData
 from superconv_tune.data.recognise import SPLIT_FOLDERS
@@ -72,11 +73,13 @@ def _images(parts: Mapping[str, Any], column: str, chosen: Mapping[str, Any], pa
         raise UserError(
             f"data.args: {path} has no label column; it has {', '.join(features)}. Say `args: {{label: …}}`."
         )
-    name_of = features[label].int2str if isinstance(features[label], datasets.ClassLabel) else str
+    is_class = isinstance(features[label], datasets.ClassLabel)
+    name_of = features[label].int2str if is_class else str
+    missing = (None, -1) if is_class else (None,)  # how the library marks a missing label; elsewhere -1 is one of two
     listed, unlabelled = [], 0
     for part, rows in parts.items():
         for index, row in enumerate(rows.cast_column(column, datasets.Image(decode=False))):
-            if row[label] in (None, -1):  # how the library marks a missing label
+            if row[label] in missing:
                 unlabelled += 1
                 continue
             listed.append(_listed(f"{part}[{index}]", row[column], name_of(row[label]), part))

@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,38 +19,20 @@ from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data import cache
-from superconv_tune.data.decode import Header, Shape, Source, each, header, pixels, processes, progress
+from superconv_tune.data.class_folders import Listed, images_in
+from superconv_tune.data.decode import Header, Shape, Source, deep_range, each, header, pixels, processes, progress
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData, Rows
-from superconv_tune.data.recognise import SPLIT_FOLDERS
+from superconv_tune.data.spelling import alike, joined
+from superconv_tune.data.words import SHOWN_FILES, some
 
-VERSION = 2  # of the stored format; raise it when the decoding changes
+VERSION = 3  # of the stored format; raise it when the decoding changes
 LEAST = 8  # pixels of a side, if it is derived from the data
 MOST_ON_GPU, MOST_ON_CPU = 64, 32  # likewise; larger images would take too long for a first search
 STEP = 4  # sides are whole multiples of it, so that models can halve them
 LONG = 2.0  # times as long as wide: the middle square shows only half of such an image
-SHOWN = 3  # names in a message
 PARTS = ("train", "validation", "test")
 PIXELS, INDEX = "pixels", "index.json"
-
-
-@dataclass(frozen=True)
-class Listed:
-    """An image to decode.
-
-    Attributes:
-        name: for messages; a path inside the folder.
-        source: the file, or its content.
-        state: numbers that change when the image changes.
-        label: name of its class.
-        part: ``train``, ``validation`` or ``test``.
-    """
-
-    name: str
-    source: Source
-    state: tuple[int, ...]
-    label: str
-    part: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +62,7 @@ def image_folder(path: Path | None, args: Args) -> RawData:
     chosen = options("image_folder", args, {"size": 0, "channels": ("auto", "grey", "colour")})
     if path is None or not path.is_dir():
         raise UserError(f"data.path: no folder {path}. The format image_folder reads a folder of class folders.")
-    listed, warnings = _listed(path)
+    listed, warnings = images_in(path)
     decoded = decode(listed, chosen["size"], chosen["channels"], str(path.resolve()))
     return raw_images(listed, decoded, f"image_folder {path}", warnings)
 
@@ -115,6 +97,8 @@ def raw_images(listed: Sequence[Listed], decoded: Decoded, what: str, warnings: 
     Raises:
         UserError: if a class has no image left, or is in the test part only.
     """
+    spelling, told = joined(Counter(image.label for image in listed))
+    listed = [replace(image, label=spelling[image.label]) for image in listed]
     kept = [listed[index] for index in decoded.kept]
     classes = sorted({image.label for image in listed if image.part == "train"})
     faults = _class_faults(listed, kept, classes)
@@ -133,95 +117,8 @@ def raw_images(listed: Sequence[Listed], decoded: Decoded, what: str, warnings: 
         validation=parts.get("validation"),
         names={part: [kept[row].name for row in chosen] for part, chosen in rows.items()},
         notes=(f"{what}: {len(kept):,} images of {len(classes)} classes{_shares(rows)}, {decoded.words}",),
-        warnings=(*warnings, *_skipped_words(decoded.skipped, len(listed))),
+        warnings=(*warnings, *told, *alike(classes), *_skipped_words(decoded.skipped, len(listed))),
     )
-
-
-def _listed(folder: Path) -> tuple[list[Listed], list[str]]:
-    """The files in class folders, sorted by name; and sentences on what was left out."""
-    above = {entry.name.lower(): entry for entry in _folders(folder)}
-    given = {name: SPLIT_FOLDERS[name] for name in above if name in SPLIT_FOLDERS}
-    if "train" not in given.values():
-        images, warnings = _in_classes(folder, folder, "train")
-        return images, warnings
-    strangers = [above[name].name for name in above if name not in given]
-    twice = [part for part, count in Counter(given.values()).items() if count > 1]
-    if strangers or twice:
-        raise UserError(
-            f"data.path: {folder} has the folder {', '.join(sorted(given))} and beside it "
-            f"{', '.join(strangers) or 'two for ' + twice[0]}. Keep train, validation and test, or class folders only."
-        )
-    found = [_in_classes(above[name], folder, part) for name, part in given.items()]
-    return [image for images, _ in found for image in images], [words for _, more in found for words in more]
-
-
-def _in_classes(folder: Path, root: Path, part: str) -> tuple[list[Listed], list[str]]:
-    classes = _folders(folder)
-    _refuse_no_classes(folder, classes)
-    found = {entry.name: _files(entry) for entry in classes}
-    empty = [f"{folder / name}" for name, files in found.items() if not files]
-    if empty:
-        raise UserError(
-            f"data.path: {len(empty)} class folder{'s are' if len(empty) > 1 else ' is'} empty: "
-            f"{_some(empty)}. Put images in, or remove it."
-        )
-    images = [
-        Listed(_printable(file.relative_to(root)), file, state(file), label, part)
-        for label, files in found.items()
-        for file in files
-    ]
-    loose = sorted(entry.name for entry in folder.iterdir() if entry.is_file() and not _is_hidden(entry.name))
-    warning = f"{len(loose)} file{'s' * (len(loose) > 1)} in {folder} left out, in no class folder: {_some(loose)}."
-    return images, [warning] if loose else []
-
-
-def _refuse_no_classes(folder: Path, classes: Sequence[Path]) -> None:
-    if len(classes) > 1:
-        return
-    if not classes:
-        raise UserError(
-            f"data.path: {folder} has no folders, so no image has a class. Make one folder of images per class."
-        )
-    inner = [entry.name for entry in _folders(classes[0])]
-    hint = (
-        f" Is {classes[0]} the data? It has {_some(inner)}." if len(inner) > 1 else " At least two classes are needed."
-    )
-    raise UserError(f"data.path: {folder} has one class folder only: {classes[0].name}.{hint}")
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not _is_hidden(entry.name))
-    except OSError as error:
-        raise UserError(f"data.path: {folder} cannot be listed ({error.strerror}). Check its permissions.") from error
-
-
-def _files(folder: Path) -> list[Path]:
-    """All files below a class folder, by name."""
-
-    def refuse(error: OSError) -> None:
-        raise UserError(
-            f"data.path: {error.filename} cannot be listed ({error.strerror}). Check its permissions."
-        ) from error
-
-    found = []
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not _is_hidden(name)]
-        found += [Path(place) / name for name in names if not _is_hidden(name)]
-    return sorted(found)
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
-
-
-def state(file: Path) -> tuple[int, ...]:
-    """Size and times, also of the inode's change, which nobody can set; hashing would be as slow as decoding."""
-    try:
-        status = file.stat()
-    except OSError:  # a broken link; the decoder counts it as unreadable
-        return (-1,)
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _store(listed: Sequence[Listed], size: int, most: int, channels: str, folder: Path) -> None:
@@ -237,7 +134,8 @@ def _store(listed: Sequence[Listed], size: int, most: int, channels: str, folder
                 f"data: none of {len(listed):,} files is an image that can be read. {_reasons(reasons.values())}"
             )
         seen = [found for found in headers if isinstance(found, Header)]
-        shape = Shape(size or _side(seen, most), 1 if _all_grey(seen, channels) else 3)
+        deep = deep_range([found.extremes for found in seen if found.extremes is not None])
+        shape = Shape(size or _side(seen, most), 1 if _all_grey(seen, channels) else 3, deep)
         cache.require_room(len(fine) * shape.channels * shape.size**2)
         kept = _write(
             folder / PIXELS, each(pool, partial(_pixels, shape), [sources[i] for i in fine], done), fine, reasons
@@ -300,7 +198,18 @@ def _shape_words(headers: Sequence[Header], shape: Shape, *, is_derived: bool) -
     )
     words = f"{colour}, short sides of {sides} pixels, scaled and cropped to {shape.size} x {shape.size}"
     words += "; `args: {size: …}` chooses another size" if is_derived else ""
+    words += "".join(_unusual(headers, shape))
     return words + (f"; {long:.0%} are twice as long as wide or longer and lose half" if long >= 0.05 else "") + "."
+
+
+def _unusual(headers: Sequence[Header], shape: Shape) -> list[str]:
+    deep = sum(found.extremes is not None for found in headers)
+    frames = sum(found.has_frames for found in headers)
+    low, high = shape.deep
+    return [
+        f"; {deep:,} with more than 8 bits, of which {low:,} became black and {high:,} white" if deep else "",
+        f"; {frames:,} with several frames, of which the first is taken" if frames else "",
+    ]
 
 
 def _class_faults(listed: Sequence[Listed], kept: Sequence[Listed], classes: Sequence[str]) -> list[str]:
@@ -310,7 +219,9 @@ def _class_faults(listed: Sequence[Listed], kept: Sequence[Listed], classes: Seq
         faults += [f"data: no image of class {lost} in the {part} part can be read." for lost in sorted(before - left)]
         strange = sorted(left - set(classes))
         if strange:
-            faults.append(f"data: the {part} part has classes that the training part does not have: {_some(strange)}.")
+            faults.append(
+                f"data: the {part} part has classes that the training part does not have: {some(strange, SHOWN_FILES)}."
+            )
     return faults
 
 
@@ -322,19 +233,11 @@ def _shares(rows: Mapping[str, NDArray[np.intp]]) -> str:
 def _skipped_words(skipped: Mapping[str, str], of: int) -> list[str]:
     if not skipped:
         return []
-    return [f"{len(skipped):,} of {of:,} files left out: {_reasons(skipped.values())} Such as {_some(list(skipped))}."]
+    names = some(list(skipped), SHOWN_FILES)
+    return [f"{len(skipped):,} of {of:,} files left out: {_reasons(skipped.values())} Such as {names}."]
 
 
 def _reasons(reasons: Iterable[str]) -> str:
     """The reasons with their counts, without what a decoder says in brackets, which differs from file to file."""
     counts = Counter(reason.partition(" (")[0] for reason in reasons)
     return ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common()) + "."
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-
-
-def _printable(name: Path) -> str:
-    """The name as text; file names are bytes, and not all of them are valid text."""
-    return os.fsencode(name).decode("utf-8", "replace")

@@ -13,6 +13,12 @@ Recognise = Callable[[Path], bool]
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".ppm", ".pgm", ".jp2")
 
+# What operating systems and file servers leave in folders, in lower case, beside names that begin with a dot.
+JUNK = (
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "icon\r", "lost+found", "$recycle.bin",
+    "system volume information",
+)  # fmt: skip
+
 # Folders of a data set that is split already, in lower case, and the part that each one holds.
 SPLIT_FOLDERS = {
     "train": "train",
@@ -36,9 +42,14 @@ def named(*, file: tuple[str, ...] = (), inside: tuple[str, ...] = ()) -> Recogn
     def recognise(path: Path) -> bool:
         if path.is_file():
             return _fits(path.name, file)
-        return any(_fits(entry.name, inside) for entry in path.iterdir())
+        return any(_fits(entry.name, inside) for entry in path.iterdir() if not is_hidden(entry.name))
 
     return recognise
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name in a folder is not the user's: hidden, or left behind by another program."""
+    return name.startswith(".") or name.lower() in JUNK
 
 
 def ending(suffixes: tuple[str, ...]) -> tuple[str, ...]:
@@ -56,10 +67,22 @@ def has_images(path: Path, depth: int = 2) -> bool:
     """Whether there are images in a folder, in its folders, or in those of its train, test, … folders."""
     if not path.is_dir():
         return False
-    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    entries = [entry for entry in path.iterdir() if not is_hidden(entry.name)]
     return any(_fits(entry.name, ending(IMAGE_SUFFIXES)) for entry in entries) or any(
         depth > 0 and has_images(entry, depth - 1) for entry in entries
     )
+
+
+def is_table(path: Path) -> bool:
+    """Whether the path is a table, or a folder of tables; class folders of images may have a table beside them."""
+    in_folder = named(file=ending(TABLE_SUFFIXES), inside=ending(TABLE_SUFFIXES))
+    return in_folder(path) and not _has_class_folders(path)
+
+
+def _has_class_folders(path: Path) -> bool:
+    """Whether there are images in two folders or more, or in train and test folders."""
+    folders = [entry for entry in path.iterdir() if not is_hidden(entry.name)] if path.is_dir() else []
+    return sum(has_images(folder, 1) for folder in folders) > 1
 
 
 def _fits(name: str, patterns: tuple[str, ...]) -> bool:

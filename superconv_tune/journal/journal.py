@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,7 +122,7 @@ class Journal:
         except SQLAlchemyError as error:
             raise StorageError(
                 f"The storage {self._place} did not accept an event of study {study!r}: {_cause(error)}. All earlier "
-                f"ones are kept; fix it and continue with --resume {study}."
+                f"ones are kept; fix it and continue with --resume {shlex.quote(study)}."
             ) from error
 
     def events(self, study: str) -> list[Event]:

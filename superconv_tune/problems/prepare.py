@@ -19,7 +19,7 @@ from superconv_tune.problems.fit import faults
 from superconv_tune.problems.payload import Arrays, DataCard, Payload, task_of
 from superconv_tune.problems.source import Source, locate
 from superconv_tune.problems.user import Loader, Task, arrays, first_batch
-from superconv_tune.spec.spec import Augmentation, ExperimentSpec, ModelSpec
+from superconv_tune.spec.spec import Augmentation, ExperimentSpec, MetricSpec, ModelSpec
 
 READS_BYTES = "text_bytes"  # the model whose inputs are bytes, and must not be normalised
 COLOURS = 3  # channels
@@ -28,6 +28,7 @@ AUGMENTED = (
     "spec's data leaves it out."
 )
 PHOTOGRAPHS: tuple[Augmentation, ...] = ("flip", "shift")  # what nearly always helps, and costs next to nothing
+METRIC_OF_NUMBERS = "r2"  # the same for targets in any unit
 DERIVES_SIZE = ("image_folder", "hf")  # formats whose images are scaled to one size
 
 
@@ -46,9 +47,8 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
     if task_source is None:
         assert spec.data is not None
         raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
-        spec, asked = _with_augmentation(_with_model(_with_size(spec, raw), raw), raw), spec
-        if spec.space.augment != asked.space.augment:
-            raw = replace(raw, notes=(*raw.notes, AUGMENTED))
+        spec, raw = _with_metric(_with_model(_with_size(spec, raw), raw), raw)
+        spec, raw = _with_augmentation(spec, raw)
         raise_any(faults(spec, None, raw))
         return _prepared(spec, raw, sources)
     task = task_of(spec, task_source)
@@ -83,20 +83,30 @@ def _with_model(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
     return spec.model_copy(update={"model": ModelSpec(name=name, width=width)})
 
 
-def _with_augmentation(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
-    """The spec, with augmentations that suit photographs if it says nothing; trials with and without them are compared.
+def _with_metric(spec: ExperimentSpec, raw: RawData) -> tuple[ExperimentSpec, RawData]:
+    """The spec, with a metric that fits numbers if it names neither metric nor target; and a note on that."""
+    if raw.kind != "regression" or "metric" in spec.model_fields_set or spec.target is not None:
+        return spec, raw
+    note = f"The targets are numbers and no metric is named: {METRIC_OF_NUMBERS}."
+    metric = MetricSpec.model_validate(METRIC_OF_NUMBERS)
+    return spec.model_copy(update={"metric": metric}), replace(raw, notes=(*raw.notes, note))
+
+
+def _with_augmentation(spec: ExperimentSpec, raw: RawData) -> tuple[ExperimentSpec, RawData]:
+    """The spec, with augmentations that suit photographs if it says nothing, and a note on that.
 
     A folder of coloured images holds photographs, nearly always; whether their mirror images mean the same, the
-    comparison shows.
+    comparison with trials without augmentation shows.
     """
     data, shape = spec.data, raw.train.inputs.shape
     if data is None or data.augment is not None:
-        return spec
+        return spec, raw
     are_photographs = data.format in DERIVES_SIZE and len(shape) == 4 and shape[1] == COLOURS
-    changes: dict[str, Any] = {"data": data.model_copy(update={"augment": PHOTOGRAPHS if are_photographs else ()})}
-    if are_photographs and "augment" not in spec.space.model_fields_set:
-        changes["space"] = spec.space.model_copy(update={"augment": (1, 0)})
-    return spec.model_copy(update=changes)
+    spec = spec.model_copy(update={"data": data.model_copy(update={"augment": PHOTOGRAPHS if are_photographs else ()})})
+    if not are_photographs or "augment" in spec.space.model_fields_set:
+        return spec, raw
+    space = spec.space.model_copy(update={"augment": (1, 0)})
+    return spec.model_copy(update={"space": space}), replace(raw, notes=(*raw.notes, AUGMENTED))
 
 
 def _raw(task: Task) -> RawData:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from superconv_tune.core.errors import did_you_mean
 
+NONE = "none"
 _DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
 
 
@@ -87,6 +88,12 @@ def _whole(value: object) -> object:
     return value
 
 
+def _none(value: object) -> object:
+    """None for the word ``none``, which says the same in a file and in an option."""
+    return None if isinstance(value, str) and value.strip().lower() == NONE else value
+
+
+OrNone = BeforeValidator(_none)  # of a field that may be left empty
 Number = Annotated[int | float, BeforeValidator(to_number)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]

@@ -12,13 +12,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from superconv_tune.core.errors import UserError, did_you_mean, raise_any
+from superconv_tune.spec.fields import Section
 from superconv_tune.spec.files import data_at, make_absolute, missing, name_format, near
 from superconv_tune.spec.space import ELSEWHERE, SHAPES
 from superconv_tune.spec.spec import ExperimentSpec
 
 DEFAULT = Path(__file__).with_name("digits.yaml")  # the spec of a search that names none
-NO_TARGET = "none"
-OPTIONS = {"data.path": "--data", "baselines": "--baseline"}  # options whose name differs from their key's
+# Options whose name differs from their key's.
+OPTIONS = {"data.path": "--data", "baselines": "--baseline", "optimizer.name": "--optimizer"}
 EXAMPLES = "See search_spaces/ for examples."
 SHOWN_CHARS = 80  # length of a wrong value in a message
 
@@ -68,6 +69,16 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _whole_number(loader: _StrictLoader, node: yaml.ScalarNode) -> object:
+    """A whole number as an option reads it. YAML 1.1 takes 010 for 8 and 1:30 for 90; YAML 1.2 does not."""
+    text = node.value.replace("_", "")
+    if ":" in text:
+        return node.value
+    return int(text) if re.fullmatch(r"[-+]?[0-9]+", text) else loader.construct_yaml_int(node)
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
 # YAML 1.1 reads 1e-4 as text; YAML 1.2 reads it as a number, and so does this loader.
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
@@ -104,16 +115,22 @@ def _override(content: dict[str, Any], key: str, value: object) -> None:
         content["data"] = data_at(content.get("data"), Path(str(value)).expanduser().absolute())
         return
     *sections, last = key.split(".")
-    for section in sections:
+    for place, section in enumerate(sections):
         inner = content.get(section)
         if inner is None:
             content[section] = {}
+        elif isinstance(inner, str) and (short := _shorthand(sections[: place + 1])):
+            content[section] = {short: inner}
         elif not isinstance(inner, dict):  # an error in the file, reported when the spec is checked
             return
         content = content[section]
-    if key == "target" and value == NO_TARGET:
-        value = None
-    content[last] = int(value) if isinstance(value, str) and value.isdigit() else value
+    content[last] = value
+
+
+def _shorthand(keys: list[str]) -> str | None:
+    """The key that a bare word in a section stands for, if there is one."""
+    section = _section_at(keys, ExperimentSpec)
+    return section.shorthand if section is not None and issubclass(section, Section) else None
 
 
 def _slug(path: str) -> str:
@@ -183,10 +200,15 @@ def _known_key(keys: list[str], root: type[BaseModel], hints: Mapping[str, str])
 
 def _keys_of(keys: list[str], root: type[BaseModel]) -> list[str]:
     """The keys of a section."""
+    section = _section_at(keys, root)
+    return list(section.model_fields) if section else []
+
+
+def _section_at(keys: list[str], root: type[BaseModel]) -> type[BaseModel] | None:
     section: type[BaseModel] | None = root
     for key in keys:
         section = _section(section, key) if section else None
-    return list(section.model_fields) if section else []
+    return section
 
 
 def _section(parent: type[BaseModel], key: str) -> type[BaseModel] | None:

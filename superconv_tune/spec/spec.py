@@ -33,6 +33,7 @@ from superconv_tune.proposer.samplers import SAMPLERS
 from superconv_tune.spec.fields import (
     Count,
     Number,
+    OrNone,
     Positive,
     Section,
     Seed,
@@ -248,8 +249,9 @@ class SplitSpec(Section):
 
 
 def _workers(value: object) -> object:
-    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
-        return value
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if number == "auto" or (isinstance(number, int) and not isinstance(number, bool) and number >= 1):
+        return number
     raise ValueError(f"must be auto or a whole number from 1, but got {value!r}")
 
 
@@ -332,7 +334,7 @@ class ExperimentSpec(Section):
     model: ModelSpec | None = None
     metric: MetricSpec = MetricSpec(name="accuracy", direction="max", item_level=True)
     loss: LossName = "auto"
-    target: Number | None = None
+    target: Annotated[Number | None, OrNone] = None
     budget: Annotated[float, BeforeValidator(to_seconds), AfterValidator(_long_enough)] = 3600.0
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleField = Schedule()
@@ -345,11 +347,11 @@ class ExperimentSpec(Section):
     split: SplitSpec = SplitSpec()
     strategy: Literal["ladder", "free"] = "ladder"
     sampler: Sampler = "auto"
-    trials: Count | None = None
+    trials: Annotated[Count | None, OrNone] = None
     seed: Seed = 0
     resources: ResourcesSpec = ResourcesSpec()
     scheduler: Annotated[Literal["fifo"], BeforeValidator(_fifo)] = "fifo"
-    horizon: Positive | None = None
+    horizon: Annotated[Positive | None, OrNone] = None
     tracking_uri: str | None = None
     storage: str | None = None
     output: str = "runs"

@@ -16,6 +16,7 @@ from superconv_tune.record.events import Opened
 from superconv_tune.record.study import Study
 from superconv_tune.reporting.preflight_table import check_lines, show_checks
 from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.study.budget import Budget
 from superconv_tune.study.call import Call, Ended
 from superconv_tune.study.conduct import conduct
 from superconv_tune.study.engine import Engine, started
@@ -44,7 +45,9 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
     with no_log():
         # Before anything is created, so that a user error leaves no trace.
         question = ready(spec)
-        refuse(disk_checks(where))
+        workers = 1 if call.debug else expected_workers(spec)
+        budget = Budget(question, workers, time.time() - call.started_at).check
+        refuse([*disk_checks(where), budget])
     words = data_words(question.card)
     if words:  # data that a task made have no notes
         call.console.print(words, markup=False)
@@ -53,8 +56,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         journal = stack.enter_context(Journal(where.storage))
         stack.enter_context(search_log(where.folder))
         logger.info("%s", words)
-        workers = 1 if call.debug else expected_workers(spec)
-        _show(checks_of(question, where, workers), call)
+        _show([*checks_of(question, where, workers), budget], call)
         engine = started(question, call)
         opened = _opened(engine, where, begin_run(where, engine.question.spec), call)
         journal.append(name, opened)
@@ -67,7 +69,8 @@ def _refuse_taken(where: Places) -> None:
     with Journal(where.storage) as journal:
         if journal.exists(where.name):
             raise UserError(
-                f"--name: a study {where.name!r} exists. Choose another name, or go on with --resume {where.name}."
+                f"--name: a study {where.name!r} exists. Choose another name, or go on with "
+                f"`{where.command('search')}`."
             )
 
 

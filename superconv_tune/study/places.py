@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from superconv_tune.tracking.handle import NO_TRACKING
 
 STORAGE_VARIABLE = "SUPERCONV_TUNE_STORAGE"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
+USUAL_ROOT = Path("runs")  # of a command without --output
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,12 @@ class Places:
     def spill_dir(self) -> Path:
         """Folder in which workers keep records that MLflow did not accept."""
         return self.folder.absolute() / "spill"
+
+    def command(self, verb: str, *options: str) -> str:
+        """A command about this study, as a shell takes it: ``report``, or ``search`` with ``--resume``."""
+        named = ["--resume", self.name] if verb == "search" else [self.name]
+        root = [] if self.root == USUAL_ROOT else ["--output", str(self.root)]
+        return shlex.join(["python", "-m", f"superconv_tune.{verb}", *named, *options, *root])
 
     def with_password(self, recorded: str) -> str:
         """The recorded MLflow address with its password, which the journal does not keep.

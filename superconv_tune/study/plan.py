@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 
-from superconv_tune.planner.situation import Situation
 from superconv_tune.problems.payload import DataCard
-from superconv_tune.record.events import Opened
-from superconv_tune.record.study import Study
 from superconv_tune.reporting.dry_run import plan_words
 from superconv_tune.reporting.sentences import one_line
 from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.study.budget import Budget
 from superconv_tune.study.logs import no_log
 from superconv_tune.study.question import ready
 
@@ -26,10 +24,11 @@ def planned(spec: ExperimentSpec) -> str:
     with no_log():
         question = ready(spec)
     workers = expected_workers(spec)
-    opened = Opened(spec.name, 0.0, spec.budget_s, workers, spec={}, measured=question.measured)
-    plan = Situation(Study(opened), question.brief, now=START_S).divided()
-    words = (data_words(question.card), plan_words(plan, question.brief.space, workers, spec.budget_s))
-    return "\n".join(filter(None, words))
+    budget = Budget(question, workers, START_S)
+    plan = plan_words(budget.plan, question.brief.space, workers, spec.budget_s)
+    check = budget.check
+    shortage = f"budget: {check.found.rstrip('.')}. {check.mend}" if check.mend else ""
+    return "\n".join(filter(None, (data_words(question.card), plan, shortage)))
 
 
 def expected_workers(spec: ExperimentSpec) -> int:

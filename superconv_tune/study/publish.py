@@ -26,7 +26,7 @@ def write_files(findings: Findings, where: Places) -> list[Path]:
     except OSError as error:
         raise UserError(
             f"The files of {where.name!r} cannot be written into {where.folder}/ ({error.strerror or error}). All "
-            f"results are in the journal: fix the folder, then run `python -m superconv_tune.report {where.name}`."
+            f"results are in the journal: fix the folder, then run `{where.command('report')}`."
         ) from error
 
 
@@ -35,5 +35,5 @@ def print_summary(console: Console, findings: Findings, stored: StoredStudy, *, 
     curves = where_curves_are(stored.recorded_handle)
     console.print(summary(findings, stored.where.folder, curves), markup=False)
     if not sent:
-        again = f"python -m superconv_tune.report {stored.name}"
+        again = stored.where.command("report")
         console.print(f"MLflow did not accept everything; once it answers, `{again}` sends the rest.", markup=False)

@@ -10,7 +10,6 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.journal.journal import Journal
 from superconv_tune.problems.payload import DataCard
 from superconv_tune.record.events import Resumed
-from superconv_tune.record.study import Study
 from superconv_tune.spec.fields import to_seconds
 from superconv_tune.study.call import Call, Ended
 from superconv_tune.study.conduct import conduct
@@ -32,7 +31,7 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(where.storage))
         found = stored(journal, where)
-        _refuse_ended(found.study, more_s)
+        _refuse_ended(found, more_s)
         handle = found.handle()
         if handle is not None:
             check(handle.tracking_uri)
@@ -58,12 +57,13 @@ def _added(budget: str | None) -> float:
         raise UserError(f"--budget: {error}.") from error
 
 
-def _refuse_ended(study: Study, more_s: float) -> None:
-    name = study.opened.name
+def _refuse_ended(found: StoredStudy, more_s: float) -> None:
+    study, name = found.study, found.name
     if study.closed is not None and study.closed.reason != "interrupted" and not more_s:
         raise UserError(
-            f"--resume: {name!r} has ended ({study.closed.reason}). Write its report again with `python -m "
-            f"superconv_tune.report {name}`, or give it more time: --resume {name} --budget +20m."
+            f"--resume: {name!r} has ended ({study.closed.reason}). Write its report again with "
+            f"`{found.where.command('report')}`, or give it more time: "
+            f"`{found.where.command('search', '--budget', '+20m')}`."
         )
     late_s = time.time() - study.deadline - more_s
     if late_s >= 0.0:

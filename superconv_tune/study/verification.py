@@ -91,7 +91,7 @@ class Verification:
         if len(self._trials) < 2:
             raise UserError(
                 f"{name!r} has {len(self._trials)} confirmed models, and at least two are needed to compare with. Give "
-                f"it more time: python -m superconv_tune.search --resume {name} --budget +20m."
+                f"it more time: {where.command('search', '--budget', '+20m')}."
             )
         self._folder = where.folder
         self._problem = self._realised()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.data import cache
-from superconv_tune.data.decode import Header, Shape, header, pixels
+from superconv_tune.data.decode import Header, Shape, deep_range, header, pixels
 from superconv_tune.data.formats import load
 from superconv_tune.data.images import MOST_ON_CPU, MOST_ON_GPU
 from superconv_tune.data.parts import RawData, Rows
@@ -122,6 +122,66 @@ def test_kinds_of_pixels(tmp_path: Path) -> None:
     assert np.abs(ink[:, 4, 4].astype(int) - RED).max() < 10
     one_bit = decoded(saved(Image.new("1", (9, 9), 1), tmp_path / "bit.png"), Shape(8, 1))
     assert (one_bit == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("extremes", "expected"),
+    [
+        ([(0, 65535)], (0, 65535)),
+        ([(0, 300), (7, 4095)], (0, 4095)),  # 12 bits of 16, over all images
+        ([(0, 130)], (0, 255)),
+        ([(-1000, 3000)], (-4096, 4095)),  # computed tomography
+        ([(-1, 1)], (-128, 127)),
+        ([(0, 2**20)], (0, 2**21 - 1)),
+        ([], (0, 255)),
+    ],
+)
+def test_deep_pixels_are_scaled_by_the_bits_that_they_use(
+    extremes: list[tuple[int, int]], expected: tuple[int, int]
+) -> None:
+    assert deep_range(extremes) == expected
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_twelve_bits_in_a_file_of_sixteen_keep_their_greys(suffix: str, tmp_path: Path) -> None:
+    """Pillow makes them white (python-pillow/Pillow#3011, #1108), and the upper 8 of 16 bits leave 16 greys."""
+    for label, name in enumerate(CLASSES):
+        (tmp_path / name).mkdir()
+        for index in range(8):
+            ramp = np.linspace(0, 4095, 64).reshape(8, 8).astype(np.uint16)
+            ramp[0, 0] = 100 * label + index
+            Image.fromarray(ramp).save(tmp_path / name / f"{index}.{suffix}")
+    data = read(tmp_path, size=8)
+    assert data.train.inputs.shape[1] == 1
+    greys = np.asarray(data.train.inputs[0])
+    assert len(np.unique(greys)) > 60
+    assert greys.max() == 255
+    assert "24 with more than 8 bits, of which 0 became black and 4,095 white" in data.notes[0]
+
+
+def test_only_the_first_frame_counts_and_that_is_said(tmp_path: Path) -> None:
+    photos(tmp_path)
+    first, *others = [picture(0, index) for index in range(3)]
+    first.save(tmp_path / "ant" / "moving.gif", save_all=True, append_images=others)
+    assert "1 with several frames, of which the first is taken" in read(tmp_path).notes[0]
+
+
+def test_class_folders_of_one_name_are_one_class(tmp_path: Path) -> None:
+    """A Mac may store the training part, and another system the test part."""
+    for part, name in (("train", "cafe\u0301"), ("test", "caf\u00e9")):
+        photos(tmp_path / part, per_class=10, first=len(part))
+        (tmp_path / part / "ant").rename(tmp_path / part / name)
+    data = read(tmp_path)
+    assert data.class_names == ("bee", "caf\u00e9", "cat")
+    assert "10 labels joined" in data.warnings[0]
+
+
+def test_classes_that_differ_in_case_are_asked_about(tmp_path: Path) -> None:
+    photos(tmp_path)
+    (tmp_path / "ant").rename(tmp_path / "Bee")
+    data = read(tmp_path)
+    assert data.class_names == ("Bee", "bee", "cat")
+    assert "'Bee' and 'bee'" in data.warnings[0]
 
 
 def test_a_large_jpeg_is_scaled_by_the_mean_of_its_pixels(tmp_path: Path) -> None:

@@ -34,6 +34,23 @@ def test_a_value_of_another_kind_is_refused(name: str, value: object) -> None:
         options("f", {name: value}, KNOWN)
 
 
+def test_a_number_may_be_a_name() -> None:
+    """YAML reads `label: 8` as a number; the option says the same as text."""
+    known = {"label": "", "ignore": [], "header": ("auto", True, False)}
+    assert options("f", {"label": 8, "ignore": [3, "a"]}, known) == {
+        "label": "8",
+        "ignore": ["3", "a"],
+        "header": "auto",
+    }
+    assert options("f", {"header": False}, known)["header"] is False
+
+
+@pytest.mark.parametrize("given", [{"label": False}, {"ignore": [True]}])
+def test_words_that_yaml_reads_as_truth_values_are_to_be_quoted(given: dict[str, object]) -> None:
+    with pytest.raises(UserError, match="write yes, no, on and off in quotes"):
+        options("f", given, {"label": "", "ignore": []})
+
+
 def test_everything_wrong_is_said_at_once() -> None:
     with pytest.raises(UserError) as raised:
         options("f", {"cuont": 1, "scale": "x", "kind": 3}, KNOWN)

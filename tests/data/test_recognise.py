@@ -21,6 +21,11 @@ from superconv_tune.data.formats import format_of
         (["train-images-idx3-ubyte.gz", "a.csv"], "idx"),
         (["dataset_dict.json", "train/state.json"], "hf"),
         (["state.json", "dataset_info.json", "data-00000-of-00001.arrow"], "hf"),
+        (["labels.csv", "ant/1.png", "bee/1.png"], "image_folder"),  # the table belongs to the images
+        (["train.csv", "plots/1.png"], "table"),
+        (["._a.csv", "a.parquet"], "table"),
+        (["._x.npy", "ant/1.png", "bee/1.png"], "image_folder"),
+        (["@eaDir/1.png", "@eaDir/a.csv"], None),
         (["a.txt"], None),
         (["a/b/c/d/1.png"], None),
         ([".a/1.png"], None),

@@ -157,3 +157,73 @@ def test_a_folder_of_parts_is_read_as_one(tmp_path: Path) -> None:
     assert data.test is not None
     np.testing.assert_allclose(np.asarray(data.test.inputs)[:, 0], flowers(30, 2)["length"], rtol=1e-6)
     assert [len(part) for part in data.parts.values()] == [30, 30, 30]
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "t.csv").write_text(text, encoding="utf-8")
+    return folder / "t.csv"
+
+
+def test_a_table_without_names_needs_its_label_only(tmp_path: Path) -> None:
+    path = write(tmp_path, "".join(f"{row % 7},{'MF'[row % 2]},{row / 8},{row % 3}\n" for row in range(60)))
+    data = load("table", path, {"label": "last"})
+    assert (data.classes, len(data.train)) == (3, 60)
+    assert kinds(data) == [("c0", "numeric", 1), ("c1", "categorical", 3), ("c2", "numeric", 1)]
+    assert "no line of names, columns c0 to c3" in data.notes[1]
+    for label in (3, -1, "c3"):
+        assert load("table", path, {"label": label}).columns == data.columns
+    assert [each.name for each in load("table", path, {"label": "last", "ignore": [0, "c1"]}).columns] == ["c2"]
+
+
+def test_words_that_stand_for_missing_values_can_be_said(tmp_path: Path) -> None:
+    rows = [f"{-999 if row % 9 == 0 else row},{'None' if row % 6 == 0 else 'ab'[row % 2]}" for row in range(60)]
+    path = write(tmp_path, "\n".join(["size,label", *rows]))
+    assert load("table", path, {}).class_names == ("None", "a", "b")
+    data = load("table", path, {"missing": ["None"]})
+    assert data.class_names == ("a", "b")
+    assert len(data.train) == 50
+
+
+def test_missing_numbers_can_be_words_of_the_user(tmp_path: Path) -> None:
+    rows = [f"{-999 if row % 9 == 0 else row},{'ab'[row % 2]}" for row in range(60)]
+    data = load("table", write(tmp_path, "\n".join(["size,label", *rows])), {"missing": [-999]})
+    assert kinds(data) == [("size", "numeric", 2)]
+    assert "7 missing values" in data.warnings[0]
+
+
+def test_words_with_blanks_around_them_are_one_word(tmp_path: Path) -> None:
+    rows = [f"{row},{('red', 'red ', 'blue')[row % 3]},{'ab'[row % 2]}" for row in range(60)]
+    data = load("table", write(tmp_path, "\n".join(["size,colour,label", *rows])), {})
+    assert kinds(data)[1] == ("colour", "categorical", 3)
+
+
+def test_a_word_for_missing_is_a_word_among_words(tmp_path: Path) -> None:
+    """In house prices, the alley of NA is none: it says more than that it is unknown."""
+    rows = [f"{row},{('NA', 'Grvl', 'Pave')[row % 3]},{'ab'[row % 2]}" for row in range(60)]
+    data = load("table", write(tmp_path, "\n".join(["size,alley,label", *rows])), {})
+    assert kinds(data)[1] == ("alley", "categorical", 4)
+    assert data.warnings == ()
+
+
+def test_numbers_in_another_spelling_are_numbers(tmp_path: Path) -> None:
+    rows = [f"{row // 4},{row % 4};1.{row:03d};{'ab'[row % 2]}" for row in range(60)]
+    data = load("table", write(tmp_path, "\n".join(["size;price;label", *rows])), {})
+    inputs = np.asarray(data.train.inputs)
+    assert inputs[5].tolist() == pytest.approx([1.1, 1005])
+    assert "decimal commas" in data.notes[1]
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_parts_are_written_alike(part: str, tmp_path: Path) -> None:
+    """The first file says whether there are names; a few lines alone might not."""
+    rows = [f"{row / 7:.3f},{row % 9},{row % 2}\n" for row in range(60)]
+    (tmp_path / "train.csv").write_text("".join(rows))
+    (tmp_path / f"{part}.csv").write_text("".join(rows[:22]))
+    (tmp_path / "._train.csv").write_bytes(b"\0")
+    data = load("table", tmp_path, {"label": "last"})
+    assert [len(each) for each in data.parts.values()] == [60, 22]
+
+
+def test_many_whole_numbers_stay_exact_names(tmp_path: Path) -> None:
+    frame = flowers().assign(label=np.arange(60) % 3 + 1_000_000)
+    assert read(tmp_path, frame).class_names == ("1000000", "1000001", "1000002")

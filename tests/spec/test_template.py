@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.search import app
 from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.template import CODE, SPEC, write_task
 from superconv_tune.study.question import ready
@@ -53,3 +56,11 @@ def test_a_name_that_cannot_be_used(name: str, said: str, tmp_path: Path) -> Non
     with pytest.raises(UserError, match=said):
         write_task(tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_that_is_printed_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    (tmp_path / "my files").mkdir()
+    done = CliRunner().invoke(app, ["--new-task", str(tmp_path / "my files" / "mine.py")])
+    assert shlex.split(done.output.splitlines()[-1]) == [
+        "python", "-m", "superconv_tune.search", str(tmp_path / "my files" / "mine.yaml"),
+    ]  # fmt: skip

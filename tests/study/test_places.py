@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,12 @@ def test_the_password_comes_from_the_one_address_that_it_belongs_to(tmp_path: Pa
     with pytest.raises(UserError, match="MLFLOW_TRACKING_URI") as refused:
         where.with_password("postgresql://u:***@other/mlflow")
     assert "cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("root", "name"), [("runs", "mine"), ("/my runs", "it's; rm -rf *"), ("a'b", "$HOME")])
+def test_a_command_can_be_pasted_into_a_shell(root: str, name: str) -> None:
+    where = places(Path(root), name, None, None)
+    output = [] if root == "runs" else ["--output", root]
+    assert shlex.split(where.command("report")) == ["python", "-m", "superconv_tune.report", name, *output]
+    resumed = shlex.split(where.command("search", "--budget", "+20m"))
+    assert resumed[2:] == ["superconv_tune.search", "--resume", name, "--budget", "+20m", *output]
