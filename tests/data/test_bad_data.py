@@ -192,6 +192,16 @@ def moving(folder: Path) -> None:
     picture(0, 0).save(folder / "ant" / "m.gif", save_all=True, append_images=[picture(0, 1)])
 
 
+def folder_called_csv(folder: Path) -> Path:
+    (folder / "t.csv").mkdir()
+    return folder / "t.csv"
+
+
+def to_nothing(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nothing.csv")
+
+
 HUGE = png(60_000, 60_000)
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 12345\n"
 
@@ -388,12 +398,8 @@ REFUSED: dict[str, tuple[Make, dict[str, object], tuple[str, ...]]] = {
     "a web page called csv": (text_file("t.csv", "<!DOCTYPE html>\n<html><p>a, b</p></html>\n"), {}, ("t.csv",)),
     "JSON called csv": (text_file("t.csv", '[{"a": 1, "label": "x"},\n {"a": 2, "label": "y"}]'), {}, ("t.csv",)),
     "a file that Git did not fetch": (text_file("t.csv", LFS), {}, ("one column only", "version https://git-lfs")),
-    "a folder called csv": (lambda folder: (folder / "t.csv").mkdir() or folder / "t.csv", {}, ("is not clear",)),
-    "a link to no table": (
-        lambda folder: (folder / "t.csv").symlink_to("nothing.csv") or folder / "t.csv",
-        {},
-        ("no file or folder", "t.csv"),
-    ),
+    "a folder called csv": (folder_called_csv, {}, ("is not clear",)),
+    "a link to no table": (changed(csv_file, to_nothing), {}, ("no file or folder", "flowers.csv")),
     "two names that differ in blanks": (table_of("a,a ,label", "1,2,x"), {}, ("more than one column called a",)),
     "two names that differ in a line break": (
         table_of('"a\nb",a b,label', "1,2,x"),
