@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from superconv_tune.data.augment import AUGMENTATIONS
+from superconv_tune.data.nested import count, mapped, pair
 from superconv_tune.data.normalise import Normaliser, normalised
 
-Batch = tuple[Tensor, Tensor]  # inputs and targets
+Batch = tuple[Any, Any]  # inputs and targets: tensors, or from the user's own loaders structures of tensors
 LoaderFactory = Callable[[int, int], Iterable[Batch]]  # batch size and seed to the batches of one epoch
 
 EVALUATION_BATCH = 1024
@@ -39,6 +40,7 @@ class ResidentSource:
         normaliser: of the training part; None converts inputs to float32 only.
         augmentations: names in `AUGMENTATIONS`, applied in order, for images only.
         rows: rows of the inputs that belong to this part, in the order of the targets, shape [n]; None for all.
+        as_given: whether inputs keep their number format, such as the whole numbers that an embedding reads.
     """
 
     inputs: Tensor
@@ -46,6 +48,7 @@ class ResidentSource:
     normaliser: Normaliser | None = None
     augmentations: Sequence[str] = ()
     rows: Tensor | None = None
+    as_given: bool = False
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Number of whole batches; 1, with all examples in it, if they are fewer than a batch."""
@@ -61,7 +64,7 @@ class ResidentSource:
             for index in range(step % steps, steps):
                 rows = order[index * batch_size : (index + 1) * batch_size]
                 inputs = self.inputs[rows if self.rows is None else self.rows[rows]]
-                inputs = normalised(inputs, *scale) if scale else inputs.float()
+                inputs = inputs if self.as_given else normalised(inputs, *scale) if scale else inputs.float()
                 yield self._augmented(inputs, seed, step), self.targets[rows]
                 step += 1
 
@@ -89,6 +92,7 @@ class ResidentSet:
     targets: Tensor
     normaliser: Normaliser | None = None
     rows: Tensor | None = None  # as in ResidentSource
+    as_given: bool = False  # likewise
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -101,7 +105,7 @@ class ResidentSet:
         for start in range(0, len(self.targets), size):
             here = slice(start, start + size)
             inputs, targets = self.inputs[here if self.rows is None else self.rows[here]], self.targets[here]
-            yield normalised(inputs, *scale) if scale else inputs.float(), targets
+            yield inputs if self.as_given else normalised(inputs, *scale) if scale else inputs.float(), targets
 
 
 @dataclass(frozen=True)
@@ -134,11 +138,11 @@ class LoaderSource:
         epoch, skip = divmod(first_step, steps)
         while True:
             given = 0
-            for inputs, targets in self.make(batch_size, self._epoch_seed(seed, epoch)):
+            for batch in self.make(batch_size, self._epoch_seed(seed, epoch)):
                 if given == steps:
                     break
                 if given >= skip:
-                    yield inputs.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
+                    yield _moved(batch, self.device)
                 given += 1
             if given < steps:
                 raise ValueError(f"the loader gave {given} batches of {batch_size}, but {steps} were announced.")
@@ -170,9 +174,10 @@ class LoaderSet:
             ValueError: if the loader gives more or fewer items than were announced, as with ``drop_last``.
         """
         given = 0
-        for inputs, targets in self.make(EVALUATION_BATCH, 0):
-            given += len(targets)
-            yield inputs.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
+        for batch in self.make(EVALUATION_BATCH, 0):
+            inputs, targets = _moved(batch, self.device)
+            given += count(targets)
+            yield inputs, targets
         if given != self.items:
             raise ValueError(f"the loader gave {given} items, but {self.items} were announced; drop_last drops some.")
 
@@ -183,6 +188,11 @@ def as_tensor(array: NDArray[Any], device: torch.device) -> Tensor:
         # Ray's shared memory is read-only, and nothing here writes into it.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array).to(device)
+
+
+def _moved(batch: Any, device: torch.device) -> Batch:
+    """A batch of the user's loader on the device."""
+    return pair(mapped(lambda tensor: tensor.to(device, non_blocking=True), pair(batch)))
 
 
 def _sent(tensor: Tensor, device: torch.device) -> Tensor:

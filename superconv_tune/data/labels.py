@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.numbers import is_missing, numbers
-from superconv_tune.data.parts import Kind
+from superconv_tune.data.parts import Kind, exact
 from superconv_tune.data.spelling import alike, joined, tidy
 from superconv_tune.data.words import count_of, some
 
@@ -31,7 +31,7 @@ class Targets:
     """The label column, read.
 
     Attributes:
-        values: of the lines that have a label: int64 classes from 0, or float32 numbers.
+        values: of the lines that have a label: int64 classes from 0, or numbers.
         is_labelled: for each line of the table, whether it has a label.
         kind: whether the targets are classes or numbers.
         classes: names of the classes; empty for numbers.
@@ -114,7 +114,7 @@ def targets(labels: pd.Series[Any], is_train: NDArray[np.bool_], chosen: Mapping
     if _kind(values, chosen["kind"]) == "regression":
         if values is None:
             raise UserError(_no_numbers(kept, chosen, where))
-        return Targets(_float32(values), is_labelled, "regression", (), tuple(warnings))
+        return Targets(exact(values), is_labelled, "regression", (), tuple(warnings))
     codes, classes = _classes(kept if values is None else values, is_train, str(labels.name), where)
     return Targets(codes, is_labelled, "classification", classes, (*warnings, *alike(classes)))
 
@@ -218,9 +218,3 @@ def _is_typed(values: pd.Series[Any]) -> bool:
 
 def _is_bool(values: pd.Series[Any]) -> bool:
     return bool(pd.api.types.is_bool_dtype(values))
-
-
-def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The values as float32; what is too large becomes infinite, and is reported as such."""
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32)

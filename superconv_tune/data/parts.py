@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
 
-Kind = Literal["classification", "regression"]
+# structured: whole numbers, but not one class per item, such as a class per pixel or several labels
+Kind = Literal["classification", "regression", "structured"]
 Indices = NDArray[np.intp]
 
+BLURRED = 1e-4  # of the standard deviation: a larger error of rounding to float32 is kept out of the targets
 MIN_EXAMPLES = 20  # fewer cannot be split into three parts that mean anything
 
 
@@ -70,7 +72,8 @@ class Part:
     Attributes:
         inputs: uint8 or float32, shape [n, ...]; images as [n, channels, height, width]. `Rows` of a larger array if
             that array is shared.
-        targets: int64 classes from 0, shape [n], or float32 numbers, shape [n] or [n, k].
+        targets: int64 classes from 0, shape [n]; or numbers, shape [n, ...], float32 or what `exact` makes of them; or
+            other whole numbers, shape [n, ...].
     """
 
     inputs: NDArray[Any] | Rows
@@ -169,8 +172,20 @@ def numeric(inputs: NDArray[Any], targets: NDArray[Any], what: str, kind: Kind) 
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported as such
         return Part(
             np.ascontiguousarray(inputs, dtype=np.uint8 if inputs.dtype == np.uint8 else np.float32),
-            np.ascontiguousarray(flat, dtype=np.int64 if kind == "classification" else np.float32),
+            np.ascontiguousarray(flat, dtype=np.int64) if kind == "classification" else exact(flat),
         )
+
+
+def exact(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Numbers as float32; as float64 where float32 would blur them, such as 1700000000.5 among its like."""
+    if numbers.dtype == np.float32:
+        return np.ascontiguousarray(numbers)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is reported as such
+        wide = np.ascontiguousarray(numbers, dtype=np.float64)
+        rounded = wide.astype(np.float32)
+        axis = 0 if wide.ndim <= 2 else None
+        blur, spread = np.abs(rounded - wide).max(axis=axis, initial=0.0), wide.std(axis=axis) if wide.size else 0.0
+        return wide if (blur > BLURRED * spread).any() and np.isfinite(rounded).all() else rounded
 
 
 def problems(data: RawData) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -33,6 +34,7 @@ from superconv_tune.record.purpose import EdgeTest, Probe, Purpose, RangeTest
 from superconv_tune.record.trial import Cycle, Precision, Ramps, Status, TrialOutcome, TrialRequest, Work
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Phase, Tracker
+from superconv_tune.trial.trackers import NullTracker
 
 PROBE_STEPS = 100  # or more in a probe, and one epoch or more, so that every example counts
 UNREADABLE = (Refusal.TOO_SHORT, Refusal.NOT_FINITE)  # where a probe would do no better
@@ -100,6 +102,12 @@ def find(
     return _Finder(problem, plan, tracker, clock, progress).find()
 
 
+def refused(problem: Problem, plan: FinderPlan, reason: str) -> Finding:
+    """The finding where nothing was run, because of the reason given."""
+    nothing = _Ramps((), (), (), analyse([]), steps=0)
+    return _Finder(problem, plan, NullTracker(), time.time, lambda _: None).finding(nothing, (), refusal=reason)
+
+
 @dataclass(frozen=True)
 class _Ramps:
     """Results of the replicates."""
@@ -122,16 +130,16 @@ class _Finder:
     def find(self) -> Finding:
         ramps = self._ramps()
         if ramps.outcomes and ramps.outcomes[-1].status in FAILED:
-            return self._finding(ramps, (), refusal=ramps.outcomes[-1].reason)
+            return self.finding(ramps, (), refusal=ramps.outcomes[-1].reason)
         if ramps.pooled.refusal in UNREADABLE:
-            return self._finding(ramps, (), refusal=ramps.pooled.refusal)
+            return self.finding(ramps, (), refusal=ramps.pooled.refusal)
         if self.plan.rule != RULE_OF_PROBES:
             return self._by_rule(ramps)
         probes = self._probes(self._centre(ramps.pooled))
         grid = grid_of(probes, _untrained(ramps))
         if not math.isfinite(max(grid.worth)):
-            return self._finding(ramps, probes, refusal=f"No probe ended, down to a peak of {grid.rates[0]:.3g}.")
-        return self._finding(ramps, probes, rule=self._rule(ramps.pooled, grid))
+            return self.finding(ramps, probes, refusal=f"No probe ended, down to a peak of {grid.rates[0]:.3g}.")
+        return self.finding(ramps, probes, rule=self._rule(ramps.pooled, grid))
 
     def _ramps(self) -> _Ramps:
         outcomes, sweeps, fine, results, steps = [], [], [], [], 0
@@ -221,11 +229,11 @@ class _Finder:
     def _by_rule(self, ramps: _Ramps) -> Finding:
         """The finding of a rule that reads ramps only: the same learning rate for every length."""
         refusal = ramps.pooled.refusal or f"The rule {self.plan.rule} finds no learning rate."
-        refused = self._finding(ramps, (), refusal=refusal)
+        refused = self.finding(ramps, (), refusal=refusal)
         pick = refused.peers()[self.plan.rule]
-        return refused if pick is None else self._finding(ramps, (), rule=HorizonRule(pick, 1.0, exponent=0.0))
+        return refused if pick is None else self.finding(ramps, (), rule=HorizonRule(pick, 1.0, exponent=0.0))
 
-    def _finding(
+    def finding(
         self,
         ramps: _Ramps,
         probes: tuple[ProbeResult, ...],

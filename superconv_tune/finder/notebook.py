@@ -14,6 +14,7 @@ restored.
 from __future__ import annotations
 
 import copy
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,11 +26,14 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.data.batches import ResidentSource
-from superconv_tune.finder.find import FinderPlan, Progress, find
+from superconv_tune.data.batches import Batch, ResidentSource
+from superconv_tune.data.nested import count, joined, mapped, pair, tensors
+from superconv_tune.finder.find import FinderPlan, Progress, find, refused
 from superconv_tune.finder.finding import Finding
 from superconv_tune.problems.problem import Metric, Problem
+from superconv_tune.problems.rehearse import rehearse
 from superconv_tune.record.trial import Precision
 from superconv_tune.training.randomness import isolated
 from superconv_tune.trial.trackers import NullTracker
@@ -37,9 +41,9 @@ from superconv_tune.trial.trackers import NullTracker
 MOST_BATCHES = 512  # read: more than the steps of a ramp, or of a probe of the usual length
 MOMENTUM_WIDTH = 0.1  # of a one-cycle, below the optimizer's own momentum
 
-Batches = Iterable[tuple[Tensor, Tensor]]
+Batches = Iterable[tuple[Any, Any]]
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Any, Any], Tensor]
 
 
 def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test it
@@ -60,9 +64,10 @@ def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test
         model: starts from the weights that it has, pretrained ones too, and stays on its device.
         optimizer: makes an optimizer of parameters. Its weight decay is kept; its learning rate and momentum are set:
             cycles run between its momentum and 0.1 below. All its groups get the same learning rate.
-        batches: pairs of tensors (inputs, targets), of one shape except for the number of items. At most 512 are read,
-            which uses up an iterator, but not a DataLoader or a list.
-        loss: takes outputs and targets, and returns the mean loss of the batch, a scalar.
+        batches: pairs (inputs, targets) of tensors, or of dicts or tuples of them, of one shape except for the number
+            of items. At most 512 are read, which uses up an iterator, but not a DataLoader or a list.
+        loss: takes the model's outputs, whatever they are, and targets, and returns the mean loss of the batch, a
+            scalar.
         validation: batches that the probes are judged by; None for the training batches.
         accumulate: number of batches whose gradients make one optimizer step.
         precision: ``bf16`` or ``fp16`` for autocast; a step that fp16 skips is taken again at the same rate.
@@ -70,61 +75,83 @@ def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test
         progress: called with a sentence before every ramp and probe; ``print`` will do.
 
     Returns:
-        The finding. Whatever goes wrong while training is a finding with a ``refusal``, and no exception.
+        The finding. Whatever goes wrong in a first step or while training is a finding with a ``refusal``, in the words
+        of a search, and no exception. The caller's gradient mode makes no difference.
 
     Raises:
         ValueError: if there is no batch, batches cannot be joined, or the optimizer is not of the parameters given.
     """
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    with _generators_restored(batches, validation), isolated(device):
-        train = _joined(batches, device)
-        judged_by = train if validation is None else _joined(validation, device)
-        spare = _made(optimizer, copy.deepcopy(model))
-    problem = Problem(
-        name="notebook",
-        device=device,
-        make_model=lambda: copy.deepcopy(model),
-        make_optimizer=lambda fresh, _params: _undecayed(optimizer(fresh.parameters())),
-        loss=lambda outputs, targets, _smoothing: loss(outputs, targets),
-        metric=Metric("loss", "min", None, None, lambda outputs, targets: float(loss(outputs, targets))),
-        train=train,
-        validation=judged_by,
-        test=judged_by,
-        trivial_value=0.0,
-        micro_batches=accumulate,
-    )
-    plan = plan or FinderPlan()
-    params = replace(_momenta(spare, plan.params), batch_size=train.batch_size)
-    plan = replace(plan, optimizer=_kind(spare), params=params, precision=precision)
-    return find(problem, plan, NullTracker(), time.time, progress)
+    with torch.inference_mode(mode=False), torch.enable_grad(), _unlogged():
+        device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+        with _generators_restored(batches, validation), isolated(device):
+            train = _joined(batches, device)
+            judged_by = train if validation is None else _joined(validation, device)
+            spare = _made(optimizer, copy.deepcopy(model))
+        problem = Problem(
+            name="notebook",
+            device=device,
+            make_model=lambda: copy.deepcopy(model),
+            make_optimizer=lambda fresh, _params: _undecayed(optimizer(fresh.parameters())),
+            loss=lambda outputs, targets, _smoothing: loss(outputs, targets),
+            metric=Metric("loss", "min", None, None, lambda outputs, targets: float(loss(outputs, targets))),
+            train=train,
+            validation=judged_by,
+            test=judged_by,
+            trivial_value=0.0,
+            micro_batches=accumulate,
+            has_own_loss=True,
+        )
+        plan = plan or FinderPlan()
+        params = replace(_momenta(spare, plan.params), batch_size=train.batch_size)
+        plan = replace(plan, optimizer=_kind(spare), params=params, precision=precision)
+        return _rehearsed(problem, plan, progress)
+
+
+def _rehearsed(problem: Problem, plan: FinderPlan, progress: Progress) -> Finding:
+    """The finding, after a rehearsal as that of a search."""
+    precision: Precision = "bf16" if plan.precision == "bf16" else "fp32"  # fp16 needs steps to find its scale
+    try:
+        handling = rehearse(problem, plan.params, None, precision).handling
+    except UserError as error:
+        return refused(problem, plan, str(error))
+    return find(replace(problem, handling=handling), plan, NullTracker(), time.time, progress)
 
 
 @dataclass(frozen=True)
 class _Joined:
     """All items of the batches, in their own number format; serves for training and for evaluation."""
 
-    inputs: Tensor
-    targets: Tensor
+    inputs: Any
+    targets: Any
     batch_size: int
+    device: torch.device
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return count(self.inputs)
 
     def steps_per_epoch(self, batch_size: int) -> int:
         return max(1, len(self) // batch_size)
 
-    def stream(self, batch_size: int, seed: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        rows = torch.arange(len(self), device=self.inputs.device)
-        for _, chosen in ResidentSource(rows, rows).stream(batch_size, seed, first_step):
-            yield self.inputs[chosen], self.targets[chosen]
+    def stream(self, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
+        for _, chosen in self._order.stream(batch_size, seed, first_step):
+            yield self._rows(chosen)
 
     def part(self, share: float, seed: int) -> _Joined:
-        rows = torch.arange(len(self), device=self.inputs.device)
-        kept = ResidentSource(rows, rows).part(share, seed).targets
-        return replace(self, inputs=self.inputs[kept], targets=self.targets[kept])
+        inputs, targets = self._rows(self._order.part(share, seed).targets)
+        return replace(self, inputs=inputs, targets=targets)
 
-    def batches(self) -> Iterable[tuple[Tensor, Tensor]]:
-        return zip(torch.split(self.inputs, self.batch_size), torch.split(self.targets, self.batch_size), strict=True)
+    def batches(self) -> Iterable[Batch]:
+        for start in range(0, len(self), self.batch_size):
+            yield self._rows(slice(start, start + self.batch_size))
+
+    @property
+    def _order(self) -> ResidentSource:
+        rows = torch.arange(len(self), device=self.device)
+        return ResidentSource(rows, rows)
+
+    def _rows(self, chosen: Tensor | slice) -> Batch:
+        inputs, targets = (mapped(lambda each: each[chosen], part) for part in (self.inputs, self.targets))
+        return inputs, targets
 
 
 def _joined(batches: Batches, device: torch.device) -> _Joined:
@@ -132,18 +159,24 @@ def _joined(batches: Batches, device: torch.device) -> _Joined:
     if not read:
         raise ValueError("There is no batch. Give an iterable of pairs (inputs, targets), such as a DataLoader.")
     try:
-        inputs, targets = (torch.cat([pair[column] for pair in read]).to(device) for column in (0, 1))
-    except (TypeError, IndexError, KeyError, RuntimeError) as error:
+        pairs = [pair(batch) for batch in read]
+        shapes = {tuple(tensor.shape[1:] for tensor in tensors(batch)) for batch in pairs}
+        if len(shapes) > 1:  # which `joined` would pad
+            raise ValueError(f"they have the shapes {' and '.join(str(list(map(list, shape))) for shape in shapes)}")
+        inputs, targets = mapped(lambda each: each.to(device), joined(pairs))
+        items, wanted = count(inputs), count(targets)
+    except (TypeError, ValueError, KeyError, RuntimeError) as error:
         raise ValueError(
             f"The batches cannot be joined: {error}. Each has to be a pair of tensors (inputs, targets), of one shape "
             f"except for the number of items."
         ) from error
-    if len(inputs) != len(targets) or len(read[0][0]) == 0:
+    first = count(read[0][0])
+    if items != wanted or first == 0:
         raise ValueError(
-            f"The batches hold {len(inputs)} inputs and {len(targets)} targets, {len(read[0][0])} of them in the first "
-            f"batch. There has to be a target for every input, and at least one in every batch."
+            f"The batches hold {items} inputs and {wanted} targets, {first} of them in the first batch. There has to "
+            f"be a target for every input, and at least one in every batch."
         )
-    return _Joined(inputs, targets, batch_size=len(read[0][0]))
+    return _Joined(inputs, targets, batch_size=first, device=device)
 
 
 def _made(factory: OptimizerFactory, model: nn.Module) -> torch.optim.Optimizer:
@@ -178,6 +211,20 @@ def _kind(optimizer: torch.optim.Optimizer) -> str:
     if isinstance(optimizer, torch.optim.SGD):
         return "sgd"
     return "adamw" if "betas" in optimizer.param_groups[0] else type(optimizer).__name__.lower()
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep the traceback of a trial that failed out of the notebook: the refusal says what it was."""
+    logger = logging.getLogger("superconv_tune")
+    handler, propagates = logging.NullHandler(), logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = propagates
+        logger.removeHandler(handler)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ SMALL = 32  # pixels a side
 LEAST = 8  # pixels a side for resnet9, which halves them three times; lenet5 and cnn1d have their own limits
 QUICK_WIDTH = 0.25  # of resnet9: 0.4 million weights, and half the time of a ResNet-20 a step on a CPU core
 
-Kind = Literal["classification", "regression", "text"]
+Kind = Literal["classification", "regression", "structured", "text"]
 
 
 def default_model(input_shape: Shape, kind: Kind) -> tuple[str, float | None]:
@@ -18,7 +18,7 @@ def default_model(input_shape: Shape, kind: Kind) -> tuple[str, float | None]:
 
     Args:
         input_shape: shape of one input: (features,), (channels, length), (channels, height, width).
-        kind: ``text`` for rows of bytes; the other two make no difference.
+        kind: ``text`` for rows of bytes; the others make no difference.
     """
     if kind == "text":
         return "text_bytes", None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from superconv_tune.data.parts import MIN_EXAMPLES, Part, RawData
@@ -22,7 +24,7 @@ def faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -> list
     found = [*_metric_faults(spec, task), *_loss_faults(spec, task, raw)]
     found += _augment_faults(spec)
     if raw is not None:
-        found += [*_kind_faults(spec, raw), *_byte_faults(spec, raw)]
+        found += [*_structure_faults(spec, task, raw), *_kind_faults(spec, raw), *_byte_faults(spec, raw)]
     if raw is not None and task is not None:  # built-in formats look at their values when they read them
         parts = {"train": raw.train, "validation": raw.validation, "test": raw.test}
         found += [
@@ -57,9 +59,38 @@ def _metric_faults(spec: ExperimentSpec, task: Task | None) -> list[str]:
     ]
 
 
+def several_labels(metric: str, shape: Sequence[int]) -> str:
+    """Why a built-in metric does not fit targets of several whole numbers per item."""
+    return (
+        f"metric: {metric} counts one class per item, but a target has the shape {list(shape)}. Bring your own: "
+        f"Task(…, metric=Metric('mine', 'max', 0.0, 1.0, function)), and in the spec `metric: {{name: mine, direction: "
+        f"max}}`."
+    )
+
+
+def _structure_faults(spec: ExperimentSpec, task: Task | None, raw: RawData) -> list[str]:
+    """Faults of targets that are not one class per item; loss, metric and model have to be the user's then."""
+    if raw.kind != "structured":
+        return []
+    shape = raw.train.targets.shape[1:]
+    found = [several_labels(spec.metric_name, shape)] if spec.metric_name in METRICS else []
+    if spec.loss == "auto" and (task is None or task.loss is None):
+        found.append(
+            f"loss: a target has the shape {list(shape)}, so that no loss follows from it. Bring your own, Task(…, "
+            f"loss=function), or name one in the spec: `loss: cross_entropy` for a class at every place, `loss: bce` "
+            f"for several labels."
+        )
+    if spec.model is not None and spec.model.name is not None:
+        found.append(
+            f"model: {spec.model.name} gives one row of outputs per item, but a target has the shape {list(shape)}. "
+            f"Bring your own: Task(…, model=Net)."
+        )
+    return found
+
+
 def _kind_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:
     known = METRICS.get(spec.metric_name)
-    if known is None:
+    if known is None or raw.kind == "structured":
         return []
     if known.regression != (raw.kind == "regression"):
         targets = "numbers" if raw.kind == "regression" else f"{raw.classes} classes"
@@ -133,7 +164,7 @@ def _part_faults(name: str, part: Part, train: Part) -> list[str]:
         )
         if values.shape[1:] != wanted.shape[1:]
     ]
-    if part.targets.dtype != train.targets.dtype:
+    if part.targets.dtype.kind != train.targets.dtype.kind:
         kinds = ["numbers" if each.targets.dtype.kind == "f" else "classes" for each in (part, train)]
         found.append(f"task: the targets of {name} are {kinds[0]}, but those of train {kinds[1]}. Give both the same.")
     return found if len(part) else [f"task: {name} is empty. Leave it out, or give it items."]

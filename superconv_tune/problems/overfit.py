@@ -50,6 +50,8 @@ def overfit(problem: Problem, train_items: int, seconds: float, clock: Clock = t
     reached: float | None = None
     with isolated(problem.device):
         inputs, targets = next(iter(problem.train.stream(count, 0)))
+        if not (isinstance(inputs, Tensor) and isinstance(targets, Tensor)):
+            return _landmark("not for inputs or targets of several tensors", None)
         for rate in RATES:
             run = _Run(problem, inputs, targets, rate)
             value, verdict = run.until(_goal(problem.trivial_value, best), deadline, clock)
@@ -76,7 +78,7 @@ class _Run:
     def __init__(self, problem: Problem, inputs: Tensor, targets: Tensor, rate: float) -> None:
         seed_all(0)
         self.problem, self.inputs, self.targets = problem, inputs, targets
-        self.runtime = Runtime(problem.device)
+        self.runtime = Runtime(problem.device, evaluates_with_grad=problem.handling.evaluates_with_grad)
         self.model: nn.Module = self.runtime.place(problem.make_model())
         self.optimizer = torch.optim.AdamW((p for p in self.model.parameters() if p.requires_grad), lr=rate)
         self.losses: list[float] = []

@@ -6,25 +6,37 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.data.batches import LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
-from superconv_tune.data.normalise import Normaliser
-from superconv_tune.data.parts import Part, Rows
+from superconv_tune.data.batches import Batch, LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
+from superconv_tune.data.nested import joined
+from superconv_tune.data.normalise import Normaliser, normalised
+from superconv_tune.data.parts import Indices, Part, Rows
 from superconv_tune.measures.loss_functions import LossFunction, loss_of
+from superconv_tune.measures.losses import LOSSES
 from superconv_tune.measures.metrics import METRICS
 from superconv_tune.models.make import make
 from superconv_tune.problems.fit import loss_name
+from superconv_tune.problems.guess import chance_loss, constant_guess, own_value_of, value_of
+from superconv_tune.problems.handling import Handling
+from superconv_tune.problems.live import LiveSource
 from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Metric, Problem
+from superconv_tune.problems.select import selecting
 from superconv_tune.problems.source import Source, call, describe_error
+from superconv_tune.problems.targets import AS_GIVEN, Form
 from superconv_tune.problems.user import Loader, Task, task_faults
 from superconv_tune.spec.spec import ExperimentSpec
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,8 @@ class DataCard:
     """Description of the data, for the record.
 
     Attributes:
-        kind: ``classification``, ``regression`` or ``loader`` (the user's own DataLoaders).
+        kind: ``classification``, ``regression``, ``structured`` (whole numbers, but not one class per item) or
+            ``loader`` (the user's own DataLoaders).
         classes: number of classes; None if there are none, or if it is not known.
         class_names: in the order of the classes; empty if they have no names.
         class_counts: number of training examples of every class.
@@ -83,6 +96,10 @@ class Payload:
         model: the user's factory of the model; None for a built-in one.
         optimizer: the user's factory of the optimizer; None for a built-in one.
         has_own_loss: whether the task brings its own loss.
+        form: how batches hold the targets.
+        handling: how the user's model is run.
+        live_rows: items of the task's Dataset that are trained on, which are read when they are needed; None to train
+            on the arrays.
     """
 
     spec: ExperimentSpec
@@ -93,6 +110,19 @@ class Payload:
     model: Source | None
     optimizer: Source | None
     has_own_loss: bool = False
+    form: Form = AS_GIVEN
+    handling: Handling | None = None
+    live_rows: Indices | None = None
+
+    @property
+    def has_own_model(self) -> bool:
+        """Whether the model is the user's, and not a built-in one."""
+        return self.spec.model is None or self.spec.model.factory is not None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The user's files."""
+        return tuple(filter(None, (self.task, self.model, self.optimizer)))
 
 
 def portable(payload: Payload) -> Payload:
@@ -118,8 +148,10 @@ def realise(payload: Payload, device: torch.device) -> Problem:
     """
     spec = payload.spec
     task = task_of(spec, payload.task) if payload.task else None
-    train, validation, test = _parts(payload, task, device)
-    metric = task.metric if task and task.metric else METRICS[spec.metric_name]
+    handling = payload.handling or Handling(channels_last=not payload.has_own_model)
+    train, validation, test = _parts(replace(payload, handling=handling), task, device)
+    own = task.metric if task else None
+    metric = payload.form.metric(own or METRICS[spec.metric_name], is_own=own is not None)
     loss, targets = _loss(payload, task, device), _targets(validation)
     return Problem(
         name=spec.name,
@@ -132,16 +164,27 @@ def realise(payload: Payload, device: torch.device) -> Problem:
         plain_train=_plain(train),
         validation=validation,
         test=test,
-        trivial_value=_trivial(metric, targets, payload.classes),
-        chance_loss=_chance_loss(loss, targets, outputs_per_item(payload)),
+        trivial_value=_trivial(payload, metric, targets, is_own=own is not None),
+        chance_loss=chance_loss(loss, targets, outputs_per_item(payload)),
+        handling=handling,
+        has_own_loss=payload.has_own_loss,
     )
 
 
 def outputs_per_item(payload: Payload) -> int | None:
     """Number of outputs per item that the loss needs; None if the user's loaders or loss decide it."""
-    if payload.arrays is None or payload.has_own_loss:
+    if payload.arrays is None or payload.has_own_loss or payload.kind == "structured":
         return None
     return _wanted_outputs(payload, payload.arrays)
+
+
+def is_standardised(payload: Payload) -> bool:
+    """Whether numbers to predict are standardised for the loss, if their scale asks for it: one of ours takes them."""
+    return (
+        payload.kind == "regression"
+        and not payload.has_own_loss
+        and LOSSES[loss_name(payload.spec, payload.kind)].regression
+    )
 
 
 def task_of(spec: ExperimentSpec, source: Source) -> Task:
@@ -167,23 +210,41 @@ def _parts(
 ) -> tuple[BatchSource, EvaluationSet, EvaluationSet]:
     if payload.arrays is None:
         assert task is not None
-        parts = [part for part in (task.train, task.validation, task.test) if isinstance(part, Loader)]
-        train, validation, test = parts
+        loaders = [part for part in (task.train, task.validation, task.test) if isinstance(part, Loader)]
         return (
-            LoaderSource(train.make, train.examples, device),
-            LoaderSet(validation.make, validation.examples, device),
-            LoaderSet(test.make, test.examples, device),
+            LoaderSource(loaders[0].make, loaders[0].examples, device),
+            LoaderSet(loaders[1].make, loaders[1].examples, device),
+            LoaderSet(loaders[2].make, loaders[2].examples, device),
         )
     arrays_ = payload.arrays
     augment = (payload.spec.data.augment if payload.spec.data else None) or ()
     if augment and arrays_.train.inputs.ndim != 4:
         shape = list(arrays_.train.inputs.shape[1:])
         raise UserError(f"data.augment: {', '.join(augment)} are for images, but the inputs have the shape {shape}.")
-    return (
-        ResidentSource(**_on(arrays_.train, device), normaliser=arrays_.normaliser, augmentations=tuple(augment)),
-        ResidentSet(**_on(arrays_.validation, device), normaliser=arrays_.normaliser),
-        ResidentSet(**_on(arrays_.test, device), normaliser=arrays_.normaliser),
+    assert payload.handling is not None
+    read = {"normaliser": arrays_.normaliser, "as_given": payload.handling.as_given}
+    train, validation, test = (
+        _on(part, payload.form, device) | read for part in (arrays_.train, arrays_.validation, arrays_.test)
     )
+    source = _live(payload, task, device) or ResidentSource(**train, augmentations=tuple(augment))
+    return source, ResidentSet(**validation), ResidentSet(**test)
+
+
+def _live(payload: Payload, task: Task | None, device: torch.device) -> LiveSource | None:
+    """Batches from the task's Dataset; None if it was read into arrays once and for all."""
+    if payload.live_rows is None or task is None or payload.arrays is None:
+        return None
+    assert isinstance(task.train, Dataset)
+    assert payload.handling is not None
+    as_given, normaliser = payload.handling.as_given, payload.arrays.normaliser
+
+    def made(inputs: Array, targets: Array) -> Batch:
+        read = torch.from_numpy(inputs)
+        if not as_given:
+            read = normalised(read, *normaliser.on(read.device)) if normaliser else read.float()
+        return read, payload.form.read(torch.from_numpy(targets))
+
+    return LiveSource(task.train, as_tensor(payload.live_rows, torch.device("cpu")), device, made)
 
 
 def _plain(train: BatchSource) -> BatchSource | None:
@@ -192,9 +253,9 @@ def _plain(train: BatchSource) -> BatchSource | None:
     return None
 
 
-def _on(part: Part, device: torch.device) -> dict[str, Tensor]:
+def _on(part: Part, form: Form, device: torch.device) -> dict[str, Any]:
     """The part as tensors: on the CPU the memory that all workers share; elsewhere a copy of the part's own rows."""
-    inputs, targets = part.inputs, as_tensor(part.targets, device)
+    inputs, targets = part.inputs, form.batched(as_tensor(part.targets, device))
     if not isinstance(inputs, Rows):
         return {"inputs": as_tensor(inputs, device), "targets": targets}
     if device.type == "cpu":
@@ -204,11 +265,12 @@ def _on(part: Part, device: torch.device) -> dict[str, Tensor]:
 
 def _model(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:
     if task is not None and task.model is not None:
-        return task.model
+        return selecting(task.model, task.select)
     wanted = payload.spec.model
     assert wanted is not None
     if payload.model is not None:
-        return partial(call, payload.model, wanted.args)
+        select = task.select if task and task.select is not None else wanted.select
+        return selecting(partial(call, payload.model, wanted.args), select)
     assert payload.arrays is not None
     assert wanted.name is not None
     shape = payload.arrays.train.inputs.shape[1:]
@@ -236,48 +298,39 @@ def _loss(payload: Payload, task: Task | None, device: torch.device) -> LossFunc
         own = task.loss
         return lambda outputs, targets, _smoothing: own(outputs, targets)
     targets = payload.arrays.train.targets if payload.arrays else None
-    return loss_of(loss_name(payload.spec, payload.kind), payload.classes, targets, device)
+    return payload.form.loss(loss_of(loss_name(payload.spec, payload.kind), payload.classes, targets, device), device)
 
 
-def _chance_loss(loss: LossFunction, targets: Tensor, outputs: int | None) -> float:
-    """The loss of equal logits, or of a prediction of 0; infinity if the meaning of the outputs is not known."""
-    if outputs is None:
-        return math.inf
-    return float(loss(torch.zeros(len(targets), outputs, device=targets.device), targets, 0.0))
-
-
-def _targets(validation: EvaluationSet) -> Tensor:
+def _targets(validation: EvaluationSet) -> Any:
     """All targets of the validation part, read once.
 
     Raises:
         UserError: if it cannot be read.
     """
     try:
-        return torch.cat([targets for _, targets in validation.batches()])
+        return joined([targets for _, targets in validation.batches()])
     except Exception as error:
         raise UserError(f"task: the validation part cannot be read: {describe_error(error)}.") from error
 
 
-def _trivial(metric: Metric, targets: Tensor, classes: int | None) -> float:
-    """The metric of a constant guess: the class frequencies of the validation part, or its mean.
+def _trivial(payload: Payload, metric: Metric, targets: Any, *, is_own: bool) -> float:
+    """The metric of a constant guess, where such a guess has a meaning; else of the untrained model, or NaN.
 
     Raises:
-        UserError: if the metric has no value for that guess.
+        UserError: if a built-in metric has no value for that guess.
     """
-    try:
-        value = float(metric.compute(_constant_guess(targets, classes), targets))
-    except Exception as error:
-        raise UserError(f"metric {metric.name} of a constant guess failed: {describe_error(error)}.") from error
-    if not math.isfinite(value):
-        raise UserError(
-            f"metric: {metric.name} has no value on these validation data: for a constant guess it is {value}. Are "
-            f"their targets all the same? Give others, or choose another metric."
-        )
-    return value
+    is_known = not (is_own and payload.has_own_loss)  # or else only the user knows what outputs are
+    read = targets if payload.kind != "classification" else _numbers(payload, targets)
+    guess = constant_guess(read, payload.classes) if is_known else None
+    if guess is not None and not is_own:
+        return value_of(metric, guess, targets)
+    own = own_value_of(metric, guess, targets) if guess is not None else None
+    if own is not None:
+        return own
+    found = payload.handling.untrained if payload.handling else None
+    return math.nan if found is None else found
 
 
-def _constant_guess(targets: Tensor, classes: int | None) -> Tensor:
-    if targets.is_floating_point():
-        return targets.mean(dim=0, keepdim=True).expand_as(targets).contiguous()
-    counts = torch.bincount(targets.reshape(-1), minlength=classes or 2)
-    return counts.float().expand(len(targets), -1)
+def _numbers(payload: Payload, targets: Tensor) -> Tensor:
+    assert payload.arrays is not None
+    return as_tensor(payload.arrays.validation.targets, targets.device)

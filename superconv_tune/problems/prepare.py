@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.doubts import doubts
 from superconv_tune.data.formats import load
 from superconv_tune.data.normalise import Normaliser
-from superconv_tune.data.parts import Indices, Part, RawData, classified
+from superconv_tune.data.parts import Indices, Part, RawData
 from superconv_tune.data.split import Split, fingerprint, split
 from superconv_tune.models.default import default_model
 from superconv_tune.problems.fit import faults
-from superconv_tune.problems.payload import Arrays, DataCard, Payload, task_of
+from superconv_tune.problems.own_data import OwnData, own_data
+from superconv_tune.problems.payload import Array, Arrays, DataCard, Payload, is_standardised, task_of
 from superconv_tune.problems.source import Source, locate
-from superconv_tune.problems.user import Loader, Task, arrays, first_batch
+from superconv_tune.problems.targets import AsGiven, Scaled, are_ordinary
+from superconv_tune.problems.user import Loader, Task, first_batch
 from superconv_tune.spec.spec import Augmentation, ExperimentSpec, MetricSpec, ModelSpec
 
 READS_BYTES = "text_bytes"  # the model whose inputs are bytes, and must not be normalised
@@ -54,11 +57,10 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
     task = task_of(spec, task_source)
     if any(isinstance(part, Loader) for part in (task.train, task.validation, task.test)):
         return _prepared_loaders(spec, task, task_source, sources)
-    raw = _raw(task)
-    spec = spec if task.model is not None else _with_model(spec, raw)
-    raise_any(faults(spec, task, raw))
-    payload, card = _prepared(spec, raw, sources)
-    return replace(payload, has_own_loss=task.loss is not None), card
+    own = own_data(task)
+    spec = spec if task.model is not None else _with_model(spec, own.raw)
+    raise_any(faults(spec, task, own.raw))
+    return _prepared(spec, own.raw, sources, own)
 
 
 def _source(factory: str) -> Source:
@@ -109,18 +111,9 @@ def _with_augmentation(spec: ExperimentSpec, raw: RawData) -> tuple[ExperimentSp
     return spec.model_copy(update={"space": space}), replace(raw, notes=(*raw.notes, AUGMENTED))
 
 
-def _raw(task: Task) -> RawData:
-    """The user's arrays as a data set."""
-    train = Part(*arrays(task.train, "train"))
-    test = Part(*arrays(task.test, "test")) if task.test is not None else None
-    validation = Part(*arrays(task.validation, "validation")) if task.validation is not None else None
-    if not np.issubdtype(train.targets.dtype, np.integer):
-        return RawData(train, test, "regression", None, validation=validation)
-    raw = classified(train, test)
-    return replace(raw, validation=classified(train, validation).test) if validation is not None else raw
-
-
-def _prepared(spec: ExperimentSpec, raw: RawData, sources: dict[str, Any]) -> tuple[Payload, DataCard]:
+def _prepared(
+    spec: ExperimentSpec, raw: RawData, sources: dict[str, Any], own: OwnData | None = None
+) -> tuple[Payload, DataCard]:
     rows = split(raw, spec.split.validation, spec.split.test, spec.split.seed)
     parts = {
         "training": raw.train.take(rows.train),
@@ -144,7 +137,31 @@ def _prepared(spec: ExperimentSpec, raw: RawData, sources: dict[str, Any]) -> tu
         warnings=(*raw.warnings, *doubts(parts, _names(raw, rows), _class_names(raw))),
     )
     normaliser = Normaliser.of(train.inputs, np.arange(len(train))) if _is_scaled(spec, raw) else None
-    return Payload(spec, Arrays(train, validation, test, normaliser), raw.kind, raw.classes, **sources), card
+    payload = Payload(spec, Arrays(train, validation, test, normaliser), raw.kind, raw.classes, **sources)
+    if own is not None:
+        live = rows.train if own.is_live else None
+        payload = replace(payload, has_own_loss=own.has_loss, form=own.form, live_rows=live)
+    if is_standardised(payload) and not payload.has_own_model:
+        payload = replace(payload, form=Scaled.of(train.targets))
+    return payload, _with_scale(card, payload, train.targets)
+
+
+def _with_scale(card: DataCard, payload: Payload, targets: Array) -> DataCard:
+    """The card, with what is to be said of the scale of numbers if networks do not reach it by themselves."""
+    if payload.kind != "regression" or are_ordinary(targets):
+        return card
+    mean, spread = targets.mean(dtype=float), targets.std(dtype=float)
+    found = f"the mean of the targets is {mean:.3g} and their standard deviation {spread:.3g}"
+    if isinstance(payload.form, Scaled):
+        note = f"{found}; the loss is of standardised ones, metrics are in their units."
+        return replace(card, notes=(*card.notes, note))
+    if not payload.has_own_loss:
+        return card
+    warning = (
+        f"{found}, a scale that networks with the usual initial weights hardly reach, and the task's own loss gets "
+        f"them as they are. Scale them in the task, or leave mse, l1 or huber to the spec, which scales inside."
+    )
+    return replace(card, warnings=(*card.warnings, warning))
 
 
 def _given(part: Part | None, train: Part, rows: Indices | None) -> Part:
@@ -200,11 +217,12 @@ def _prepared_loaders(
         classes=None,
         class_names=(),
         class_counts=(),
-        input_shape=tuple(inputs.shape[1:]),
+        input_shape=tuple(inputs.shape[1:]) if isinstance(inputs, Tensor) else (),
         train_items=loaders["train"].examples,
         validation_items=loaders["validation"].examples,
         test_items=loaders["test"].examples,
         fingerprint=source.digest,
         split_digest="",
     )
-    return Payload(spec, None, "loader", None, **sources), card
+    has_own_loss, form = task.loss is not None, AsGiven(may_be_columns=True)
+    return Payload(spec, None, "loader", None, **sources, has_own_loss=has_own_loss, form=form), card

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.data.batches import Batch
 from superconv_tune.measures.metrics import Metric as Metric  # where a task of the user's imports it from
+from superconv_tune.problems.handling import PLAIN, Handling
 
 
 class BatchSource(Protocol):
@@ -59,17 +60,20 @@ class Problem:
         plain_train: the same without changed images, for trials without ``augment``; None if they are never changed.
         validation: the part that the search is judged by.
         test: the part that is read once per confirmed model.
-        trivial_value: metric of the best constant guess, and the objective of a trial that learned nothing.
+        trivial_value: metric of the best constant guess, or of the untrained model where a constant guess has none, and
+            the objective of a trial that learned nothing; NaN before a rehearsal found the latter.
         chance_loss: loss, on the validation part, of a model whose outputs are the same for every input; infinity if it
             is not known, as with the user's own loss.
         micro_batches: number of batches of ``train`` whose gradients are averaged for one optimizer step.
+        handling: how the model is run.
+        has_own_loss: whether the loss is the user's, so that nothing is known of the outputs.
     """
 
     name: str
     device: torch.device
     make_model: Callable[[], nn.Module]
     make_optimizer: Callable[[nn.Module, Hyperparameters], torch.optim.Optimizer]
-    loss: Callable[[Tensor, Tensor, float], Tensor]
+    loss: Callable[[Any, Any, float], Tensor]
     metric: Metric
     train: BatchSource
     validation: EvaluationSet
@@ -78,3 +82,5 @@ class Problem:
     chance_loss: float = math.inf
     plain_train: BatchSource | None = None
     micro_batches: int = 1
+    handling: Handling = PLAIN
+    has_own_loss: bool = False

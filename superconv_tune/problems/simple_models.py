@@ -25,8 +25,10 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from superconv_tune.data.parts import Part
+from superconv_tune.measures.metrics import METRICS
 from superconv_tune.problems.payload import Payload
 from superconv_tune.problems.prepare import READS_BYTES
 from superconv_tune.problems.problem import Metric
@@ -75,6 +77,9 @@ def probe(payload: Payload, metric: Metric, seconds: float, clock: Clock = time.
     """
     if payload.arrays is None:
         return []
+    if not _fits(payload, metric):
+        words = "simple methods: not for this kind of targets, losses and metrics."
+        return [Landmark("simple methods", "floor", None, words)]
     if _least_s(payload) > seconds:
         words = f"simple methods: not tried, they would take more than {seconds:.1f} s."
         return [Landmark("simple methods", "floor", None, words)]
@@ -109,6 +114,13 @@ def _confident(probabilities: Array, labels: Array) -> Array:
     )
     above = np.where(probabilities >= usual, probabilities, -1.0)
     return np.where(above.max(axis=1) >= 0.0, above.argmax(axis=1), -1)
+
+
+def _fits(payload: Payload, metric: Metric) -> bool:
+    """Whether it is known what outputs a simple method has to give: a score per class, or some numbers per item."""
+    assert payload.arrays is not None
+    is_known = not payload.has_own_loss or metric.name in METRICS
+    return is_known and payload.kind != "structured" and payload.arrays.train.targets.ndim <= 2
 
 
 def _least_s(payload: Payload) -> float:
@@ -166,7 +178,7 @@ def _marks(payload: Payload, metric: Metric, sample: Sample) -> list[Landmark]:
     if payload.classes is None:
         fitted = Ridge().fit(sample.train, sample.targets)
         floors = {"a linear model": fitted.predict(sample.validation), "the nearest neighbour": sample.targets[rows]}
-        return [_floor(name, outputs, metric, sample) for name, outputs in floors.items()]
+        return [_floor(name, _batched(payload, outputs), payload, metric, sample) for name, outputs in floors.items()]
     if len(np.unique(sample.targets)) < 2:
         return []
     model = LogisticRegression(C=0.1, max_iter=50, tol=1e-3)
@@ -174,13 +186,20 @@ def _marks(payload: Payload, metric: Metric, sample: Sample) -> list[Landmark]:
     logits = np.full((len(sample.validation), payload.classes), LEAST_LOGIT)
     logits[:, fitted.classes_] = np.log(np.maximum(fitted.predict_proba(sample.validation), np.exp(LEAST_LOGIT)))
     floors = {"a linear model": logits, "the nearest neighbour": np.eye(payload.classes)[sample.targets[rows]]}
-    return [_floor(name, outputs, metric, sample) for name, outputs in floors.items()] + _label_doubts(model, sample)
+    scores = {name: torch.from_numpy(outputs).float() for name, outputs in floors.items()}
+    found = [_floor(name, outputs, payload, metric, sample) for name, outputs in scores.items()]
+    return found + _label_doubts(model, sample)
 
 
-def _floor(name: str, outputs: Array, metric: Metric, sample: Sample) -> Landmark:
-    targets = torch.from_numpy(np.ascontiguousarray(sample.validation_targets))
+def _batched(payload: Payload, numbers: Array) -> Tensor:
+    """Targets, or numbers predicted for them, in the form that the metric reads."""
+    return payload.form.batched(torch.from_numpy(np.ascontiguousarray(numbers)))
+
+
+def _floor(name: str, outputs: Tensor, payload: Payload, metric: Metric, sample: Sample) -> Landmark:
+    targets = _batched(payload, sample.validation_targets)
     try:
-        value = float(metric.compute(torch.from_numpy(np.ascontiguousarray(outputs)).float(), targets))
+        value = float(metric.compute(outputs, targets))
     except Exception as error:  # noqa: BLE001 - a user's own metric may need other outputs
         return Landmark(name, "floor", None, f"{name}: not compared, {metric.name} failed ({type(error).__name__}).")
     if not math.isfinite(value):

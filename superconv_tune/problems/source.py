@@ -8,7 +8,10 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import os
+import re
 import sys
+import sysconfig
 import traceback
 import types
 from collections.abc import Mapping, Sequence
@@ -18,6 +21,11 @@ from typing import Any
 
 from superconv_tune.core.errors import UserError
 
+OURS = f"{Path(__file__).parents[1]}{os.sep}"
+LIBRARIES = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), OURS)
+REPORT = "This is a fault of superconv_tune, and not of your files: please report it."
+WRAPPED = "Original Traceback (most recent call last):"  # torch's words around an error of a DataLoader's worker
+WORKER_FRAME = re.compile(r'File "(.+)", line (\d+)')
 CALLED = 2  # a shorter traceback means that the call itself failed, because of its arguments
 
 
@@ -93,25 +101,56 @@ def call(source: Source, args: Mapping[str, Any]) -> Any:
 
 
 def describe_error(error: BaseException, source: Source | None = None) -> str:
-    """Type and first line of the error, and the innermost place in the user's own files that led to it."""
+    """Type and first line of the error, and the innermost line of the user's own files that led to it."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    frame = next(iter(reversed([frame for frame in frames if frame.filename in _own(source)] or frames)), None)
-    return first_line(error) + (f" ({frame.filename}, line {frame.lineno})" if frame else "")
+    place = users_line(error, source)
+    return first_line(error) + (f" ({place})" if place else "")
 
 
-def _own(source: Source | None) -> set[str | None]:
-    """The files that the user wrote."""
+def users_line(error: BaseException, source: Source | None = None) -> str:
+    """The innermost line of the user's own code that led to an error; empty if there is none, so that it may be ours.
+
+    Any file is the user's that is neither Python's, nor an installed package's, nor ours, a notebook's cell too.
+    """
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    frames += [(file, int(line)) for file, line in WORKER_FRAME.findall(str(error))] if _is_workers(error) else []
+    named = _named(source)
+    users = [(file, line) for file, line in frames if file in named or not _is_library(file)]
+    return f"{users[-1][0]}, line {users[-1][1]}" if users else ""
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether an error comes from our own lines; by a ValueError they say what is wrong with what they were given."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename.startswith(OURS) and not isinstance(error, ValueError)
+
+
+def _named(source: Source | None) -> set[str | None]:
+    """The files of a source, even those of an installed module."""
     if source is None:
         return set()
     module = sys.modules.get(source.module)
     return {source.file or getattr(module, "__file__", None), *(path for _, path, _ in source.helpers)}
 
 
+def _is_library(file: str) -> bool:
+    parts = Path(file).parts
+    is_installed = any(part in ("site-packages", "dist-packages") for part in parts)
+    return is_installed or file.startswith(("<frozen ", "<string>", "<__array", *LIBRARIES))
+
+
+def _is_workers(error: BaseException) -> bool:
+    """Whether a DataLoader's worker process wrapped the error, whose traceback then is in its message."""
+    return WRAPPED in str(error)
+
+
 def first_line(error: BaseException) -> str:
     """Type and first line of an error, such as ``ValueError: the message``."""
-    text = str(error).strip().partition("\n")[0].rstrip(".")
+    text = str(error).strip()
+    if _is_workers(error):
+        return text.splitlines()[-1].strip().rstrip(".")
+    text = text.partition("\n")[0].rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

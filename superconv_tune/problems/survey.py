@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 def survey(
     payload: Payload, problem: Problem, train_items: int, seconds: float, clock: Clock = time.perf_counter
 ) -> tuple[Landmark, ...]:
-    """All landmarks that the time allows, and always the constant guess, which takes no time.
+    """All landmarks that the time allows, and always the constant guess or the untrained model, which take no time.
 
     Args:
         payload: the data.
@@ -32,11 +32,12 @@ def survey(
         clock: returns seconds.
     """
     metric, trivial = problem.metric, problem.trivial_value
-    constant = Landmark("a constant guess", "floor", trivial, f"a constant guess reaches {metric.name} {trivial:.4g}.")
+    guess = "a constant guess" if problem.handling.untrained is None else "an untrained model"
+    least = Landmark(guess, "floor", trivial, f"{guess} reaches {metric.name} {trivial:.4g}.")
     if seconds <= 0.0:
-        return (constant,)
+        return (least,)
     return (
-        constant,
+        least,
         *probe(payload, metric, PROBES_SHARE * seconds, clock),
         _overfit_or_reason(problem, train_items, (1.0 - PROBES_SHARE) * seconds, clock),
     )

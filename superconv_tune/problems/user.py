@@ -8,13 +8,20 @@ sent with it, if each is one file.
 A part (``train``, ``validation``, ``test``) is one of
 
 * a pair ``(inputs, targets)`` of tensors or numpy arrays: the quick way, kept on the device;
-* a ``torch.utils.data.Dataset`` of pairs ``(input, target)``: read once into such a pair, so it has to fit into memory;
-* a `Loader`: a function of batch size and seed that makes a ``DataLoader``, for data that do not fit.
+* a ``torch.utils.data.Dataset`` of pairs ``(input, target)``, which has to fit into memory. It is read once into such a
+  pair; if its items differ when they are read twice, as with random transforms, training reads them anew every epoch;
+* a `Loader`: a function of batch size and seed that makes a ``DataLoader``, for data that do not fit, and for inputs,
+  targets or outputs that are several tensors (dicts, tuples).
 
 ``validation`` and ``test`` may be left out for the first two: the spec's ``split`` takes them from ``train`` then.
-Targets are classes (whole numbers or booleans) or numbers (floats). ``model`` makes a fresh ``nn.Module``; its random
-choices have to come from torch's global generator, so that the trial's seed decides them. Without it, and without a
-``model`` in the spec, the shape of the inputs decides.
+Targets are classes (whole numbers or booleans), numbers (floats), or several whole numbers per item, such as a class
+per pixel, with a loss and a metric of your own. ``model`` makes a fresh ``nn.Module``; its random choices have to come
+from torch's global generator, so that the trial's seed decides them. Without it, and without a ``model`` in the spec,
+the shape of the inputs decides.
+
+What your own model, loss and metric get is what you gave, in its shape: whole numbers are int64 and other numbers
+float32, labels keep their values. With a built-in loss, numbers to predict are standardised for it if their scale is
+far from 1, and metrics get them in your units.
 """
 
 from __future__ import annotations
@@ -24,14 +31,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.data.nested import count, pair
+from superconv_tune.data.parts import exact
 from superconv_tune.problems.problem import Metric
-from superconv_tune.problems.source import first_line
+from superconv_tune.problems.source import describe_error, first_line
 from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.training.randomness import isolated, seed_all
+
+CPU = torch.device("cpu")
+READ_TWICE = 64  # items: of a transform that changes one in ten, hardly a search in a thousand sees nothing
 
 Array = NDArray[Any]
 
@@ -46,7 +60,7 @@ class Loader:
         examples: number of examples in one epoch.
     """
 
-    make: Callable[[int, int], Iterable[tuple[Tensor, Tensor]]]
+    make: Callable[[int, int], Iterable[tuple[Any, Any]]]
     examples: int
 
 
@@ -64,6 +78,8 @@ class Task:
         test: the part that is read once; None to split it off ``train``.
         metric: your own, which the spec has to name too: ``metric: {name: mine, direction: min}``; None for the spec's.
         loss: takes outputs and targets, and returns the mean loss of the batch; None for the spec's.
+        select: which of several outputs of the model is the one, by key, attribute or index, such as ``logits``; None
+            to take what the model gives.
     """
 
     train: Part
@@ -71,7 +87,8 @@ class Task:
     validation: Part | None = None
     test: Part | None = None
     metric: Metric | None = None
-    loss: Callable[[Tensor, Tensor], Tensor] | None = None
+    loss: Callable[[Any, Any], Tensor] | None = None
+    select: str | int | None = None
 
 
 def task_faults(task: Task, spec: ExperimentSpec) -> list[str]:
@@ -98,9 +115,10 @@ def task_faults(task: Task, spec: ExperimentSpec) -> list[str]:
 
 
 def arrays(part: Part, what: str) -> tuple[Array, Array]:
-    """Inputs [n, ...] and targets [n] or, for several numbers per item, [n, k] of a part that fits into memory.
+    """Inputs [n, ...] and targets [n, ...] of a part that fits into memory, in the shape that the user gave them.
 
-    Targets are int64 classes if they were whole numbers or booleans, else float32.
+    Targets are int64 if they were whole numbers, bool if they were booleans, else float32, or float64 where float32
+    would blur them.
 
     Raises:
         UserError: if the part is not of a known type, is not numeric, or inputs and targets differ in number.
@@ -123,22 +141,49 @@ def arrays(part: Part, what: str) -> tuple[Array, Array]:
     return inputs, targets
 
 
-def first_batch(loader: Loader, what: str) -> tuple[Tensor, Tensor]:
+def differs(part: Part) -> bool:
+    """Whether a Dataset gives other items when it is read a second time, as random transforms make it.
+
+    Some items are read twice, with generators in other states. A fault in them is left to `arrays` to report.
+    """
+    if not isinstance(part, Dataset):
+        return False
+    try:
+        rows = np.unique(np.linspace(0, len(part) - 1, READ_TWICE).astype(int))  # type: ignore[arg-type]
+        once, twice = (_stacked(part, rows, seed) for seed in (1, 2))
+        pairs = zip(once, twice, strict=True)
+        return not all(np.array_equal(one, other, equal_nan=one.dtype.kind == "f") for one, other in pairs)
+    except Exception:  # noqa: BLE001 - a user's Dataset may do anything
+        return False
+
+
+def read_items(dataset: Dataset[Any], rows: Iterable[int], seed: int) -> tuple[Array, Array]:
+    """Inputs and targets of some items, with all generators seeded; the caller's are left as they were."""
+    inputs, targets = _stacked(dataset, rows, seed)
+    return _inputs(inputs), _targets(targets)
+
+
+def first_batch(loader: Loader, what: str) -> tuple[Any, Any]:
     """The first batch, of one item, to see its shape.
 
     Raises:
-        UserError: if the user's function fails, or does not yield a pair of tensors.
+        UserError: if the user's function fails, or does not yield a pair of tensors, or of structures of them.
     """
     try:
-        inputs, targets = next(iter(loader.make(1, 0)))
+        inputs, targets = pair(next(iter(loader.make(1, 0))))
     except StopIteration as error:
         raise UserError(
             f"task: the loader of {what} is empty, but {loader.examples} examples are announced."
         ) from error
     except Exception as error:
-        raise UserError(f"task: the loader of {what} cannot be read: {first_line(error)}.") from error
-    if not (isinstance(inputs, Tensor) and isinstance(targets, Tensor)):
-        raise UserError(f"task: the loader of {what} does not yield pairs of tensors (inputs, targets).")
+        raise UserError(f"task: the loader of {what} cannot be read: {describe_error(error)}.") from error
+    try:
+        count(inputs), count(targets)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"task: the loader of {what} does not yield pairs of tensors (inputs, targets), or of dicts or tuples of "
+            f"tensors: {error}."
+        ) from error
     return inputs, targets
 
 
@@ -148,14 +193,20 @@ def _shown(value: object) -> str:
 
 def _read(dataset: Dataset[Any], what: str) -> tuple[Any, Any]:
     try:
-        pairs = [dataset[index] for index in range(len(dataset))]  # type: ignore[arg-type]  # none has it: a TypeError
-        columns = [np.stack([_array(pair[column]) for pair in pairs]) for column in (0, 1)]
+        return _stacked(dataset, range(len(dataset)), seed=0)  # type: ignore[arg-type]  # none has it: a TypeError
     except Exception as error:
         raise UserError(
-            f"task: {what} cannot be read: {first_line(error)}. A Dataset has a length above 0 and gives pairs "
+            f"task: {what} cannot be read: {describe_error(error)}. A Dataset has a length above 0 and gives pairs "
             f"(input, target) of one shape."
         ) from error
-    return columns[0], columns[1]
+
+
+def _stacked(dataset: Dataset[Any], rows: Iterable[int], seed: int) -> tuple[Array, Array]:
+    with isolated(CPU):
+        seed_all(seed)
+        pairs = [pair(dataset[int(row)]) for row in rows]
+    inputs, targets = (np.stack([_array(each[column]) for each in pairs]) for column in (0, 1))
+    return inputs, targets
 
 
 def _array(values: Any) -> Array:
@@ -175,9 +226,6 @@ def _targets(values: Any) -> Array:
     array = _array(values)
     if array.ndim == 0:
         raise ValueError("the targets are a single value")
-    flat = array.reshape(len(array)) if array.shape[1:] == (1,) else array
-    if flat.dtype.kind not in "biu":
-        return flat.astype(np.float32)
-    if flat.ndim > 1:
-        raise ValueError(f"whole-number targets are one class per item, but have the shape {flat.shape}")
-    return flat.astype(np.int64)
+    if array.dtype.kind == "b":
+        return array
+    return array.astype(np.int64) if array.dtype.kind in "iu" else exact(array)

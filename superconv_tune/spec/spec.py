@@ -107,6 +107,7 @@ class ModelSpec(Section):
         factory: ``module:function`` or ``file.py:function`` that returns an ``nn.Module``.
         width: factor on the number of units of a built-in model; None for the size in the literature.
         args: further options of the model, or keyword arguments of the factory.
+        select: which of several outputs of a factory's model is the one: a key, attribute or index, such as ``logits``.
     """
 
     shorthand: ClassVar[str | None] = "name"
@@ -115,6 +116,7 @@ class ModelSpec(Section):
     factory: str | None = Field(default=None, pattern=r"^.+:[A-Za-z_]\w*$")
     width: Positive | None = None
     args: dict[str, Any] = Field(default_factory=dict)
+    select: str | int | None = None
 
     @model_validator(mode="after")
     def _check_one(self) -> ModelSpec:
@@ -123,6 +125,8 @@ class ModelSpec(Section):
             raise ValueError(f"takes either a name or a factory, but got {given}. Keep one")
         if self.factory and self.width is not None:
             raise ValueError(f"width is for built-in models; pass {self.width} to the factory under args")
+        if self.name and self.select is not None:
+            raise ValueError(f"select is for models of a factory; {self.name} gives one output. Leave it out")
         return self
 
 

@@ -15,9 +15,9 @@ from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
 from superconv_tune.lr.horizon import HorizonRule, exponent_of
-from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
+from superconv_tune.problems.try_out import try_out
 from superconv_tune.record.purpose import LongRun as LongRunPurpose
 from superconv_tune.record.trial import INFORMATIVE, Cycle, Precision, Status, TrialOutcome, TrialRequest
 from superconv_tune.reporting.files import write_atomically
@@ -151,7 +151,8 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     state = _state(folder, LongRunState(identity(request), card.fingerprint))
     notice = f"warning: this {device.type} does not train in {found.precision}, so the run trains in {precision}."
     notices = () if precision == found.precision else (notice,)
-    return LongRun(found, realise(payload, device), request, folder, state, notices)
+    _, problem, _ = try_out(payload, device, request.params)
+    return LongRun(found, problem, request, folder, state, notices)
 
 
 def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:

@@ -22,6 +22,7 @@ NUMBERS_PER_WEIGHT = 6  # weight, gradient, two moments, and a copy of the weigh
 BYTES_PER_NUMBER = 4
 STUDY_BYTES = 500 * 2**20  # journal, curves and figures of a long study
 LEAST_DISK_BYTES = 100 * 2**20
+TARGETS = {"regression": "numbers", "structured": "several whole numbers each", "loader": "from loaders"}
 SHOWN_PACKAGES = ("torch", "ray", "optuna", "mlflow")
 
 
@@ -73,7 +74,7 @@ def refuse(checks: Sequence[Check]) -> None:
 def _data(question: Question) -> Check:
     card = question.card
     items = card.train_items + card.validation_items + card.test_items
-    targets = f"{card.classes} classes" if card.classes else {"loader": "from loaders"}.get(card.kind, "numbers")
+    targets = f"{card.classes} classes" if card.classes else TARGETS[card.kind]
     return Check("data", f"{items:,} examples, {targets}, one input {list(card.input_shape)}")
 
 
@@ -98,7 +99,7 @@ def _model(question: Question) -> Check:
     card, wanted = question.model, question.spec.model
     name = (wanted.name or wanted.factory) if wanted else "model of the task"
     frozen = f", {card.frozen:,} frozen" if card.frozen else ""
-    found = f"{name}: {card.parameters:,} parameters{frozen}; one forward and backward pass"
+    found = "; ".join((f"{name}: {card.parameters:,} parameters{frozen}", "one forward and backward pass", *card.notes))
     given, classes = math.prod(card.outputs), question.card.classes
     if classes is None or given <= max(2, classes):
         return Check("model", found)

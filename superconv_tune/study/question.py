@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from superconv_tune.planner.brief import Brief, bounds
-from superconv_tune.problems.payload import DataCard, Payload, outputs_per_item, realise
+from superconv_tune.problems.payload import DataCard, Payload
 from superconv_tune.problems.prepare import prepare
-from superconv_tune.problems.rehearse import ModelCard, rehearse
+from superconv_tune.problems.rehearse import ModelCard
+from superconv_tune.problems.try_out import try_out
 from superconv_tune.record.events import Measured
 from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
 from superconv_tune.study.speed import measure
@@ -58,8 +59,9 @@ def ready(spec: ExperimentSpec) -> Question:
     spec = payload.spec
     skip_compiler()
     torch.set_num_threads(threads(spec))  # as a worker will run
-    problem = realise(payload, device_for(with_gpu=spec.resources.gpus_per_trial != 0))
-    model = rehearse(problem, defaults(spec), outputs_per_item(payload))
+    device = device_for(with_gpu=spec.resources.gpus_per_trial != 0)
+    payload, problem, model = try_out(payload, device, defaults(spec))
+    card = replace(card, warnings=(*card.warnings, *model.warnings))
     sizes = bounds(search_space(spec).get("batch_size"), defaults(spec).batch_size)
     measured = measure(problem, card, defaults(spec), map(int, sizes))
     return Question(spec, brief_of(spec), payload, card, model, measured)

@@ -16,9 +16,9 @@ from superconv_tune.finder.finding import LENGTHS as LENGTHS
 from superconv_tune.finder.finding import Finding
 from superconv_tune.finder.words import finding_text
 from superconv_tune.lr.lr_range import MIN_POINTS, Ramp
-from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
+from superconv_tune.problems.try_out import try_out
 from superconv_tune.reporting.outputs import write_ramps
 from superconv_tune.spec.spec import ExperimentSpec, defaults
 from superconv_tune.study.logs import search_log
@@ -65,7 +65,7 @@ def range_test(
     plan = _plan(spec, options)
     payload, _ = prepare(spec)
     torch.set_num_threads(threads(spec))  # as a worker will run
-    problem = realise(payload, device_for(with_gpu=True))
+    _, problem, _ = try_out(payload, device_for(with_gpu=True), plan.params)
     name = name or f"{spec.name}-range-test-{time.strftime('%Y%m%d-%H%M%S')}"
     where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
     if where.folder.exists():

@@ -49,8 +49,7 @@ def _smoke(problem: Problem, params: Hyperparameters, precision: Precision) -> T
         outcome = smoke(problem, params, precision, steps)
         if outcome.status != "finished":
             raise UserError(
-                f"A smoke trial of {steps} steps ended as {outcome.status}: {outcome.reason} "
-                f"Nothing was started; fix the data, the model or the loss first."
+                f"A smoke trial of {steps} steps ended as {outcome.status}: {outcome.reason} Nothing was started."
             )
         if steps == SLOW_STEPS and outcome.train_s >= ENOUGH_S:
             break

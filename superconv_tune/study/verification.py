@@ -16,9 +16,9 @@ from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.evidence import confirmed
-from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
+from superconv_tune.problems.try_out import try_out
 from superconv_tune.record.trial import Trial, TrialRequest
 from superconv_tune.study.question import threads
 from superconv_tune.study.stored import existing, stored
@@ -150,7 +150,9 @@ class Verification:
                 f"be repeated."
             )
         torch.set_num_threads(threads(self._spec))  # as the workers did, for another number may round differently
-        return realise(payload, device_for(with_gpu=self._spec.resources.gpus_per_trial != 0))
+        device = device_for(with_gpu=self._spec.resources.gpus_per_trial != 0)
+        _, problem, _ = try_out(payload, device, self._trials[0].request.params)
+        return problem
 
 
 def _value(trial: Trial) -> float:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +14,12 @@ from torch import Tensor, nn
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.data.batches import Batch
+from superconv_tune.data.nested import mapped
 from superconv_tune.lr.schedule import Knobs
 from superconv_tune.record.trial import Precision
 
 Row = tuple[float, float, float, float]
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Any, Any], Tensor]
 
 MOST_SKIPS = 24  # halvings of fp16's loss scale in a row: from 2^16, further than any finite gradient needs
 
@@ -34,11 +36,14 @@ class Runtime:
         precision: ``bf16`` and ``fp16`` run the forward pass under autocast; parameters, gradients and loss stay in
             fp32. ``fp16`` scales the loss, and skips an optimizer step whose gradients overflowed.
         channels_last: images are laid out [n, h, w, c] in memory, which convolutions prefer.
+        evaluates_with_grad: gradients are recorded in evaluation, too, for models that compute some in their forward
+            pass; the outputs carry none.
     """
 
     device: torch.device
     precision: Precision = "fp32"
     channels_last: bool = False
+    evaluates_with_grad: bool = False
 
     def place(self, model: nn.Module) -> nn.Module:
         """The model, moved to the device; call this before making an optimizer of its parameters."""
@@ -49,16 +54,18 @@ class Runtime:
     def batch(self, batch: Batch) -> Batch:
         """Inputs and targets on the device; the copy is asynchronous if they are in pinned memory."""
         inputs, targets = batch
-        is_image = self.channels_last and inputs.dim() == 4
-        layout = torch.channels_last if is_image else torch.preserve_format
-        inputs = inputs.to(self.device, non_blocking=True, memory_format=layout)
-        return inputs, targets.to(self.device, non_blocking=True)
+        return mapped(self._input, inputs), mapped(lambda target: target.to(self.device, non_blocking=True), targets)
 
-    def forward(self, model: nn.Module, inputs: Tensor) -> Tensor:
+    def forward(self, model: nn.Module, inputs: Any) -> Any:
         """The model's outputs, in fp32 even after autocast, so that loss and metric lose no digits."""
         with self._autocast():
-            outputs: Tensor = model(inputs)
-        return outputs.float() if outputs.dtype in SHORT.values() else outputs
+            outputs = model(inputs)
+        return mapped(_full, outputs)
+
+    def _input(self, tensor: Tensor) -> Tensor:
+        is_image = self.channels_last and tensor.dim() == 4
+        layout = torch.channels_last if is_image else torch.preserve_format
+        return tensor.to(self.device, non_blocking=True, memory_format=layout)
 
     def scaler(self) -> torch.amp.GradScaler:
         """A scaler of the loss for fp16, whose gradients may underflow; for other precisions it does nothing."""
@@ -67,6 +74,15 @@ class Runtime:
     def _autocast(self) -> AbstractContextManager[object]:
         dtype = SHORT.get(self.precision, torch.bfloat16)
         return torch.autocast(self.device.type, dtype, enabled=self.precision in SHORT)
+
+
+def _full(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in SHORT.values() else tensor
+
+
+def has_images(model: nn.Module) -> bool:
+    """Whether the model has convolutions of images, which another memory format makes faster."""
+    return any(isinstance(module, nn.Conv2d) for module in model.modules())
 
 
 def supports_bf16(device: torch.device) -> bool:

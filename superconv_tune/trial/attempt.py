@@ -16,7 +16,7 @@ from superconv_tune.lr.schedule import Knobs
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Problem
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.training.evaluation import evaluate
-from superconv_tune.training.loop import Runtime, train
+from superconv_tune.training.loop import Runtime, has_images, train
 from superconv_tune.training.randomness import seed_all
 from superconv_tune.trial.failures import Stopped, endless, guarded
 from superconv_tune.trial.tracker import Phase, Tracker
@@ -129,8 +129,13 @@ class Attempt:
         """A new model from the seed of the trial, which fixes later dropout draws too; no earlier state is kept."""
         seed_all(self.request.seed)
         model = self.problem.make_model()
-        has_images = any(isinstance(module, nn.Conv2d) for module in model.modules())
-        runtime = Runtime(self.problem.device, self.request.precision, channels_last=has_images)
+        handling = self.problem.handling
+        runtime = Runtime(
+            self.problem.device,
+            self.request.precision,
+            channels_last=handling.channels_last and has_images(model),
+            evaluates_with_grad=handling.evaluates_with_grad,
+        )
         model = runtime.place(model)
         return Learner(model, self.problem.make_optimizer(model, self.request.params), runtime, runtime.scaler())
 
@@ -199,6 +204,6 @@ class Attempt:
         share = self.request.cycle.data_share if phase == "cycle" else 1.0
         return source if share == 1.0 else source.part(share, self.request.seed)
 
-    def evaluate(self, learner: Learner, part: EvaluationSet) -> tuple[torch.Tensor, torch.Tensor]:
+    def evaluate(self, learner: Learner, part: EvaluationSet) -> tuple[Any, Any]:
         """Outputs and targets of the validation or test part."""
         return evaluate(learner.model, guarded(part.batches), learner.runtime)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
-from pathlib import Path
 
 import torch
 
 from superconv_tune.data.batches import Batch
+from superconv_tune.problems.source import REPORT, describe_error, first_line, is_ours
 from superconv_tune.record.trial import Status
 
-_LIBRARIES = ("site-packages", "dist-packages")
 # In the words of torch's CPU allocator, of CUDA's driver, and of cuBLAS and cuDNN, which allocate beside torch.
 _NO_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
 
@@ -60,10 +59,17 @@ def explain(error: Exception) -> tuple[Status, str]:
     if isinstance(error, Stopped):
         return error.status, error.reason
     if is_out_of_memory(error):
-        return "oom", f"The device ran out of memory: {_first_line(error)} A smaller batch_size or model needs less."
+        return "oom", f"The device ran out of memory: {first_line(error)}. A smaller batch_size or model needs less."
     if isinstance(error, SourceError):
-        return "data_error", f"The data could not be read: {_describe(error.__cause__ or error)}"
-    return "code_error", f"The model, loss or metric failed: {_describe(error)}"
+        return "data_error", f"The data could not be read: {describe_error(error.__cause__ or error)}."
+    if is_ours(error):
+        return "code_error", f"{first_line(error)}{_place(error)}. {REPORT}"
+    return "code_error", f"The model, loss or metric failed: {describe_error(error)}."
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -71,22 +77,3 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
-
-
-def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_first_line(error)}{_place(error)}"
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else "(no message)"
-
-
-def _place(error: BaseException) -> str:
-    """Where it happened: the innermost line that is not inside an installed library."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return ""
-    own = [frame for frame in frames if not any(part in _LIBRARIES for part in Path(frame.filename).parts)]
-    frame = (own or frames)[-1]
-    return f" ({frame.filename}:{frame.lineno})"

@@ -16,20 +16,29 @@ from superconv_tune.trial.trackers import NullTracker
 
 SMOKE_STEPS = 20
 PATIENCE_S = 3600.0  # until the deadline, so that a smoke trial is not shortened
-GENTLE_LR = 1e-4  # low enough not to diverge; a smoke trial need not learn anything
+# The first at which it does not diverge: a smoke trial need not learn anything, and with the second no weight moves,
+# whatever the scale of the loss.
+GENTLE_RATES = (1e-4, 1e-12)
 
 
 def smoke(problem: Problem, params: Hyperparameters, precision: Precision, steps: int = SMOKE_STEPS) -> TrialOutcome:
     """Run ``steps`` real training steps and one evaluation."""
-    request = TrialRequest(
+    for rate in GENTLE_RATES:
+        outcome = run(_request(problem, params, precision, steps, rate), problem, NullTracker(), time.time)
+        if outcome.status not in ("diverged", "nan"):
+            break
+    return outcome
+
+
+def _request(problem: Problem, params: Hyperparameters, precision: Precision, steps: int, rate: float) -> TrialRequest:
+    return TrialRequest(
         trial_id="smoke",
         attempt=1,
         purpose=Smoke(),
-        work=Cycle(GENTLE_LR),
+        work=Cycle(rate),
         params=replace(params, cycle_epochs=steps / problem.train.steps_per_epoch(params.batch_size)),
         seed=0,
         schedule=Schedule(policy=Constant()),
         deadline=time.time() + PATIENCE_S,
         precision=precision,
     )
-    return run(request, problem, NullTracker(), time.time)

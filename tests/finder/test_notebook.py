@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from superconv_tune.record.trial import Precision
 from superconv_tune.training.loop import supports_bf16
 from tests.finder import degenerate, restoration
 
+REHEARSED = 1  # step of one batch, before the ramps
 SHORT = FinderPlan(replicates=1, probe_seeds=1, probe_epochs=1.0)
 BATCHES = degenerate.clouds(400, 40)
 
@@ -68,7 +70,7 @@ def test_sgd_without_momentum_stays_without_and_keeps_its_weight_decay() -> None
     assert found.refusal is None
     assert watched.values("momentum") == {0.0}
     assert watched.values("weight_decay") == {3e-3}
-    assert len(watched.steps) == found.steps
+    assert len(watched.steps) == REHEARSED + found.steps
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
@@ -161,8 +163,8 @@ def test_an_accumulated_step_is_one_point_of_so_many_batches() -> None:
     watched = Watched(sgd)
     found = find_lr(degenerate.mlp(), watched, BATCHES, loss, accumulate=4, plan=SHORT)
     assert found.refusal is None
-    assert found.steps == len(watched.steps)
-    assert loss.calls == 4 * found.steps
+    assert found.steps + REHEARSED == len(watched.steps)
+    assert loss.calls == REHEARSED + 4 * found.steps
 
 
 def test_the_usual_length_of_a_probe_counts_optimizer_steps() -> None:
@@ -176,7 +178,7 @@ def test_steps_that_fp16_skips_leave_no_point() -> None:
     loss = Counted(lambda call: call % 50 == 7)
     found = find_lr(degenerate.mlp(), sgd, BATCHES, loss, precision="fp16", plan=SHORT)
     assert found.refusal is None
-    skipped = loss.calls - found.steps
+    skipped = loss.calls - REHEARSED - found.steps
     assert 0.5 * loss.calls / 50 <= skipped
     assert all((ramp.loss < 100.0).all() for ramp in found.ramps if found.range_test.refusal is None)
 
@@ -298,8 +300,9 @@ def test_a_loss_that_raises_is_a_refusal_that_says_what_and_is_tried_once(caplog
     with caplog.at_level(logging.ERROR):
         found = degenerate.look("a loss that raises")
     assert found.refusal is not None
-    assert "KeyError: 'no such class'" in found.refusal
-    assert len(caplog.records) == 1
+    assert "loss failed: KeyError: 'no such class'" in found.refusal
+    assert "degenerate.py, line" in found.refusal
+    assert not caplog.records  # no traceback beside a refusal
 
 
 @pytest.mark.parametrize("case", ["no batch", "batches without an item"])
@@ -327,3 +330,146 @@ def test_every_degenerate_input_is_told_in_one_line() -> None:
     found: Finding = degenerate.look("constant inputs")
     assert all("\n" not in note for note in found.notes)
     assert found.refusal is None or "\n" not in found.refusal
+
+
+# What a model gives, and under which gradient mode
+
+
+class Aux(nn.Module):
+    """Two outputs while it trains, one in evaluation: GoogLeNet's shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(degenerate.FEATURES, 16)
+        self.head, self.aux = (nn.Linear(16, degenerate.CLASSES) for _ in range(2))
+
+    def forward(self, inputs: Tensor) -> Any:
+        hidden = self.body(inputs).relu()
+        return (self.head(hidden), self.aux(hidden)) if self.training else self.head(hidden)
+
+
+class Named(nn.Module):
+    """A model output with ``.logits``, as transformers give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(degenerate.FEATURES, degenerate.CLASSES)
+
+    def forward(self, inputs: Tensor) -> Any:
+        return SimpleNamespace(logits=self.fc(inputs), loss=None)
+
+
+class FromDict(nn.Module):
+    """Reads a dict of inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(degenerate.FEATURES, degenerate.CLASSES)
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        outputs: Tensor = self.fc(batch["x"] * batch["mask"])
+        return outputs
+
+
+def both(outputs: Any, targets: Tensor) -> Tensor:
+    several = outputs if isinstance(outputs, tuple) else (outputs,)
+    return torch.stack([F.cross_entropy(each, targets) for each in several]).sum()
+
+
+DICTS = [({"x": x, "mask": torch.ones_like(x)}, y) for x, y in BATCHES]
+STRUCTURED: dict[str, tuple[Callable[[], nn.Module], Any, Any]] = {
+    "two outputs in training": (Aux, both, BATCHES),
+    "a model output": (Named, lambda outputs, targets: F.cross_entropy(outputs.logits, targets), BATCHES),
+    "a dict of inputs": (FromDict, F.cross_entropy, DICTS),
+    "two targets": (degenerate.mlp, lambda o, t: F.cross_entropy(o, t[0]), [(x, (y, y)) for x, y in BATCHES]),
+}
+
+
+@pytest.mark.parametrize("name", STRUCTURED)
+def test_outputs_and_inputs_may_be_several_tensors(name: str) -> None:
+    make, loss, batches = STRUCTURED[name]
+    found = find_lr(make(), sgd, batches, loss, plan=SHORT)
+    assert found.refusal is None
+    assert found.max_lr(10.0) > 0.0
+
+
+MODES = {
+    "gradients": torch.enable_grad,
+    "no gradients": torch.no_grad,
+    "inference mode": torch.inference_mode,
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_gradient_mode_of_the_caller_makes_no_difference_and_stays(mode: str) -> None:
+    """As in a cell below `torch.set_grad_enabled(False)`, which some notebooks set for the whole session."""
+    torch.manual_seed(0)
+    usual = find_lr(degenerate.mlp(), sgd, BATCHES, plan=SHORT)
+    torch.manual_seed(0)
+    with MODES[mode]():
+        model = degenerate.mlp()
+        batches = [(x.clone(), y.clone()) for x, y in BATCHES]
+        found = find_lr(model, sgd, batches, plan=SHORT)
+        assert torch.is_grad_enabled() == (mode == "gradients")
+        assert torch.is_inference_mode_enabled() == (mode == "inference mode")
+    assert found.refusal is None
+    assert found.max_lr(10.0) == usual.max_lr(10.0)
+
+
+def test_a_view_after_a_convolution_works_as_in_a_search() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(1, 4, 3), nn.Linear(4 * 6 * 6, 2)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            hidden = self.conv(inputs).relu()
+            outputs: Tensor = self.fc(hidden.view(len(hidden), -1))
+            return outputs
+
+    images, targets = torch.randn(200, 1, 8, 8), torch.arange(200) % 2
+    images[targets == 1, 0, 3] += 2.0
+    batches = list(zip(images.split(20), targets.split(20), strict=True))  # type: ignore[no-untyped-call]
+    assert find_lr(Net(), sgd, batches, plan=SHORT).refusal is None
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "said"),
+    [
+        (nn.Linear(3, 4), F.cross_entropy, "model, given inputs of the shape [40, 8], failed"),
+        (nn.Linear(8, 4).requires_grad_(False), F.cross_entropy, "no parameter to train"),
+        (degenerate.mlp(), lambda o, t: F.cross_entropy(o, t, reduction="none"), "returned the shape [40]"),
+        (degenerate.mlp(), lambda o, t: F.cross_entropy(o.detach(), t), "no gradient"),
+        (degenerate.mlp(), lambda o, t: F.nll_loss(o, t + 9), "test_notebook.py, line"),
+    ],
+)
+def test_what_does_not_work_is_refused_in_the_words_of_a_search_and_nothing_is_logged(
+    model: nn.Module, loss: Any, said: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = find_lr(model, sgd, BATCHES, loss, plan=SHORT)
+    assert found.refusal is not None
+    assert said in found.refusal
+    assert (found.rule, found.steps, found.quality) == (None, 0, "none")
+    assert not caplog.records
+    assert capfd.readouterr().err == ""
+
+
+def test_a_fault_after_the_rehearsal_leaves_no_traceback_either(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    calls = []
+
+    def tired(outputs: Tensor, targets: Tensor) -> Tensor:
+        calls.append(1)
+        if len(calls) > 30:
+            raise RuntimeError("no more")
+        return F.cross_entropy(outputs, targets)
+
+    found = find_lr(degenerate.mlp(), sgd, BATCHES, tired, plan=SHORT)
+    assert found.refusal is not None
+    assert "RuntimeError: no more (" in found.refusal
+    assert "test_notebook.py, line" in found.refusal
+    assert not caplog.records
+    assert capfd.readouterr().err == ""
+    logging.getLogger("superconv_tune").error("still heard")
+    assert [record.message for record in caplog.records] == ["still heard"]

@@ -26,6 +26,7 @@ from superconv_tune.data.normalise import Normaliser
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.measures.loss_functions import loss_of
 from superconv_tune.models.make import make
+from superconv_tune.problems.handling import Handling
 from superconv_tune.problems.optimizers import OPTIMIZERS
 from superconv_tune.problems.problem import BatchSource, Problem
 from superconv_tune.record.purpose import LongRun, RangeTest
@@ -76,6 +77,7 @@ def pictures(device: torch.device, augmentations: tuple[str, ...] = (), optimize
         validation=held,
         test=held,
         trivial_value=1.0 / CLASSES,
+        handling=Handling(channels_last=True),
     )
 
 

@@ -562,7 +562,7 @@ def test_a_disk_that_fails_mid_cycle_is_a_data_error_and_keeps_the_curve_so_far(
     outcome = go(ask(), replace(problem, train=HookedSource(source, fail)), tracker)
     assert outcome.status == "data_error"
     assert "OSError: disk gone" in outcome.reason
-    assert "test_run.py:" in outcome.reason
+    assert "test_run.py, line" in outcome.reason
     assert outcome.steps == len(tracker.curve("cycle")) > 0
     assert outcome.objective == 0.25
 

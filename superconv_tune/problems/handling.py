@@ -1,0 +1,25 @@
+"""How a user's model is run, as far as a rehearsal showed that it may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Handling:
+    """What a rehearsal found; the defaults change nothing that the user could notice.
+
+    Attributes:
+        channels_last: whether images and convolutions are laid out [n, h, w, c] in memory, which is faster.
+        as_given: whether inputs keep their number format; otherwise they become float32, and bytes are normalised.
+        evaluates_with_grad: whether the model needs gradients in evaluation, too.
+        untrained: metric of the untrained model on the validation part; None where a constant guess has a value.
+    """
+
+    channels_last: bool = False
+    as_given: bool = False
+    evaluates_with_grad: bool = False
+    untrained: float | None = None
+
+
+PLAIN = Handling()
