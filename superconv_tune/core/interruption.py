@@ -32,11 +32,12 @@ def interruptible_twice(first: Callable[[], None]) -> Iterator[None]:
 @contextmanager
 def _handled(first: Callable[[], None], *, at_once: bool) -> Iterator[None]:
     is_second = at_once
+    terminals = [stream for stream in (0, 1, 2) if os.isatty(stream)]  # not known any more once they are closed
 
     def handle(number: int, _frame: FrameType | None) -> None:
         nonlocal is_second
         if number == signal.SIGHUP:
-            _leave_terminal()
+            _leave(terminals)
         if is_second:
             raise KeyboardInterrupt
         is_second = True
@@ -54,10 +55,9 @@ def _handled(first: Callable[[], None], *, at_once: bool) -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def _leave_terminal() -> None:
-    """Drop what is printed from now on if it went to the terminal that was closed: writing there would fail."""
+def _leave(terminals: list[int]) -> None:
+    """Drop what is printed from now on to a terminal that was closed: writing there would fail."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        if os.isatty(stream):
-            os.dup2(nowhere, stream)
+    for stream in terminals:
+        os.dup2(nowhere, stream)
     os.close(nowhere)

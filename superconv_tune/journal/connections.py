@@ -58,7 +58,10 @@ class CallLimit:
             StorageError: then; not an error of a driver, which Optuna would meet with four more attempts.
         """
         if self._clock() - self._ran_out_at < PAUSE_S:
-            raise StorageError(f"The storage {self._place} does not answer. All earlier events are kept.")
+            raise StorageError(
+                f"The storage {self._place} does not answer. All earlier events are kept; continue with --resume NAME "
+                f"once it does."
+            )
 
 
 def engine_options(url: URL, limit: CallLimit) -> Mapping[str, Any]:

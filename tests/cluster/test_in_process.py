@@ -14,8 +14,8 @@ import pytest
 
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import ENDED, InProcessCluster, RealClock, TrainingExecutor
-from superconv_tune.core.interruption import SIGNALS
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.interruption import SIGNALS
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.purpose import Probe
