@@ -1,6 +1,6 @@
 """What Ctrl-C, SIGTERM and SIGHUP do: the same, from the command to its exit.
 
-A signal raises KeyboardInterrupt, which a command answers with one line. Where a search has something to save, it
+A signal raises `Interrupted`, which a command answers with one line. Where a search has something to save, it
 answers the first signal itself, and only the second one ends the program.
 """
 
@@ -15,16 +15,24 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class Interrupted(KeyboardInterrupt):
+    """The user ended the program.
+
+    A class of its own, because Python kills its process at its end, whatever the exit code, where a KeyboardInterrupt
+    itself has passed through an ``exec``, as those of imports are.
+    """
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Inside, every signal raises KeyboardInterrupt."""
+    """Inside, every signal raises `Interrupted`."""
     with _handled(lambda: None, at_once=True):
         yield
 
 
 @contextmanager
 def interruptible_twice(first: Callable[[], None]) -> Iterator[None]:
-    """Inside, the first signal calls ``first``, and every further one raises KeyboardInterrupt."""
+    """Inside, the first signal calls ``first``, and every further one raises `Interrupted`."""
     with _handled(first, at_once=False):
         yield
 
@@ -39,7 +47,7 @@ def _handled(first: Callable[[], None], *, at_once: bool) -> Iterator[None]:
         if number == signal.SIGHUP:
             _leave(terminals)
         if is_second:
-            raise KeyboardInterrupt
+            raise Interrupted
         is_second = True
         first()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from superconv_tune.core.background import within
 from superconv_tune.core.errors import StorageError, TakenOverError
-from superconv_tune.core.interruption import interruptible_twice
+from superconv_tune.core.interruption import Interrupted, interruptible_twice
 from superconv_tune.journal.journal import Journal
 from superconv_tune.record.study import Study
 from superconv_tune.reporting.console import LiveView
@@ -35,14 +35,14 @@ def conduct(stored: StoredStudy, journal: Journal, engine: Engine, call: Call) -
 
     Raises:
         UserError: if an event cannot be stored while trials could still be run, or the files cannot be written.
-        KeyboardInterrupt: after a second interruption, with how to go on.
+        Interrupted: after a second interruption, with how to go on.
     """
     then = f"Everything that came back is in the journal. {stored.where.how_to_go_on}"
     call.last_words(f"error: the process ended without a word: it was killed, or Ray broke down. {then}")
     try:
         return _conducted(stored, journal, engine, call)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted twice, and ended at once. {then}") from None
+        raise Interrupted(f"interrupted twice, and ended at once. {then}") from None
 
 
 def _conducted(stored: StoredStudy, journal: Journal, engine: Engine, call: Call) -> Ended:

@@ -39,6 +39,17 @@ def test_the_first_signal_is_answered_and_the_second_one_interrupts(first: int, 
     assert answers == ["first"]
 
 
+def test_the_exit_code_is_the_commands_even_after_an_interrupted_import() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from superconv_tune.core.interruption import interruptible\n"
+        "try:\n    with interruptible():\n"
+        "        exec('os.kill(os.getpid(), signal.SIGINT)')\n"
+        "except KeyboardInterrupt:\n    sys.exit(130)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 130
+
+
 def test_nohup_keeps_what_it_asks_for() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

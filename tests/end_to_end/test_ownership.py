@@ -91,12 +91,11 @@ def test_a_newer_driver_goes_on_alone_and_the_older_one_stops_politely(searches:
 def test_a_locked_journal_delays_no_report_and_report_brings_in_the_rest(searches: Searches, start: Start) -> None:
     search = searches.begin("45s")
     searches.until_trained(3)
-    opened = searches.events()[0]
-    with closing(sqlite3.connect(searches.file)) as other:
+    before = searches.events()
+    with closing(sqlite3.connect(searches.file, timeout=30.0)) as other:
         other.execute("BEGIN IMMEDIATE")
-        before = searches.events()
         out, err = search.communicate(timeout=150)
-        late_s = time.time() - opened.at - 45.0
+        late_s = time.time() - before[0].at - 45.0
         other.rollback()
     assert search.returncode == 0, err
     assert late_s <= 5.0
@@ -117,10 +116,22 @@ def test_a_locked_journal_delays_no_report_and_report_brings_in_the_rest(searche
     assert again["trials"] == told["trials"]
 
 
+def until_caught(pid: int, number: int) -> None:
+    """Until the process has a handler for this signal."""
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        status = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        if int(status["SigCgt"], 16) >> (number - 1) & 1:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"signal {number} was not caught within {WAIT_S:g} s")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_the_preflight_ends_it_with_one_line(searches: Searches, number: signal.Signals) -> None:
     search = searches.begin("60s")
-    time.sleep(2.5)  # imports take that long
+    until_caught(search.pid, signal.SIGHUP)
+    time.sleep(0.5)
     search.send_signal(number)
     out, err = search.communicate(timeout=60)
     assert search.returncode == 130, (out, err)
