@@ -25,6 +25,7 @@ from superconv_tune.core.codec import encode
 from superconv_tune.core.hyperparameters import Hyperparameters
 
 FEW = 3  # trials that have come back when a fault strikes
+ONE = 1  # where another driver needs time for its own preflight
 AWAY_S = 60.0
 RESTART_S = 5.0
 DISK_BYTES = 300 * 2**20
@@ -76,7 +77,7 @@ def node(folder: Path) -> Facts:
 def driver(folder: Path) -> Facts:
     """The driver dies, and with it the Ray cluster that it started."""
     search = Search(folder, spec=TIGHT)
-    search.until_underway(FEW)
+    search.until_underway(ONE)
     search.kill()
     before = search.events()
     search.resume()
@@ -87,7 +88,7 @@ def driver_on_cluster(folder: Path) -> Facts:
     """The driver dies, but its cluster lives on; when resumed it takes back its trials there."""
     with nodes.cluster(folder) as cluster:
         search = Search(folder, ("--address", cluster.gcs), cluster.environment, spec=TIGHT)
-        search.until_underway(FEW)
+        search.until_underway(ONE)
         search.kill()
         before = search.events()
         search.resume()
@@ -172,7 +173,7 @@ def disk_stays_full(folder: Path) -> Facts:
 def two_drivers(folder: Path) -> Facts:
     """``--resume`` while the first driver lives, as after a dropped connection or a requeue."""
     first, second = (Search(folder, spec=TIGHT) for _ in range(2))
-    first.until_underway(FEW)
+    first.until_underway(ONE)
     before = first.events()
     second.resume()
     code = first.end()
@@ -184,7 +185,7 @@ def two_drivers(folder: Path) -> Facts:
 def frozen_driver(folder: Path) -> Facts:
     """The driver stands still, is resumed elsewhere, and wakes up after that one has ended."""
     first, second = (Search(folder, spec=TIGHT) for _ in range(2))
-    first.until_underway(FEW)
+    first.until_underway(ONE)
     before = first.events()
     first.signal(signal.SIGSTOP)
     second.resume()
@@ -238,7 +239,7 @@ def part_of_ray(name: str) -> Callable[[Path], Facts]:
 
     def strike(folder: Path) -> Facts:
         search = Search(folder, spec=TIGHT)
-        search.until_underway(FEW)
+        search.until_underway(ONE)
         before = search.events()
         code = search.kill_part(name)
         if code == 0 or "--resume" not in search.said():
