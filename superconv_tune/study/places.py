@@ -64,7 +64,9 @@ class Places:
     @property
     def how_to_go_on(self) -> str:
         """The commands that continue and that report a study whose driver has ended."""
-        return f"`{self.command('search')}` goes on until the deadline, and `{self.command('report')}` writes the report."
+        return (
+            f"`{self.command('search')}` goes on until the deadline, and `{self.command('report')}` writes the report."
+        )
 
     def with_password(self, recorded: str) -> str:
         """The recorded MLflow address with its password, which the journal does not keep.

@@ -49,7 +49,7 @@ def keep_unstored(events: Sequence[Event], stored: StoredStudy, journal: Journal
     except OSError as error:
         logger.warning("%s, nor did the folder: %s", what, error)
         return (f"{what}, nor did {stored.where.folder}/ ({error.strerror}): --resume repeats the trials in them.",)
-    return (f"{what}; `python -m superconv_tune.report {name}` brings them in once it answers.",)
+    return (f"{what}; `{stored.where.command('report')}` brings them in once it answers.",)
 
 
 def print_summary(console: Console, findings: Findings, stored: StoredStudy, *, sent: bool) -> None:
