@@ -47,7 +47,7 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         engine = started(question, call)
         take_over(journal, name, call.console)
         found = stored(journal, where)  # again: until then an earlier driver may have gone on
-        _refuse_ended(found.study, more_s)
+        _refuse_ended(found, more_s)
         resume_run(handle)
         event = Resumed(time.time(), found.study.deadline + more_s, engine.workers)
         journal.append(name, event)
