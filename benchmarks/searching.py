@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 
 from benchmarks.servers.nodes import ROOT, SETTINGS, command_line, descendants
 from superconv_tune.journal.journal import Journal
-from superconv_tune.record.events import Event, Observed, Requested
+from superconv_tune.record.events import Closed, Event, Observed, Requested
 from superconv_tune.record.trial import LOST
 from superconv_tune.study.places import Places, places
 
@@ -25,6 +26,7 @@ ACTORS = ("ray::TrialActor", "ray::ResourceTrainable")  # as a worker process of
 PATIENCE_S = 1200.0
 STRIKES = 5  # attempts, because the worker that is killed may have been between two trials
 END_S = 1900.0  # after its start, by which a search of the spec below has ended, whatever happened to it
+OUTLIVE_S = 10.0  # by which a process of Ray may outlive its driver
 
 SPEC = """
 name: faults
@@ -40,6 +42,20 @@ space:
   batch_size: [32, 64]
 """
 
+# It is never decided, and goes on until its deadline.
+TIGHT = """
+name: faults
+data: digits
+model: {name: mlp, width: 0.25}
+target: 0.9999
+budget: 120s
+baselines: none
+split: {validation: 0.2, test: 0.4}
+space:
+  cycle_epochs: {low: 10, high: 100, log: true}
+  batch_size: [32, 64]
+"""
+
 
 @dataclass
 class Search:
@@ -52,6 +68,8 @@ class Search:
         storage: database URL of the journal; None for the file in the folder.
         tracking_uri: of MLflow; None for the file in the folder.
         spec: the question, as YAML.
+        ended_at: Unix time at which its last driver ended.
+        outlived: processes that were still there `OUTLIVE_S` after a driver that was killed.
     """
 
     folder: Path
@@ -60,6 +78,8 @@ class Search:
     storage: str | None = None
     tracking_uri: str | None = None
     spec: str = SPEC
+    ended_at: float = math.inf
+    outlived: list[str] = field(default_factory=list)
 
     def begin(self) -> None:
         """Start it."""
@@ -86,12 +106,34 @@ class Search:
         Raises:
             TimeoutExpired: if it has not ended within so many seconds; it goes on.
         """
-        return self._process.wait(within_s)
+        code = self._process.wait(within_s)
+        if self._is_driver:
+            self.ended_at = time.time()
+        return code
 
     def kill(self) -> None:
         """SIGKILL to the driver, as when memory runs out; the processes of Ray have to notice it themselves."""
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._struck(lambda: self.signal(signal.SIGKILL))
+
+    def kill_part(self, name: str) -> int:
+        """SIGKILL to a part of the Ray that the driver has started, such as ``gcs_server``; its exit code."""
+        (part,) = [pid for pid in descendants(self._process.pid) if f"/{name} " in command_line(pid)]
+        return self._struck(lambda: os.kill(part, signal.SIGKILL))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the driver alone."""
+        self._process.send_signal(number)
+
+    def _struck(self, strike: Callable[[], None]) -> int:
+        """Strike, wait for the end of the driver, and note what outlives it; returns its exit code."""
+        family = {pid: started(pid) for pid in descendants(self._process.pid)}
+        strike()
+        code = self._process.wait(PATIENCE_S)
+        end = time.monotonic() + OUTLIVE_S
+        while (left := [pid for pid, at in family.items() if started(pid) == at]) and time.monotonic() < end:
+            time.sleep(0.2)
+        self.outlived += [command_line(pid) for pid in left]
+        return code
 
     def kill_worker(self) -> None:
         """SIGKILL to one worker process that trains now."""
@@ -140,12 +182,16 @@ class Search:
         self._until(lambda: asked(self.events()) > before, "another trial")
         time.sleep(0.7)
 
-    def _until(self, is_so: Callable[[], bool], what: str) -> None:
+    def until_closed(self) -> None:
+        """Wait until no more trials are asked for, and the report begins."""
+        self._until(lambda: any(isinstance(e, Closed) for e in self.events()), "the report", look_s=0.02)
+
+    def _until(self, is_so: Callable[[], bool], what: str, look_s: float = 0.2) -> None:
         end = time.monotonic() + PATIENCE_S
         while not is_so():
             assert self._process.poll() is None, f"the search ended before {what} came: {self.said()}"
             assert time.monotonic() < end, f"{what} did not come within {PATIENCE_S:g} s"
-            time.sleep(0.2)
+            time.sleep(look_s)
 
     def _actors(self) -> list[int]:
         return [pid for pid in descendants(self._process.pid) if command_line(pid).startswith(ACTORS)]
@@ -160,6 +206,7 @@ class Search:
             ours["SUPERCONV_TUNE_STORAGE"] = self.storage
         if self.tracking_uri:
             ours["MLFLOW_TRACKING_URI"] = self.tracking_uri
+        self._is_driver = arguments[0] == "superconv_tune.search"
         with (self.folder / CONSOLE).open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
@@ -186,9 +233,20 @@ def asked(events: list[Event]) -> int:
 
 
 def processor_time(pid: int) -> int:
+    """What a process has computed so far, in ticks; 0 if it has ended."""
+    fields = status(pid)
+    return int(fields[11]) + int(fields[12]) if fields else 0
+
+
+def started(pid: int) -> int:
     """Start time of a process, in ticks; 0 if it has ended."""
+    fields = status(pid)
+    return int(fields[19]) if fields and fields[0] != "Z" else 0
+
+
+def status(pid: int) -> list[str]:
+    """The fields of ``/proc/PID/stat`` from the state on; none if the process has ended."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return 0
-    return int(fields[11]) + int(fields[12])
+        return []

@@ -74,17 +74,13 @@ def range_test(  # noqa: PLR0913 - a command line
         "space.batch_size": batch_size, "space.weight_decay": weight_decay, "space.base_momentum": base_momentum,
         "seed": seed, "tracking_uri": tracking_uri, "output": output,
     }  # fmt: skip
-    try:
-        with exit_on_user_error():
-            checked = load_spec(spec, {key: value for key, value in given.items() if value is not None})
-            # --help and a typing error must answer at once, and torch and MLflow take seconds to import.
-            from superconv_tune.study import range_test as study  # noqa: PLC0415
+    with exit_on_user_error():
+        checked = load_spec(spec, {key: value for key, value in given.items() if value is not None})
+        # --help and a typing error must answer at once, and torch and MLflow take seconds to import.
+        from superconv_tune.study import range_test as study  # noqa: PLC0415
 
-            options = study.Options(rule, ramp, low, high, steps, smooth, replicates, probe_epochs, edge)
-            found = study.range_test(checked, options, name, tuple(epochs or study.LENGTHS), typer.echo)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        raise typer.Exit(130) from None
+        options = study.Options(rule, ramp, low, high, steps, smooth, replicates, probe_epochs, edge)
+        found = study.range_test(checked, options, name, tuple(epochs or study.LENGTHS), typer.echo)
     raise typer.Exit(0 if found else 3)
 
 

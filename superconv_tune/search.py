@@ -35,7 +35,7 @@ Examples:
 
 \b
 Exit codes: 0 a verdict; 2 the input is wrong and nothing was started; 3 --require was not met; 130 interrupted, with a
-report of what was found so far; 1 a failure of the program itself.
+report of what was found so far, or taken over by another driver; 1 a failure of the program itself.
 """
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

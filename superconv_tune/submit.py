@@ -29,6 +29,8 @@ Exit codes: 0 done; 2 the input is wrong and nothing was submitted; with --follo
 following (130); the search continues.
 """
 
+LEFT = "No longer following; the search continues. --logs NAME shows it, --stop NAME ends it."
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -74,26 +76,20 @@ def submit(  # noqa: PLR0913 - a command line
     }  # fmt: skip
     options = {"--require": require, "--budget": budget if resume else None, "--resume": name if resume else None}
     views = {"list": show, "logs": logs, "stop": stop, "fetch": fetch}
-    try:
-        with exit_on_user_error():
-            refuse_open(address)
-            refuse_contradiction([spec, *views.values()], [data, data_on_nodes], resume, name)
-            overrides = {key: value for key, value in given.items() if value is not None}
-            checked = load_spec(spec, overrides, data_elsewhere=data_on_nodes is not None) if spec else None
-            # --help and a typing error must answer at once, and Ray takes seconds to import.
-            from superconv_tune.cluster.jobs import Jobs  # noqa: PLC0415
-            from superconv_tune.study import submission  # noqa: PLC0415
+    with exit_on_user_error(LEFT):
+        refuse_open(address)
+        refuse_contradiction([spec, *views.values()], [data, data_on_nodes], resume, name)
+        overrides = {key: value for key, value in given.items() if value is not None}
+        checked = load_spec(spec, overrides, data_elsewhere=data_on_nodes is not None) if spec else None
+        # --help and a typing error must answer at once, and Ray takes seconds to import.
+        from superconv_tune.cluster.jobs import Jobs  # noqa: PLC0415
+        from superconv_tune.study import submission  # noqa: PLC0415
 
-            jobs = Jobs(address)
-            if checked is None or spec is None:
-                raise typer.Exit(submission.look(jobs, views, follow, output))
-            wanted = submission.Submission(
-                checked, name, spec.parent, tuple(helpers or ()), data_on_nodes is None, options
-            )
-            raise typer.Exit(submission.start(jobs, wanted, output if follow else None))
-    except KeyboardInterrupt:
-        typer.echo("No longer following; the search continues. --logs NAME shows it, --stop NAME ends it.", err=True)
-        raise typer.Exit(130) from None
+        jobs = Jobs(address)
+        if checked is None or spec is None:
+            raise typer.Exit(submission.look(jobs, views, follow, output))
+        wanted = submission.Submission(checked, name, spec.parent, tuple(helpers or ()), data_on_nodes is None, options)
+        raise typer.Exit(submission.start(jobs, wanted, output if follow else None))
 
 
 def refuse_contradiction(things: list[object], data: list[str | None], resume: bool, name: str | None) -> None:  # noqa: FBT001

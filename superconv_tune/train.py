@@ -40,12 +40,8 @@ def train(
     ] = None,
 ) -> None:
     """Train one long cycle with a recipe, and write checkpoint.pt, weights.pt and result.json."""
-    try:
-        with exit_on_user_error():
-            status = _train(recipe, epochs, max_lr, output, tracking_uri)
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; the same command resumes after the last epoch saved in {output}/.", err=True)
-        raise typer.Exit(130) from None
+    with exit_on_user_error(f"interrupted; the same command resumes after the last epoch saved in {output}/."):
+        status = _train(recipe, epochs, max_lr, output, tracking_uri)
     raise typer.Exit(0 if status == "finished" else 1)
 
 

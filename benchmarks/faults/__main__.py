@@ -36,6 +36,7 @@ COLUMNS = {
     "running": "MLflow RUNNING",
     "ghosts": "Optuna RUNNING",
     "late_s": "late, s",
+    "budget_s": "budget, s",
     "verdict": "verdict",
     "wrong": "wrong",
 }
@@ -74,6 +75,7 @@ def struck(name: str) -> dict[str, str]:
             print((folder / CONSOLE).read_text(encoding="utf-8"))  # noqa: T201 - what the search said
         return {key: str(value) for key, value in asdict(facts).items()} | {
             "late_s": f"{facts.late_s:.0f}",
+            "budget_s": f"{facts.budget_s:.0f}",
             "wrong": "; ".join(facts.wrong),
         }
 

@@ -36,7 +36,8 @@ class Facts:
         repeated: steps that a series of a run has twice.
         running: runs that MLflow still calls running.
         ghosts: trials that Optuna still calls running.
-        late_s: seconds from the deadline to the last file; negative if there was time left.
+        late_s: seconds from the deadline to the end of the driver; negative if there was time left.
+        budget_s: seconds from the command to the deadline.
         verdict: its word.
         wrong: everything that should not be, in words.
     """
@@ -51,6 +52,7 @@ class Facts:
     running: int
     ghosts: int
     late_s: float
+    budget_s: float
     verdict: str
     wrong: tuple[str, ...]
 
@@ -73,7 +75,8 @@ def examine(search: Search, before: list[Event], exit_code: int) -> Facts:
     running = [run.info.run_name for run in [*runs, client.get_run(opened.mlflow["run_id"])] if is_running(run)]
     ghosts = running_in_optuna(search)
     verdict = search.verdict()
-    late_s = max((path.stat().st_mtime for path in search.output.glob("*.*")), default=0.0) - opened.deadline
+    late_s, budget_s = search.ended_at - opened.deadline, opened.deadline - opened.started_at
+    twice = asked_twice(events)
     checks = {
         f"the exit code is {exit_code}": exit_code == 0,
         "the journal lost events": events[: len(before)] == before,
@@ -84,7 +87,10 @@ def examine(search: Search, before: list[Event], exit_code: int) -> Facts:
         "the deadline moved": all(e.deadline == opened.deadline for e in events if isinstance(e, Resumed)),
         "no verdict": verdict.get("verdict") in WORDS,
         "the verdict counts other trials": verdict.get("trials", {}).get("finished") == finished(events),
-        f"{late_s:.1f} s late": late_s <= max(LEAST_OVERRUN_S, OVERRUN_SHARE * (opened.deadline - opened.started_at)),
+        f"{late_s:.1f} s late": late_s <= max(LEAST_OVERRUN_S, OVERRUN_SHARE * budget_s),
+        f"asked for twice: {twice}": not twice,
+        f"outlived the driver: {search.outlived}": not search.outlived,
+        "a traceback": "Traceback" not in search.said(),
     }
     wrong = [words for words, is_right in checks.items() if not is_right]
     wrong += [words for outcome in outcomes(events) for words in missing(client, runs, outcome)]
@@ -99,6 +105,7 @@ def examine(search: Search, before: list[Event], exit_code: int) -> Facts:
         running=len(running),
         ghosts=len(ghosts),
         late_s=late_s,
+        budget_s=budget_s,
         verdict=str(verdict.get("verdict")),
         wrong=tuple(wrong),
     )
@@ -125,6 +132,12 @@ def trained_again(events: list[Event]) -> set[str]:
             case Observed(outcome=outcome) if outcome.status not in LOST:
                 done.add(outcome.trial_id)
     return again
+
+
+def asked_twice(events: list[Event]) -> list[tuple[str, int]]:
+    """Attempts of trials that were handed out more than once."""
+    counts = Counter((e.request.trial_id, e.request.attempt) for e in events if isinstance(e, Requested))
+    return [attempt for attempt, count in counts.items() if count > 1]
 
 
 def running_in_optuna(search: Search) -> list[str]:

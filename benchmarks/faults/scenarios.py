@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from benchmarks.faults.facts import Facts, examine
-from benchmarks.searching import Search
+from benchmarks.searching import TIGHT, Search
 from benchmarks.servers import nodes, postgresql
 from benchmarks.servers.nodes import ROOT
 from benchmarks.servers.tracking_server import tracking_server
@@ -24,6 +25,7 @@ from superconv_tune.core.codec import encode
 from superconv_tune.core.hyperparameters import Hyperparameters
 
 FEW = 3  # trials that have come back when a fault strikes
+ONE = 1  # where another driver needs time for its own preflight
 AWAY_S = 60.0
 RESTART_S = 5.0
 DISK_BYTES = 300 * 2**20
@@ -55,7 +57,7 @@ class Fault:
 
 def worker(folder: Path) -> Facts:
     """A worker process dies in a trial."""
-    search = Search(folder)
+    search = Search(folder, spec=TIGHT)
     search.begin()
     search.until_trained(FEW)
     before = search.kill_a_trial()
@@ -65,7 +67,7 @@ def worker(folder: Path) -> Facts:
 def node(folder: Path) -> Facts:
     """One of two nodes dies with the worker on it."""
     with nodes.cluster(folder) as cluster:
-        search = Search(folder, ("--address", cluster.gcs), cluster.environment)
+        search = Search(folder, ("--address", cluster.gcs), cluster.environment, spec=TIGHT)
         search.until_underway(FEW)
         before = search.events()
         cluster.kill_node(1)
@@ -74,8 +76,8 @@ def node(folder: Path) -> Facts:
 
 def driver(folder: Path) -> Facts:
     """The driver dies, and with it the Ray cluster that it started."""
-    search = Search(folder)
-    search.until_underway(FEW)
+    search = Search(folder, spec=TIGHT)
+    search.until_underway(ONE)
     search.kill()
     before = search.events()
     search.resume()
@@ -85,8 +87,8 @@ def driver(folder: Path) -> Facts:
 def driver_on_cluster(folder: Path) -> Facts:
     """The driver dies, but its cluster lives on; when resumed it takes back its trials there."""
     with nodes.cluster(folder) as cluster:
-        search = Search(folder, ("--address", cluster.gcs), cluster.environment)
-        search.until_underway(FEW)
+        search = Search(folder, ("--address", cluster.gcs), cluster.environment, spec=TIGHT)
+        search.until_underway(ONE)
         search.kill()
         before = search.events()
         search.resume()
@@ -96,7 +98,7 @@ def driver_on_cluster(folder: Path) -> Facts:
 def tracking_dies(folder: Path) -> Facts:
     """The MLflow server dies and is started again at once, as by a service manager."""
     with tracking_server(folder) as server:
-        search = Search(folder, tracking_uri=server.uri)
+        search = Search(folder, tracking_uri=server.uri, spec=TIGHT)
         search.until_underway(FEW)
         before = search.events()
         server.kill()
@@ -107,7 +109,7 @@ def tracking_dies(folder: Path) -> Facts:
 def tracking_is_away(folder: Path) -> Facts:
     """The MLflow server accepts connections, but answers none of them for a minute."""
     with tracking_server(folder) as server:
-        search = Search(folder, tracking_uri=server.uri)
+        search = Search(folder, tracking_uri=server.uri, spec=TIGHT)
         search.until_underway(FEW)
         before = search.events()
         server.freeze()
@@ -119,7 +121,7 @@ def tracking_is_away(folder: Path) -> Facts:
 def tracking_stays_away(folder: Path) -> Facts:
     """The MLflow server dies and comes back after the end of the search; ``report`` sends what it missed."""
     with tracking_server(folder) as server:
-        search = Search(folder, tracking_uri=server.uri)
+        search = Search(folder, tracking_uri=server.uri, spec=TIGHT)
         search.until_underway(FEW)
         before = search.events()
         server.kill()
@@ -132,7 +134,7 @@ def tracking_stays_away(folder: Path) -> Facts:
 def database_dies(folder: Path) -> Facts:
     """PostgreSQL dies, and with it the journal, Optuna's study and what the MLflow server keeps."""
     with postgresql.server() as database, tracking_server(folder, database.database()) as server:
-        search = Search(folder, storage=database.database(), tracking_uri=server.uri)
+        search = Search(folder, storage=database.database(), tracking_uri=server.uri, spec=TIGHT)
         search.until_underway(FEW)
         before = search.events()
         database.kill()
@@ -144,7 +146,7 @@ def database_dies(folder: Path) -> Facts:
 def disk_fills(folder: Path) -> Facts:
     """The disk with the output folder is full for a while: journal, Optuna, MLflow, spill and log at once."""
     with small_disk(folder / "runs") as place:
-        search = Search(folder)
+        search = Search(folder, spec=TIGHT)
         search.until_underway(FEW)
         before = search.events()
         filler = filled(place)
@@ -168,6 +170,110 @@ def disk_stays_full(folder: Path) -> Facts:
         return examine(search, before, search.end())
 
 
+def two_drivers(folder: Path) -> Facts:
+    """``--resume`` while the first driver lives, as after a dropped connection or a requeue."""
+    first, second = (Search(folder, spec=TIGHT) for _ in range(2))
+    first.until_underway(ONE)
+    before = first.events()
+    second.resume()
+    code = first.end()
+    if code != 130 or "this driver stops" not in first.said():
+        raise AssertionError(f"the first driver did not stop politely: {code}, {first.said()}")
+    return examine(second, before, second.end())
+
+
+def frozen_driver(folder: Path) -> Facts:
+    """The driver stands still, is resumed elsewhere, and wakes up after that one has ended."""
+    first, second = (Search(folder, spec=TIGHT) for _ in range(2))
+    first.until_underway(ONE)
+    before = first.events()
+    first.signal(signal.SIGSTOP)
+    second.resume()
+    code = second.end()
+    first.signal(signal.SIGCONT)
+    first.end()
+    return examine(second, before, code)
+
+
+def database_hangs(folder: Path) -> Facts:
+    """PostgreSQL accepts every statement and answers none until the search has ended; ``report`` brings in the rest."""
+    with postgresql.server() as database:
+        search = Search(folder, storage=database.database(), spec=TIGHT)
+        search.until_underway(FEW)
+        before = search.events()
+        database.freeze()
+        code = search.end()
+        database.thaw()
+        search.report()
+        return examine(search, before, code or search.end())
+
+
+def file_is_locked(folder: Path) -> Facts:
+    """Somebody locks the sqlite file of the journal until the search has ended; ``report`` brings in the rest."""
+    search = Search(folder, spec=TIGHT)
+    search.until_underway(FEW)
+    before = search.events()
+    with closing(sqlite3.connect(folder / "runs" / "studies.db", timeout=60.0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        code = search.end()
+        other.rollback()
+    search.report()
+    return examine(search, before, code or search.end())
+
+
+def tracking_hangs(folder: Path) -> Facts:
+    """The MLflow server accepts connections and answers none until the search has ended; ``report`` sends the rest."""
+    with tracking_server(folder) as server:
+        search = Search(folder, tracking_uri=server.uri, spec=TIGHT)
+        search.until_underway(FEW)
+        before = search.events()
+        server.freeze()
+        code = search.end()
+        server.thaw()
+        search.report()
+        return examine(search, before, code or search.end())
+
+
+def part_of_ray(name: str) -> Callable[[Path], Facts]:
+    """A part of the local Ray dies: the search says how to go on, and goes on."""
+
+    def strike(folder: Path) -> Facts:
+        search = Search(folder, spec=TIGHT)
+        search.until_underway(ONE)
+        before = search.events()
+        code = search.kill_part(name)
+        if code == 0 or "--resume" not in search.said():
+            raise AssertionError(f"the search did not say how to go on: {code}, {search.said()}")
+        search.resume()
+        return examine(search, before, search.end())
+
+    return strike
+
+
+def told_to_end(number: signal.Signals) -> Callable[[Path], Facts]:
+    """A signal in the middle of the search: it reports what it found."""
+
+    def strike(folder: Path) -> Facts:
+        search = Search(folder, spec=TIGHT)
+        search.until_underway(FEW)
+        before = search.events()
+        search.signal(number)
+        code = search.end()
+        return examine(search, before, 0 if code == 130 else code)
+
+    return strike
+
+
+def told_to_end_in_the_report(folder: Path) -> Facts:
+    """SIGTERM once the search has ended and the report is being written."""
+    search = Search(folder, spec=TIGHT)
+    search.until_underway(FEW)
+    before = search.events()
+    search.until_closed()
+    search.signal(signal.SIGTERM)
+    return examine(search, before, search.end())
+
+
 FAULTS: Mapping[str, Fault] = {
     "worker": Fault("SIGKILL of a worker process in a trial", worker),
     "node": Fault("SIGKILL of the raylet of one of two nodes", node),
@@ -179,6 +285,16 @@ FAULTS: Mapping[str, Fault] = {
     "postgresql": Fault(f"SIGKILL of PostgreSQL (journal, Optuna, MLflow), back after {RESTART_S:g} s", database_dies),
     "disk": Fault(f"the disk of the output folder (a tmpfs) is full for {FULL_S:g} s", disk_fills),
     "disk-full": Fault("the disk of the output folder stays full until the search has ended", disk_stays_full),
+    "two-drivers": Fault("`--resume` while the first driver lives", two_drivers),
+    "frozen-driver": Fault("the driver stands still (SIGSTOP) while another one resumes and ends", frozen_driver),
+    "postgresql-hangs": Fault("PostgreSQL does not answer until after the search (SIGSTOP); `report`", database_hangs),
+    "sqlite-locked": Fault("the journal's sqlite file is locked until after the search; `report`", file_is_locked),
+    "mlflow-hangs": Fault("MLflow does not answer until after the search (SIGSTOP); `report`", tracking_hangs),
+    "gcs": Fault("SIGKILL of the head of the local Ray", part_of_ray("gcs_server")),
+    "raylet": Fault("SIGKILL of the raylet of the local Ray", part_of_ray("raylet")),
+    "term": Fault("SIGTERM in the search", told_to_end(signal.SIGTERM)),
+    "hup": Fault("SIGHUP in the search", told_to_end(signal.SIGHUP)),
+    "term-report": Fault("SIGTERM in the report", told_to_end_in_the_report),
 }
 
 

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from benchmarks.servers.nodes import free_port
+from benchmarks.servers.nodes import descendants, free_port
 
 OWNER = "owner"
 ACCOUNT = "postgres"  # a server refuses to run as root; Debian's package brings this account
@@ -62,6 +62,20 @@ class Server:
         """SIGKILL to its first process; the others notice and end."""
         pid = (self.folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0]
         os.kill(int(pid), signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Pause all its processes: connections and statements are accepted, but never answered."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Resume it."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        first = int((self.folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+        for pid in (first, *descendants(first)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def start(self) -> None:
         """Start it again, on the same port and data."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,9 @@ SETTINGS = {
     "RAY_prestart_worker_first_driver": "0",  # Tune's actors have their own environment and would use none of these
 }
 
+# A head on this machine that does not answer for so long is dead; Ray would wait a minute, and then end this process.
+LOCAL = {"gcs_rpc_server_reconnect_timeout_s": 5}
+
 
 @contextmanager
 def cluster(address: str | None) -> Iterator[None]:
@@ -45,13 +49,15 @@ def _connected(address: str | None) -> Iterator[None]:
     ray_constants.ENABLE_RAY_CLUSTER = address is not None
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     try:
-        ray.init(
-            address=address,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            include_dashboard=False if address is None else None,
-            configure_logging=False,
-        )
+        with _deaf_to_hangups():
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False if address is None else None,
+                configure_logging=False,
+                _system_config=LOCAL if address is None else None,
+            )
     except ConnectionError as error:
         raise UserError(
             f"--address: no Ray cluster answers at {masked(address or '')!r} ({masked(str(error))}). "
@@ -64,6 +70,16 @@ def _connected(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _deaf_to_hangups() -> Iterator[None]:
+    """Let processes that are started inside outlive a terminal that is closed, because the report still needs them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

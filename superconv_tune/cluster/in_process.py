@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Protocol
 
+from superconv_tune.core.interruption import SIGNALS
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.conductor import Conductor, Signal
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
@@ -164,7 +165,7 @@ def _hand_back(trial: _Running, conductor: Conductor) -> None:
 class TrainingExecutor:
     """Really trains, in this thread, so that breakpoints in the user's code and in ours work.
 
-    Ctrl-C and SIGTERM first call the handler that was installed before, then end the trial at once, as Ray would.
+    Ctrl-C, SIGTERM and SIGHUP first call the handler that was installed before, and end the trial at once, as with Ray.
 
     Args:
         problem: data, model, loss and metric.
@@ -192,12 +193,11 @@ class _Interrupted(BaseException):
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in handlers.items() if callable(handler)}
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        handler = before[signal.Signals(number)]
-        if callable(handler):
-            handler(number, frame)
+        before[signal.Signals(number)](number, frame)
         raise _Interrupted
 
     for number in before:

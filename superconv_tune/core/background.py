@@ -1,10 +1,13 @@
-"""A block that is entered and left in a thread of its own, beside what the program does meanwhile."""
+"""What a thread of its own does, beside what the program does meanwhile, and never longer than the program lives."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Generic, Self, TypeVar
 
@@ -48,3 +51,62 @@ class Background(Generic[T]):
             if self._entered.done():
                 raise
             self._entered.set_exception(error)
+
+
+class OneByOne:
+    """Makes calls one after the other in a thread of its own, which ends with the process, whatever it waits for.
+
+    A `ThreadPoolExecutor` would keep the process from ending until its call has returned.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._calls: SimpleQueue[tuple[Future[None], Callable[[], None]]] = SimpleQueue()
+        self._thread = Thread(target=self._work, name=name, daemon=True)
+        self._began_at = math.inf
+
+    @property
+    def call_s(self) -> float:
+        """For how many seconds the present call has been waited for; 0 if there is none."""
+        return max(0.0, time.monotonic() - self._began_at)
+
+    def submit(self, call: Callable[[], None]) -> Future[None]:
+        """Make this call after all earlier ones."""
+        done: Future[None] = Future()
+        self._calls.put((done, call))
+        if not self._thread.is_alive():
+            self._thread.start()
+        return done
+
+    def _work(self) -> None:
+        while True:
+            done, call = self._calls.get()
+            self._began_at = time.monotonic()
+            try:
+                call()
+            except BaseException as error:  # noqa: BLE001 - it is raised where the call is waited for
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+            self._began_at = math.inf
+
+
+def within(seconds: float, work: Callable[[], T], otherwise: T) -> T:
+    """What ``work`` returns or raises; ``otherwise`` if it takes longer, and then it is left to itself.
+
+    Its thread ends with the process, whatever it still waits for.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+            done.set_exception(error)
+
+    Thread(target=run, name="bounded", daemon=True).start()
+    try:
+        return done.result(seconds)
+    except TimeoutError:
+        if done.done():
+            raise  # the work's own
+        return otherwise

@@ -21,6 +21,10 @@ class StorageError(UserError):
     """The database is unreachable or full; a later attempt may succeed."""
 
 
+class TakenOverError(UserError):
+    """Another driver has taken the study over; this one may write no more of it."""
+
+
 def raise_any(messages: Sequence[str]) -> None:
     """Raise UserError if there are messages.
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, get_args
 
 from sqlalchemy import (
     Column,
+    Connection,
     Engine,
     Index,
     Integer,
@@ -26,30 +29,40 @@ from sqlalchemy import (
     insert,
     make_url,
     select,
+    update,
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from superconv_tune.core.codec import decode, encode
-from superconv_tune.core.errors import StorageError, UserError
+from superconv_tune.core.errors import StorageError, TakenOverError, UserError
 from superconv_tune.core.secrets import masked, needs_encoding
+from superconv_tune.journal.connections import CallLimit, engine_options
+from superconv_tune.journal.holder import Holder
 from superconv_tune.record.events import Event, Opened
 from superconv_tune.record.versions import NewerVersionError, stamped, upgraded
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 BACKENDS = ("sqlite", "postgresql")
 CREATION_LOCK = zlib.crc32(b"superconv_tune_events")  # any number that no other program is likely to use
-BUSY_S = 30.0  # how long a writer waits for another one's transaction
 
+TABLES = MetaData()
 EVENTS = Table(
     "superconv_tune_events",
-    MetaData(),
+    TABLES,
     Column("id", Integer, primary_key=True),
     Column("study", String(255), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("payload", Text, nullable=False),  # not a JSON column: PostgreSQL's refuses NaN and infinity
     sqlite_autoincrement=True,
+)
+LEASES = Table(
+    "superconv_tune_leases",
+    TABLES,
+    Column("study", String(255), primary_key=True),
+    Column("epoch", Integer, nullable=False),  # one more with every driver
+    Column("holder", Text, nullable=False),
 )
 _IS_OPENED = EVENTS.c.kind == Opened.__name__
 INDEXES = (
@@ -67,8 +80,15 @@ class Journal:
     Each event is one transaction: if the writer is killed, every event for which `append` returned is kept, and none
     is kept in part.
 
+    A study has one driver: whoever opened it, or took it over last. Its lease has a number, the epoch, and an event is
+    stored only while the epoch is still that of its writer, in one transaction with that check.
+
     Args:
         storage_url: SQLAlchemy URL of a sqlite file (created if missing, with its folder) or a PostgreSQL database.
+
+    Attributes:
+        limit: how long a call to the database may take.
+        options: what ``create_engine`` needs for further connections under the same limit.
 
     Raises:
         UserError: if the database cannot be reached or written.
@@ -77,8 +97,11 @@ class Journal:
     def __init__(self, storage_url: str) -> None:
         url = _url(storage_url)
         self._place = masked(storage_url)
+        self._epochs: dict[str, int] = {}  # of the studies that this journal drives
+        self.limit = CallLimit(self._place)
         try:
-            self._engine = _engine(url)
+            self.options: Mapping[str, Any] = engine_options(url, self.limit)
+            self._engine = _engine(url, self.options)
             self._prepare()
         except ModuleNotFoundError as error:
             raise UserError(
@@ -103,59 +126,155 @@ class Journal:
 
         Args:
             study: name of the study.
-            event: the event.
+            event: the event; with `Opened` the study is this journal's to drive.
             again: this is a retry after an error; the event is stored only if it is not the study's last event already.
 
         Raises:
             UserError: if the study is opened a second time.
+            TakenOverError: if another driver has taken the study over, or this journal never did.
             StorageError: if the database does not accept the event.
         """
-        payload = json.dumps(stamped(encode(event)))
-        row = {"study": study, "kind": type(event).__name__, "payload": payload}
-        last = select(EVENTS.c.kind, EVENTS.c.payload).where(EVENTS.c.study == study).order_by(EVENTS.c.id.desc())
+        epoch = 1 if isinstance(event, Opened) else self._epochs.get(study, 0)
         try:
-            with self._engine.begin() as connection:
-                if not again or connection.execute(last.limit(1)).first() != (row["kind"], payload):
-                    connection.execute(insert(EVENTS), row)
+            self._store(study, [event], epoch, again=again)
         except IntegrityError as error:
             raise UserError(f"A study {study!r} exists in {self._place}. Choose another name.") from error
-        except SQLAlchemyError as error:
-            raise StorageError(
-                f"The storage {self._place} did not accept an event of study {study!r}: {_cause(error)}. All earlier "
-                f"ones are kept; fix it and continue with --resume {shlex.quote(study)}."
-            ) from error
+        self._epochs[study] = epoch
+
+    def append_missing(self, study: str, events: Sequence[Event], epoch: int) -> None:
+        """Store events that the driver of this epoch could not store; those that the study has already are left out.
+
+        Raises:
+            TakenOverError: if another driver has taken the study over since.
+            StorageError: if the database does not accept them.
+        """
+        self._store(study, events, epoch, again=True)
+
+    def epoch(self, study: str) -> int:
+        """Number of the lease with which this journal drives the study; 0 if it does not."""
+        return self._epochs.get(study, 0)
+
+    def owns(self, study: str) -> bool:
+        """Whether this journal still drives the study.
+
+        Raises:
+            StorageError: if the database does not answer.
+        """
+        with self._reading(study) as connection:
+            epoch = connection.scalar(select(LEASES.c.epoch).where(LEASES.c.study == study))
+        return epoch == self._epochs.get(study, 0)
+
+    def take_over(self, study: str) -> Holder | None:
+        """Drive the study from now on: whatever its last driver would still append is refused.
+
+        Returns:
+            The last driver; None if it is not known.
+
+        Raises:
+            StorageError: if the database does not accept it.
+        """
+        try:
+            return self._take_over(study)
+        except IntegrityError:  # of two that take over a study without a driver, the other was first
+            return self._take_over(study)
 
     def events(self, study: str) -> list[Event]:
         """All events of the study, in the order they were appended; none if it is unknown.
 
         Raises:
             UserError: if an event cannot be read, naming it.
+            StorageError: if the database does not answer.
         """
         wanted = select(EVENTS.c.id, EVENTS.c.kind, EVENTS.c.payload).where(EVENTS.c.study == study)
-        with self._engine.connect() as connection:
+        with self._reading(study) as connection:
             rows = connection.execute(wanted.order_by(EVENTS.c.id)).all()
         return self._read(study, [(row.id, row.kind, row.payload) for row in rows])
 
     def names(self) -> list[str]:
         """The names of all studies, newest first."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return list(connection.scalars(select(EVENTS.c.study).where(_IS_OPENED).order_by(EVENTS.c.id.desc())))
 
     def exists(self, name: str) -> bool:
         """Whether there is a study of this name."""
-        with self._engine.connect() as connection:
+        with self._reading(name) as connection:
             return bool(connection.scalar(select(exists().where(EVENTS.c.study == name))))
 
     def close(self) -> None:
         """Disconnect from the database."""
         self._engine.dispose()
 
+    def _take_over(self, study: str) -> Holder | None:
+        lease = LEASES.c.study == study
+        holder = json.dumps(asdict(Holder.this_process()))
+        with self._errors(f"did not accept a driver of study {study!r}", study), self._engine.begin() as connection:
+            # A write comes first: reading first, two drivers of a sqlite file would each hold up the other's write.
+            known = connection.execute(update(LEASES).where(lease).values(epoch=LEASES.c.epoch + 1)).rowcount
+            if known:
+                epoch, before = connection.execute(select(LEASES.c.epoch, LEASES.c.holder).where(lease)).one()
+                connection.execute(update(LEASES).where(lease).values(holder=holder))
+            else:  # 0.1.0 knew no leases
+                epoch, before = 1, None
+                connection.execute(insert(LEASES), {"study": study, "epoch": epoch, "holder": holder})
+        self._epochs[study] = epoch
+        return None if before is None else Holder(**json.loads(before))
+
+    def _store(self, study: str, events: Sequence[Event], epoch: int, *, again: bool) -> None:
+        """Store all of the events, or none of them."""
+        rows = [row_of(event) for event in events]
+        with self._errors(f"did not accept an event of study {study!r}", study), self._engine.begin() as connection:
+            if isinstance(events[0], Opened):
+                holder = json.dumps(asdict(Holder.this_process()))
+                connection.execute(insert(LEASES), {"study": study, "epoch": epoch, "holder": holder})
+            else:
+                self._hold(connection, study, epoch)
+            known = _stored_already(connection, study, rows) if again else 0
+            for kind, payload in rows[known:]:
+                connection.execute(insert(EVENTS), {"study": study, "kind": kind, "payload": payload})
+
+    def _hold(self, connection: Connection, study: str, epoch: int) -> None:
+        """Keep other drivers from taking the study over until the transaction ends.
+
+        Raises:
+            TakenOverError: if one has done so before.
+        """
+        lease = LEASES.c.study == study
+        # A write that changes nothing: both databases let nobody else change the row until the end.
+        held = update(LEASES).where(lease, LEASES.c.epoch == epoch).values(epoch=epoch)
+        if connection.execute(held).rowcount == 1:
+            return
+        found = connection.scalar(select(LEASES.c.holder).where(lease))
+        who = "another driver" if found is None else str(Holder(**json.loads(found)))
+        raise TakenOverError(
+            f"The study {study!r} is driven by {who} now, so that this driver stops. What it had stored until then is "
+            f"kept and is not done again."
+        )
+
+    @contextmanager
+    def _reading(self, study: str = "NAME") -> Iterator[Connection]:
+        with self._errors("did not return its events", study), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _errors(self, failed: str, study: str = "NAME") -> Iterator[None]:
+        """Turn a failure of the database into an error that says how to go on."""
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except SQLAlchemyError as error:
+            raise StorageError(
+                f"The storage {self._place} {failed}: {_cause(error)}. All earlier ones are kept; fix it and continue "
+                f"with --resume {shlex.quote(study)}."
+            ) from error
+
     def _prepare(self) -> None:
         """Create what is missing, and test a write, so that a read-only database is found before the first trial."""
         with self._engine.connect() as connection:
             if connection.dialect.name == "postgresql":  # where two connections that create one table collide
                 connection.execute(select(func.pg_advisory_xact_lock(CREATION_LOCK)))
-            connection.execute(CreateTable(EVENTS, if_not_exists=True))
+            for table in (EVENTS, LEASES):
+                connection.execute(CreateTable(table, if_not_exists=True))
             for index in INDEXES:
                 connection.execute(CreateIndex(index, if_not_exists=True))
             connection.commit()
@@ -192,6 +311,28 @@ class Journal:
             ) from error
 
 
+def row_of(event: Event) -> tuple[str, str]:
+    """Kind and JSON of an event, as they are stored."""
+    return type(event).__name__, json.dumps(stamped(encode(event)))
+
+
+def event_of(kind: str, payload: str) -> Event:
+    """The event that `row_of` of this version made.
+
+    Raises:
+        ValueError: if it is none; likewise KeyError and TypeError.
+    """
+    event: Event = decode(KINDS[kind], json.loads(payload))
+    return event
+
+
+def _stored_already(connection: Connection, study: str, rows: Sequence[tuple[str, str]]) -> int:
+    """The number of rows, from the first on, with which the study ends."""
+    last = select(EVENTS.c.kind, EVENTS.c.payload).where(EVENTS.c.study == study).order_by(EVENTS.c.id.desc())
+    tail = [(kind, payload) for kind, payload in connection.execute(last.limit(len(rows)))][::-1]
+    return next(count for count in range(len(tail), -1, -1) if tail[len(tail) - count :] == list(rows[:count]))
+
+
 def _url(storage_url: str) -> URL:
     if needs_encoding(storage_url):
         raise UserError(
@@ -210,13 +351,12 @@ def _url(storage_url: str) -> URL:
     return url
 
 
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)  # a server may drop a connection between two long trials
-    if url.database and not url.database.startswith("file:"):  # which is a URI of sqlite's own and not a path
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_S})
-    event.listen(engine, "connect", _use_wal)
+def _engine(url: URL, options: Mapping[str, Any]) -> Engine:
+    engine = create_engine(url, **options)
+    if url.get_backend_name() == "sqlite":
+        if url.database and not url.database.startswith("file:"):  # which is a URI of sqlite's own and not a path
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", _use_wal)
     return engine
 
 

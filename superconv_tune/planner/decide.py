@@ -20,7 +20,7 @@ from superconv_tune.record.purpose import Baseline
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialRequest
 
-ATTEMPTS = 3  # attempts per trial, if it is lost through no fault of its own
+ATTEMPTS = 3  # per trial, if it is lost with its worker: perhaps it was the trial that ended the worker
 
 
 def decide(study: Study, brief: Brief, now: float) -> Decision:
@@ -47,7 +47,7 @@ def _retry(situation: Situation) -> TrialRequest | Redraw | None:
         request = trial.request
         if isinstance(request.purpose, Baseline):
             continue  # `planner.baselines` asks for those again
-        if request.attempt < ATTEMPTS and situation.fits(request.params, situation.limit):
+        if situation.study.losses[request.trial_id] < ATTEMPTS and situation.fits(request.params, situation.limit):
             again = replace(request, attempt=request.attempt + 1, deadline=situation.patient(request.params))
             return again if request.proposal is None else Redraw(again, situation.searched(request.params))
     return None

@@ -39,6 +39,9 @@ class RandomProposer:
     def tell(self, proposal: Proposal, outcome: TrialOutcome) -> None:
         """Do nothing: draws do not depend on outcomes."""
 
+    def withdraw(self, proposal: Proposal) -> None:
+        """Do nothing: draws do not depend on one another."""
+
     def warm_start(self, study: str, previous: str) -> None:
         """Do nothing: draws do not depend on outcomes."""
 

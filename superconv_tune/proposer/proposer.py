@@ -6,7 +6,7 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -26,7 +26,6 @@ from superconv_tune.record.purpose import Proposal
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import INFORMATIVE, TrialOutcome
 
-BUSY_S = 30.0  # how long a write waits for the journal's: both may live in one sqlite file
 WARM_START = "warm_start"
 
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"max": "maximize", "min": "minimize"}
@@ -60,11 +59,13 @@ class Proposer:
         sampler: a key of `SAMPLERS`.
         seed: every draw derives from it.
         expected_trials: approximate number of trials of the search; the sampler ``auto`` chooses by it.
+        engine: what SQLAlchemy's ``create_engine`` takes besides, such as the journal's own connections.
 
     Every method raises StorageError if the database is unreachable or full, and may be called again then.
 
     Raises:
         UserError: if the search began with another space or direction.
+        StorageError: as the methods do.
     """
 
     def __init__(  # noqa: PLR0913 - what the user decided, each a plain value
@@ -76,6 +77,7 @@ class Proposer:
         sampler: str,
         seed: int,
         expected_trials: int,
+        engine: Mapping[str, Any] | None = None,
     ) -> None:
         # Optuna logs to stderr by itself; its records are to go wherever the program logs.
         optuna.logging.disable_default_handler()
@@ -87,12 +89,12 @@ class Proposer:
         self._seed = seed
         self._expected_trials = expected_trials
         self._distributions = {key: distribution(dimension) for key, dimension in space.items()}
-        self._storage = RDBStorage(storage_url, engine_kwargs=_engine_options(storage_url))
-        prefix = f"{name}/"
-        known = [
-            full.removeprefix(prefix) for full in optuna.get_all_study_names(self._storage) if full.startswith(prefix)
-        ]
-        self._rungs = {key: self._open(key) for key in known}
+        with _storage_checked():
+            self._storage = RDBStorage(storage_url, engine_kwargs=dict(engine or {}))
+            prefix = f"{name}/"
+            full_names = optuna.get_all_study_names(self._storage)
+            known = [full.removeprefix(prefix) for full in full_names if full.startswith(prefix)]
+            self._rungs = {key: self._open(key) for key in known}
 
     def close(self) -> None:
         """Disconnect from the database."""
@@ -142,6 +144,12 @@ class Proposer:
         if CONSTRAINT not in trial.constraints:
             trial.set_constraint(CONSTRAINT, -1.0 if outcome.status == "finished" else 1.0)
         trial.study.tell(trial, outcome.objective)
+
+    @_storage_checked()
+    def withdraw(self, proposal: Proposal) -> None:
+        """Forget a proposal that was not handed out."""
+        if not self._is_known(proposal):
+            _fail(self._trial(proposal), {"reason": "The trial was not handed out."})
 
     @_storage_checked()
     def warm_start(self, study: str, previous: str) -> None:
@@ -243,12 +251,6 @@ def _annotate(trial: Trial, notes: Mapping[str, str]) -> None:
 def _fail(trial: Trial, notes: Mapping[str, str]) -> None:
     _annotate(trial, notes)
     trial.study.tell(trial, state=TrialState.FAIL)
-
-
-def _engine_options(storage_url: str) -> dict[str, object]:
-    if storage_url.startswith("sqlite"):
-        return {"connect_args": {"timeout": BUSY_S}}
-    return {"pool_pre_ping": True}  # a server may drop a connection between two long trials
 
 
 def _refuse_change(name: str, before: Mapping[str, object], now: Mapping[str, object]) -> None:

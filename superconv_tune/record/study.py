@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -38,6 +39,7 @@ class Study:
         outcomes: outcome of the latest attempt of every trial that returned one, by trial id.
         recipes: every recipe that was frozen; the last one is the current one.
         wrong: search trials that ended in a way that is evidence against their parameters, in the order of ending.
+        losses: how often a trial was lost with its worker, by trial id; that a driver ended is not its fault.
         asked_at: Unix time in seconds of the request for the latest attempt, by trial id.
         turnaround_s: seconds from the request to the outcome, by trial id, for each trial in `outcomes`.
         closed: the event that ended it; None while the search goes on.
@@ -51,6 +53,7 @@ class Study:
         self.requests: dict[str, TrialRequest] = {}
         self.outcomes: dict[str, TrialOutcome] = {}
         self.recipes: list[Recipe] = []
+        self.losses: Counter[str] = Counter()
         self.asked_at: dict[str, float] = {}
         self.turnaround_s: dict[str, float] = {}
         self.closed: Closed | None = None
@@ -186,6 +189,7 @@ class Study:
         self._running.pop(outcome.trial_id, None)
         if outcome.status in LOST:
             self._lost[outcome.trial_id] = None
+            self.losses[outcome.trial_id] += outcome.status == "preempted"
         trial = self.trial(outcome.trial_id)
         if trial.request.kind == "search":
             self._rank(trial)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
 
 from superconv_tune.core.background import Background
+from superconv_tune.core.last_words import last_words
 from superconv_tune.study.logs import no_log
+
+NOTHING_BEGAN = (
+    "error: the process ended without a word: it was killed, or Ray broke down. No trial had begun; the same command "
+    "begins again."
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,7 @@ class Call:
         debug: whether trials run one after the other in this process, without Ray.
         console: where progress and summary are printed.
         ray: the connection to Ray, or its beginning; None with ``debug``.
+        last_words: sets what is said if the process ends without a word.
     """
 
     started_at: float
@@ -29,6 +36,7 @@ class Call:
     debug: bool = False
     console: Console = field(default_factory=lambda: Console(soft_wrap=True, highlight=False))
     ray: Background[None] | None = None
+    last_words: Callable[[str], None] = field(default=lambda _: None)
 
 
 @dataclass(frozen=True)
@@ -48,13 +56,14 @@ class Ended:
 def called(started_at: float, address: str | None, *, debug: bool) -> Iterator[Call]:
     """The call, with Ray starting in the background: it takes seconds, as what follows inside the block does.
 
-    Whatever happens inside, Ray has ended with the block.
+    Whatever happens inside, Ray has ended with the block. Ray ends the whole process where it breaks down itself.
     """
-    if debug:
-        yield Call(started_at, address, debug)
-        return
-    with no_log(), Background(lambda: _ray(address)) as ray:
-        yield Call(started_at, address, ray=ray)
+    with last_words(NOTHING_BEGAN) as words:
+        if debug:
+            yield Call(started_at, address, debug, last_words=words)
+            return
+        with no_log(), Background(lambda: _ray(address)) as ray:
+            yield Call(started_at, address, ray=ray, last_words=words)
 
 
 def _ray(address: str | None) -> AbstractContextManager[None]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from superconv_tune.core.errors import StorageError
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.baselines import comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
@@ -19,11 +22,19 @@ from superconv_tune.verdict.ladder import rungs, winner
 from superconv_tune.verdict.perspective import with_landmarks
 from superconv_tune.verdict.steadiness import is_unsteady
 
+logger = logging.getLogger(__name__)
+
 EXPECTED_TRIALS = 100  # for the choice of the sampler, where the user set no limit
 
 
-def proposer_of(name: str, brief: Brief, sampler: str, storage: str) -> Proposer:
-    """The sampler of a study, with everything that it has learned so far."""
+def proposer_of(
+    name: str, brief: Brief, sampler: str, storage: str, engine: Mapping[str, Any] | None = None
+) -> Proposer:
+    """The sampler of a study, with everything that it has learned so far.
+
+    Raises:
+        StorageError: if the database does not answer.
+    """
     return Proposer(
         storage,
         name,
@@ -32,16 +43,25 @@ def proposer_of(name: str, brief: Brief, sampler: str, storage: str) -> Proposer
         sampler,
         brief.seed,
         brief.trials or EXPECTED_TRIALS,
+        engine,
     )
 
 
 def findings_of(
-    study: Study, brief: Brief, proposer: Proposer, now: float, data_warnings: Sequence[str] = ()
+    study: Study, brief: Brief, proposer: Proposer | None, now: float, more_warnings: Sequence[str] = ()
 ) -> Findings:
-    """Everything that the study found up to ``now``; ``data_warnings`` join the warnings of its verdict."""
+    """Everything that the study found up to ``now``.
+
+    Args:
+        study: its state.
+        brief: what the user asked for.
+        proposer: its sampler, which estimates importance; None if its database does not answer.
+        now: Unix time in seconds.
+        more_warnings: they join the warnings of its verdict.
+    """
     yardstick = yardstick_of(study, brief)
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
-    warnings = (*verdict.warnings, *_empty(study), *_unsteady(study, yardstick), *data_warnings)
+    warnings = (*verdict.warnings, *_empty(study), *_unsteady(study, yardstick), *more_warnings)
     return Findings(
         study=study,
         target=brief.target,
@@ -91,7 +111,13 @@ def _unsteady(study: Study, yardstick: Yardstick) -> tuple[str, ...]:
     )
 
 
-def _importance(study: Study, proposer: Proposer) -> dict[str, float]:
-    """The importance of each hyperparameter, estimated on the rung with the most trials."""
+def _importance(study: Study, proposer: Proposer | None) -> dict[str, float]:
+    """The importance of each hyperparameter, estimated on the rung with the most trials; empty if it is not known."""
     keys = [request.proposal.study for request in study.requests.values() if request.proposal is not None]
-    return proposer.importance(max(set(keys), key=keys.count)) if keys else {}
+    if not keys or proposer is None:
+        return {}
+    try:
+        return proposer.importance(max(set(keys), key=keys.count))
+    except StorageError as error:
+        logger.warning("The importance of hyperparameters is not known: %s", error)
+        return {}

@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from functools import partial
+from pathlib import Path
 
+from superconv_tune.core.background import within
+from superconv_tune.core.errors import StorageError, TakenOverError
+from superconv_tune.core.interruption import Interrupted, interruptible_twice
 from superconv_tune.journal.journal import Journal
 from superconv_tune.record.study import Study
 from superconv_tune.reporting.console import LiveView
+from superconv_tune.reporting.findings import Findings
 from superconv_tune.study.call import Call, Ended
 from superconv_tune.study.conclude import findings_of, proposer_of
 from superconv_tune.study.conductor import StudyConductor, phase
 from superconv_tune.study.engine import Engine
 from superconv_tune.study.landmarks import LandmarksBeside
+from superconv_tune.study.ownership import watched
 from superconv_tune.study.parent_run import end_run
-from superconv_tune.study.publish import print_summary, write_files
+from superconv_tune.study.publish import keep_unstored, print_summary, write_files
 from superconv_tune.study.stored import StoredStudy
 from superconv_tune.verdict.verdict import Target
 
 DEBUG = "debug: one trial after the other in this process, without Ray; the deadline does not wait for breakpoints"
+SENDING_S, LEAST_SENDING_S = 60.0, 3.0  # for everything that is sent to MLflow at the end
 
 
 def conduct(stored: StoredStudy, journal: Journal, engine: Engine, call: Call) -> Ended:
     """Run the rest of a study, then write its files. An interruption ends the trials; the files are written anyway.
 
+    If another driver takes the study over, nothing more is written: the files are that driver's.
+
     Raises:
-        UserError: if an event cannot be stored, or the files cannot be written.
+        UserError: if an event cannot be stored while trials could still be run, or the files cannot be written.
+        Interrupted: after a second interruption, with how to go on.
     """
-    study, where, brief, handle = stored.study, stored.where, engine.question.brief, stored.handle()
-    proposer = proposer_of(stored.name, brief, stored.spec.sampler, where.storage)
+    then = f"Everything that came back is in the journal. {stored.where.how_to_go_on}"
+    call.last_words(f"error: the process ended without a word: it was killed, or Ray broke down. {then}")
+    try:
+        return _conducted(stored, journal, engine, call)
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted twice, and ended at once. {then}") from None
+
+
+def _conducted(stored: StoredStudy, journal: Journal, engine: Engine, call: Call) -> Ended:
+    study, brief = stored.study, engine.question.brief
+    journal.limit.ends_at = study.deadline - brief.report_s
+    proposer = proposer_of(stored.name, brief, stored.spec.sampler, stored.where.storage, journal.options)
     if call.debug:
         call.console.print(DEBUG, markup=False)
     with LiveView(call.console, time.time, _title(study, brief.target), brief.target, verbose=call.debug) as view:
@@ -44,33 +61,42 @@ def conduct(stored: StoredStudy, journal: Journal, engine: Engine, call: Call) -
             lambda: view.update(study, phase(study)),
             LandmarksBeside(engine),
         )
-        proposer.reconcile(study)
-        conductor.give_up_unfinished()
-        with _interrupting(conductor):
-            engine.run(conductor, handle, where.spill_dir)
-        conductor.close()
-        view.update(study, "report")
-        findings = findings_of(study, brief, proposer, time.time(), stored.card.warnings)
-        files = write_files(findings, where)
-        sent = end_run(findings, stored, files)
+
+        def end_early() -> None:
+            conductor.interrupt()
+            journal.limit.ends_at = min(journal.limit.ends_at, time.time())
+
+        with interruptible_twice(end_early):
+            try:
+                with watched(journal, stored.name, end_early):
+                    proposer.reconcile(study)
+                    conductor.give_up_unfinished()
+                    engine.run(conductor, stored.handle(), stored.where.spill_dir)
+                    conductor.close()
+            except TakenOverError as error:
+                call.console.print(str(error), markup=False)
+                return Ended(None, interrupted=True)
+            except StorageError:
+                keep_unstored(conductor.unstored, stored, journal)
+                raise
+            view.update(study, "report")
+            lost = keep_unstored(conductor.unstored, stored, journal)
+            sampler = None if conductor.unstored else proposer
+            findings = findings_of(study, brief, sampler, time.time(), (*lost, *stored.card.warnings))
+            files = write_files(findings, stored.where)
+            sent = _sent(findings, stored, files)
     print_summary(call.console, findings, stored, sent=sent)
-    return Ended(findings.verdict.word, conductor.interrupted)
+    for words in lost:
+        call.console.print(words, markup=False)
+    return Ended(findings.verdict.word, study.closed is not None and study.closed.reason == "interrupted")
 
 
-@contextmanager
-def _interrupting(conductor: StudyConductor) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the search and go on to the report; a second Ctrl-C ends the program."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        conductor.interrupt()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _sent(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
+    """Send to MLflow what is left to send, but not far beyond the deadline; False if not all of it was accepted."""
+    left_s = stored.study.deadline - time.time()
+    return within(
+        min(SENDING_S, max(LEAST_SENDING_S, left_s)), partial(end_run, findings, stored, files), otherwise=False
+    )
 
 
 def _title(study: Study, target: Target) -> str:

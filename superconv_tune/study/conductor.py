@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from superconv_tune.core.errors import StorageError
+from superconv_tune.core.errors import StorageError, TakenOverError
 from superconv_tune.planner.ask import Draw, Redraw
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.decide import decide
@@ -29,9 +31,10 @@ OnEvent = Callable[[], None]
 FindLandmarks = Callable[[float], tuple[Landmark, ...] | None]
 Result = TypeVar("Result")
 
-# While a database restarts or a full disk is cleared, running trials continue; near the deadline the wait is short.
-STORAGE_PATIENCE_S, STORAGE_LEAST_S = 120.0, 10.0
+# While a database restarts or a full disk is cleared, running trials continue; but not into the time of the report.
+STORAGE_PATIENCE_S = 120.0
 STORAGE_PAUSE_S = 1.0
+FROZEN_S = 10.0  # a cluster asks a conductor many times a second: after a longer silence, this process was stopped
 LANDMARKS_S = 4.0  # longest wait for the floors and ceilings of a search that ends before its deadline
 
 PHASES = {
@@ -62,6 +65,10 @@ class ProposalSource(Protocol):
         """Learn the outcome of a proposal; a second report of it changes nothing."""
         ...
 
+    def withdraw(self, proposal: Proposal) -> None:
+        """Forget a proposal that was not handed out."""
+        ...
+
     def warm_start(self, study: str, previous: str) -> None:
         """Let the rung ``study`` learn from what the rung ``previous`` found."""
         ...
@@ -73,6 +80,9 @@ class ProposalSource(Protocol):
 
 class StudyConductor:
     """Hands out trials and takes their outcomes; every event is stored in the journal before it has an effect.
+
+    Once the search is over, because its deadline is near or the user ended it, a database that does not answer holds up
+    nothing: events are then kept in `unstored`, and the report is made from memory.
 
     Args:
         study: the state of the study, replayed up to its last event.
@@ -103,14 +113,24 @@ class StudyConductor:
         self._on_event = on_event
         self._landmarks = landmarks
         self._interrupted = threading.Event()
+        self._unstored: list[Event] = []
+        self._seen_at = clock()
+        self._frozen_s = 0.0
+        self._frozen_before: dict[str, float] = {}  # `_frozen_s` when a trial was asked for
+
+    @property
+    def unstored(self) -> Sequence[Event]:
+        """The events, in their order, that the database did not accept; the last of all that were recorded."""
+        return tuple(self._unstored)
 
     def record(self, event: Event) -> None:
         """Store the event, then apply it to the study.
 
         Raises:
-            StorageError: if the database stays unreachable.
+            StorageError: if the database stays unreachable, and the search is not over.
+            TakenOverError: if another driver has taken the study over.
         """
-        self._patiently(lambda again: self._journal.append(self.study.opened.name, event, again=again))
+        self._store(event)
         self.study.apply(event)
         self._on_event()
 
@@ -126,10 +146,12 @@ class StudyConductor:
         reason = self._reason()
         self._find_landmarks(LANDMARKS_S if reason in ("decided", "exhausted") else 0.0)
         self.record(Closed(self._clock(), reason))
+        self._unless_over(lambda _: self._proposer.reconcile(self.study))
 
     def next(self) -> TrialRequest | Signal:
         """The next trial for a free worker, or a signal that there is none now or ever."""
-        while not self._interrupted.is_set():
+        self._look_at_the_clock()
+        while not self._interrupted.is_set() and not self._unstored:
             now = self._clock()
             match decide(self.study, self._brief, now):
                 case Plan() as plan:
@@ -137,7 +159,7 @@ class StudyConductor:
                 case Recipe() as recipe:
                     self.record(Frozen(now, recipe))
                 case Draw() | Redraw() as draw:
-                    return self._asked(now, self._drawn(draw))
+                    return self._asked_for_drawn(now, draw)
                 case TrialRequest() as request:
                     return self._asked(now, request)
                 case Signal() as signal:
@@ -146,15 +168,23 @@ class StudyConductor:
 
     def observe(self, outcome: TrialOutcome) -> None:
         """Record the outcome of a trial, and let the proposer learn from it."""
+        self._look_at_the_clock()
+        self._observe(self._excused(outcome))
+
+    def _observe(self, outcome: TrialOutcome) -> None:
         self.record(Observed(self._clock(), outcome))
         request = self.study.requests[outcome.trial_id]
         if request.proposal is not None and request.attempt == outcome.attempt:
             proposal = request.proposal
-            self._patiently(lambda _: self._proposer.tell(proposal, outcome))
+            self._unless_over(lambda _: self._proposer.tell(proposal, outcome))
         self._find_landmarks(0.0)
 
     def lost(self, trial_id: str, reason: str) -> None:
-        """Record that a trial has no outcome; the planner repeats it, unless it was ended past its deadline."""
+        """Record that a trial has no outcome; the planner repeats it, unless it was ended past its deadline.
+
+        Time in which this process was stopped itself, perhaps with its workers, does not count against a trial.
+        """
+        self._look_at_the_clock()
         request = self.study.requests[trial_id]
         is_late = self._clock() > request.deadline
         self._give_up(request, "deadline" if is_late else "preempted", reason)
@@ -175,7 +205,9 @@ class StudyConductor:
 
     def should_stop(self) -> bool:
         """Whether running trials are to be ended: the user asked for it, or a trial outlived its deadline."""
-        return self._interrupted.is_set() or self._clock() > self.study.deadline - self._brief.report_s / 2
+        self._look_at_the_clock()
+        is_late = self._clock() > self.study.deadline - self._brief.report_s / 2
+        return self._interrupted.is_set() or bool(self._unstored) or is_late
 
     def _find_landmarks(self, wait_s: float) -> None:
         if self.study.opened.measured.landmarks:
@@ -188,7 +220,16 @@ class StudyConductor:
 
     def _give_up(self, request: TrialRequest, status: Status, reason: str) -> None:
         objective = self.study.opened.measured.trivial_value
-        self.observe(TrialOutcome(request.trial_id, request.attempt, status, objective, reason))
+        self._observe(self._excused(TrialOutcome(request.trial_id, request.attempt, status, objective, reason)))
+
+    def _excused(self, outcome: TrialOutcome) -> TrialOutcome:
+        """The outcome; if it came too late because this process was stopped meanwhile, the trial was interrupted."""
+        frozen_s = self._frozen_s - self._frozen_before.get(outcome.trial_id, 0.0)
+        late_s = self._clock() - self.study.requests[outcome.trial_id].deadline
+        if outcome.status != "deadline" or frozen_s == 0.0 or late_s > frozen_s:
+            return outcome
+        reason = f"the search stood still for {frozen_s:.0f} s while the trial ran"
+        return replace(outcome, status="interrupted", reason=reason)
 
     def _reason(self) -> str:
         if self.interrupted:
@@ -197,13 +238,22 @@ class StudyConductor:
             return "deadline"
         return "decided" if is_decided(self.study, self._brief) else "exhausted"
 
-    def _asked(self, now: float, request: TrialRequest) -> TrialRequest:
+    def _asked(self, now: float, request: TrialRequest) -> TrialRequest | Signal:
+        """The request, once it is stored; DONE if the search ended meanwhile."""
+        self._frozen_before[request.trial_id] = self._frozen_s
         self.record(Requested(now, request))
-        return request
+        return Signal.DONE if self._unstored else request
 
-    def _drawn(self, draw: Draw | Redraw) -> TrialRequest:
-        proposed = self._patiently(lambda again: self._proposed(draw, again=again))
-        return draw.request(proposed.params, proposed.proposal)
+    def _asked_for_drawn(self, now: float, draw: Draw | Redraw) -> TrialRequest | Signal:
+        drawn = self._unless_over(lambda again: self._proposed(draw, again=again))
+        if drawn is None:
+            return Signal.DONE
+        try:
+            return self._asked(now, draw.request(drawn.params, drawn.proposal))
+        except TakenOverError:
+            with suppress(StorageError):
+                self._proposer.withdraw(drawn.proposal)
+            raise
 
     def _proposed(self, draw: Draw | Redraw, *, again: bool) -> Proposed:
         if again:  # the sampler would count a proposal that was never handed out as running for ever
@@ -212,25 +262,74 @@ class StudyConductor:
             self._proposer.warm_start(draw.study, draw.warm_start)
         return self._proposer.ask(draw.study, draw.fixed)
 
+    def _store(self, event: Event) -> None:
+        """Store the event; once the search is over, keep it in `unstored` if the database does not accept it.
+
+        Raises:
+            StorageError: if the database stays unreachable, and the search is not over; the event is kept too.
+        """
+        name = self.study.opened.name
+        if self._unstored:
+            self._unstored.append(event)
+            return
+        try:
+            self._patiently(lambda again: self._journal.append(name, event, again=again))
+        except StorageError as error:
+            self._unstored.append(event)
+            if not self._is_over():
+                raise
+            logger.warning("The report is made from memory: %s", error)
+
+    def _unless_over(self, act: Callable[[bool], Result]) -> Result | None:
+        """Call ``act`` patiently; None if the search is over and the database does not answer.
+
+        Raises:
+            StorageError: if the database stays unreachable, and the search is not over.
+        """
+        if self._unstored:
+            return None
+        try:
+            return self._patiently(act)
+        except StorageError as error:
+            if not self._is_over():
+                raise
+            logger.warning("Not tried again: %s", error)
+            return None
+
+    def _is_over(self) -> bool:
+        """Whether nothing is left to do but the report."""
+        return self._interrupted.is_set() or self._clock() >= self._last_moment
+
+    @property
+    def _last_moment(self) -> float:
+        """When the report begins at the latest."""
+        return self.study.deadline - self._brief.report_s
+
     def _patiently(self, act: Callable[[bool], Result]) -> Result:
         """Call ``act``, and repeat it while the database is unreachable; its argument is False in the first call.
 
         Raises:
-            StorageError: if the database stays unreachable, or the user ends the search meanwhile.
+            StorageError: if the database stays unreachable, or the search is over meanwhile.
         """
-        now = self._clock()
-        limit = now + min(STORAGE_PATIENCE_S, max(STORAGE_LEAST_S, self.study.deadline - now))
+        limit = self._clock() + STORAGE_PATIENCE_S
         again = False
         while True:
             try:
                 return act(again)
             except StorageError as error:
-                if self._interrupted.is_set() or self._clock() > limit:
+                if self._is_over() or self._clock() > limit:
                     raise
                 if not again:
-                    logger.warning("Waiting up to %.0f s for the storage: %s", limit - now, error)
+                    logger.warning("Waiting for the storage: %s", error)
                 again = True
-                self._interrupted.wait(STORAGE_PAUSE_S)
+                self._interrupted.wait(min(STORAGE_PAUSE_S, max(0.0, self._last_moment - self._clock())))
+
+    def _look_at_the_clock(self) -> None:
+        """Find out whether this process was stopped since the last look."""
+        now = self._clock()
+        if now - self._seen_at > FROZEN_S:
+            self._frozen_s += now - self._seen_at
+        self._seen_at = now
 
 
 def phase(study: Study) -> str:

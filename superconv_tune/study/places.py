@@ -61,6 +61,13 @@ class Places:
         root = [] if self.root == USUAL_ROOT else ["--output", str(self.root)]
         return shlex.join(["python", "-m", f"superconv_tune.{verb}", *named, *options, *root])
 
+    @property
+    def how_to_go_on(self) -> str:
+        """The commands that continue and that report a study whose driver has ended."""
+        return (
+            f"`{self.command('search')}` goes on until the deadline, and `{self.command('report')}` writes the report."
+        )
+
     def with_password(self, recorded: str) -> str:
         """The recorded MLflow address with its password, which the journal does not keep.
 

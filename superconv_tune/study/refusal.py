@@ -9,18 +9,27 @@ from pathlib import Path
 import typer
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.interruption import interruptible
 from superconv_tune.spec.load import option_of
 
 
 @contextmanager
-def exit_on_user_error() -> Iterator[None]:
-    """Print the messages of a `UserError` and exit with 2, without a traceback."""
+def exit_on_user_error(interrupted: str = "interrupted; the same command begins again.") -> Iterator[None]:
+    """Print the messages of a `UserError` and exit with 2, without a traceback; with 130 after an interruption.
+
+    Args:
+        interrupted: the message then, with how to go on, unless the interruption has one of its own.
+    """
     try:
-        yield
+        with interruptible():
+            yield
     except UserError as error:
         for message in error.messages:
             typer.echo(f"error: {message}", err=True)
         raise typer.Exit(2) from None
+    except KeyboardInterrupt as error:
+        typer.echo(str(error) or interrupted, err=True)
+        raise typer.Exit(130) from None
 
 
 def refuse_new_question(spec: Path | None, overrides: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from superconv_tune.journal.journal import Journal
+from superconv_tune.journal.unstored import bring_in
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.study.conclude import findings_of, proposer_of
 from superconv_tune.study.logs import no_log
@@ -18,7 +19,7 @@ from superconv_tune.study.stored import StoredStudy, existing, stored
 def render(name: str, output: str, storage: str | None, console: Console) -> None:
     """Write the files of a study again from its journal, and print the summary.
 
-    If the study has ended, what MLflow could not receive at that time is sent to it now.
+    If the study has ended, what the journal and MLflow could not receive at that time is sent to them now.
 
     Raises:
         UserError: if there is no such study, or its files cannot be written.
@@ -38,8 +39,11 @@ def findings_from_journal(name: str, output: str, storage: str | None) -> tuple[
     """
     where = existing(Path(output), name, storage)
     with Journal(where.storage) as journal:
+        bring_in(journal, name, where.folder)
         found = stored(journal, where)
         last = journal.events(name)[-1].at
     brief = found.brief
-    proposer = proposer_of(name, brief, found.spec.sampler, where.storage)
+    proposer = proposer_of(name, brief, found.spec.sampler, where.storage, journal.options)
+    if found.study.closed is not None:  # a search that goes on does it itself
+        proposer.reconcile(found.study)
     return findings_of(found.study, brief, proposer, last, found.card.warnings), found

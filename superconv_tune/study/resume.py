@@ -8,6 +8,7 @@ from pathlib import Path
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.journal.journal import Journal
+from superconv_tune.journal.unstored import bring_in
 from superconv_tune.problems.payload import DataCard
 from superconv_tune.record.events import Resumed
 from superconv_tune.spec.fields import to_seconds
@@ -15,6 +16,7 @@ from superconv_tune.study.call import Call, Ended
 from superconv_tune.study.conduct import conduct
 from superconv_tune.study.engine import started
 from superconv_tune.study.logs import search_log
+from superconv_tune.study.ownership import take_over
 from superconv_tune.study.parent_run import check, resume_run
 from superconv_tune.study.question import ready
 from superconv_tune.study.stored import StoredStudy, existing, stored
@@ -23,13 +25,17 @@ from superconv_tune.study.stored import StoredStudy, existing, stored
 def resume(name: str, output: str, storage: str | None, budget: str | None, call: Call) -> Ended:
     """Continue a study from its journal, inside its deadline; a ``budget`` such as ``+20m`` extends the deadline.
 
+    Once everything is checked, a driver that still has the study is told to stop.
+
     Raises:
-        UserError: if there is no such study, it has ended, its deadline has passed, or its data have changed.
+        UserError: if there is no such study, it has ended, its deadline has passed, or its data have changed; an
+            earlier driver then goes on.
     """
     more_s = _added(budget)
     where = existing(Path(output), name, storage)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(where.storage))
+        bring_in(journal, name, where.folder)
         found = stored(journal, where)
         _refuse_ended(found, more_s)
         handle = found.handle()
@@ -39,6 +45,9 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         _refuse_other_data(found, question.card)
         stack.enter_context(search_log(where.folder))
         engine = started(question, call)
+        take_over(journal, name, call.console)
+        found = stored(journal, where)  # again: until then an earlier driver may have gone on
+        _refuse_ended(found, more_s)
         resume_run(handle)
         event = Resumed(time.time(), found.study.deadline + more_s, engine.workers)
         journal.append(name, event)

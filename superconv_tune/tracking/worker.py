@@ -6,13 +6,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from superconv_tune.core.background import OneByOne
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.lazy import LazyFunction
 from superconv_tune.core.secrets import masked
@@ -30,6 +31,10 @@ create_run, deliver, describe, send = (
 )
 
 START_TIMEOUT_S = 10.0
+CALL_S = (
+    10.0  # after which a call counts as not answered; the first one imports MLflow, and the first figure its library
+)
+LOOK_S = 0.1
 SEND_EVERY_S = 1.0
 RECOVERY_S = 20.0  # after this time sending of no further attempt begins
 MAX_PENDING = 1000  # points: one request's worth
@@ -45,6 +50,9 @@ class MlflowTracker:
     the whole curve on disk, and the thread draws its figures, sends everything and removes the files again. What MLflow
     does not accept in time stays on disk and is sent at the end of the next trial, by `flush` or by `recover`; what
     cannot be written to disk stays in memory until it can.
+
+    Once MLflow has left a call unanswered, no trial waits for it or tells it anything while it runs, until it has
+    accepted a whole trial: the end of each is an occasion to try, in the background.
 
     Args:
         handle: the study's parent run.
@@ -69,7 +77,8 @@ class MlflowTracker:
         self._unsaved: list[_Ended] = []
         self._unsent: list[Path] = []
         # All calls to MLflow are made on this one thread, so that nothing is sent twice at once.
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
+        self._thread = OneByOne("mlflow")
+        self._is_silent = False  # it left a call unanswered, and has accepted no trial since
         self._creating: Future[None] | None = None
         self._stream: Future[None] | None = None
         self._catching_up: Future[None] | None = None
@@ -84,14 +93,16 @@ class MlflowTracker:
         """Begin to create the run of this attempt."""
         recording = self._recording = _Recording(request, self._clock)
         self._stream_at = self._clock() + SEND_EVERY_S
-        self._creating = self._executor.submit(self._create, recording)
-        self._executor.submit(self._describe, recording)
+        self._creating = None
+        if not self._is_silent:
+            self._creating = self._thread.submit(partial(self._create, recording))
+            self._thread.submit(partial(self._describe, recording))
 
     def run_id(self) -> str | None:
         """Id of the attempt's run; None if MLflow does not answer in time."""
         if self._recording is None or self._creating is None:
             return None
-        wait([self._creating], START_TIMEOUT_S)
+        self._wait_for(self._creating, START_TIMEOUT_S)
         return self._recording.run_id
 
     def record(self, phase: Phase, block: Curve) -> None:
@@ -100,8 +111,9 @@ class MlflowTracker:
         if recording is None or len(block) == 0:
             return
         recording.add(phase, block)
-        if self._clock() >= self._stream_at and (self._stream is None or self._stream.done()):
-            self._stream = self._executor.submit(self._send_pending, recording)
+        is_free = self._stream is None or self._stream.done()
+        if is_free and not self._is_silent and self._clock() >= self._stream_at:
+            self._stream = self._thread.submit(partial(self._send_pending, recording))
 
     def finish(self, outcome: TrialOutcome) -> None:
         """Save what was recorded, begin to send it, and wait a bounded time for MLflow to receive it."""
@@ -117,10 +129,10 @@ class MlflowTracker:
 
     def flush(self, timeout_s: float) -> None:
         """Begin to send what MLflow has not received, and wait a bounded time until it has."""
-        sending = self._executor.submit(self._deliver)
-        if timeout_s <= 0.0:
+        sending = self._thread.submit(self._deliver)
+        if timeout_s <= 0.0 or self._is_silent:
             return
-        wait([sending], timeout_s)
+        self._wait_for(sending, timeout_s)
         if self._unsent:
             logger.warning("MLflow has not received %d trials; they are kept in %s.", len(self._unsent), self._folder)
 
@@ -128,7 +140,14 @@ class MlflowTracker:
         """Between two trials: save what could not be written before, and begin to send what MLflow did not accept."""
         self._save()
         if self._unsent and (self._catching_up is None or self._catching_up.done()):
-            self._catching_up = self._executor.submit(self._deliver)
+            self._catching_up = self._thread.submit(self._deliver)
+
+    def _wait_for(self, done: Future[None], timeout_s: float) -> None:
+        """Wait until this is done, but no longer once a call is left unanswered."""
+        end = time.monotonic() + timeout_s
+        while not done.done() and not self._is_silent and time.monotonic() < end:
+            self._is_silent = self._thread.call_s > CALL_S
+            wait([done], LOOK_S)
 
     def _save(self) -> None:
         waiting, self._unsaved = self._unsaved[-MOST_UNSAVED:], []
@@ -163,6 +182,7 @@ class MlflowTracker:
         for folder in tuple(self._unsent):
             with _logged("sending a trial"):
                 deliver(self._client, self._handle, folder)
+                self._is_silent = False
             self._unsent.remove(folder)
             if folder.exists():
                 self._unsent.append(folder)  # behind the others

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import ENDED, InProcessCluster, RealClock, TrainingExecutor
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.interruption import SIGNALS
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.purpose import Probe
@@ -122,7 +123,7 @@ def test_trials_are_really_trained_and_recorded_one_after_the_other() -> None:
     assert len(tracker.curve("cycle")) == 40
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_the_trial_at_once_after_the_handler_that_was_there(number: signal.Signals) -> None:
     handled: list[int] = []
     before = signal.signal(number, lambda received, _frame: handled.append(received))

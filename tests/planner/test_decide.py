@@ -79,6 +79,17 @@ def test_a_lost_trial_is_asked_for_again_and_no_more_than_three_times() -> None:
     assert attempts == [1, 2, 3]
 
 
+def test_the_ends_of_drivers_do_not_use_up_the_attempts_of_a_trial() -> None:
+    def fate(request: TrialRequest) -> Status:
+        is_struck = request.trial_id.startswith("0004") and request.attempt <= 5
+        return "interrupted" if is_struck else "finished"
+
+    conductor, _ = hour(World(fate=fate), how=brief(None))
+    (request,) = [r for r in conductor.study.requests.values() if r.trial_id.startswith("0004")]
+    assert request.attempt == 6
+    assert conductor.study.outcomes[request.trial_id].status == "finished"
+
+
 def test_a_lost_draw_is_asked_for_again_with_the_same_parameters_as_a_new_proposal() -> None:
     def fate(request: TrialRequest) -> Status:
         is_lost = isinstance(request.purpose, Sampled) and request.attempt == 1

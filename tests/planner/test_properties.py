@@ -195,7 +195,7 @@ def useful(study: Study, how: Brief, now: float) -> str | None:
     """A trial that an idle worker could have run, found independently of the planner; None if there is none."""
     limit, cost = study.deadline - how.report_s, CostModel.of(study)
     for request in (trial.request for trial in study.lost()):
-        retried = request.kind != "baseline" and request.attempt < ATTEMPTS
+        retried = request.kind != "baseline" and study.losses[request.trial_id] < ATTEMPTS
         if retried and now + cost.seconds(request.params) <= limit:
             return f"{request.trial_id} again"
     if study.plan is None:

@@ -62,6 +62,9 @@ def test_a_lost_trial_is_lost_until_it_is_asked_for_again() -> None:
     assert state.lost() == [Trial(REQUEST, lost)]
     state.apply(Requested(3.0, replace(REQUEST, attempt=2)))
     assert state.lost() == []
+    state.apply(Observed(4.0, replace(OUTCOME, attempt=2, status="interrupted")))
+    assert [trial.request.attempt for trial in state.lost()] == [2]
+    assert state.losses[REQUEST.trial_id] == 1  # that a driver ended is not counted
 
 
 @pytest.mark.parametrize("events", [[], [Closed(0.0, "decided")]])

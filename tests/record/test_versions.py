@@ -243,6 +243,7 @@ def test_an_old_search_can_be_resumed_and_read_again(tmp_path: Path, at: int) ->
         study = Study.replay(before)
         recipes = list(study.recipes)
         added = resumed(study, how)
+        journal.take_over(of.name)
         for event in added:
             journal.append(of.name, event)
         after = journal.events(of.name)
@@ -260,6 +261,7 @@ def test_an_old_search_can_be_resumed_and_read_again(tmp_path: Path, at: int) ->
 def test_every_event_is_written_with_the_version(tmp_path: Path) -> None:
     path = tmp_path / "studies.db"
     with Journal(f"sqlite:///{path}") as journal:
+        journal.take_over("mine")
         journal.append("mine", Closed(1.0, "decided"))
     with sqlite3.connect(path) as database:
         ((payload,),) = database.execute(f"SELECT payload FROM {EVENTS.name}").fetchall()

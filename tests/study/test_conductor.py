@@ -6,17 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
+import pytest
 from optuna.trial import TrialState
 
 from benchmarks.servers.postgresql import Server
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import InProcessCluster
+from superconv_tune.core.errors import StorageError, TakenOverError, UserError
 from superconv_tune.journal.journal import Journal
+from superconv_tune.journal.memory import MemoryJournal
+from superconv_tune.planner.ask import Draw
 from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import verdict_of
+from superconv_tune.proposer.at_random import RandomProposer
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.record.conductor import Signal
-from superconv_tune.record.events import Closed
+from superconv_tune.record.events import Closed, Event, Observed
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialRequest
@@ -26,7 +32,7 @@ from tests.simulated import SPACE, Workers, World, brief, opened
 
 
 def conducted(storage: str, how: Brief, clock: VirtualClock, study: Study, journal: Journal) -> StudyConductor:
-    proposer = Proposer(storage, "simulated", SPACE, "max", "random", 0, 20)
+    proposer = Proposer(storage, "simulated", SPACE, "max", "random", 0, 20, journal.options)
     proposer.reconcile(study)
     conductor = StudyConductor(study, how, journal, proposer, clock, lambda: None)
     conductor.give_up_unfinished()
@@ -165,3 +171,103 @@ def test_an_early_end_waits_a_little_for_the_landmarks_and_an_interruption_does_
                 conductor.interrupt()
             conductor.close()
         assert [wait_s > 0.0 for wait_s in waited] == [not is_interrupted]
+
+
+class Failing(MemoryJournal):
+    """A journal whose database can go away, or to another driver."""
+
+    error: type[UserError] | None = None
+
+    def append(self, study: str, event: Event, *, again: bool = False) -> None:
+        if self.error is not None:
+            raise self.error("gone")
+        super().append(study, event, again=again)
+
+
+def in_memory() -> tuple[StudyConductor, Failing, VirtualClock]:
+    start = opened(600.0, 2)
+    clock, journal = VirtualClock(start.started_at + 30.0), Failing()
+    journal.append("simulated", start)
+    return StudyConductor(Study(start), brief(), journal, RandomProposer(SPACE, 0), clock, lambda: None), journal, clock
+
+
+def asked(conductor: StudyConductor) -> TrialRequest:
+    request = conductor.next()
+    assert isinstance(request, TrialRequest)
+    return request
+
+
+@pytest.mark.parametrize("ends", ["deadline", "interrupted"])
+def test_once_the_search_is_over_a_database_that_is_away_holds_up_nothing(ends: str) -> None:
+    conductor, journal, clock = in_memory()
+    request, left = asked(conductor), asked(conductor)
+    stored = len(journal.events("simulated"))
+    if ends == "deadline":
+        clock.now = conductor.study.deadline - 3.0
+    else:
+        conductor.interrupt()
+    journal.error = StorageError
+    conductor.observe(World().run(request, clock.now)[0])
+    assert conductor.should_stop()
+    assert conductor.next() is Signal.DONE
+    journal.error = None  # too late: what came first would be missing
+    conductor.close()
+    assert len(journal.events("simulated")) == stored
+    assert [type(event) for event in conductor.unstored] == [Observed, Observed, Closed]
+    assert conductor.study.outcomes[request.trial_id].status == "finished"
+    assert conductor.study.outcomes[left.trial_id].status == "interrupted"
+    assert conductor.study.closed is not None
+    assert conductor.study.closed.reason == ends
+    whole = Study.replay([*journal.events("simulated"), *conductor.unstored])
+    assert whole.outcomes == conductor.study.outcomes
+
+
+def test_in_the_middle_of_a_search_a_database_that_stays_away_ends_it_and_the_last_outcome_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    conductor, journal, clock = in_memory()
+    request = asked(conductor)
+    journal.error = StorageError
+    monkeypatch.setattr("superconv_tune.study.conductor.STORAGE_PATIENCE_S", -1.0)
+    outcome = World().run(request, clock.now)[0]
+    assert outcome is not None
+    with pytest.raises(StorageError):
+        conductor.observe(outcome)
+    assert [event.outcome for event in conductor.unstored if isinstance(event, Observed)] == [outcome]
+
+
+def test_a_trial_that_could_not_be_stored_is_not_handed_out() -> None:
+    conductor, journal, clock = in_memory()
+    conductor.observe(World().run(asked(conductor), clock.now)[0])
+    journal.error = StorageError
+    clock.now = conductor.study.deadline - conductor._brief.report_s  # nothing fits; but a plan may still be asked for
+    assert conductor.next() is Signal.DONE
+
+
+def test_a_driver_that_lost_the_study_forgets_the_proposal_that_it_could_not_hand_out(tmp_path: Path) -> None:
+    start = opened(600.0, 2)
+    clock = VirtualClock(start.started_at + 30.0)
+    with Journal(sqlite(tmp_path)) as journal, Journal(sqlite(tmp_path)) as other:
+        journal.append("simulated", start)
+        conductor = conducted(sqlite(tmp_path), brief(0.85, trials=12), clock, Study(start), journal)
+        while not isinstance(draw := decide(conductor.study, conductor._brief, clock.now), Draw):
+            conductor.observe(World().run(asked(conductor), clock.now)[0])
+        other.take_over("simulated")
+        with pytest.raises(TakenOverError):
+            conductor.next()
+        assert isinstance(conductor._proposer, Proposer)
+        (trial,) = conductor._proposer._rungs[draw.study].get_trials()[-1:]
+        assert trial.state == TrialState.FAIL
+        assert not conductor.unstored
+
+
+@pytest.mark.parametrize(("stood_still", "status"), [(True, "interrupted"), (False, "deadline")])
+def test_time_in_which_the_driver_stood_still_does_not_count_against_a_trial(stood_still: bool, status: str) -> None:
+    conductor, _, clock = in_memory()
+    request = asked(conductor)
+    late = request.deadline + 20.0
+    while clock.now < late:
+        clock.now = late if stood_still else clock.now + 1.0
+        conductor.should_stop()
+    conductor.lost(request.trial_id, "the worker process ended")
+    assert conductor.study.outcomes[request.trial_id].status == status

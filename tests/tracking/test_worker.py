@@ -340,3 +340,38 @@ def test_a_password_is_not_repeated_in_the_log_of_a_worker(tmp_path: Path, caplo
     assert "to be tried again" in caplog.text
     assert "me:***@" in caplog.text
     assert "cret" not in caplog.text
+
+
+def test_a_server_that_answers_nothing_costs_one_wait_and_no_trial_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("superconv_tune.tracking.worker.CALL_S", 1.0)
+    with closing(socket.create_server(("127.0.0.1", 0))) as deaf:  # accepts, as a server that hangs does
+        handle = StudyHandle(f"http://127.0.0.1:{deaf.getsockname()[1]}", "0", "run")
+        tracker = MlflowTracker(handle, tmp_path / "spill", finish_timeout_s=30.0)
+        took = []
+        for number in range(4):
+            began = time.monotonic()
+            request = asked(f"s-{number}")
+            assert started(tracker, request) is None
+            record(tracker, "cycle", curve_of(50))
+            tracker.finish(ended(request, 50))
+            took.append(time.monotonic() - began)
+        assert took[0] < 10.0
+        assert sum(took[1:]) < 3.0
+        kept = {folder.name for folder in (tmp_path / "spill" / "run").iterdir()}
+        assert kept == {f"s-{number}-1" for number in range(4)}
+
+
+def test_a_server_that_answers_again_is_told_everything(
+    handle: StudyHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = MlflowTracker(handle, tmp_path / "spill")
+    tracker._is_silent = True
+    assert started(tracker, asked("s-1")) is None
+    record(tracker, "cycle", curve_of(50))
+    tracker.finish(ended(asked("s-1"), 50))
+    wait_until(lambda: not tracker._is_silent)
+    run_trial(tracker, asked("s-2"), curve_of(5), curve_of(5))
+    runs = connect(handle.tracking_uri).search_runs([handle.experiment_id], "tags.kind = 'search'")
+    assert {run.data.tags["trial_id"]: run.info.status for run in runs} == {"s-1": "FINISHED", "s-2": "FINISHED"}
