@@ -9,9 +9,9 @@ fi
 draw() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 umask 077
 {
-    echo "RAY_AUTH_TOKEN=$(draw)"
-    echo "POSTGRES_PASSWORD=$(draw)"
-    echo "MLFLOW_ADMIN_PASSWORD=$(draw)"
-    echo "MLFLOW_SECRET_KEY=$(draw)"
+    for name in RAY_AUTH_TOKEN POSTGRES_PASSWORD SEARCHER_PGPASSWORD MLFLOW_PGPASSWORD DASHBOARD_PGPASSWORD \
+        MLFLOW_ADMIN_PASSWORD MLFLOW_SEARCHER_PASSWORD MLFLOW_SECRET_KEY; do
+        echo "$name=$(draw)"
+    done
 } >"$file"
 echo "Wrote $file."

@@ -15,7 +15,12 @@ from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.template import write_task
 from superconv_tune.study.call import called
 from superconv_tune.study.exit_code import exit_code
-from superconv_tune.study.refusal import exit_on_user_error, refuse_new_question, refuse_two_places
+from superconv_tune.study.refusal import (
+    exit_on_user_error,
+    refuse_accepting_nothing,
+    refuse_new_question,
+    refuse_two_places,
+)
 
 STARTED_AT = time.time()  # the budget counts from the command, the slow imports below included
 
@@ -90,6 +95,9 @@ def search(  # noqa: PLR0913 - a command line
         str | None, typer.Option(help="Name of the study and its folder. Default: made from spec and time.")
     ] = None,
     resume: Annotated[str | None, typer.Option(metavar="NAME", help="Continue this study.")] = None,
+    accept_changes: Annotated[  # noqa: FBT002
+        bool, typer.Option("--accept-changes", help="Resume though code, versions or device changed; it is recorded.")
+    ] = False,
     require: Annotated[
         Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 if the verdict is less.")
     ] = None,
@@ -111,6 +119,7 @@ def search(  # noqa: PLR0913 - a command line
     with exit_on_user_error():
         refuse_open(address)
         refuse_two_places(address, debug=debug)
+        refuse_accepting_nothing(resume, accepted=accept_changes)
         if new_task is not None:
             code, written = write_task(new_task)
             typer.echo(f"Wrote {code} and {written}. They work as they are. Change them to your question, then run:")
@@ -131,7 +140,7 @@ def search(  # noqa: PLR0913 - a command line
                 from superconv_tune.study.begin import begin  # noqa: PLC0415
                 from superconv_tune.study.resume import resume as resume_study  # noqa: PLC0415
             if resume is not None:
-                ended = resume_study(resume, output or "runs", storage, budget, call)
+                ended = resume_study(resume, output or "runs", storage, budget, call, accept_changes=accept_changes)
             else:
                 ended = begin(checked, name, call)
     ease_exit()

@@ -10,7 +10,7 @@ import typer
 from superconv_tune.cluster.access import refuse_open
 from superconv_tune.core.errors import raise_any
 from superconv_tune.spec.load import load_spec
-from superconv_tune.study.refusal import exit_on_user_error
+from superconv_tune.study.refusal import exit_on_user_error, refuse_accepting_nothing
 
 EXAMPLES = """
 Examples:
@@ -63,6 +63,9 @@ def submit(  # noqa: PLR0913 - a command line
         Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 if the verdict is less.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the study --name; SPEC is its spec.")] = False,  # noqa: FBT002
+    accept_changes: Annotated[  # noqa: FBT002
+        bool, typer.Option("--accept-changes", help="Resume though code, versions or device changed; it is recorded.")
+    ] = False,
     output: Annotated[Path, typer.Option(help="Folder, on this machine, for fetched files.")] = Path("runs"),
     show: Annotated[bool, typer.Option("--list", help="List all searches of the cluster, newest first.")] = False,  # noqa: FBT002
     logs: Annotated[str | None, typer.Option(metavar="NAME", help="Print the output of this search so far.")] = None,
@@ -74,10 +77,14 @@ def submit(  # noqa: PLR0913 - a command line
         "data.path": data_on_nodes or data, "data.args.label": label, "target": target, "resources.workers": workers,
         "budget": None if resume else budget,
     }  # fmt: skip
-    options = {"--require": require, "--budget": budget if resume else None, "--resume": name if resume else None}
+    options = {
+        "--require": require, "--budget": budget if resume else None, "--resume": name if resume else None,
+        "--accept-changes": accept_changes,
+    }  # fmt: skip
     views = {"list": show, "logs": logs, "stop": stop, "fetch": fetch}
     with exit_on_user_error(LEFT):
         refuse_open(address)
+        refuse_accepting_nothing(name if resume else None, accepted=accept_changes)
         refuse_contradiction([spec, *views.values()], [data, data_on_nodes], resume, name)
         overrides = {key: value for key, value in given.items() if value is not None}
         checked = load_spec(spec, overrides, data_elsewhere=data_on_nodes is not None) if spec else None

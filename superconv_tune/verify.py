@@ -30,6 +30,9 @@ def verify(
     storage: Annotated[
         str | None, typer.Option(help="Database URL of the journal. Default: a file in the output folder.")
     ] = None,
+    accept_changes: Annotated[  # noqa: FBT002
+        bool, typer.Option("--accept-changes", help="Verify though code, versions or device changed; it is recorded.")
+    ] = False,
 ) -> None:
     """Train the recipe of a study again, with one of its seeds and with fresh ones, and compare on its test part."""
     # --help must answer at once, and the imports take seconds.
@@ -37,7 +40,7 @@ def verify(
 
     done = []
     with exit_on_user_error():
-        verification = Verification(name, output, storage)
+        verification = Verification(name, output, storage, accept_changes=accept_changes)
         for repetition in verification.repetitions(seeds):
             done.append(repetition)
             then = f", was {repetition.recorded:.6g}" if repetition.recorded is not None else ""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from benchmarks.servers.postgresql import Server, programs, server
+from superconv_tune.core import secrets
 from superconv_tune.data.cache import PLACE
 
 # Derandomised, so that a test that is green stays green; a slow machine is no failure.
@@ -27,6 +28,12 @@ def scrubbed_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
         if name.startswith(("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv(PLACE, str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
+def no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the secrets of one test from being masked in the messages of the next."""
+    monkeypatch.setattr(secrets, "_known", set())
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,7 @@ def asked_twice(events: list[Event]) -> list[tuple[str, int]]:
 
 def running_in_optuna(search: Search) -> list[str]:
     """Trials of the search that Optuna still has as running."""
-    storage = places(search.folder / "runs", NAME, search.storage, None).storage
+    storage = places(search.folder / "runs", NAME, search.storage, None).storage.reveal()
     names = [name for name in optuna.get_all_study_names(storage) if name.startswith(f"{NAME}/")]
     studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
     return [f"{s.study_name} #{t.number}" for s in studies for t in s.get_trials(states=(TrialState.RUNNING,))]

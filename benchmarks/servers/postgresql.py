@@ -13,10 +13,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
 from benchmarks.servers.nodes import descendants, free_port
 
 OWNER = "owner"
+SIGNS = "/@:%+=&?#"  # in every password, since half of those that people draw at random have some of them
 ACCOUNT = "postgres"  # a server refuses to run as root; Debian's package brings this account
 
 
@@ -26,7 +28,7 @@ class Server:
 
     Attributes:
         port: port on the loopback.
-        password: password of its one user, random for every server.
+        password: password of its one user, random for every server, with every sign that means something in an address.
         folder: folder of its data.
         numbers: counter for the names of databases.
     """
@@ -35,6 +37,11 @@ class Server:
     password: str
     folder: Path
     numbers: Iterator[int]
+
+    @property
+    def encoded(self) -> str:
+        """The password as it stands in an address."""
+        return quote(self.password, safe="")
 
     def database(self) -> str:
         """The URL, with the password, of a new and empty database."""
@@ -82,7 +89,7 @@ class Server:
         _control(self.folder, "start", "-w", "-l", str(self.folder / "log"))
 
     def _url(self, name: str) -> str:
-        return f"postgresql://{OWNER}:{self.password}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql://{OWNER}:{self.encoded}@127.0.0.1:{self.port}/{name}"
 
 
 def programs() -> Path | None:
@@ -97,7 +104,7 @@ def server() -> Iterator[Server]:
     """A fresh server on a free port, with password authentication, in a folder that its account may enter."""
     folder = Path(tempfile.mkdtemp(prefix="superconv_tune_pg_"))
     try:
-        password, port = secrets.token_hex(12), free_port()
+        password, port = f"{secrets.token_hex(12)}{SIGNS}", free_port()
         file = folder / "password"
         file.write_text(password, encoding="utf-8")
         if os.getuid() == 0:

@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from superconv_tune.core.errors import UserError, raise_any
-from superconv_tune.core.secrets import has_password
 from superconv_tune.spec.files import FACTORIES
 from superconv_tune.spec.spec import ExperimentSpec
 
@@ -44,7 +43,7 @@ def pack(
         path = Path(content["data"]["path"])
         files |= {Path(DATA, path.name, inside): file for inside, file in _tree(path)}
         content["data"]["path"] = f"{DATA}/{path.name}"
-    raise_any([*strangers, *_secrets(content), *_links(files.values()), *_too_large(files.values(), content)])
+    raise_any([*strangers, *_secrets(spec), *_links(files.values()), *_too_large(files.values(), content)])
     for place, file in files.items():
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -110,11 +109,11 @@ def _too_large(files: Iterable[Path], content: dict[str, Any]) -> list[str]:
     ]
 
 
-def _secrets(content: dict[str, Any]) -> list[str]:
+def _secrets(spec: ExperimentSpec) -> list[str]:
     """A message for each address with a password: whoever may list jobs may read their bundles."""
     return [
         f"{key}: holds a password, which would be sent with the job. Leave it out, and set SUPERCONV_TUNE_STORAGE and "
         f"MLFLOW_TRACKING_URI where the cluster runs."
-        for key in ("storage", "tracking_uri")
-        if has_password(content[key] or "")
+        for key, address in {"storage": spec.storage, "tracking_uri": spec.tracking_uri}.items()
+        if address is not None and address.has_secret
     ]

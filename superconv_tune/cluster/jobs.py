@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ from superconv_tune.cluster.access import refuse_open
 from superconv_tune.cluster.job_entry import unpack
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import masked
+from superconv_tune.spec.name import refuse_name
 
 STUDY = "superconv_tune_study"  # metadata of our jobs: which study
 ENDED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED)
@@ -26,7 +26,6 @@ STOP_S = 60  # from SIGTERM to SIGKILL: the search writes its report in between;
 LOOK_EVERY_S = 1.0
 UNREACHABLE_S = 120.0  # `follow` gives up a head that does not answer for this long
 FETCH_S = 120.0
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 CHATTY = ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging")
 INTERRUPTED, FAILED = 130, 1  # exit codes, as of search
 
@@ -71,7 +70,7 @@ class Jobs:
         with self._explained():
             self._client = JobSubmissionClient(self._address)
 
-    def submit(self, study: str, bundle: Path, options: Mapping[str, str]) -> str:
+    def submit(self, study: str, bundle: Path, options: Mapping[str, str | bool]) -> str:
         """Start or resume (option ``--resume``) a search in a bundle; returns the id of its job.
 
         Raises:
@@ -79,7 +78,7 @@ class Jobs:
         """
         refuse_name(study)
         job_id = study if "--resume" not in options else f"{study}-resumed-{int(time.time())}"
-        flags = [f"{option}={value}" for option, value in options.items()]
+        flags = [option if value is True else f"{option}={value}" for option, value in options.items()]
         command = ["python", "-m", "superconv_tune.cluster.job_entry", "begin", study, *flags]
         with self._explained(f"--name: the cluster already has a search {study!r}. Choose another name."):
             self._client.submit_job(
@@ -197,19 +196,6 @@ class Jobs:
 
 class _UnreachableError(UserError):
     """The head does not answer now; it may answer later."""
-
-
-def refuse_name(study: str) -> None:
-    """Refuse a name that is not safe in a command line and in paths on the cluster.
-
-    Raises:
-        UserError: if it holds other characters or is too long.
-    """
-    if not NAME.fullmatch(study):
-        raise UserError(
-            f"--name: takes at most 100 letters, digits and _ . -, the first one a letter, a digit or _, but got "
-            f"{study!r}. Choose another name."
-        )
 
 
 def _job(details: Any) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -66,13 +67,13 @@ class ConductedSearcher(Searcher):
         answer = self._conductor.next()
         if answer is Signal.WAIT:
             self._nap_s = min(LONGEST_NAP_S, self._nap_s * 1.2)
-            return {"nap_s": self._nap_s}
+            return {"nap_s": self._nap_s, "sent_at": time.time()}
         if answer is Signal.DONE:
             return str(Searcher.FINISHED)
         assert not isinstance(answer, Signal)
         self._names[trial_id] = answer.trial_id
         self._nap_s = FIRST_NAP_S
-        return {"request": json.dumps(encode(answer))}
+        return {"request": json.dumps(encode(answer)), "sent_at": time.time()}
 
     def on_trial_complete(
         self,

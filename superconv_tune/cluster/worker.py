@@ -8,9 +8,9 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import ray
 import torch
 from ray import tune
 
+from superconv_tune.cluster.clock import DriverClock
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.problems.payload import Payload, realise
 from superconv_tune.problems.problem import Problem
@@ -43,12 +44,16 @@ class Setting:
         handle: parent run in MLflow; None records nothing.
         spill_dir: folder, on the worker's node, for records that MLflow did not accept.
         threads: number of torch threads per trial.
+        clock_offsets: the driver's Unix time minus the monotonic clock of other machines, by Ray's id of the node.
+        host: name of the driver's machine.
     """
 
     payload: Payload
     handle: StudyHandle | None
     spill_dir: str
     threads: int
+    clock_offsets: Mapping[str, float] = field(default_factory=dict)
+    host: str = field(default_factory=platform.node)
 
 
 class Leave(Exception):  # noqa: N818 - a decision and not an error
@@ -65,7 +70,8 @@ class TrialActor(tune.Trainable):
     def setup(self, config: dict[str, Any], setting: Setting) -> None:
         """Build what the trials of this actor share; called once per process."""
         self._problem = prepared(setting.payload, setting.threads)
-        self._mlflow = None if setting.handle is None else _tracker(setting.handle, setting.spill_dir)
+        self._clock = _clock(setting)
+        self._mlflow = None if setting.handle is None else _tracker(setting.handle, setting.spill_dir, self._now)
         self._config = config
         self._is_spent = False
         gc.freeze()  # modules and data stay; otherwise the collection between trials would visit all of them again
@@ -89,6 +95,8 @@ class TrialActor(tune.Trainable):
         if "leave" in self._config:
             self.cleanup()
             raise Leave
+        if self._clock is not None:
+            self._clock.hear(self._config["sent_at"])
         if "nap_s" in self._config:
             if self._mlflow is not None:
                 self._mlflow.catch_up()
@@ -97,9 +105,13 @@ class TrialActor(tune.Trainable):
         request: TrialRequest = decode(TrialRequest, json.loads(self._config["request"]))
         tracker = self._mlflow or NullTracker()
         outcome = self._refusal(request) or run(
-            request, self._problem, tracker, time.time, guard=_ended_if_it_hangs(request.deadline)
+            request, self._problem, tracker, self._now, guard=_ended_if_it_hangs(request.deadline - self._now())
         )
         return {"objective": outcome.objective, "outcome": json.dumps(encode(outcome)), "done": True}
+
+    def _now(self) -> float:
+        """The driver's Unix time."""
+        return time.time() if self._clock is None else self._clock()
 
     def _refusal(self, request: TrialRequest) -> TrialOutcome | None:
         """A ``preempted`` outcome if others hold the memory that the trial needs; the planner repeats it."""
@@ -123,18 +135,25 @@ class TrialActor(tune.Trainable):
         """Do nothing: no checkpoint is saved."""
 
 
-def _tracker(handle: StudyHandle, spill_dir: str) -> MlflowTracker:
+def _clock(setting: Setting) -> DriverClock | None:
+    """The driver's clock; None on the driver's own machine, which needs no other than its own."""
+    if platform.node() == setting.host:
+        return None
+    return DriverClock(setting.clock_offsets.get(ray.get_runtime_context().get_node_id()))
+
+
+def _tracker(handle: StudyHandle, spill_dir: str, clock: Callable[[], float]) -> MlflowTracker:
     """The tracker of all trials of this process, which sends a trial while the next one trains."""
-    return MlflowTracker(handle, Path(spill_dir), finish_timeout_s=0.0)
+    return MlflowTracker(handle, Path(spill_dir), finish_timeout_s=0.0, clock=clock)
 
 
 @contextmanager
-def _ended_if_it_hangs(deadline: float) -> Iterator[None]:
-    """End the process if the block runs past its deadline: a trial that hangs inside a step cannot check the time.
+def _ended_if_it_hangs(left_s: float) -> Iterator[None]:
+    """End the process if the block takes longer: a trial that hangs inside a step cannot check the time.
 
     Recording is not part of the block: a tracker waits a bounded time for a server, and keeps what it could not send.
     """
-    watch = threading.Timer(deadline - time.time() + HANGS_S, os._exit, (1,))
+    watch = threading.Timer(left_s + HANGS_S, os._exit, (1,))
     watch.daemon = True
     watch.start()
     try:

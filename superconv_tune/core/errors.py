@@ -40,3 +40,8 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     words = list(known)
     near = difflib.get_close_matches(str(word), words, n=1)
     return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(words)}."
+
+
+def one_line(text: str) -> str:
+    """The text with spaces instead of line breaks and control characters, so that no name can move the cursor."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.data.budget import require_memory
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Kind, RawData, classified, numeric
 
 Read = TypeVar("Read")
 
 LONG_NAMES = {"x": "x_train", "y": "y_train", "X": "x_train", "inputs": "x_train", "targets": "y_train"}
+COST = 2  # bytes of memory per byte of an array: as it was stored, and in the type that models take
 WANTED = ("x_train", "y_train", "x_test", "y_test")
 SHAPES = {"kind": ("auto", "classification", "regression"), "channels": ("auto", "first", "last", "none")}
 
@@ -87,16 +90,35 @@ def _readable(path: Path, name: str, read: Callable[[], Read]) -> Read:
 
 
 def _archive(path: Path) -> dict[str, NDArray[Any]]:
-    with zipfile.ZipFile(path):  # or np.load would open a bare array or a pickle
-        pass
+    with zipfile.ZipFile(path) as packed:  # or np.load would open a bare array or a pickle
+        require_memory(COST * sum(_member_bytes(packed, info) for info in packed.infolist()), str(path))
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
+def _member_bytes(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Bytes that a member of an archive unpacks to; its array may claim to be larger than the member is."""
+    with packed.open(info) as file:
+        return max(info.file_size, _array_bytes(file))
+
+
 def _array(path: Path) -> NDArray[Any]:
     with path.open("rb") as file:
+        require_memory(COST * _array_bytes(file), str(path))
+        file.seek(0)
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array
+
+
+def _array_bytes(file: IO[bytes]) -> int:
+    """Bytes of the array in a file by its header, from the beginning of the file; 0 if it holds none."""
+    if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
+        return 0
+    file.seek(0)
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, kind = read(file)
+    return math.prod(shape) * int(kind.itemsize)
 
 
 def _channels_first(inputs: NDArray[Any], channels: str) -> NDArray[Any]:

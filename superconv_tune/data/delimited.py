@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.data.budget import unpacked
 from superconv_tune.data.header_line import begins_with_names
 from superconv_tune.data.labels import label_column
 from superconv_tune.data.numbers import decimal_mark
@@ -27,6 +28,7 @@ from superconv_tune.data.spelling import tidy
 from superconv_tune.data.words import some
 
 SEPARATORS = "\t;|,"
+TEXT_COST = 4  # bytes of memory per byte of text, whose fields become objects of Python
 BEGINNING = 2**16  # bytes of the file that its kind is judged by
 SAMPLE = 1000  # lines, likewise
 UTF16_SHARE = 0.4  # of zero bytes in every second place, from which text without a byte order mark is UTF-16
@@ -217,8 +219,10 @@ def _beginning(file: Path) -> bytes:
         return content.read(BEGINNING)
 
 
-def _opened(file: Path) -> io.BufferedIOBase:
-    return gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb")
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    with unpacked(file, TEXT_COST, is_packed=file.suffix.lower() == ".gz") as (content, _):
+        yield content
 
 
 def _records(text: str, *, is_whole: bool) -> dict[str, list[list[str]]]:
@@ -259,15 +263,15 @@ def _plain_share(rows: Sequence[Sequence[str]], separator: str) -> float:
 def _parsed(file: Path, encoding: str, separator: str, **how: Any) -> pd.DataFrame:
     """The file, or its beginning, as pandas reads it; no word counts as missing."""
     try:
-        return pd.read_csv(
-            file,
-            sep=r"\s+" if separator == " " else separator,
-            encoding=encoding,
-            compression="gzip" if file.suffix.lower() == ".gz" else None,
-            skipinitialspace=True,
-            keep_default_na=False,
-            **how,
-        )
+        with _opened(file) as content:
+            return pd.read_csv(
+                content,
+                sep=r"\s+" if separator == " " else separator,
+                encoding=encoding,
+                skipinitialspace=True,
+                keep_default_na=False,
+                **how,
+            )
     except pd.errors.ParserError as error:
         raise ValueError(_too_long(str(error))) from error
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.data.budget import require_memory
 from superconv_tune.data.class_folders import Listed, state
 from superconv_tune.data.images import decode, raw_images
 from superconv_tune.data.options import Args, options
@@ -15,6 +16,8 @@ from superconv_tune.data.parts import RawData
 from superconv_tune.data.recognise import SPLIT_FOLDERS
 from superconv_tune.data.table import OPTIONS as TABLE_OPTIONS
 from superconv_tune.data.table import from_frames
+
+COST = 2  # bytes of memory per byte of a column in Arrow: its values are copied for pandas, or image by image
 
 try:  # an extra: only this format needs it
     import datasets
@@ -35,6 +38,7 @@ def hf(path: Path | None, args: Args) -> RawData:
     if datasets is None:
         raise UserError("data.format: hf needs the package datasets. Install it: pip install 'superconv-tune[hf]'.")
     parts = _parts(path)
+    require_memory(COST * sum(part.data.nbytes for part in parts.values()), str(path))
     features = parts["train"].features
     images = [name for name, kind in features.items() if isinstance(kind, datasets.Image)]
     if len(images) > 1:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.data.budget import require_memory, unpacked
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import RawData, classified, numeric
 
 # Third byte of the magic number, as on the MNIST page of LeCun, Cortes and Burges; numbers are big-endian.
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-GZIP_MAGIC = b"\x1f\x8b"
+COST = 2  # bytes of memory per byte of a file: its content, and the array in the machine's byte order
 
 
 def idx(path: Path | None, args: Args) -> RawData:
@@ -61,33 +61,43 @@ def read(path: Path) -> NDArray[Any]:
     Raises:
         UserError: if it is not an idx file, is cut off, or has bytes after its end.
     """
-    content = _content(path)
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES:
-        raise UserError(
-            f"data.path: {path} is not an idx file: it begins with {content[:4].hex(' ') or 'nothing'} instead of "
-            f"two zero bytes and a type from 08 to 0e. Is it another format?"
-        )
-    start = 4 + 4 * content[3]
-    shape = [int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4)]
-    kind = np.dtype(TYPES[content[2]])
-    wanted = start + math.prod(shape) * kind.itemsize
-    if len(content) < start or len(content) != wanted:
-        raise UserError(
-            f"data.path: {path} is cut off or damaged: its header says {wanted} bytes, but it has {len(content)}. "
-            f"Download it again."
-        )
-    values = np.frombuffer(content, dtype=kind, offset=start).reshape(shape)
-    return np.atleast_1d(values.astype(kind.newbyteorder("=")))
-
-
-def _content(path: Path) -> bytes:
     try:
-        stored = path.read_bytes()
-        return gzip.decompress(stored) if stored.startswith(GZIP_MAGIC) else stored
+        with unpacked(path, COST) as (file, length):
+            kind, shape, start = _header(file, path)
+            size = math.prod(shape) * kind.itemsize
+            if length is not None and length != start + size:
+                raise _cut_off(path, start + size, str(length))
+            require_memory(COST * size, f"{path}, by its header,")
+            values = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(
             f"data.path: {path} cannot be read: {error}. Download it again, or check its permissions."
         ) from error
+    if len(values) != size:
+        raise _cut_off(path, start + size, "more" if len(values) > size else str(start + len(values)))
+    array = np.frombuffer(values, dtype=kind).reshape(shape)
+    return np.atleast_1d(array.astype(kind.newbyteorder("=")))
+
+
+def _cut_off(path: Path, wanted: int, found: str) -> UserError:
+    return UserError(
+        f"data.path: {path} is cut off or damaged: its header says {wanted} bytes, but it has {found}. Download it "
+        f"again."
+    )
+
+
+def _header(file: BinaryIO, path: Path) -> tuple[np.dtype[Any], list[int], int]:
+    """Type and shape of the array, and the number of bytes before its values."""
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES:
+        raise UserError(
+            f"data.path: {path} is not an idx file: it begins with {magic.hex(' ') or 'nothing'} instead of "
+            f"two zero bytes and a type from 08 to 0e. Is it another format?"
+        )
+    sizes = file.read(4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
+        raise UserError(f"data.path: {path} is cut off in its header. Download it again.")
+    return np.dtype(TYPES[magic[2]]), [int(size) for size in np.frombuffer(sizes, ">u4")], 4 + len(sizes)
 
 
 def _find(folder: Path, stem: str) -> Path:

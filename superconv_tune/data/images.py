@@ -19,8 +19,20 @@ from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data import cache
+from superconv_tune.data.budget import most_bytes, require_memory
 from superconv_tune.data.class_folders import Listed, images_in
-from superconv_tune.data.decode import Header, Shape, Source, deep_range, each, header, pixels, processes, progress
+from superconv_tune.data.decode import (
+    Header,
+    Shape,
+    Source,
+    cores,
+    deep_range,
+    each,
+    header,
+    pixels,
+    processes,
+    progress,
+)
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData, Rows
 from superconv_tune.data.spelling import alike, joined
@@ -137,9 +149,10 @@ def _store(listed: Sequence[Listed], size: int, most: int, channels: str, folder
         deep = deep_range([found.extremes for found in seen if found.extremes is not None])
         shape = Shape(size or _side(seen, most), 1 if _all_grey(seen, channels) else 3, deep)
         cache.require_room(len(fine) * shape.channels * shape.size**2)
-        kept = _write(
-            folder / PIXELS, each(pool, partial(_pixels, shape), [sources[i] for i in fine], done), fine, reasons
-        )
+        costs = {listed[i].name: found.decoding_bytes(shape.size) for i, found in zip(fine, seen, strict=True)}
+        workers = pool if _fit_at_once(costs) else None
+        decoded = each(workers, partial(_pixels, shape), [sources[i] for i in fine], done)
+        kept = _write(folder / PIXELS, decoded, fine, reasons)
     if not kept:
         raise UserError(f"data: none of {len(listed):,} images can be decoded. {_reasons(reasons.values())}")
     index = {
@@ -149,6 +162,17 @@ def _store(listed: Sequence[Listed], size: int, most: int, channels: str, folder
         "words": _shape_words(seen, shape, is_derived=not size),
     }
     (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
+
+
+def _fit_at_once(costs: Mapping[str, int]) -> bool:
+    """Whether all processes may decode the largest images at once; ``costs`` has the bytes of each image by name.
+
+    Raises:
+        UserError: if a single one does not fit, so that the data are the same on every machine that reads them.
+    """
+    name = max(costs, key=costs.__getitem__)
+    require_memory(costs[name], f"the image {name}")
+    return sum(sorted(costs.values())[-cores() :]) <= most_bytes()
 
 
 def _write(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.data.budget import unpacked
+from superconv_tune.data.delimited import TEXT_COST
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import RawData
 from superconv_tune.data.table import OPTIONS, from_frames
@@ -25,9 +27,9 @@ def jsonl(path: Path | None, args: Args) -> RawData:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    opened = gzip.open if path.suffix == ".gz" else open
+    opened = unpacked(path, TEXT_COST, is_packed=path.suffix == ".gz")
     try:
-        with opened(path, "rt", encoding="utf-8-sig") as text:
+        with opened as (file, _), TextIOWrapper(file, encoding="utf-8-sig") as text:
             lines = list(text)
     except (OSError, ValueError, EOFError, zlib.error) as error:
         raise UserError(f"data.path: {path} is no readable text file: {error}.") from error

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.data.budget import require_memory
 from superconv_tune.data.columns import described, encoded
 from superconv_tune.data.delimited import read_delimited, refuse_twice
 from superconv_tune.data.labels import column_of, label_column, targets
@@ -31,6 +32,8 @@ OPTIONS: dict[str, Any] = {
 }
 TEXT_OPTIONS = {"header": ("auto", True, False), "separator": "", "encoding": ""}  # of csv and tsv only
 SEPARATORS = {"tab": "\t", r"\t": "\t", "blank": " "}  # names of separators that are hard to write
+# Bytes of memory per byte of a table in Arrow, which is copied for pandas; and of a number in one.
+TABLE_COST, NUMBER_BYTES = 2, 8
 
 
 def table(path: Path | None, args: Args) -> RawData:
@@ -139,6 +142,10 @@ def _frame(
 
 
 def _parquet(file: Path) -> pd.DataFrame:
+    facts = pq.read_metadata(file)
+    unpacked_size = sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups))
+    # A column of one value takes next to nothing in the file, and as much as any other in memory.
+    require_memory(TABLE_COST * max(unpacked_size, facts.num_rows * facts.num_columns * NUMBER_BYTES), str(file))
     found = pq.read_table(file)
     refuse_twice(found.column_names, file)
     return found.to_pandas().reset_index(drop=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -25,27 +24,24 @@ from sqlalchemy import (
     create_engine,
     event,
     exists,
-    func,
     insert,
-    make_url,
     select,
     update,
 )
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import StorageError, TakenOverError, UserError
-from superconv_tune.core.secrets import masked, needs_encoding
+from superconv_tune.core.secrets import Address
 from superconv_tune.journal.connections import CallLimit, engine_options
 from superconv_tune.journal.holder import Holder
+from superconv_tune.journal.schema import cause_of, creating_tables, opening, url_of
 from superconv_tune.record.events import Event, Opened
 from superconv_tune.record.versions import NewerVersionError, stamped, upgraded
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
-BACKENDS = ("sqlite", "postgresql")
-CREATION_LOCK = zlib.crc32(b"superconv_tune_events")  # any number that no other program is likely to use
 
 TABLES = MetaData()
 EVENTS = Table(
@@ -84,7 +80,7 @@ class Journal:
     stored only while the epoch is still that of its writer, in one transaction with that check.
 
     Args:
-        storage_url: SQLAlchemy URL of a sqlite file (created if missing, with its folder) or a PostgreSQL database.
+        storage: SQLAlchemy URL of a sqlite file (created if missing, with its folder) or a PostgreSQL database.
 
     Attributes:
         limit: how long a call to the database may take.
@@ -94,24 +90,17 @@ class Journal:
         UserError: if the database cannot be reached or written.
     """
 
-    def __init__(self, storage_url: str) -> None:
-        url = _url(storage_url)
-        self._place = masked(storage_url)
+    def __init__(self, storage: Address | str) -> None:
+        address = Address.of(storage, "storage")
+        self._place = address.shown
         self._epochs: dict[str, int] = {}  # of the studies that this journal drives
         self.limit = CallLimit(self._place)
-        try:
+        with opening(address):
+            url = url_of(address)
             self.options: Mapping[str, Any] = engine_options(url, self.limit)
             self._engine = _engine(url, self.options)
-            self._prepare()
-        except ModuleNotFoundError as error:
-            raise UserError(
-                f"The storage {self._place} needs the package {error.name!r}: pip install 'superconv-tune[postgres]'."
-            ) from error
-        except (SQLAlchemyError, OSError) as error:
-            raise UserError(
-                f"The storage {self._place} cannot be opened for writing: {_cause(error)}. Fix its path or rights, or "
-                f"name another one with --storage."
-            ) from error
+            with creating_tables(address):
+                self._prepare()
 
     def __enter__(self) -> Journal:
         return self
@@ -264,15 +253,13 @@ class Journal:
             raise
         except SQLAlchemyError as error:
             raise StorageError(
-                f"The storage {self._place} {failed}: {_cause(error)}. All earlier ones are kept; fix it and continue "
-                f"with --resume {shlex.quote(study)}."
+                f"The storage {self._place} {failed}: {cause_of(error)}. All earlier ones are kept; fix it and "
+                f"continue with --resume {shlex.quote(study)}."
             ) from error
 
     def _prepare(self) -> None:
         """Create what is missing, and test a write, so that a read-only database is found before the first trial."""
         with self._engine.connect() as connection:
-            if connection.dialect.name == "postgresql":  # where two connections that create one table collide
-                connection.execute(select(func.pg_advisory_xact_lock(CREATION_LOCK)))
             for table in (EVENTS, LEASES):
                 connection.execute(CreateTable(table, if_not_exists=True))
             for index in INDEXES:
@@ -333,24 +320,6 @@ def _stored_already(connection: Connection, study: str, rows: Sequence[tuple[str
     return next(count for count in range(len(tail), -1, -1) if tail[len(tail) - count :] == list(rows[:count]))
 
 
-def _url(storage_url: str) -> URL:
-    if needs_encoding(storage_url):
-        raise UserError(
-            f"storage: the password in {masked(storage_url)!r} holds a character that has a meaning of its own in an "
-            f"address. Write it percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #."
-        )
-    try:
-        url = make_url(storage_url)
-    except ArgumentError as error:
-        raise UserError(
-            f"storage: {masked(storage_url)!r} is not a database URL. Write sqlite:///path/to/studies.db or "
-            f"postgresql://user@host/database."
-        ) from error
-    if url.get_backend_name() not in BACKENDS:
-        raise UserError(f"storage: {url.get_backend_name()} is not supported; write a sqlite or postgresql URL.")
-    return url
-
-
 def _engine(url: URL, options: Mapping[str, Any]) -> Engine:
     engine = create_engine(url, **options)
     if url.get_backend_name() == "sqlite":
@@ -364,7 +333,3 @@ def _use_wal(connection: Any, _record: object) -> None:
     """Turn on the write-ahead log, so that readers (a report, a dashboard) and the search do not block each other."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")  # what was appended survives a power cut, not only a kill
-
-
-def _cause(error: Exception) -> str:
-    return masked(str(getattr(error, "orig", None) or error).strip().replace("\n", " "))

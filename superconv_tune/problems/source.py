@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import masked
 
 OURS = f"{Path(__file__).parents[1]}{os.sep}"
 LIBRARIES = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), OURS)
@@ -52,6 +53,20 @@ class Source:
         """SHA-256 of the code; of the name of an installed module."""
         texts = [text for _, _, text in self.helpers]
         return hashlib.sha256("\0".join([self.text or self.module, *texts]).encode()).hexdigest()
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of every file of the code, by its name; of an installed module, the file that defines it."""
+        if not self.file:
+            found = importlib.util.find_spec(self.module)
+            origin = Path(found.origin) if found is not None and found.origin else None
+            return {self.module: _sha256(origin.read_bytes())} if origin is not None and origin.is_file() else {}
+        files = [(self.file, self.text), *((path, text) for _, path, text in self.helpers)]
+        return {Path(file).name: _sha256(text.encode()) for file, text in files}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def locate(factory: str, folder: Path) -> Source:
@@ -147,7 +162,7 @@ def _is_workers(error: BaseException) -> bool:
 
 def first_line(error: BaseException) -> str:
     """Type and first line of an error, such as ``ValueError: the message``."""
-    text = str(error).strip()
+    text = masked(str(error).strip())
     if _is_workers(error):
         return text.splitlines()[-1].strip().rstrip(".")
     text = text.partition("\n")[0].rstrip(".")

@@ -16,7 +16,7 @@ from optuna.trial import Trial, TrialState
 
 from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import StorageError, UserError
-from superconv_tune.core.secrets import masked
+from superconv_tune.core.secrets import Address, masked
 from superconv_tune.core.space import SearchSpace
 from superconv_tune.proposer.history import CONSTRAINT, importance, inherit, trained
 from superconv_tune.proposer.optuna_samplers import Conditioned, Moment, contains, distribution
@@ -52,7 +52,7 @@ class Proposer:
     one would have. A rung's study is named ``name/key`` in Optuna; `optuna-dashboard` shows it.
 
     Args:
-        storage_url: database URL, the same as the journal's.
+        storage: database URL, the same as the journal's.
         name: name of the search.
         space: the dimensions to draw from.
         direction: ``max`` or ``min``, of the metric.
@@ -70,7 +70,7 @@ class Proposer:
 
     def __init__(  # noqa: PLR0913 - what the user decided, each a plain value
         self,
-        storage_url: str,
+        storage: Address | str,
         name: str,
         space: SearchSpace,
         direction: str,
@@ -89,8 +89,9 @@ class Proposer:
         self._seed = seed
         self._expected_trials = expected_trials
         self._distributions = {key: distribution(dimension) for key, dimension in space.items()}
+        address = Address.of(storage, "storage")
         with _storage_checked():
-            self._storage = RDBStorage(storage_url, engine_kwargs=dict(engine or {}))
+            self._storage = RDBStorage(address.reveal(), engine_kwargs=dict(engine or {}))
             prefix = f"{name}/"
             full_names = optuna.get_all_study_names(self._storage)
             known = [full.removeprefix(prefix) for full in full_names if full.startswith(prefix)]

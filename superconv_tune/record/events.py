@@ -48,7 +48,7 @@ class Opened:
         deadline: Unix time in seconds by which the report is written.
         workers: number of trials that can run at once.
         spec: the checked spec as plain JSON.
-        environment: versions, hardware, data fingerprint, split hash.
+        environment: digests of the user's files, versions, hardware, data fingerprint, split hash.
         measured: what the preflight measured.
         mlflow: ``tracking_uri``, ``experiment_id``, ``run_id`` of the parent run.
     """
@@ -70,11 +70,21 @@ class Opened:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A new driver took the study over, perhaps on another machine; a later deadline only where the user added time."""
+    """A new driver took the study over, perhaps on another machine; a later deadline only where the user added time.
+
+    Attributes:
+        at: Unix time in seconds.
+        deadline: Unix time in seconds by which the report is written.
+        workers: number of trials that can run at once.
+        changes: what had changed in code, versions and device, and the user accepted.
+        environment: what the study is made of from here on, as in `Opened`; empty if nothing had changed.
+    """
 
     at: float
     deadline: float
     workers: int
+    changes: tuple[str, ...] = ()
+    environment: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ class Study:
         asked_at: Unix time in seconds of the request for the latest attempt, by trial id.
         turnaround_s: seconds from the request to the outcome, by trial id, for each trial in `outcomes`.
         closed: the event that ended it; None while the search goes on.
+        environment: what it is made of now: that of `opened`, until the user accepted a change.
+        changes: every change of code, versions or device that the user accepted when the study was resumed.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -57,6 +59,8 @@ class Study:
         self.asked_at: dict[str, float] = {}
         self.turnaround_s: dict[str, float] = {}
         self.closed: Closed | None = None
+        self.environment = opened.environment
+        self.changes: tuple[str, ...] = ()
         # Indices for `asked`, `running` and `lost`, so that a decision need not go through thousands of trials.
         self._asked: dict[Kind | type[Purpose], Requests] = {}
         self._asked_in_rung: dict[tuple[Kind, int], Requests] = {}
@@ -102,9 +106,11 @@ class Study:
                 self.plan = plan
             case Frozen(recipe=recipe):
                 self.recipes.append(recipe)
-            case Resumed(deadline=deadline, workers=workers):
-                self.deadline = deadline
-                self.workers = workers
+            case Resumed():
+                self.deadline = event.deadline
+                self.workers = event.workers
+                self.environment = event.environment or self.environment
+                self.changes += event.changes
                 self.closed = None
             case Resized(workers=workers):
                 self.workers = workers

@@ -14,10 +14,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from superconv_tune.core.errors import one_line
 from superconv_tune.record.events import Closed
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial
-from superconv_tune.reporting.sentences import number, one_line
+from superconv_tune.reporting.sentences import number
 from superconv_tune.verdict.verdict import Target
 
 EVENTS_SHOWN = 4

@@ -10,7 +10,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from superconv_tune.reporting.sentences import number, one_line
+from superconv_tune.core.errors import one_line
+from superconv_tune.reporting.sentences import number
 
 INK, MUTED, GRID = "#1f2933", "#52606d", "#e4e7eb"
 BLUE, ORANGE, GREEN, RED = "#0b63b0", "#c2570c", "#177245", "#b42318"

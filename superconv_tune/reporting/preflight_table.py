@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from superconv_tune.core.check import Check
-from superconv_tune.reporting.sentences import one_line
+from superconv_tune.core.errors import one_line
 
 STYLES = {"ok": "green", "warning": "yellow", "failure": "red"}
 

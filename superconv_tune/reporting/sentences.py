@@ -118,11 +118,6 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-def one_line(text: str) -> str:
-    """The text with spaces instead of line breaks and control characters, so that no name can move the cursor."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
 def in_words(part: object) -> str:
     """A part of the spec in words: ``resnet9 (width 64)``."""
     if isinstance(part, list | tuple):

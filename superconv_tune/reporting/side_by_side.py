@@ -10,11 +10,12 @@ import plotly.graph_objects as go
 from rich.table import Table
 from rich.text import Text
 
+from superconv_tune.core.errors import one_line
 from superconv_tune.reporting.baseline_words import searched_policy
 from superconv_tune.reporting.figure_style import BLUE, GREEN, PALE_GREEN, RED, RUNS, error_bars, label, layout, ticks
 from superconv_tune.reporting.findings import Findings, publishable
 from superconv_tune.reporting.page import Drawn, drawn, render
-from superconv_tune.reporting.sentences import DASH, LABELS, duration, goal, in_words, number, one_line
+from superconv_tune.reporting.sentences import DASH, LABELS, duration, goal, in_words, number
 
 CONSOLE = ("study", "question", "verdict", "estimate", "longer cycles", "spent")  # what a terminal has room for
 

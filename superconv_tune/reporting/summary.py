@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from superconv_tune.core.errors import one_line
 from superconv_tune.reporting.baseline_words import comparison_sentence, remarks
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import (
     LABELS,
     budget_words,
     estimate_words,
-    one_line,
     probability_words,
     reachable_words,
     recipe_words,

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 
 from superconv_tune.core.errors import did_you_mean
+from superconv_tune.core.secrets import Address
 
 NONE = "none"
 _DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
@@ -99,3 +100,20 @@ Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
 Seed = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
+
+
+def to_address(value: object) -> Address:
+    """The address in a text.
+
+    Raises:
+        ValueError: for anything else, or if it is not clear where its password ends; the value is not repeated.
+    """
+    if isinstance(value, Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("takes an address such as sqlite:///studies.db, postgresql://host/studies or http://host:5000")
+    return Address(value)
+
+
+# Is dumped without its password, so that no copy of a spec has it.
+AddressField = Annotated[Address, PlainValidator(to_address), PlainSerializer(str, return_type=str)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,23 @@ def missing(content: Content) -> dict[str, Path]:
         named |= {f"{name}.factory": file} if file.endswith(".py") else {}
     paths = {key: Path(file) for key, file in named.items() if isinstance(file, str)}
     return {key: path for key, path in paths.items() if not path.exists()}
+
+
+def relocate(content: Content, before: Path, now: Path) -> None:
+    """Where a named file is gone, name the one at the same place beside a folder that was moved, if it is there.
+
+    Args:
+        content: the spec; all paths are absolute.
+        before: the folder, where it was.
+        now: the same folder, where it is.
+    """
+    for dotted, path in missing(content).items():
+        here = Path(os.path.normpath(now / os.path.relpath(path, before)))
+        section = content[dotted.partition(".")[0]]
+        if here.exists() and dotted == "data.path":
+            section["path"] = str(here)
+        elif here.exists():
+            section["factory"] = f"{here}:{section['factory'].rpartition(':')[2]}"
 
 
 def near(path: Path) -> str:

@@ -31,6 +31,7 @@ from superconv_tune.measures.metrics import METRICS
 from superconv_tune.models.registry import MODELS
 from superconv_tune.proposer.samplers import SAMPLERS
 from superconv_tune.spec.fields import (
+    AddressField,
     Count,
     Number,
     OrNone,
@@ -356,8 +357,8 @@ class ExperimentSpec(Section):
     resources: ResourcesSpec = ResourcesSpec()
     scheduler: Annotated[Literal["fifo"], BeforeValidator(_fifo)] = "fifo"
     horizon: Annotated[Positive | None, OrNone] = None
-    tracking_uri: str | None = None
-    storage: str | None = None
+    tracking_uri: AddressField | None = None
+    storage: AddressField | None = None
     output: str = "runs"
 
     # A check that involves two fields belongs to the later one; the earlier is missing from info.data if it was wrong

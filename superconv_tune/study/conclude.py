@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from superconv_tune.core.errors import StorageError
+from superconv_tune.core.secrets import Address
 from superconv_tune.core.yardstick import Yardstick
+from superconv_tune.journal.schema import creating_tables
 from superconv_tune.planner.baselines import comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.evidence import verdict_of, yardstick_of
@@ -28,23 +30,25 @@ EXPECTED_TRIALS = 100  # for the choice of the sampler, where the user set no li
 
 
 def proposer_of(
-    name: str, brief: Brief, sampler: str, storage: str, engine: Mapping[str, Any] | None = None
+    name: str, brief: Brief, sampler: str, storage: Address | str, engine: Mapping[str, Any] | None = None
 ) -> Proposer:
     """The sampler of a study, with everything that it has learned so far.
 
     Raises:
         StorageError: if the database does not answer.
     """
-    return Proposer(
-        storage,
-        name,
-        brief.space,
-        brief.target.direction,
-        sampler,
-        brief.seed,
-        brief.trials or EXPECTED_TRIALS,
-        engine,
-    )
+    address = Address.of(storage, "storage")
+    with creating_tables(address):  # Optuna's, which beside another new search would collide
+        return Proposer(
+            address,
+            name,
+            brief.space,
+            brief.target.direction,
+            sampler,
+            brief.seed,
+            brief.trials or EXPECTED_TRIALS,
+            engine,
+        )
 
 
 def findings_of(
@@ -61,7 +65,7 @@ def findings_of(
     """
     yardstick = yardstick_of(study, brief)
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
-    warnings = (*verdict.warnings, *_empty(study), *_unsteady(study, yardstick), *more_warnings)
+    warnings = (*verdict.warnings, *_empty(study), *_changed(study), *_unsteady(study, yardstick), *more_warnings)
     return Findings(
         study=study,
         target=brief.target,
@@ -91,6 +95,13 @@ def _empty(study: Study) -> tuple[str, ...]:
     if study.requests or study.closed is None or study.closed.reason == "interrupted":
         return ()
     return ("No trial was run: the preflight left too little of the budget for one. Give a longer --budget.",)
+
+
+def _changed(study: Study) -> tuple[str, ...]:
+    """A warning if the user accepted changes, so that not all trials are of one thing."""
+    if not study.changes:
+        return ()
+    return (f"The study was resumed though something had changed: {'; '.join(study.changes)}. It mixes both.",)
 
 
 def _unsteady(study: Study, yardstick: Yardstick) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -26,6 +26,11 @@ class Engine(Protocol):
     @property
     def workers(self) -> int:
         """Trials at once."""
+        ...
+
+    @property
+    def clocks(self) -> Mapping[str, float | None]:
+        """By how many seconds the clock of each other machine is ahead of this one's; None if it did not answer."""
         ...
 
     def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:

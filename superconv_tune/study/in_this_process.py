@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,11 @@ class InThisProcess:
 
     question: Question
     workers: int = 1
+
+    @property
+    def clocks(self) -> Mapping[str, float | None]:
+        """There is no other machine."""
+        return {}
 
     def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:
         """Run trials until the conductor is done or says stop.

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from superconv_tune.core.codec import encode
-from superconv_tune.core.secrets import masked
 from superconv_tune.record.trial import Status, TrialRequest
 from superconv_tune.study.parent_run import check
 from superconv_tune.study.places import places
@@ -54,11 +52,11 @@ class LongRunRecord:
         self._spill = folder.absolute() / SPILL
         if not self._where.is_tracked:
             return NullTracker()
-        check(self._where.tracking_uri)
+        check(self._where.tracking_uri, self._where.storage)
         from superconv_tune.tracking import worker  # noqa: PLC0415 - MLflow need not be installed
 
         self._handle = self._reopened(before) or self._opened(name, request, folder)
-        self.reference = asdict(self._handle) | {"tracking_uri": masked(self._handle.tracking_uri)}
+        self.reference = self._handle.recorded
         return worker.MlflowTracker(self._handle, self._spill)
 
     def end(self, status: Status | None, numbers: Mapping[str, float], files: Sequence[Path]) -> str:
@@ -93,7 +91,7 @@ class LongRunRecord:
         from superconv_tune.tracking.client import absolute  # noqa: PLC0415
 
         uri = absolute(self._where.tracking_uri)
-        if before is None or before["tracking_uri"] != masked(uri):
+        if before is None or before["tracking_uri"] != uri.shown:
             return None
         handle = StudyHandle(uri, before["experiment_id"], before["run_id"])
         study_run.reopen_study(handle)

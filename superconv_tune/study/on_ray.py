@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from superconv_tune.cluster.beside import beside
 from superconv_tune.cluster.driver import Resources, run, slots
+from superconv_tune.cluster.machines import Machine, collect, other_machines
 from superconv_tune.cluster.slots import Share
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.background import Background
@@ -17,6 +18,7 @@ from superconv_tune.record.conductor import Conductor
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.gpu_share import shared
 from superconv_tune.study.question import Question, threads
+from superconv_tune.tracking.attempt import RECORD
 from superconv_tune.tracking.handle import StudyHandle
 
 T = TypeVar("T")
@@ -30,16 +32,23 @@ class OnRay:
         question: the question, with ``gpus_per_trial`` as a number.
         share: the search's share of the cluster.
         is_local: whether the workers see the files of this machine.
+        elsewhere: the nodes on other machines.
     """
 
     question: Question
     share: Share
     is_local: bool
+    elsewhere: tuple[Machine, ...] = ()
 
     @property
     def workers(self) -> int:
         """Trials at once."""
         return self.share.count(held=0)
+
+    @property
+    def clocks(self) -> Mapping[str, float | None]:
+        """By how many seconds the clock of each other machine is ahead of this one's, by its name."""
+        return {machine.host: machine.ahead_s for machine in self.elsewhere}
 
     def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:
         """Run trials, as many at once as the search's share of the cluster allows.
@@ -49,8 +58,11 @@ class OnRay:
         """
         question = self.question
         payload = question.payload if self.is_local else portable(question.payload)
-        setting = Setting(payload, handle, str(spill_dir), threads(question.spec))
+        offsets = {machine.node: machine.offset_s for machine in self.elsewhere if machine.offset_s is not None}
+        setting = Setting(payload, handle, str(spill_dir), threads(question.spec), offsets)
         run(conductor, setting, _resources(question.spec), self.share)
+        if handle is not None:
+            collect(self.elsewhere, spill_dir / handle.run_id, RECORD)
 
     def beside(self, work: Callable[[], T], otherwise: T) -> Callable[[float], T | None]:
         """Begin ``work`` in a process of its own that yields to the trials; see `superconv_tune.cluster.beside`."""
@@ -65,7 +77,8 @@ def on_ray(question: Question, address: str | None, connection: Background[None]
     """
     connection.wait()
     question = shared(question, address)
-    return OnRay(question, slots(_resources(question.spec)), is_local=address is None)
+    elsewhere = () if address is None else other_machines()
+    return OnRay(question, slots(_resources(question.spec)), address is None, elsewhere)
 
 
 def _resources(spec: ExperimentSpec) -> Resources:

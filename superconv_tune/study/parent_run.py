@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.secrets import masked
+from superconv_tune.core.secrets import Address
+from superconv_tune.journal.schema import creating_tables
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.spec.spec import ExperimentSpec
-from superconv_tune.study.places import Places
+from superconv_tune.study.places import ARTIFACTS, Places
 from superconv_tune.study.stored import StoredStudy
 from superconv_tune.tracking.handle import NO_TRACKING, StudyHandle, TrackingError
 
@@ -22,16 +24,18 @@ SHOWN = (
 )  # fmt: skip
 
 
-def check(tracking_uri: str) -> None:
-    """Check that MLflow works before anything is trained.
+def check(tracking_uri: Address, storage: Address) -> None:
+    """Check that MLflow works before anything is trained; ``storage`` keeps the tables of two new searches apart.
 
     Raises:
         UserError: if it cannot be used, reached or written.
     """
-    if tracking_uri != NO_TRACKING:
+    if tracking_uri.shown != NO_TRACKING:
         from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
 
-        study_run.check(tracking_uri)
+        has_tables = tracking_uri.scheme not in ("http", "https")  # a server makes its own
+        with creating_tables(storage) if has_tables else nullcontext():
+            study_run.check(tracking_uri)
 
 
 def begin_run(where: Places, spec: ExperimentSpec) -> StudyHandle | None:
@@ -51,7 +55,16 @@ def begin_run(where: Places, spec: ExperimentSpec) -> StudyHandle | None:
     )
 
 
-def resume_run(handle: StudyHandle | None) -> None:
+def give_up_run(handle: StudyHandle | None) -> None:
+    """End the parent run of a study that could not be opened."""
+    if handle is not None:
+        from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
+
+        with suppress(TrackingError):
+            study_run.close_study(handle, status="KILLED", tags={"phase": "refused"}, metrics={}, artifacts=[])
+
+
+def resume_run(handle: StudyHandle | None, where: Places) -> None:
     """Mark the parent run as running again.
 
     Raises:
@@ -60,6 +73,10 @@ def resume_run(handle: StudyHandle | None) -> None:
     if handle is not None:
         from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
 
+        try:
+            _follow_move(handle, where)
+        except TrackingError as error:
+            raise UserError(str(error)) from error
         study_run.reopen_study(handle)
 
 
@@ -100,6 +117,7 @@ def catch_up(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool
             return True
         from superconv_tune.tracking import study_run, worker  # noqa: PLC0415 - MLflow need not be installed
 
+        _follow_move(handle, stored.where)
         is_behind = bool(worker.unsent(handle, stored.where.spill_dir)) or study_run.is_open(handle)
         return not is_behind or end_run(findings, stored, files)
     except (TrackingError, UserError) as error:  # the latter if its password is not set
@@ -107,13 +125,22 @@ def catch_up(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool
         return False
 
 
+def _follow_move(handle: StudyHandle, where: Places) -> None:
+    """Where the store moved with the folder of studies, so did the files that it names."""
+    from superconv_tune.tracking.moved import follow_move  # noqa: PLC0415 - beside MLflow
+
+    store = handle.tracking_uri.file
+    if store is not None and store.resolve().parent == where.root.resolve():
+        follow_move(handle, where.root.resolve() / ARTIFACTS)
+
+
 def where_curves_are(handle: StudyHandle | None) -> str:
     """The command or the address that shows the curves, or that none were recorded."""
     if handle is None:
         return f"not recorded (--tracking-uri {NO_TRACKING})"
-    if handle.tracking_uri.startswith("sqlite:"):
+    if handle.tracking_uri.scheme == "sqlite":
         return f"mlflow ui --backend-store-uri {handle.tracking_uri}"
-    return masked(handle.tracking_uri)
+    return handle.tracking_uri.shown
 
 
 def _metrics(findings: Findings) -> dict[str, float]:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.secrets import MASK, masked
+from superconv_tune.core.secrets import MASK, Address, remember
 from superconv_tune.tracking.handle import NO_TRACKING
 
 STORAGE_VARIABLE = "SUPERCONV_TUNE_STORAGE"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 USUAL_ROOT = Path("runs")  # of a command without --output
+ARTIFACTS = "mlartifacts"  # folder of MLflow's files, beside its sqlite file
+# Secrets that libraries read themselves; they are known here so that they are masked.
+SECRET_VARIABLES = ("PGPASSWORD", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Places:
 
     root: Path
     name: str
-    storage: str
-    tracking_uri: str
+    storage: Address
+    tracking_uri: Address
     artifact_root: Path | None
 
     @property
@@ -42,13 +45,12 @@ class Places:
     @property
     def has_journal(self) -> bool:
         """Whether a journal may exist here: True for a database server, which has to be asked."""
-        _, is_sqlite, file = self.storage.partition("sqlite:///")
-        return not is_sqlite or Path(file).exists()
+        return self.storage.file is None or self.storage.file.exists()
 
     @property
     def is_tracked(self) -> bool:
         """Whether curves go to MLflow."""
-        return self.tracking_uri != NO_TRACKING
+        return self.tracking_uri.shown != NO_TRACKING
 
     @property
     def spill_dir(self) -> Path:
@@ -68,49 +70,58 @@ class Places:
             f"`{self.command('search')}` goes on until the deadline, and `{self.command('report')}` writes the report."
         )
 
-    def with_password(self, recorded: str) -> str:
+    def with_password(self, recorded: Address) -> Address:
         """The recorded MLflow address with its password, which the journal does not keep.
 
         Raises:
             UserError: if the address needs a password and ``tracking_uri`` is a different address.
         """
-        if MASK not in recorded:
+        if MASK not in recorded.shown:
             return recorded
-        if masked(self.tracking_uri) != masked(recorded):  # masked again, for older studies masked less
+        if self.tracking_uri.shown != recorded.shown:
             raise UserError(
                 f"The MLflow runs of {self.name!r} are at {recorded}, whose password is not kept, but "
-                f"{TRACKING_VARIABLE} leads to {masked(self.tracking_uri)}. Set it to the address of the runs, with "
+                f"{TRACKING_VARIABLE} leads to {self.tracking_uri}. Set it to the address of the runs, with "
                 f"the password."
             )
         return self.tracking_uri
 
 
-def places(root: Path, name: str, storage: str | None, tracking_uri: str | None) -> Places:
+def places(root: Path, name: str, storage: Address | str | None, tracking_uri: Address | str | None) -> Places:
     """The places of a study: what the user named, else files under ``root``.
 
     ``SUPERCONV_TUNE_STORAGE`` and ``MLFLOW_TRACKING_URI`` count if neither option nor spec says otherwise; unlike an
     option, they do not show in a list of processes.
 
     Raises:
-        UserError: if the name is not a plain folder name.
+        UserError: if the name is not a plain folder name, or it is not clear where the password of an address ends.
     """
     if Path(name).name != name or name == "..":
         raise UserError(f"--name: a study is a folder in {root}/, but got {name!r}. Leave out / and ..")
-    local = f"sqlite:///{(root / 'mlflow.db').absolute()}"
-    uri = tracking_uri or os.environ.get(TRACKING_VARIABLE) or local
-    named = storage or os.environ.get(STORAGE_VARIABLE)
+    remember(filter(None, map(os.environ.get, SECRET_VARIABLES)))
+    uri = _named("tracking_uri", tracking_uri, TRACKING_VARIABLE) or _file(root / "mlflow.db")
     return Places(
         root=root,
         name=name,
-        storage=_with_driver(named) if named else f"sqlite:///{(root / 'studies.db').absolute()}",
+        storage=_with_driver(_named("storage", storage, STORAGE_VARIABLE) or _file(root / "studies.db")),
         tracking_uri=uri,
-        artifact_root=(root / "mlartifacts").absolute() if uri.startswith("sqlite:") else None,
+        artifact_root=(root / ARTIFACTS).absolute() if uri.scheme == "sqlite" else None,
     )
 
 
-def _with_driver(storage: str) -> str:
+def _named(key: str, given: Address | str | None, variable: str) -> Address | None:
+    """The address that the user named, or that stands in the environment."""
+    if given:
+        return Address.of(given, key)
+    return Address.of(os.environ[variable], variable) if os.environ.get(variable) else None
+
+
+def _file(path: Path) -> Address:
+    return Address(f"sqlite:///{path.absolute()}")
+
+
+def _with_driver(storage: Address) -> Address:
     """The address with psycopg as its driver; SQLAlchemy before 2.1 would look for another one."""
-    for scheme in ("postgresql://", "postgres://"):
-        if storage.startswith(scheme):
-            return "postgresql+psycopg://" + storage.removeprefix(scheme)
+    if storage.scheme in ("postgresql", "postgres"):
+        return Address("postgresql+psycopg" + storage.reveal().removeprefix(storage.scheme))
     return storage

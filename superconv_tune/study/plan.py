@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from superconv_tune.core.errors import one_line
 from superconv_tune.problems.payload import DataCard
 from superconv_tune.reporting.dry_run import plan_words
-from superconv_tune.reporting.sentences import one_line
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.budget import Budget
 from superconv_tune.study.logs import no_log

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from superconv_tune.core.check import Check
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.secrets import masked
+from superconv_tune.data.budget import free_memory
 from superconv_tune.problems.payload import Payload
 from superconv_tune.study.environment import package_version
-from superconv_tune.study.machine import GIB, free_disk, free_memory, is_writable
+from superconv_tune.study.machine import GIB, NETWORK, filesystem, free_disk, is_writable
 from superconv_tune.study.places import Places
 from superconv_tune.study.question import Question
 
@@ -23,6 +23,8 @@ BYTES_PER_NUMBER = 4
 STUDY_BYTES = 500 * 2**20  # journal, curves and figures of a long study
 LEAST_DISK_BYTES = 100 * 2**20
 TARGETS = {"regression": "numbers", "structured": "several whole numbers each", "loader": "from loaders"}
+CLOCK_S = 1.0  # a smaller difference is not worth a word
+SHOWN = 4  # machines in a message
 SHOWN_PACKAGES = ("torch", "ray", "optuna", "mlflow")
 
 
@@ -41,7 +43,8 @@ def checks_of(question: Question, where: Places, workers: int) -> list[Check]:
         *_smoke(question),
         _memory(question, workers),
         *disk_checks(where),
-        Check("storage", f"{masked(where.storage)} is writable"),
+        *_file_systems(where),
+        Check("storage", f"{where.storage} is writable"),
         _mlflow(where),
         Check("versions", _versions()),
     ]
@@ -58,6 +61,55 @@ def disk_checks(where: Places) -> list[Check]:
     if free < STUDY_BYTES:
         return [Check("disk", found, "warning", "A long study may need more: make room, or use --output.")]
     return [Check("disk", found)]
+
+
+def machine_checks(clocks: Mapping[str, float | None], where: Places) -> list[Check]:
+    """What other machines mean for a search, once they are known.
+
+    Args:
+        clocks: by how many seconds the clock of each other machine is ahead; None if it did not answer.
+        where: the study's places.
+    """
+    if not clocks:
+        return []
+    checks = [_clocks(clocks)]
+    if where.is_tracked and where.tracking_uri.file is not None:
+        found = f"{where.tracking_uri} is a file of this machine, and trials run on {_some(list(clocks))} too."
+        mend = "Name a server that all of them reach, --tracking-uri http://HOST:5000, or record nothing: none."
+        checks.append(Check("MLflow", found, "failure", mend))
+    return checks
+
+
+def _clocks(clocks: Mapping[str, float | None]) -> Check:
+    wrong = [f"{host} {_ahead(ahead_s)}" for host, ahead_s in clocks.items() if _ahead(ahead_s)]
+    if not wrong:
+        return Check("clocks", f"{_some(list(clocks))}: within {CLOCK_S:g} s of this machine's")
+    mend = "Deadlines follow this machine's clock everywhere; in logs of the others, mind the difference."
+    return Check("clocks", f"{_some(wrong)}.", "warning", mend)
+
+
+def _ahead(ahead_s: float | None) -> str:
+    """What is wrong with a clock; empty for nothing."""
+    if ahead_s is None:
+        return "did not answer"
+    if abs(ahead_s) < CLOCK_S:
+        return ""
+    return f"is {abs(ahead_s):,.0f} s {'ahead' if ahead_s > 0 else 'behind'}"
+
+
+def _some(words: Sequence[str]) -> str:
+    return ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")
+
+
+def _file_systems(where: Places) -> list[Check]:
+    """A warning if a sqlite file lies where other machines may lock it in their own way."""
+    files = [address.file for address in (where.storage, where.tracking_uri) if address.file is not None]
+    shared = {file.name: kind for file in files if (kind := filesystem(file)) in NETWORK}
+    if not shared:
+        return []
+    found = f"{', '.join(f'{name} is on {kind}' for name, kind in shared.items())}, a network file system."
+    mend = "sqlite gets damaged there when two machines write: keep --output on a local disk, or use PostgreSQL."
+    return [Check("file system", found, "warning", mend)]
 
 
 def refuse(checks: Sequence[Check]) -> None:
@@ -138,7 +190,7 @@ def _data_bytes(payload: Payload) -> int:
 def _mlflow(where: Places) -> Check:
     if not where.is_tracked:
         return Check("MLflow", "not used: no curves are recorded")
-    return Check("MLflow", f"{masked(where.tracking_uri)} answers")
+    return Check("MLflow", f"{where.tracking_uri} answers")
 
 
 def _versions() -> str:

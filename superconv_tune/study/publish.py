@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.secrets import masked
 from superconv_tune.journal.journal import Journal
 from superconv_tune.journal.unstored import keep
 from superconv_tune.record.events import Event
@@ -42,7 +41,7 @@ def keep_unstored(events: Sequence[Event], stored: StoredStudy, journal: Journal
     """Write the events that the journal did not accept into the study's folder; returns what the user should know."""
     if not events:
         return ()
-    storage, name = masked(stored.where.storage), stored.name
+    storage, name = stored.where.storage, stored.name
     what = f"The storage {storage} did not accept the last {len(events)} events of the search"
     try:
         keep(stored.where.folder, events, journal.epoch(name))

@@ -46,7 +46,7 @@ class Question:
         """The same question with a number for ``gpus_per_trial``."""
         resources = self.spec.resources.model_copy(update={"gpus_per_trial": per_trial})
         spec = self.spec.model_copy(update={"resources": resources})
-        return replace(self, spec=spec, payload=replace(self.payload, spec=spec))
+        return replace(self, spec=spec, payload=replace(self.payload, spec=_without_addresses(spec)))
 
 
 def ready(spec: ExperimentSpec) -> Question:
@@ -57,6 +57,7 @@ def ready(spec: ExperimentSpec) -> Question:
     """
     payload, card = prepare(spec)
     spec = payload.spec
+    payload = replace(payload, spec=_without_addresses(spec))
     skip_compiler()
     torch.set_num_threads(threads(spec))  # as a worker will run
     device = device_for(with_gpu=spec.resources.gpus_per_trial != 0)
@@ -83,6 +84,11 @@ def brief_of(spec: ExperimentSpec) -> Brief:
         baselines=tuple(dict.fromkeys(other for other in spec.baselines if other != spec.schedule)),
         horizon=spec.horizon,
     )
+
+
+def _without_addresses(spec: ExperimentSpec) -> ExperimentSpec:
+    """The spec for workers, which do not need the database; what they need of MLflow is sent beside it."""
+    return spec.model_copy(update={"storage": None, "tracking_uri": None})
 
 
 def threads(spec: ExperimentSpec) -> int:

@@ -20,6 +20,7 @@ from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.problems.try_out import try_out
 from superconv_tune.reporting.outputs import write_ramps
+from superconv_tune.spec.name import refuse_name, timed_name
 from superconv_tune.spec.spec import ExperimentSpec, defaults
 from superconv_tune.study.logs import search_log
 from superconv_tune.study.parent_run import check
@@ -62,15 +63,16 @@ def range_test(
     Raises:
         UserError: if the data, the model or a setting does not work; nothing was started then.
     """
+    name = name or timed_name(f"{spec.name}-range-test", time.time())
+    refuse_name(name)
     plan = _plan(spec, options)
     payload, _ = prepare(spec)
     torch.set_num_threads(threads(spec))  # as a worker will run
     _, problem, _ = try_out(payload, device_for(with_gpu=True), plan.params)
-    name = name or f"{spec.name}-range-test-{time.strftime('%Y%m%d-%H%M%S')}"
     where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
     if where.folder.exists():
         raise UserError(f"--name: {where.folder} exists. Choose another name.")
-    check(where.tracking_uri)
+    check(where.tracking_uri, where.storage)
     with search_log(where.folder):
         found = (
             _recorded(spec, problem, plan, where, echo)

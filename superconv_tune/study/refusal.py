@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, one_line
 from superconv_tune.core.interruption import interruptible
 from superconv_tune.spec.load import option_of
 
@@ -16,6 +16,8 @@ from superconv_tune.spec.load import option_of
 @contextmanager
 def exit_on_user_error(interrupted: str = "interrupted; the same command begins again.") -> Iterator[None]:
     """Print the messages of a `UserError` and exit with 2, without a traceback; with 130 after an interruption.
+
+    A message may contain names from the data; whatever is not printable in them is left out.
 
     Args:
         interrupted: the message then, with how to go on, unless the interruption has one of its own.
@@ -25,7 +27,7 @@ def exit_on_user_error(interrupted: str = "interrupted; the same command begins 
             yield
     except UserError as error:
         for message in error.messages:
-            typer.echo(f"error: {message}", err=True)
+            typer.echo(f"error: {one_line(message)}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt as error:
         typer.echo(str(error) or interrupted, err=True)
@@ -43,8 +45,32 @@ def refuse_new_question(spec: Path | None, overrides: dict[str, str]) -> None:
     if asked:
         raise UserError(
             f"--resume continues the question as it was asked, but got {', '.join(asked)} too. Leave it out or "
-            f"start a new search; only --budget +TIME, --address, --output and --storage go with --resume."
+            f"start a new search; only --budget +TIME, --accept-changes, --address, --output and --storage go with "
+            f"--resume."
         )
+
+
+def refuse_changes(name: str, changed: Sequence[str], *, accepted: bool) -> None:
+    """Refuse to go on with a study whose code, versions or device have changed, unless the user accepts it.
+
+    Raises:
+        UserError: with every change.
+    """
+    if changed and not accepted:
+        raise UserError(
+            f"{name!r} is no longer what it was: {'; '.join(changed)}. Its figures would mix two things. Undo the "
+            f"change, start a new search, or go on with --accept-changes, which is recorded."
+        )
+
+
+def refuse_accepting_nothing(resume: str | None, *, accepted: bool) -> None:
+    """Refuse ``--accept-changes`` without ``--resume``.
+
+    Raises:
+        UserError: if there is nothing that could have changed.
+    """
+    if accepted and resume is None:
+        raise UserError("--accept-changes: goes with --resume NAME. A new search has nothing that could have changed.")
 
 
 def refuse_two_places(address: str | None, *, debug: bool) -> None:

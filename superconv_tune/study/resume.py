@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from superconv_tune.core.errors import UserError
@@ -15,21 +16,28 @@ from superconv_tune.spec.fields import to_seconds
 from superconv_tune.study.call import Call, Ended
 from superconv_tune.study.conduct import conduct
 from superconv_tune.study.engine import started
+from superconv_tune.study.environment import changes, describe
 from superconv_tune.study.logs import search_log
 from superconv_tune.study.ownership import take_over
 from superconv_tune.study.parent_run import check, resume_run
+from superconv_tune.study.preflight_checks import machine_checks, refuse
 from superconv_tune.study.question import ready
+from superconv_tune.study.refusal import refuse_changes
 from superconv_tune.study.stored import StoredStudy, existing, stored
+from superconv_tune.tracking.handle import StudyHandle
 
 
-def resume(name: str, output: str, storage: str | None, budget: str | None, call: Call) -> Ended:
+def resume(
+    name: str, output: str, storage: str | None, budget: str | None, call: Call, *, accept_changes: bool = False
+) -> Ended:
     """Continue a study from its journal, inside its deadline; a ``budget`` such as ``+20m`` extends the deadline.
 
-    Once everything is checked, a driver that still has the study is told to stop.
+    With ``accept_changes`` it goes on even where code, versions or device have changed, and the journal says so. Once
+    everything is checked, a driver that still has the study is told to stop.
 
     Raises:
-        UserError: if there is no such study, it has ended, its deadline has passed, or its data have changed; an
-            earlier driver then goes on.
+        UserError: if there is no such study, it has ended, its deadline has passed, its data have changed, or something
+            else has changed and was not accepted; an earlier driver then goes on.
     """
     more_s = _added(budget)
     where = existing(Path(output), name, storage)
@@ -40,16 +48,22 @@ def resume(name: str, output: str, storage: str | None, budget: str | None, call
         _refuse_ended(found, more_s)
         handle = found.handle()
         if handle is not None:
-            check(handle.tracking_uri)
+            _refuse_lost_store(found.name, handle)
+            check(handle.tracking_uri, where.storage)
         question = ready(found.spec)
         _refuse_other_data(found, question.card)
+        now = describe(question.payload, question.card)
+        changed = changes(found.study.environment, now)
+        refuse_changes(found.name, changed, accepted=accept_changes)
         stack.enter_context(search_log(where.folder))
         engine = started(question, call)
+        refuse(machine_checks(engine.clocks, replace(where, tracking_uri=handle.tracking_uri) if handle else where))
         take_over(journal, name, call.console)
         found = stored(journal, where)  # again: until then an earlier driver may have gone on
         _refuse_ended(found, more_s)
-        resume_run(handle)
-        event = Resumed(time.time(), found.study.deadline + more_s, engine.workers)
+        resume_run(handle, where)
+        deadline = found.study.deadline + more_s
+        event = Resumed(time.time(), deadline, engine.workers, changed, now if changed else {})
         journal.append(name, event)
         found.study.apply(event)
         return conduct(found, journal, engine, call)
@@ -77,6 +91,15 @@ def _refuse_ended(found: StoredStudy, more_s: float) -> None:
     late_s = time.time() - study.deadline - more_s
     if late_s >= 0.0:
         raise UserError(f"--resume: the deadline of {name!r} passed {late_s:.0f} s ago. Add time: --budget +20m.")
+
+
+def _refuse_lost_store(name: str, handle: StudyHandle) -> None:
+    file = handle.tracking_uri.file
+    if file is not None and not file.exists():
+        raise UserError(
+            f"--resume: the MLflow runs of {name!r} are in {file}, which does not exist. Put it back; if the folder of "
+            f"all studies was moved, move mlflow.db and mlartifacts with it."
+        )
 
 
 def _refuse_other_data(found: StoredStudy, card: DataCard) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from superconv_tune.core.codec import decode
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import Address
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.brief import Brief
 from superconv_tune.problems.payload import DataCard
+from superconv_tune.record.events import Opened
 from superconv_tune.record.study import Study
+from superconv_tune.spec.files import relocate
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import brief_of
 from superconv_tune.tracking.handle import StudyHandle
+
+ROOT = "root"  # in the environment of a study: the folder of all studies when it began
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class StoredStudy:
             where=where,
             spec=ExperimentSpec.model_validate(opened.spec),
             card=decode(DataCard, opened.environment["data"]),
-            recorded_handle=StudyHandle(**opened.mlflow) if opened.mlflow else None,
+            recorded_handle=StudyHandle.of(opened.mlflow) if opened.mlflow else None,
         )
 
     @property
@@ -100,4 +106,27 @@ def stored(journal: Journal, where: Places) -> StoredStudy:
         raise UserError(
             f"There is no study {where.name!r} here. Known, newest first: {known}. --output names their folder."
         )
-    return StoredStudy.of(Study.replay(journal.events(where.name)), where)
+    root = where.root.resolve()
+    events = (_here(event, root) if isinstance(event, Opened) else event for event in journal.events(where.name))
+    return StoredStudy.of(Study.replay(events), where)
+
+
+def _here(opened: Opened, root: Path) -> Opened:
+    """The event with the paths of today, where the folder of all studies was moved since."""
+    before = opened.environment.get(ROOT)
+    before = Path(before) if isinstance(before, str) else None
+    mlflow = dict(opened.mlflow)
+    store = Address(mlflow["tracking_uri"]).file if mlflow else None
+    if store is not None:
+        mlflow["tracking_uri"] = f"sqlite:///{_moved(store, before, root)}"
+    spec = deepcopy(dict(opened.spec))
+    if before is not None:
+        relocate(spec, before, root)
+    return replace(opened, mlflow=mlflow, spec=spec)
+
+
+def _moved(file: Path, before: Path | None, root: Path) -> Path:
+    """Where a file is after the folder ``before`` became ``root``; older studies do not say what it was before."""
+    if before is None:
+        return root / file.name if not file.exists() and (root / file.name).exists() else file
+    return root / file.relative_to(before) if file.is_relative_to(before) else file

@@ -13,6 +13,7 @@ import typer
 
 from superconv_tune.cluster.bundle import pack
 from superconv_tune.cluster.jobs import Jobs
+from superconv_tune.spec.name import timed_name
 from superconv_tune.spec.spec import ExperimentSpec
 
 
@@ -26,7 +27,7 @@ class Submission:
         folder: folder of the spec's file.
         helpers: modules that the user's own file imports.
         data_travel: whether the data are on this machine and are sent along.
-        options: further options of the search by name; None for those not given.
+        options: further options of the search by name: True for a flag, None or False for those not given.
     """
 
     spec: ExperimentSpec
@@ -34,7 +35,7 @@ class Submission:
     folder: Path
     helpers: Sequence[Path]
     data_travel: bool
-    options: Mapping[str, str | None]
+    options: Mapping[str, str | bool | None]
 
 
 def start(jobs: Jobs, wanted: Submission, output: Path | None) -> int:
@@ -43,7 +44,7 @@ def start(jobs: Jobs, wanted: Submission, output: Path | None) -> int:
     Raises:
         UserError: if a file must not be sent, or the cluster refuses the search.
     """
-    name = wanted.name or f"{wanted.spec.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = wanted.name or timed_name(wanted.spec.name, time.time())
     with tempfile.TemporaryDirectory(prefix="superconv_tune_") as folder:
         pack(wanted.spec, wanted.helpers, Path(folder), data_travel=wanted.data_travel, inside=wanted.folder)
         jobs.submit(name, Path(folder), {key: value for key, value in wanted.options.items() if value})

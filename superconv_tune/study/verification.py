@@ -20,7 +20,9 @@ from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.problems.try_out import try_out
 from superconv_tune.record.trial import Trial, TrialRequest
+from superconv_tune.study.environment import changes, describe
 from superconv_tune.study.question import threads
+from superconv_tune.study.refusal import refuse_changes
 from superconv_tune.study.stored import existing, stored
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.run import run
@@ -63,6 +65,7 @@ class Agreement:
         high: upper end of that interval.
         same_seed: test metric now minus then for one seed of the study; 0 on the same machine.
         agrees: whether the interval contains 0.
+        changes: what has changed since in code, versions and device, and the user accepted.
     """
 
     metric: str
@@ -73,16 +76,18 @@ class Agreement:
     high: float
     same_seed: float
     agrees: bool
+    changes: tuple[str, ...] = ()
 
 
 class Verification:
     """The recipe of a study, ready to be trained again in this process, without a cluster and without MLflow.
 
     Raises:
-        UserError: if there is no such study, nothing was confirmed in it, or its data have changed.
+        UserError: if there is no such study, nothing was confirmed in it, its data have changed, or something else has
+            changed and was not accepted.
     """
 
-    def __init__(self, name: str, output: str, storage: str | None) -> None:
+    def __init__(self, name: str, output: str, storage: str | None, *, accept_changes: bool = False) -> None:
         where = existing(Path(output), name, storage)
         with Journal(where.storage) as journal:
             self._stored = stored(journal, where)
@@ -94,7 +99,7 @@ class Verification:
                 f"it more time: {where.command('search', '--budget', '+20m')}."
             )
         self._folder = where.folder
-        self._problem = self._realised()
+        self._problem = self._realised(accept_changes)
 
     @property
     def metric(self) -> str:
@@ -130,6 +135,7 @@ class Verification:
             high=high,
             same_seed=again.test - (again.recorded or 0.0),
             agrees=low <= 0.0 <= high,
+            changes=self._changes,
         )
         (self._folder / FILE).write_text(json.dumps(encode(agreement), indent=2) + "\n", encoding="utf-8")
         return agreement
@@ -141,7 +147,7 @@ class Verification:
             raise UserError(f"The recipe can no longer be trained: it ended as {outcome.status}. {outcome.reason}")
         return outcome.test
 
-    def _realised(self) -> Problem:
+    def _realised(self, accept_changes: bool) -> Problem:  # noqa: FBT001 - an option
         payload, card = prepare(self._spec)
         change = self._stored.data_change(card)
         if change:
@@ -149,6 +155,8 @@ class Verification:
                 f"The data of {self._stored.name!r} have changed since the search ({change}), so its figures cannot "
                 f"be repeated."
             )
+        self._changes = changes(self._stored.study.environment, describe(payload, card))
+        refuse_changes(self._stored.name, self._changes, accepted=accept_changes)
         torch.set_num_threads(threads(self._spec))  # as the workers did, for another number may round differently
         device = device_for(with_gpu=self._spec.resources.gpus_per_trial != 0)
         _, problem, _ = try_out(payload, device, self._trials[0].request.params)

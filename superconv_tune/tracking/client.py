@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from pathlib import Path
 
 from mlflow.tracking import MlflowClient
+
+from superconv_tune.core.secrets import Address
 
 # MLflow reads these at each request. Values that the user has set take precedence.
 SETTINGS = {
@@ -17,27 +18,21 @@ SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # a search reports to its user and to nobody else
 }
 CHATTY_LOGGERS = ("mlflow", "alembic")
+WHAT = "tracking_uri"  # of an address in a message
 
 
-def connect(tracking_uri: str) -> MlflowClient:
+def connect(tracking_uri: Address | str) -> MlflowClient:
     """A client for this store; the first one on a new sqlite file also creates its tables (about two seconds)."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
-    return MlflowClient(tracking_uri=tracking_uri)
+    return MlflowClient(tracking_uri=Address.of(tracking_uri, WHAT).reveal())
 
 
-def absolute(tracking_uri: str) -> str:
+def absolute(tracking_uri: Address) -> Address:
     """The address with a relative sqlite path made absolute, so that it holds in any working directory."""
-    path = sqlite_path(tracking_uri)
+    path = tracking_uri.file
     if path is None:
         return tracking_uri
-    scheme = tracking_uri.partition(":")[0]
-    return f"{scheme}:///{path.resolve()}"
-
-
-def sqlite_path(tracking_uri: str) -> Path | None:
-    """The file behind a ``sqlite:///...`` address; None for any other store."""
-    scheme, found, path = tracking_uri.partition(":///")
-    return Path(path) if found and scheme.startswith("sqlite") and path else None
+    return Address(f"{tracking_uri.scheme}:///{path.resolve()}")

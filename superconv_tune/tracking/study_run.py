@@ -18,8 +18,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.time import get_current_time_millis
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.core.secrets import masked, needs_encoding
-from superconv_tune.tracking.client import absolute, connect, sqlite_path
+from superconv_tune.core.secrets import Address, masked
+from superconv_tune.tracking.client import WHAT, absolute, connect
 from superconv_tune.tracking.handle import StudyHandle, TrackingError
 
 PROBE_TIMEOUT_S = 5.0
@@ -30,7 +30,7 @@ PARAM_CHARS = 6000  # MLflow's limit for the value of a param
 STORE_ERRORS = (MlflowException, OSError, sqlite3.Error)
 
 
-def check(tracking_uri: str) -> None:
+def check(tracking_uri: Address | str) -> None:
     """Check that the store can be used; creates the tables of a new sqlite file.
 
     A sqlite file is also checked for writing. Whether a server may be written shows only on writing: `open_study`,
@@ -39,14 +39,15 @@ def check(tracking_uri: str) -> None:
     Raises:
         UserError: if the store is of a kind that cannot be used, cannot be reached or cannot be written.
     """
-    _refuse_unusable(tracking_uri)
-    with _store_checked(tracking_uri):
-        _probe(tracking_uri)
-        connect(absolute(tracking_uri)).search_experiments(max_results=1)
+    address = Address.of(tracking_uri, WHAT)
+    _refuse_unusable(address)
+    with _store_checked(address):
+        _probe(address)
+        connect(absolute(address)).search_experiments(max_results=1)
 
 
 def open_study(
-    tracking_uri: str,
+    tracking_uri: Address | str,
     artifact_root: Path | None,
     experiment: str,
     name: str,
@@ -67,9 +68,10 @@ def open_study(
     Raises:
         UserError: if the store cannot be used, reached or written.
     """
-    _refuse_unusable(tracking_uri)
-    uri = absolute(tracking_uri)
-    with _store_checked(tracking_uri):
+    address = Address.of(tracking_uri, WHAT)
+    _refuse_unusable(address)
+    uri = absolute(address)
+    with _store_checked(address):
         client = connect(uri)
         experiment_id = _experiment_id(client, experiment, artifact_root)
         run_id: str = client.create_run(experiment_id, tags=dict(tags), run_name=name).info.run_id
@@ -94,13 +96,13 @@ def is_open(handle: StudyHandle) -> bool:
     Raises:
         TrackingError: if MLflow cannot be read.
     """
-    path = sqlite_path(handle.tracking_uri)
+    path = handle.tracking_uri.file
     if path is not None and not path.exists():
         return False  # the study's files were moved without the store
     try:
         return bool(connect(handle.tracking_uri).get_run(handle.run_id).info.status == "RUNNING")
     except STORE_ERRORS as error:
-        place = masked(handle.tracking_uri)
+        place = handle.tracking_uri
         raise TrackingError(f"The run {handle.run_id} at {place} cannot be read: {masked(str(error))}") from error
 
 
@@ -129,7 +131,7 @@ def close_study(
             client.log_artifact(handle.run_id, str(path))
         client.set_terminated(handle.run_id, status)
     except STORE_ERRORS as error:
-        place = masked(handle.tracking_uri)
+        place = handle.tracking_uri
         raise TrackingError(f"The run {handle.run_id} at {place} could not be ended: {masked(str(error))}") from error
 
 
@@ -172,47 +174,41 @@ def _experiment_id(client: MlflowClient, name: str, artifact_root: Path | None) 
     return str(found.experiment_id)
 
 
-def _refuse_unusable(tracking_uri: str) -> None:
-    scheme = urlsplit(tracking_uri).scheme
-    if scheme.partition("+")[0] in DATABASE_PORTS and needs_encoding(tracking_uri):
+def _refuse_unusable(tracking_uri: Address) -> None:
+    if tracking_uri.scheme in ("", "file"):
         raise UserError(
-            f"The password in the MLflow tracking URI {masked(tracking_uri)!r} holds a character that has a meaning "
-            f"of its own in an address. Write it percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #."
-        )
-    if scheme in ("", "file"):
-        raise UserError(
-            f"The MLflow tracking URI {masked(tracking_uri)!r} is a folder, and MLflow 3.13 and later refuse "
+            f"The MLflow tracking URI {tracking_uri.shown!r} is a folder, and MLflow 3.13 and later refuse "
             "to keep runs in plain files. Use a database such as sqlite:///runs/mlflow.db, or a server such as http://localhost:5000."
         )
-    path = sqlite_path(tracking_uri)
-    if tracking_uri.startswith("sqlite") and (path is None or path.name == ":memory:"):
+    path = tracking_uri.file
+    if tracking_uri.scheme.startswith("sqlite") and (path is None or path.name == ":memory:"):
         raise UserError(
-            f"The MLflow tracking URI {masked(tracking_uri)!r} names no file, but the workers are separate processes "
+            f"The MLflow tracking URI {tracking_uri.shown!r} names no file, but the workers are separate processes "
             "that can share only a file. Use for example sqlite:///runs/mlflow.db."
         )
 
 
 @contextmanager
-def _store_checked(tracking_uri: str) -> Iterator[None]:
+def _store_checked(tracking_uri: Address) -> Iterator[None]:
     """Turn the failure of a store into an error that says how to fix it."""
     try:
         yield
     except STORE_ERRORS as error:
         raise UserError(
-            f"MLflow cannot be used at {masked(tracking_uri)!r}: {masked(str(error))}. "
+            f"MLflow cannot be used at {tracking_uri.shown!r}: {masked(str(error))}. "
             "Fix it, name another store with --tracking-uri, or record nothing with --tracking-uri none."
         ) from error
 
 
-def _probe(tracking_uri: str) -> None:
+def _probe(tracking_uri: Address) -> None:
     """Fail at once if a database cannot be opened, where MLflow itself would retry for minutes."""
-    path = sqlite_path(tracking_uri)
+    path = tracking_uri.file
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path, timeout=PROBE_TIMEOUT_S)) as database:
             database.execute("BEGIN IMMEDIATE")
         return
-    address = urlsplit(tracking_uri)
+    address = urlsplit(tracking_uri.reveal())
     scheme = address.scheme.partition("+")[0]
     if scheme in DATABASE_PORTS:
         place = (address.hostname or "localhost", address.port or DATABASE_PORTS[scheme])

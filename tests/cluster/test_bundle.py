@@ -10,7 +10,6 @@ import pytest
 
 from superconv_tune.cluster import bundle
 from superconv_tune.cluster.job_entry import FILES, MARK, send, unpack
-from superconv_tune.cluster.jobs import refuse_name
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.spec import ExperimentSpec
@@ -155,9 +154,3 @@ def test_a_cluster_cannot_write_elsewhere(name: str, box: Path) -> None:
     with pytest.raises(ValueError, match="not one that a study has"):
         unpack([MARK + json.dumps({"file": name, "content": ""})], box)
     assert not files(box.parent)
-
-
-@pytest.mark.parametrize("name", ["../x", "a/b", "", "-rf", "a b", "a;b", "$(id)", ".hidden", "x" * 101])
-def test_a_name_is_a_name(name: str) -> None:
-    with pytest.raises(UserError, match="--name"):
-        refuse_name(name)

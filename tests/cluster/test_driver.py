@@ -18,6 +18,7 @@ from superconv_tune.cluster.connection import cluster
 from superconv_tune.cluster.driver import Resources, run
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.errors import StorageError
+from superconv_tune.core.secrets import Address
 from superconv_tune.record.conductor import Signal
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.spec.load import load_spec
@@ -50,7 +51,7 @@ class Watch:
 Half = Resources(cpus_per_trial=0.5)
 places = Places()
 payload, _ = prepare(load_spec(None, {}))
-setting = Setting(payload, StudyHandle("sqlite:///" + sys.argv[1] + "/none.db", "0", "none"), sys.argv[1], 1)
+setting = Setting(payload, StudyHandle(Address("sqlite:///" + sys.argv[1] + "/none.db"), "0", "none"), sys.argv[1], 1)
 with cluster(None):
     try:
         run(Watch(), setting, Half, places)

@@ -207,7 +207,7 @@ def test_what_is_no_image_says_why(content: bytes, reason: str, tmp_path: Path) 
 def test_a_picture_that_is_cut_off_or_too_large_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = saved(picture(0, 0), tmp_path / "a.jpg").read_bytes()
     (tmp_path / "b.jpg").write_bytes(whole[:-100])
-    assert header(tmp_path / "b.jpg") == Header(24, 20, is_grey=False)
+    assert header(tmp_path / "b.jpg") == Header(24, 20, is_grey=False, is_jpeg=True)
     assert str(pixels(tmp_path / "b.jpg", SMALL)).startswith("damaged (")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert str(header(tmp_path / "a.jpg")).startswith("more than")

@@ -20,7 +20,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import yaml
 
 from benchmarks.servers.nodes import end_all, free_port
@@ -30,7 +29,6 @@ DOCKER = Path(__file__).parents[2] / "docker"
 ROOT = DOCKER.parent
 SCRUBBED = ("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_", "PG")
 READY_S = 240.0  # on a machine that others use too
-USER = "superconv_tune"
 
 
 class Stage:
@@ -103,6 +101,12 @@ class Stage:
         self._running[service] = self._services[service]()
         self.until_healthy(service)
 
+    def run(self, service: str) -> None:
+        """Run a service that ends, as compose does."""
+        words = self.services[service]["command"]
+        done = subprocess.run(words, env=self.environment(service), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
     def node(self, number: int) -> list[str]:
         """What keeps several nodes of Ray on one machine out of each other's way; containers need none of it."""
         ports = ("--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={free_port()}")
@@ -159,14 +163,11 @@ class Stage:
                 self._running[service] = self._services[service]()
 
     def _make_databases(self) -> None:
-        """What the image of PostgreSQL does at its first start: the user, its database, then our file."""
-        with psycopg.connect(self._database.database(), autocommit=True) as connection:
-            password = self.secrets["POSTGRES_PASSWORD"]
-            connection.execute(f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{password}'")
-            connection.execute(f"CREATE DATABASE studies OWNER {USER}")
-        ours = f"postgresql://{USER}:{password}@127.0.0.1:{self._database.port}/studies"
-        with psycopg.connect(ours, autocommit=True) as connection:
-            connection.execute((DOCKER / "databases.sql").read_text(encoding="utf-8"))
+        """What the image of PostgreSQL does at its first start: our file, with psql, as the superuser."""
+        psql = str((programs() or Path()) / "psql")
+        command = [psql, "--set=ON_ERROR_STOP=1", "--no-password", "--file", str(DOCKER / "databases.sql")]
+        environment = os.environ | self.secrets
+        subprocess.run([*command, self._database.database()], env=environment, check=True, capture_output=True)
 
     def _translated(self, text: str) -> str:
         text = re.sub(r"\$\{(\w+):[?-]([^}]*)\}", lambda found: self.secrets.get(found[1], found[2]), text)
@@ -176,6 +177,7 @@ class Stage:
             "head:6379": "127.0.0.1:6379",
             "0.0.0.0": "127.0.0.1",
             "/etc/mlflow_auth.ini": str(self.folder / "mlflow_auth.ini"),
+            "/etc/mlflow_user.py": str(DOCKER / "mlflow_user.py"),
             "/artifacts": str(self.folder / "artifacts"),
         }.items():
             text = text.replace(word, ours)

@@ -79,9 +79,11 @@ def help_of(words: list[str]) -> str:
 
 @pytest.mark.parametrize("words", [words for _, words in ALL], ids=[name[:60] for name, _ in ALL])
 def test_every_command_exists_with_every_option_it_is_given(words: list[str]) -> None:
-    if words[0] in ELSEWHERE or words[:2] == ["python", "-c"]:
-        if words[0] == "python":
-            compile(words[2], "healthcheck", "exec")
+    if words[0] in ELSEWHERE:
+        return
+    if words[0] == "python" and words[1] != "-m":
+        code = words[2] if words[1] == "-c" else (DOCKER / Path(words[1]).name).read_text(encoding="utf-8")
+        compile(code, "healthcheck", "exec")
         return
     known = WORDS.findall(help_of(words))
     given = [word.partition("=")[0] for word in words[2:] if word.startswith("--")]
@@ -143,6 +145,54 @@ def test_every_node_of_a_cluster_has_the_token_on() -> None:
         environment = {entry["name"]: entry for entry in pod["containers"][0]["env"]}
         assert environment["RAY_AUTH_MODE"]["value"] == "token"
         assert "secretKeyRef" in environment["RAY_AUTH_TOKEN"]["valueFrom"]
+
+
+def test_each_service_knows_the_secrets_that_it_needs_and_no_others() -> None:
+    known = {
+        name: set(re.findall(r"\$\{(\w+):\?", str(service.get("environment", {}))))
+        for name, service in compose()["services"].items()
+    }
+    assert known == {
+        "head": {"RAY_AUTH_TOKEN", "SEARCHER_PGPASSWORD", "MLFLOW_SEARCHER_PASSWORD"},
+        "worker": {"RAY_AUTH_TOKEN", "MLFLOW_SEARCHER_PASSWORD"},
+        "worker-gpu": {"RAY_AUTH_TOKEN", "MLFLOW_SEARCHER_PASSWORD"},
+        "mlflow": {"MLFLOW_PGPASSWORD", "MLFLOW_ADMIN_PASSWORD", "MLFLOW_SECRET_KEY"},
+        "mlflow-user": {"MLFLOW_ADMIN_PASSWORD", "MLFLOW_SEARCHER_PASSWORD"},
+        "dashboard": {"DASHBOARD_PGPASSWORD"},
+        "postgres": {"POSTGRES_PASSWORD", "SEARCHER_PGPASSWORD", "MLFLOW_PGPASSWORD", "DASHBOARD_PGPASSWORD"},
+    }
+    job = rayjob()
+    pods = [job["rayClusterSpec"]["workerGroupSpecs"][0]["template"]["spec"], job["submitterPodTemplate"]["spec"]]
+    for pod in pods:
+        names = {entry["name"] for entry in pod["containers"][0]["env"]}
+        assert not {"PGPASSWORD", "SUPERCONV_TUNE_STORAGE"} & names
+    for text in ((DOCKER / "rayjob.yaml").read_text(encoding="utf-8"), str(compose())):
+        assert not re.search(r"MLFLOW_TRACKING_USERNAME\W+(value: )?admin", text)
+
+
+def test_the_accounts_of_mlflow_are_not_among_its_files() -> None:
+    text = (DOCKER / "mlflow_auth.ini").read_text(encoding="utf-8")
+    (command,) = [service["command"] for name, service in compose()["services"].items() if name == "mlflow"]
+    (root,) = [word.partition("=")[2] for word in command if word.startswith("--artifacts-destination=")]
+    (database,) = re.findall(r"database_uri = (.*)", text)
+    assert root not in database
+    assert database.startswith("postgresql+psycopg://mlflow@")
+
+
+def test_pods_have_no_account_of_kubernetes_no_rights_and_no_neighbours() -> None:
+    job = rayjob()
+    groups = [job["rayClusterSpec"]["headGroupSpec"], *job["rayClusterSpec"]["workerGroupSpecs"]]
+    templates = [group["template"] for group in groups] + [job["submitterPodTemplate"]]
+    (policy,) = [part["spec"] for part in manifests() if part["kind"] == "NetworkPolicy"]
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+    for template in templates:
+        assert policy["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+        assert template["spec"]["automountServiceAccountToken"] is False
+        assert template["spec"]["securityContext"]["runAsNonRoot"] is True
+        (container,) = template["spec"]["containers"]
+        assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    assert all(rule.get("from") for rule in policy["ingress"])
+    assert all(rule.get("to") for rule in policy["egress"])
 
 
 def test_a_rayjob_ends_gives_back_its_gpus_and_can_wait_in_a_queue() -> None:

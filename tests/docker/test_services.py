@@ -41,6 +41,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory, postgresql: Server) -> Itera
     try:
         made.until_healthy("postgres", "--host=127.0.0.1", f"--port={postgresql.port}")
         made.up("mlflow")
+        for _ in range(2):  # a second time, as at the next `up`, there is nothing to do
+            made.run("mlflow-user")
         yield made
     finally:
         made.close()
@@ -76,11 +78,31 @@ def test_mlflow_answers_its_administrator_under_its_own_name_and_nobody_else(sta
     assert status(url, admin, "evil.example") == 403
 
 
-def test_the_database_asks_for_the_password(stage: Stage, postgresql: Server) -> None:
-    place = f"127.0.0.1:{postgresql.port}/mlflow"
-    psycopg.connect(f"postgresql://superconv_tune:{stage.secrets['POSTGRES_PASSWORD']}@{place}").close()
-    with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(f"postgresql://superconv_tune:{new_token()}@{place}")
+def test_the_account_of_searches_is_no_administrator(stage: Stage) -> None:
+    searcher = f"searcher:{stage.secrets['MLFLOW_SEARCHER_PASSWORD']}"
+    users = f"{stage.url('5000')}/api/2.0/mlflow/users/get?username=admin"
+    assert status(users, f"admin:{stage.secrets['MLFLOW_ADMIN_PASSWORD']}") == 200
+    assert status(users, searcher) == 403
+    assert status(f"{stage.url('5000')}/api/2.0/mlflow/experiments/get?experiment_id=0", searcher) == 403
+    assert not list(stage.folder.rglob("basic_auth.db"))
+
+
+def test_the_database_asks_for_the_password_and_lets_each_role_into_its_own_part(
+    stage: Stage, postgresql: Server
+) -> None:
+    place = f"127.0.0.1:{postgresql.port}"
+    roles = {role: stage.secrets[f"{role.upper()}_PGPASSWORD"] for role in ("searcher", "mlflow", "dashboard")}
+    allowed = {("searcher", "studies"), ("dashboard", "studies"), ("mlflow", "mlflow"), ("mlflow", "mlflow_auth")}
+    for role, password in roles.items():
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(f"postgresql://{role}:{new_token()}@{place}/studies")
+        for database in ("studies", "mlflow", "mlflow_auth"):
+            url = f"postgresql://{role}:{password}@{place}/{database}"
+            if (role, database) in allowed:
+                psycopg.connect(url).close()
+                continue
+            with pytest.raises(psycopg.OperationalError, match="permission denied"):
+                psycopg.connect(url)
 
 
 SRUN = """#!/usr/bin/env python3
@@ -159,6 +181,11 @@ def test_the_dashboard_shows_the_studies(stage: Stage) -> None:
     with urllib.request.urlopen(f"{stage.url('8080')}/api/studies", timeout=30) as answer:
         names = [study["study_name"] for study in json.load(answer)["study_summaries"]]
     assert any("batch" in name for name in names), names
+    request = urllib.request.Request(f"{stage.url('8080')}/api/studies/1", method="DELETE")
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(request, timeout=30)
+    with urllib.request.urlopen(f"{stage.url('8080')}/api/studies", timeout=30) as answer:
+        assert [study["study_name"] for study in json.load(answer)["study_summaries"]] == names
 
 
 def test_the_rayjob_searches_on_its_cluster_with_a_share_of_a_gpu(cluster: Stage, tmp_path: Path) -> None:
@@ -181,8 +208,8 @@ def test_the_rayjob_searches_on_its_cluster_with_a_share_of_a_gpu(cluster: Stage
 def steps_in_journal(stage: Stage, name: str) -> dict[str, int]:
     """Optimizer steps of the cycle of every trial that finished, by trial."""
     storage = stage.services["head"]["environment"]["SUPERCONV_TUNE_STORAGE"]
-    login = f"superconv_tune:{stage.secrets['POSTGRES_PASSWORD']}@"
-    with Journal(storage.replace("postgresql://superconv_tune@", f"postgresql+psycopg://{login}")) as journal:
+    login = f"searcher:{stage.secrets['SEARCHER_PGPASSWORD']}@"
+    with Journal(storage.replace("postgresql://searcher@", f"postgresql+psycopg://{login}")) as journal:
         outcomes = [event.outcome for event in journal.events(name) if isinstance(event, Observed)]
     return {outcome.trial_id: outcome.steps for outcome in outcomes if outcome.status == "finished" and outcome.steps}
 

@@ -57,7 +57,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Hanging:
         file = tmp_path / "studies.db"
         return Hanging(f"sqlite:///{file}", file, None)
     server: Server = request.getfixturevalue("postgresql")
-    return Hanging(places(tmp_path, "mine", server.database(), None).storage, None, server)
+    return Hanging(places(tmp_path, "mine", server.database(), None).storage.reveal(), None, server)
 
 
 @pytest.fixture

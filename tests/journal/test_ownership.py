@@ -29,7 +29,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/runs/studies.db"
     server: Server = request.getfixturevalue("postgresql")
-    return places(tmp_path, "mine", server.database(), None).storage
+    return places(tmp_path, "mine", server.database(), None).storage.reveal()
 
 
 @pytest.fixture

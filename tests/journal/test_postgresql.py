@@ -24,7 +24,7 @@ SPACE: SearchSpace = {"weight_decay": Interval(1e-5, 1e-2, log=True), "batch_siz
 @pytest.fixture
 def url(postgresql: Server, tmp_path: Path) -> str:
     """As the program writes it: with the driver."""
-    return places(tmp_path, "mine", postgresql.database(), None).storage
+    return places(tmp_path, "mine", postgresql.database(), None).storage.reveal()
 
 
 def proposer(url: str) -> Proposer:
@@ -69,7 +69,7 @@ def test_a_server_that_restarts_between_two_trials_is_found_again(postgresql: Se
 
 
 def test_a_wrong_password_is_told_without_it(postgresql: Server, url: str) -> None:
-    wrong = url.replace(postgresql.password, "guessed-it")
+    wrong = url.replace(postgresql.encoded, "guessed-it")
     with pytest.raises(UserError, match="authentication failed") as refused:
         Journal(wrong)
     assert "guessed-it" not in str(refused.value)

@@ -3,8 +3,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import (
@@ -12,7 +10,6 @@ from superconv_tune.reporting.sentences import (
     duration,
     goal,
     in_words,
-    one_line,
     probability_words,
     verdict_sentence,
 )
@@ -88,11 +85,3 @@ def test_durations_read_like_a_clock(seconds: float, words: str) -> None:
 )
 def test_parts_of_a_spec_in_words(part: object, words: str) -> None:
     assert in_words(part) == words
-
-
-@given(st.text())
-def test_one_line_is_printable_and_keeps_what_was(text: str) -> None:
-    safe = one_line(text)
-
-    assert safe.isprintable()
-    assert len(safe) == len(text)

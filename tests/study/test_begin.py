@@ -55,6 +55,16 @@ def test_a_name_is_taken_once(finished: Workplace) -> None:
         finished.begin("done")
 
 
+@pytest.mark.parametrize(
+    "name", ["studies.db", "mlflow.db", "studies.db-wal", "mlartifacts", "a b", "x" * 300, "\x1b[2J"]
+)
+def test_a_name_that_cannot_be_a_folder_is_refused_in_one_sentence(workplace: Workplace, name: str) -> None:
+    with pytest.raises(UserError, match=r"--name: .*Choose another name") as refused:
+        workplace.begin(name)
+    assert str(refused.value).isprintable()
+    assert not (workplace.folder / "runs").exists()
+
+
 def test_what_is_the_users_to_mend_leaves_no_trace(workplace: Workplace) -> None:
     workplace.task.write_text("def task():\n    return 1 / 0\n", encoding="utf-8")
     with pytest.raises(UserError, match="division by zero"):

@@ -13,6 +13,7 @@ from benchmarks.servers.postgresql import Server
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.core.errors import StorageError, TakenOverError, UserError
+from superconv_tune.core.secrets import Address
 from superconv_tune.journal.journal import Journal
 from superconv_tune.journal.memory import MemoryJournal
 from superconv_tune.planner.ask import Draw
@@ -31,7 +32,9 @@ from superconv_tune.study.places import places
 from tests.simulated import SPACE, Workers, World, brief, opened
 
 
-def conducted(storage: str, how: Brief, clock: VirtualClock, study: Study, journal: Journal) -> StudyConductor:
+def conducted(
+    storage: Address | str, how: Brief, clock: VirtualClock, study: Study, journal: Journal
+) -> StudyConductor:
     proposer = Proposer(storage, "simulated", SPACE, "max", "random", 0, 20, journal.options)
     proposer.reconcile(study)
     conductor = StudyConductor(study, how, journal, proposer, clock, lambda: None)

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import Address, masked
 from superconv_tune.study.places import places
 
 
 def test_files_below_the_root_where_nobody_says_otherwise(tmp_path: Path) -> None:
     where = places(tmp_path, "mine", None, None)
-    assert where.storage == f"sqlite:///{tmp_path}/studies.db"
-    assert where.tracking_uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert where.storage.reveal() == f"sqlite:///{tmp_path}/studies.db"
+    assert where.tracking_uri.reveal() == f"sqlite:///{tmp_path}/mlflow.db"
     assert where.artifact_root == tmp_path / "mlartifacts"
     assert where.folder == tmp_path / "mine"
 
@@ -23,10 +24,10 @@ def test_options_win_over_the_environment(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("SUPERCONV_TUNE_STORAGE", "postgresql://u:p@h/env")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://env:5000")
     by_environment = places(tmp_path, "mine", None, None)
-    assert by_environment.storage == "postgresql+psycopg://u:p@h/env"
-    assert (by_environment.tracking_uri, by_environment.artifact_root) == ("http://env:5000", None)
+    assert by_environment.storage.reveal() == "postgresql+psycopg://u:p@h/env"
+    assert (by_environment.tracking_uri.reveal(), by_environment.artifact_root) == ("http://env:5000", None)
     by_option = places(tmp_path, "mine", "sqlite:///x.db", "http://option:5000")
-    assert (by_option.storage, by_option.tracking_uri) == ("sqlite:///x.db", "http://option:5000")
+    assert (by_option.storage.reveal(), by_option.tracking_uri.reveal()) == ("sqlite:///x.db", "http://option:5000")
 
 
 @pytest.mark.parametrize("name", ["../other", "/tmp/x", "a/b", ".."])
@@ -37,10 +38,10 @@ def test_a_name_does_not_lead_out_of_the_root(name: str, tmp_path: Path) -> None
 
 def test_the_password_comes_from_the_one_address_that_it_belongs_to(tmp_path: Path) -> None:
     where = places(tmp_path, "mine", None, "postgresql://u:se%40cret@h/mlflow")
-    assert where.with_password("postgresql://u:***@h/mlflow") == "postgresql://u:se%40cret@h/mlflow"
-    assert where.with_password("http://elsewhere:5000") == "http://elsewhere:5000"
+    assert where.with_password(Address("postgresql://u:***@h/mlflow")).reveal() == "postgresql://u:se%40cret@h/mlflow"
+    assert where.with_password(Address("http://elsewhere:5000")).reveal() == "http://elsewhere:5000"
     with pytest.raises(UserError, match="MLFLOW_TRACKING_URI") as refused:
-        where.with_password("postgresql://u:***@other/mlflow")
+        where.with_password(Address("postgresql://u:***@other/mlflow"))
     assert "cret" not in str(refused.value)
 
 
@@ -51,3 +52,19 @@ def test_a_command_can_be_pasted_into_a_shell(root: str, name: str) -> None:
     assert shlex.split(where.command("report")) == ["python", "-m", "superconv_tune.report", name, *output]
     resumed = shlex.split(where.command("search", "--budget", "+20m"))
     assert resumed[2:] == ["superconv_tune.search", "--resume", name, "--budget", "+20m", *output]
+
+
+def test_an_address_whose_password_has_no_clear_end_is_refused_by_the_name_of_what_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="storage: holds a character"):
+        places(tmp_path, "mine", "postgresql://u:a/b@h/d", None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://admin:a/b@h:5000")
+    with pytest.raises(UserError, match="MLFLOW_TRACKING_URI: holds a character"):
+        places(tmp_path, "mine", None, None)
+
+
+def test_the_secrets_that_libraries_read_themselves_are_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD", "q/7+of=base64")
+    places(tmp_path, "mine", None, None)
+    assert masked("password authentication failed for 'q/7+of=base64'") == "password authentication failed for '***'"

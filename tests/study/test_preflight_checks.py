@@ -10,10 +10,12 @@ import pytest
 
 from superconv_tune.core.check import Check
 from superconv_tune.core.errors import UserError
+from superconv_tune.data.budget import free_memory
 from superconv_tune.spec.load import load_spec
-from superconv_tune.study.machine import free_disk, free_memory, is_writable
+from superconv_tune.study import preflight_checks
+from superconv_tune.study.machine import filesystem, free_disk, is_writable
 from superconv_tune.study.places import places
-from superconv_tune.study.preflight_checks import checks_of, disk_checks, refuse
+from superconv_tune.study.preflight_checks import checks_of, disk_checks, machine_checks, refuse
 from superconv_tune.study.question import ready
 
 OWN = """
@@ -32,7 +34,7 @@ def lines(folder: Path, workers: int = 2, **content: Any) -> dict[str, Check]:
     args = {key: content.pop(key) for key in ("items", "outputs") if key in content}
     spec = {"name": "t", "task": {"factory": "own.py:task", "args": args}, **content}
     (folder / "s.json").write_text(json.dumps(spec), encoding="utf-8")
-    where = places(folder, "t", "postgresql://me:se@cret@host/db", "http://me:se@cret@host")
+    where = places(folder, "t", "postgresql://me:se%40cret@host/db", "http://me:se%40cret@host")
     found = checks_of(ready(load_spec(folder / "s.json", {})), where, workers)
     return {check.name: check for check in found}
 
@@ -85,3 +87,58 @@ def test_what_failed_ends_the_command() -> None:
     with pytest.raises(UserError) as caught:
         refuse(checks)
     assert caught.value.messages == ("b: is full. Make room.",)
+
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw,relatime 0 0
+server:/home /home nfs4 rw,vers=4.2 0 0
+tmpfs /home/scratch tmpfs rw 0 0
+/dev/sdb1 /mnt/my\\040disk xfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/home/anna/runs", "nfs4"),
+        ("/home/scratch/x", "tmpfs"),
+        ("/home-is-elsewhere", "ext4"),
+        ("/mnt/my disk/x", "xfs"),
+    ],
+)
+def test_the_file_system_is_that_of_the_nearest_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, kind: str
+) -> None:
+    (tmp_path / "mounts").write_text(MOUNTS, encoding="utf-8")
+    monkeypatch.setattr("superconv_tune.study.machine.nearest_folder", lambda path: path)
+    assert filesystem(Path(path), tmp_path / "mounts") == kind
+    assert filesystem(Path(path), tmp_path / "no mounts") == ""
+
+
+def test_sqlite_on_a_network_file_system_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight_checks, "filesystem", lambda _: "nfs4")
+    (check,) = preflight_checks._file_systems(places(tmp_path, "t", None, None))
+    assert check.state == "warning"
+    assert "studies.db is on nfs4, mlflow.db is on nfs4" in check.found
+    (check,) = preflight_checks._file_systems(places(tmp_path, "t", None, "http://h:5000"))
+    assert "mlflow.db" not in check.found
+    assert not preflight_checks._file_systems(places(tmp_path, "t", "postgresql://h/d", "none"))
+    monkeypatch.setattr(preflight_checks, "filesystem", lambda _: "ext4")
+    assert not preflight_checks._file_systems(places(tmp_path, "t", None, None))
+
+
+def test_a_file_of_this_machine_is_refused_where_trials_run_on_others(tmp_path: Path) -> None:
+    (clocks, mlflow) = machine_checks({"node-2": 0.01}, places(tmp_path, "t", None, None))
+    assert clocks.state == "ok"
+    with pytest.raises(UserError, match=r"MLflow: sqlite:.*mlflow\.db is a file of this machine.*node-2"):
+        refuse([mlflow])
+    for uri in ("http://h:5000", "postgresql://h/mlflow", "none"):
+        assert [check.name for check in machine_checks({"node-2": 0.0}, places(tmp_path, "t", None, uri))] == ["clocks"]
+    assert machine_checks({}, places(tmp_path, "t", None, None)) == []
+
+
+def test_clocks_that_differ_are_said(tmp_path: Path) -> None:
+    clocks = {"a": 0.4, "b": 600.2, "c": -3.0, "d": None}
+    (check,) = machine_checks(clocks, places(tmp_path, "t", None, "none"))
+    assert check.state == "warning"
+    assert check.found == "b is 600 s ahead, c is 3 s behind, d did not answer."

@@ -8,7 +8,13 @@ import typer
 from superconv_tune.core.errors import UserError
 from superconv_tune.study.environment import package_version
 from superconv_tune.study.exit_code import exit_code
-from superconv_tune.study.refusal import exit_on_user_error, refuse_new_question, refuse_two_places
+from superconv_tune.study.refusal import (
+    exit_on_user_error,
+    refuse_accepting_nothing,
+    refuse_changes,
+    refuse_new_question,
+    refuse_two_places,
+)
 
 
 def test_messages_go_to_stderr_and_the_code_is_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,10 +24,30 @@ def test_messages_go_to_stderr_and_the_code_is_2(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "error: first\nerror: second\n"
 
 
+def test_a_name_from_the_data_does_not_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), exit_on_user_error():
+        raise UserError("data: no image of class \x1b[2J\x1b]0;title\x07 in the test part")
+    assert capsys.readouterr().err.rstrip("\n").isprintable()
+
+
 def test_a_resumed_study_keeps_its_question() -> None:
     refuse_new_question(None, {"output": "runs", "storage": "sqlite:///x.db"})
     with pytest.raises(UserError, match="but got --data, --metric too"):
         refuse_new_question(None, {"data.path": "x", "metric": "auroc"})
+
+
+def test_changes_are_refused_all_at_once_unless_they_are_accepted() -> None:
+    refuse_changes("mine", (), accepted=False)
+    refuse_changes("mine", ("net.py has changed",), accepted=True)
+    with pytest.raises(UserError, match=r"net\.py has changed; torch was 1 and is 2.*--accept-changes"):
+        refuse_changes("mine", ("net.py has changed", "torch was 1 and is 2"), accepted=False)
+
+
+def test_there_is_nothing_to_accept_in_a_new_search() -> None:
+    refuse_accepting_nothing("mine", accepted=True)
+    refuse_accepting_nothing(None, accepted=False)
+    with pytest.raises(UserError, match="goes with --resume"):
+        refuse_accepting_nothing(None, accepted=True)
 
 
 def test_debugging_on_a_cluster_is_refused() -> None:

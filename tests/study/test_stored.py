@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import Address
 from superconv_tune.journal.journal import Journal
 from superconv_tune.record.events import Opened
 from superconv_tune.record.study import Study
@@ -38,8 +39,8 @@ def test_a_password_that_the_journal_does_not_keep_comes_from_the_environment(
     study = Study(replace(opened, mlflow=recorded))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://u:secret@h/mlflow")
     found = StoredStudy.of(study, places(Path(finished.output), "done", None, None))
-    assert found.recorded_handle == StudyHandle(**recorded)
-    assert found.handle() == StudyHandle("postgresql://u:secret@h/mlflow", "1", "r")
+    assert found.recorded_handle == StudyHandle.of(recorded)
+    assert found.handle() == StudyHandle(Address("postgresql://u:secret@h/mlflow"), "1", "r")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     with pytest.raises(UserError, match="whose password is not kept"):
         StoredStudy.of(study, places(Path(finished.output), "done", None, None)).handle()

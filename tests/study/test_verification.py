@@ -35,6 +35,21 @@ def test_other_data_have_nothing_to_repeat(finished: Workplace) -> None:
         (finished.folder / "seed").write_text("0", encoding="utf-8")
 
 
+def test_changed_code_is_verified_only_where_the_user_accepts_it(finished: Workplace) -> None:
+    text = finished.task.read_text(encoding="utf-8")
+    finished.task.write_text(f"{text}\n# a word more\n", encoding="utf-8")
+    try:
+        with pytest.raises(UserError, match=r"'done' is no longer what it was: clouds\.py has changed"):
+            Verification("done", finished.output, None)
+        verification = Verification("done", finished.output, None, accept_changes=True)
+        agreement = verification.judge(list(verification.repetitions(2)))
+    finally:
+        finished.task.write_text(text, encoding="utf-8")
+    assert agreement.changes == ("clouds.py has changed",)
+    written = json.loads((finished.folder / "runs" / "done" / FILE).read_text(encoding="utf-8"))
+    assert written["changes"] == ["clouds.py has changed"]
+
+
 def test_without_confirmed_models_there_is_nothing_to_compare_with(workplace: Workplace) -> None:
     (workplace.folder / "interrupt").touch()
     workplace.begin("cut")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import Address
 from superconv_tune.tracking.client import absolute, connect
 from superconv_tune.tracking.handle import StudyHandle, TrackingError
 from superconv_tune.tracking.study_run import check, close_study, is_open, open_study, reopen_study
@@ -74,15 +75,14 @@ def test_two_studies_share_an_experiment(handle: StudyHandle, tmp_path: Path) ->
 def test_a_relative_store_is_the_same_for_every_process(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(store.parent)
     handle = open_study("sqlite:///mlflow.db", Path("mlartifacts"), "digits", "a", {}, {})
-    assert handle.tracking_uri == f"sqlite:///{store}"
+    assert handle.tracking_uri.reveal() == f"sqlite:///{store}"
     artifacts = connect(handle.tracking_uri).get_run(handle.run_id).info.artifact_uri
     assert artifacts.startswith((store.parent / "mlartifacts").as_uri())
 
 
 def test_only_sqlite_paths_are_made_absolute() -> None:
-    assert absolute("http://localhost:5000") == "http://localhost:5000"
-    assert absolute("postgresql://host/mlflow") == "postgresql://host/mlflow"
-    assert absolute("sqlite:////var/mlflow.db") == "sqlite:////var/mlflow.db"
+    for uri in map(Address, ("http://localhost:5000", "postgresql://host/mlflow", "sqlite:////var/mlflow.db")):
+        assert absolute(uri) == uri
 
 
 def test_check_accepts_a_store_that_can_be_written(store: Path) -> None:
@@ -127,23 +127,22 @@ def test_a_server_that_is_away_is_refused(scheme: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "why"),
     [
-        ("http://me:se@cret@127.0.0.1:{port}", "refused"),
-        ("postgresql://me:secret@127.0.0.1:{port}/x", "refused"),
+        ("http://me:secret@127.0.0.1:{port}", r"me:\*\*\*@.*refused"),
+        ("postgresql://me:secret@127.0.0.1:{port}/x", r"me:\*\*\*@.*refused"),
         ("postgresql://me:se@cret@127.0.0.1:{port}/x", "%40 for @"),
-        ("postgresql://me:se/cret@127.0.0.1:{port}/x", "%2F for /"),
-        ("file://me:se@cret@host/runs", "plain files"),
+        ("http://me:se/cret@127.0.0.1:{port}", "%2F for /"),
+        ("file://me:se%40cret@host/runs", "plain files"),
     ],
 )
 def test_a_password_is_not_repeated_when_a_store_is_refused(uri: str, why: str) -> None:
     with pytest.raises(UserError, match=why) as refused:
         check(uri.format(port=closed_port()))
     assert "cret" not in str(refused.value)
-    assert "me:***@" in str(refused.value)
 
 
 @pytest.mark.parametrize("ask", [is_open, partial(close_study, status="FINISHED", tags={}, metrics={}, artifacts=[])])
 def test_a_password_is_not_repeated_when_a_store_is_away(ask: Callable[[StudyHandle], object]) -> None:
-    handle = StudyHandle(f"http://me:se%40cret@127.0.0.1:{closed_port()}", "0", "run")
+    handle = StudyHandle(Address(f"http://me:se%40cret@127.0.0.1:{closed_port()}"), "0", "run")
     with pytest.raises(TrackingError, match=r"me:\*\*\*@127") as away:
         ask(handle)
     assert "cret" not in str(away.value)

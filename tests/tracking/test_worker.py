@@ -17,6 +17,7 @@ import pytest
 
 from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.secrets import Address
 from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Probe, RangeTest
@@ -332,7 +333,7 @@ def test_a_password_is_not_repeated_in_the_log_of_a_worker(tmp_path: Path, caplo
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    away = StudyHandle(f"http://me:se%40cret@127.0.0.1:{port}", "0", "run")
+    away = StudyHandle(Address(f"http://me:se%40cret@127.0.0.1:{port}"), "0", "run")
     with caplog.at_level(logging.WARNING, logger="superconv_tune"):
         tracker = MlflowTracker(away, tmp_path / "spill")
         assert started(tracker, asked()) is None
@@ -347,7 +348,7 @@ def test_a_server_that_answers_nothing_costs_one_wait_and_no_trial_after_it(
 ) -> None:
     monkeypatch.setattr("superconv_tune.tracking.worker.CALL_S", 1.0)
     with closing(socket.create_server(("127.0.0.1", 0))) as deaf:  # accepts, as a server that hangs does
-        handle = StudyHandle(f"http://127.0.0.1:{deaf.getsockname()[1]}", "0", "run")
+        handle = StudyHandle(Address(f"http://127.0.0.1:{deaf.getsockname()[1]}"), "0", "run")
         tracker = MlflowTracker(handle, tmp_path / "spill", finish_timeout_s=30.0)
         took = []
         for number in range(4):
