@@ -59,6 +59,7 @@ class Header:
         is_grey: whether it has one channel.
         extremes: least and greatest pixel, if pixels have more than 8 bits; else None.
         has_frames: whether it is an animation or has several pages.
+        is_cut: whether colours of 16 bits are read as their upper 8, as Pillow does.
     """
 
     width: int
@@ -66,6 +67,7 @@ class Header:
     is_grey: bool
     extremes: tuple[int, int] | None = None
     has_frames: bool = False
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,13 @@ def header(source: Source) -> Header | str:
     """Size, colour and kind of an image, or why it cannot be read."""
 
     def read(image: Image.Image) -> Header:
+        is_cut = not _is_deep(image) and ";16" in str(
+            getattr(image, "tile", "")
+        )  # how the file is stored, until it is decoded
         values = np.asarray(image) if _is_deep(image) else None
         extremes = (int(values.min()), int(values.max())) if values is not None else None
-        return Header(
-            image.width, image.height, _is_grey(image), extremes, has_frames=getattr(image, "is_animated", False)
-        )
+        has_frames = bool(getattr(image, "is_animated", False))
+        return Header(image.width, image.height, _is_grey(image), extremes, has_frames, is_cut)
 
     return _opened(source, read)
 

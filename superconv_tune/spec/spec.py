@@ -31,6 +31,7 @@ from superconv_tune.measures.metrics import METRICS
 from superconv_tune.models.registry import MODELS
 from superconv_tune.proposer.samplers import SAMPLERS
 from superconv_tune.spec.fields import (
+    NONE,
     Count,
     Number,
     OrNone,
@@ -38,6 +39,7 @@ from superconv_tune.spec.fields import (
     Section,
     Seed,
     Share,
+    is_none,
     one_of,
     to_number,
     to_seconds,
@@ -210,7 +212,7 @@ def _listed(value: object) -> object:
         value = _separated(value)
     if not isinstance(value, list | tuple):
         raise ValueError(f"takes policies in a list, or none, but got {value!r}. Write [step, linear], or none")
-    return () if list(value) == ["none"] else value
+    return () if len(value) == 1 and is_none(value[0]) else value
 
 
 def _separated(text: str) -> list[str]:
@@ -296,6 +298,10 @@ def _long_enough(seconds: float) -> float:
     return seconds
 
 
+def _plain_none(value: object) -> object:
+    return NONE if is_none(value) else value
+
+
 def _fifo(value: object) -> object:
     if value != "fifo":
         raise ValueError(f"{value!r} is refused: {COMPLETE_CYCLES}")
@@ -356,7 +362,7 @@ class ExperimentSpec(Section):
     resources: ResourcesSpec = ResourcesSpec()
     scheduler: Annotated[Literal["fifo"], BeforeValidator(_fifo)] = "fifo"
     horizon: Annotated[Positive | None, OrNone] = None
-    tracking_uri: str | None = None
+    tracking_uri: Annotated[str | None, BeforeValidator(_plain_none)] = None
     storage: str | None = None
     output: str = "runs"
 
