@@ -65,6 +65,7 @@ class Header:
         has_frames: whether it is an animation or has several pages.
         is_jpeg: whether it can be decoded at a half, a quarter or an eighth of its size.
         is_progressive: whether the decoder keeps the coefficients of the whole image.
+        is_cut: whether colours of 16 bits are read as their upper 8, as Pillow does.
     """
 
     width: int
@@ -74,6 +75,7 @@ class Header:
     has_frames: bool = False
     is_jpeg: bool = False
     is_progressive: bool = False
+    is_cut: bool = False
 
     def decoding_bytes(self, size: int) -> int:
         """Memory that `pixels` takes at most for it, scaled to ``size``."""
@@ -102,6 +104,7 @@ def header(source: Source) -> Header | str:
     """Size, colour and kind of an image, or why it cannot be read."""
 
     def read(image: Image.Image) -> Header:
+        stored = str(getattr(image, "tile", ""))  # how, until the image is decoded
         values = np.asarray(image) if _is_deep(image) else None
         return Header(
             image.width,
@@ -111,6 +114,7 @@ def header(source: Source) -> Header | str:
             has_frames=getattr(image, "is_animated", False),
             is_jpeg=image.format in ("JPEG", "MPO"),
             is_progressive="progressive" in image.info,
+            is_cut=not _is_deep(image) and ";16" in stored,
         )
 
     return _opened(source, read)

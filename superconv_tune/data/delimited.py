@@ -25,7 +25,7 @@ from superconv_tune.data.header_line import begins_with_names
 from superconv_tune.data.labels import label_column
 from superconv_tune.data.numbers import decimal_mark
 from superconv_tune.data.spelling import tidy
-from superconv_tune.data.words import some
+from superconv_tune.data.words import count_of, some
 
 SEPARATORS = "\t;|,"
 TEXT_COST = 4  # bytes of memory per byte of text, whose fields become objects of Python
@@ -137,7 +137,21 @@ def read_delimited(
         low_memory=False,
     )
     found = {"label": label, "header": dialect.has_names, "decimal": dialect.decimal}
-    return frame, {**chosen, **found}, [dialect.words] if dialect.words else []
+    frame, repeated = _without_names(frame, dialect, label)
+    return frame, {**chosen, **found}, [*filter(None, [dialect.words, repeated])]
+
+
+def _without_names(frame: pd.DataFrame, dialect: Dialect, label: str) -> tuple[pd.DataFrame, str]:
+    """The table without lines that repeat the names, as in files that were put one behind the other; and how many."""
+    if not dialect.has_names or label not in dialect.names:
+        return frame, ""
+    written = dialect.sample.iloc[0].tolist()
+    suspects = frame[frame[label] == written[dialect.names.index(label)]]
+    again = suspects.index[suspects.fillna("").eq(written, axis=1).all(axis=1)]
+    told = (
+        f"{dialect.file.name}: {count_of(len(again), 'line')} that repeated the names left out." if len(again) else ""
+    )
+    return frame.drop(index=again).reset_index(drop=True), told
 
 
 def refuse_twice(names: Sequence[str], file: Path) -> None:

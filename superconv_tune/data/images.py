@@ -229,9 +229,11 @@ def _shape_words(headers: Sequence[Header], shape: Shape, *, is_derived: bool) -
 def _unusual(headers: Sequence[Header], shape: Shape) -> list[str]:
     deep = sum(found.extremes is not None for found in headers)
     frames = sum(found.has_frames for found in headers)
+    cut = sum(found.is_cut for found in headers)
     low, high = shape.deep
     return [
         f"; {deep:,} with more than 8 bits, of which {low:,} became black and {high:,} white" if deep else "",
+        f"; {cut:,} with 16 bits per colour, of which the upper 8 are read" if cut else "",
         f"; {frames:,} with several frames, of which the first is taken" if frames else "",
     ]
 

@@ -44,11 +44,14 @@ def numbers(texts: pd.Series[Any], decimal: str, share: float = NUMERIC_SHARE) -
         decimal: the decimal mark of its file. The other mark is taken where only that makes the column numbers.
         share: least share of numbers among the values that are not missing.
     """
-    is_given = ~is_missing(texts)
+    places, found = pd.factorize(texts)  # a word that occurs often is looked at once
+    words, counts = pd.Series(found, dtype="string"), np.bincount(places[places >= 0], minlength=len(found))
+    is_given = ~is_missing(words)
     for mark in (decimal, OTHER[decimal]):
-        values = _read(texts, mark, is_given)
-        if np.isnan(values[is_given]).sum() <= (1 - share) * is_given.sum():
-            return values
+        values = _read(words, mark, is_given)
+        if counts[is_given & np.isnan(values)].sum() <= (1 - share) * counts[is_given].sum():
+            of_each: NDArray[np.float64] = np.append(values, np.nan)[places]
+            return of_each
     return None
 
 

@@ -10,7 +10,7 @@ Recognise = Callable[[Path], bool]
 
 # Endings of the files that the formats read, in lower case. A folder is recognised as images by these; inside it every
 # file that Pillow reads is used.
-TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
+TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".data", ".parquet", ".pq")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".ppm", ".pgm", ".jp2")
 
 # What operating systems and file servers leave in folders, in lower case, beside names that begin with a dot.

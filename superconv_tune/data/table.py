@@ -148,7 +148,8 @@ def _parquet(file: Path) -> pd.DataFrame:
     require_memory(TABLE_COST * max(unpacked_size, facts.num_rows * facts.num_columns * NUMBER_BYTES), str(file))
     found = pq.read_table(file)
     refuse_twice(found.column_names, file)
-    return found.to_pandas().reset_index(drop=True)
+    frame = found.to_pandas()
+    return frame.reset_index(drop=frame.index.names == [None])  # an index with a name is a column
 
 
 def _separator(asked: str) -> str:
@@ -165,7 +166,8 @@ def _refuse_other_columns(frames: Mapping[str, pd.DataFrame], where: str) -> Non
     names = set(frames["train"].columns)
     faults = [
         f"data: the {part} part of {where} does not have the columns of the training part: "
-        f"{some(sorted(map(str, names ^ set(frame.columns))))} is in one of them only."
+        f"{some(sorted(map(str, names ^ set(frame.columns))))} is in one of them only. Name one file alone to have it "
+        f"split."
         for part, frame in frames.items()
         if set(frame.columns) != names
     ]

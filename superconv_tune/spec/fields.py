@@ -89,9 +89,14 @@ def _whole(value: object) -> object:
     return value
 
 
+def is_none(value: object) -> bool:
+    """Whether a value is the word ``none``, in any case: also what Python calls None."""
+    return isinstance(value, str) and value.strip().lower() == NONE
+
+
 def _none(value: object) -> object:
     """None for the word ``none``, which says the same in a file and in an option."""
-    return None if isinstance(value, str) and value.strip().lower() == NONE else value
+    return None if is_none(value) else value
 
 
 OrNone = BeforeValidator(_none)  # of a field that may be left empty

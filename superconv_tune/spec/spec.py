@@ -31,6 +31,7 @@ from superconv_tune.measures.metrics import METRICS
 from superconv_tune.models.registry import MODELS
 from superconv_tune.proposer.samplers import SAMPLERS
 from superconv_tune.spec.fields import (
+    NONE,
     AddressField,
     Count,
     Number,
@@ -39,6 +40,7 @@ from superconv_tune.spec.fields import (
     Section,
     Seed,
     Share,
+    is_none,
     one_of,
     to_number,
     to_seconds,
@@ -211,7 +213,7 @@ def _listed(value: object) -> object:
         value = _separated(value)
     if not isinstance(value, list | tuple):
         raise ValueError(f"takes policies in a list, or none, but got {value!r}. Write [step, linear], or none")
-    return () if list(value) == ["none"] else value
+    return () if len(value) == 1 and is_none(value[0]) else value
 
 
 def _separated(text: str) -> list[str]:
@@ -297,6 +299,10 @@ def _long_enough(seconds: float) -> float:
     return seconds
 
 
+def _plain_none(value: object) -> object:
+    return NONE if is_none(value) else value
+
+
 def _fifo(value: object) -> object:
     if value != "fifo":
         raise ValueError(f"{value!r} is refused: {COMPLETE_CYCLES}")
@@ -357,7 +363,7 @@ class ExperimentSpec(Section):
     resources: ResourcesSpec = ResourcesSpec()
     scheduler: Annotated[Literal["fifo"], BeforeValidator(_fifo)] = "fifo"
     horizon: Annotated[Positive | None, OrNone] = None
-    tracking_uri: AddressField | None = None
+    tracking_uri: Annotated[AddressField | None, BeforeValidator(_plain_none)] = None
     storage: AddressField | None = None
     output: str = "runs"
 

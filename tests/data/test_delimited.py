@@ -137,6 +137,14 @@ def test_the_label_stays_text_and_no_word_is_lost(tmp_path: Path) -> None:
     assert frame["b"].fillna("").tolist() == ["NA", "red", ""]
 
 
+def test_names_that_are_repeated_are_left_out_and_counted(tmp_path: Path) -> None:
+    """As in files that were put one behind the other: dotnet/machinelearning#5051."""
+    frame, told = read(tmp_path, "size,label\n1,label\n2,x\nsize,label\n3,y\nsize,label\n")
+    assert frame["label"].tolist() == ["label", "x", "y"]
+    assert frame["size"].tolist() == ["1", "2", "3"]
+    assert "2 lines that repeated the names left out" in told
+
+
 def test_a_field_may_hold_line_breaks_and_quotes(tmp_path: Path) -> None:
     frame, _ = read(tmp_path, 'text,label\n"one\ntwo",x\n"say ""hi"", please",y\n')
     assert frame["text"].tolist() == ["one\ntwo", 'say "hi", please']

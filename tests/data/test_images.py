@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,22 @@ def test_twelve_bits_in_a_file_of_sixteen_keep_their_greys(suffix: str, tmp_path
     assert len(np.unique(greys)) > 60
     assert greys.max() == 255
     assert "24 with more than 8 bits, of which 0 became black and 4,095 white" in data.notes[0]
+
+
+def test_colours_of_sixteen_bits_are_said(tmp_path: Path) -> None:
+    photos(tmp_path)
+    rows = b"".join(b"\0" + np.full((20, 3), 40_000, ">u2").tobytes() for _ in range(20))
+    chunks = {b"IHDR": struct.pack(">2I5B", 20, 20, 16, 2, 0, 0, 0), b"IDAT": zlib.compress(rows), b"IEND": b""}
+    (tmp_path / "ant" / "deep.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+            for name, data in chunks.items()
+        )
+    )
+    data = read(tmp_path)
+    assert len(data.train) == 61
+    assert "; 1 with 16 bits per colour, of which the upper 8 are read" in data.notes[0]
 
 
 def test_only_the_first_frame_counts_and_that_is_said(tmp_path: Path) -> None:

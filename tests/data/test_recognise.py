@@ -14,6 +14,7 @@ from superconv_tune.data.formats import format_of
     ("files", "found"),
     [
         (["a.CSV"], "table"),
+        (["iris.data"], "table"),
         (["train.parquet", "test.parquet"], "table"),
         (["a/train/ant/1.png", "a/test/ant/1.png"], "image_folder"),
         (["1.png", "2.png"], "image_folder"),  # which says that the classes are missing

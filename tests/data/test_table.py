@@ -57,6 +57,14 @@ def test_parquet_is_as_csv(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.train.inputs, read(tmp_path, flowers()).train.inputs)
 
 
+@pytest.mark.parametrize(("index", "columns"), [(None, ["length"]), ("colour", ["colour", "length"])])
+def test_an_index_with_a_name_is_a_column(index: str | None, columns: list[str], tmp_path: Path) -> None:
+    frame = flowers()
+    kept = frame.set_index(index) if index else frame.drop(columns="colour").iloc[::-1]
+    kept.to_parquet(tmp_path / "t.parquet")
+    assert [column.name for column in load("table", tmp_path / "t.parquet", {}).columns] == columns
+
+
 def test_missing_values_are_filled_and_reported(tmp_path: Path) -> None:
     frame = flowers()
     frame.loc[[3, 5], "length"] = np.nan
