@@ -26,6 +26,7 @@ ACTORS = ("ray::TrialActor", "ray::ResourceTrainable")  # as a worker process of
 PATIENCE_S = 1200.0
 STRIKES = 5  # attempts, because the worker that is killed may have been between two trials
 END_S = 1900.0  # after its start, by which a search of the spec below has ended, whatever happened to it
+BEGINS_S = 0.7  # from the request for a trial to its first step
 OUTLIVE_S = 10.0  # by which a process of Ray may outlive its driver
 
 SPEC = """
@@ -90,7 +91,8 @@ class Search:
         """Start it, and wait until this many trials have come back and one more runs."""
         self.begin()
         self.until_trained(count)
-        self.until_asked()
+        self._until(lambda: asked(self.events()) > returned(self.events()), "another trial")
+        time.sleep(BEGINS_S)
 
     def resume(self) -> None:
         """Resume it."""
@@ -180,7 +182,7 @@ class Search:
         """Wait until one more trial has been requested, and give it time to begin."""
         before = asked(self.events())
         self._until(lambda: asked(self.events()) > before, "another trial")
-        time.sleep(0.7)
+        time.sleep(BEGINS_S)
 
     def until_closed(self) -> None:
         """Wait until no more trials are asked for, and the report begins."""
@@ -225,6 +227,11 @@ def completed(events: list[Event]) -> set[str]:
 def lost(events: list[Event]) -> int:
     """Attempts that will not come back."""
     return sum(isinstance(e, Observed) and e.outcome.status in LOST for e in events)
+
+
+def returned(events: list[Event]) -> int:
+    """Attempts that have ended."""
+    return sum(isinstance(e, Observed) for e in events)
 
 
 def asked(events: list[Event]) -> int:

@@ -106,8 +106,10 @@ def page(rows: Rows) -> str:
     parts = [
         "# What a search does under faults",
         f"`python -m benchmarks.faults` on {machine()}.",
-        "*Completed* trials came back and need not run again; *late* counts from the deadline to the last file, so "
-        "that negative seconds are time left; *wrong* is whatever the checks of `benchmarks/faults/facts.py` found.",
+        "*Completed* trials came back and need not run again; *late* counts from the deadline to the end of the "
+        "driver's process, so that negative seconds are time left; *wrong* is whatever the checks of "
+        "`benchmarks/faults/facts.py` found. Rows with a budget of 1800 s were recorded before the tight budget: their "
+        "search was decided early, and late counts to their last file.",
         table(["fault", *COLUMNS.values()], lines),
     ]
     if LONG_RUN in rows:
