@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from superconv_tune.study.exit_code import exit_code
 from superconv_tune.study.refusal import (
     exit_on_user_error,
     refuse_accepting_nothing,
+    refuse_fresh_ledger,
     refuse_new_question,
     refuse_two_places,
 )
@@ -57,6 +59,9 @@ def search(  # noqa: PLR0913 - a command line
     metric: Annotated[str | None, typer.Option(help="Metric of the target, such as accuracy or rmse.")] = None,
     target: Annotated[
         str | None, typer.Option(help="Value of the metric to be reached; none asks how far one can get.")
+    ] = None,
+    reliability: Annotated[
+        str | None, typer.Option(help="Probability with which a fresh training is to reach it. Default: 0.5.")
     ] = None,
     budget: Annotated[
         str | None, typer.Option(help="Time from the command to the report: 90s, 10m, 1h30m; +10m with --resume.")
@@ -98,6 +103,10 @@ def search(  # noqa: PLR0913 - a command line
     accept_changes: Annotated[  # noqa: FBT002
         bool, typer.Option("--accept-changes", help="Resume though code, versions or device changed; it is recorded.")
     ] = False,
+    fresh_ledger: Annotated[
+        str | None,
+        typer.Option(metavar="REASON", help="Do not count the looks of earlier searches at the test part; say why."),
+    ] = None,
     require: Annotated[
         Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 if the verdict is less.")
     ] = None,
@@ -110,7 +119,7 @@ def search(  # noqa: PLR0913 - a command line
     """Can this target be reached within the budget, how sure are we, and with which recipe?"""
     given = {
         "data.path": data, "data.args.label": label, "model": model, "metric": metric, "target": target,
-        "horizon": horizon, "schedule": schedule,
+        "reliability": reliability, "horizon": horizon, "schedule": schedule,
         "baselines": ",".join(baseline) if baseline else None, "strategy": strategy, "sampler": sampler,
         "trials": trials, "seed": seed, "resources.workers": workers, "tracking_uri": tracking_uri, "storage": storage,
         "output": output,
@@ -120,6 +129,7 @@ def search(  # noqa: PLR0913 - a command line
         refuse_open(address)
         refuse_two_places(address, debug=debug)
         refuse_accepting_nothing(resume, accepted=accept_changes)
+        refuse_fresh_ledger(fresh_ledger, resume)
         if new_task is not None:
             code, written = write_task(new_task)
             typer.echo(f"Wrote {code} and {written}. They work as they are. Change them to your question, then run:")
@@ -142,7 +152,7 @@ def search(  # noqa: PLR0913 - a command line
             if resume is not None:
                 ended = resume_study(resume, output or "runs", storage, budget, call, accept_changes=accept_changes)
             else:
-                ended = begin(checked, name, call)
+                ended = begin(checked, name, replace(call, fresh_ledger=fresh_ledger))
     ease_exit()
     raise typer.Exit(exit_code(ended.verdict, ended.interrupted, require))
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.calibration.library import Judged
 from benchmarks.calibration.record import SMALL_TEST
 from superconv_tune.verdict.outlook import REACH, Calibration, calibrate, inside
+from superconv_tune.verdict.reliability import MIN_MODELS
 from superconv_tune.verdict.statistics import Spread, interval
 from superconv_tune.verdict.verdict import HOPELESS, REACHABLE_LEVEL, Case, Evidence, Target, Word, by_length
 
@@ -32,6 +33,7 @@ class Pair:
         word: the verdict.
         probability: the probability reported with it.
         hopeless: whether the target was called out of reach up to the whole horizon, whatever the word.
+        is_forecast_hopeless: whether it would have been by the forecast alone, without what speaks for the search.
         may_be_denied: whether a low enough probability would have been called infeasible.
     """
 
@@ -40,6 +42,7 @@ class Pair:
     word: Word
     probability: float
     hopeless: bool = False
+    is_forecast_hopeless: bool = False
     may_be_denied: bool = False
 
     def word_at(self, impossible: float) -> Word:
@@ -80,8 +83,14 @@ def pairs(tasks: Sequence[Judged], stretch: float = REACH) -> list[Pair]:
             if 0.0 < target < 1.0:
                 case = Case.of(Target("accuracy", "max", target), _up_to(judged, stretch), calibrations[judged.family])
                 assert case is not None
-                hopeless = case.hopeless_epochs is not None and case.probability <= HOPELESS
-                found.append(Pair(judged.task, offset, case.word, case.probability, hopeless, case.may_be_denied))
+                below = case.probability <= HOPELESS
+                hopeless = below and case.hopeless_epochs is not None
+                forecast = (
+                    below and case.longest_below(HOPELESS) is not None and len(case.evidence.values) >= MIN_MODELS
+                )
+                found.append(
+                    Pair(judged.task, offset, case.word, case.probability, hopeless, forecast, case.may_be_denied)
+                )
     return found
 
 

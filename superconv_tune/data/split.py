@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from superconv_tune.core.errors import UserError, raise_any
-from superconv_tune.data.parts import Indices, RawData, Rows
+from superconv_tune.data.parts import Indices, Part, RawData, Rows
 
 CHUNK = 4096  # rows at a time, so that an array in a file need not fit into memory
 FIX = "Add examples of it, raise the share, or remove the class; are the targets numbers and not classes?"
@@ -67,6 +67,11 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
 def fingerprint(raw: RawData) -> str:
     """SHA-256 of all values, shapes and types."""
     return _sha256(*(array for part in raw.parts.values() for array in (part.inputs, part.targets)))
+
+
+def part_digest(part: Part) -> str:
+    """SHA-256 of all values, shapes and types of one part."""
+    return _sha256(part.inputs, part.targets)
 
 
 def _size_faults(sizes: Mapping[str, int], count: int) -> list[str]:

@@ -37,6 +37,7 @@ from superconv_tune.core.errors import StorageError, TakenOverError, UserError
 from superconv_tune.core.secrets import Address
 from superconv_tune.journal.connections import CallLimit, engine_options
 from superconv_tune.journal.holder import Holder
+from superconv_tune.journal.ledger import LOOKS, Ledger
 from superconv_tune.journal.schema import cause_of, creating_tables, opening, url_of
 from superconv_tune.record.events import Event, Opened
 from superconv_tune.record.versions import NewerVersionError, stamped, upgraded
@@ -189,6 +190,10 @@ class Journal:
         with self._reading(name) as connection:
             return bool(connection.scalar(select(exists().where(EVENTS.c.study == name))))
 
+    def ledger(self, test_part: str) -> Ledger:
+        """The looks at a test part, given by its digest."""
+        return Ledger(self._engine, self._place, test_part)
+
     def close(self) -> None:
         """Disconnect from the database."""
         self._engine.dispose()
@@ -260,7 +265,7 @@ class Journal:
     def _prepare(self) -> None:
         """Create what is missing, and test a write, so that a read-only database is found before the first trial."""
         with self._engine.connect() as connection:
-            for table in (EVENTS, LEASES):
+            for table in (EVENTS, LEASES, LOOKS):
                 connection.execute(CreateTable(table, if_not_exists=True))
             for index in INDEXES:
                 connection.execute(CreateIndex(index, if_not_exists=True))

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from superconv_tune.lr.rate_grid import GRID_FACTOR
-from superconv_tune.planner.divide import DEMONSTRATING_SEEDS, SEEDS, seeds_of
+from superconv_tune.planner.divide import SEEDS, seeds_of
 from superconv_tune.planner.situation import WEIGHED_RUNGS, Situation, point_of
 from superconv_tune.planner.surface import Point, Surface
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.outlook import inside, log_odds
+from superconv_tune.verdict.verdict import demonstrating
 
 TIGHT = 1.04  # factor on the predicted seconds of the last cycles: their speed is known, and a late one is cut a little
 LEAST_LENGTH = 0.25  # of the cycle it comes from, below which a recipe is not worth a confirmation
@@ -151,7 +152,8 @@ def _has_neighbour(trials: Sequence[Trial], point: Point) -> bool:
 def _seeds(situation: Situation, surface: Surface, rung: int, leader: Point) -> int:
     """Fresh models: as many as can demonstrate the target, fewer where it is far or there is none; all workers work."""
     is_far = _is_far(situation, surface, rung, leader)
-    return seeds_of(SEEDS if is_far else DEMONSTRATING_SEEDS, situation.study.workers)
+    least = SEEDS if is_far else demonstrating(situation.brief.target)
+    return seeds_of(least, situation.study.workers)
 
 
 def _is_far(situation: Situation, surface: Surface, rung: int, leader: Point) -> bool:

@@ -10,13 +10,13 @@ from superconv_tune.core.space import Choice
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.record.plan import Plan, RungPlan
+from superconv_tune.verdict.verdict import demonstrating
 
 USED = 0.97  # of the time: what a plan may fill
 RANKING_STEPS = 80  # optimizer steps of the shortest cycle that ranks learning rates
 FEWEST_STEPS = 30  # the same where the budget is too small for that
 FIRST_GRID = 3  # rates that are tried whatever the budget
 SEEDS = 2  # least fresh models of a recipe, with which there is an interval
-DEMONSTRATING_SEEDS = 3  # least fresh models that can demonstrate a target (`superconv_tune.verdict`)
 MAX_SEEDS = 8  # most fresh models of a recipe, unless more workers are free at once
 MOST_SEEDS = 64  # most even then
 WIDEST = 96  # most trials of a rung, unless the workers are more
@@ -52,7 +52,8 @@ class _Means:
     @property
     def seeds(self) -> int:
         """Fresh models to plan for: enough to demonstrate a target, if there is one."""
-        return seeds_of(SEEDS if self.brief.target.value is None else DEMONSTRATING_SEEDS, self.workers)
+        target = self.brief.target
+        return seeds_of(SEEDS if target.value is None else demonstrating(target), self.workers)
 
     def confirm_s(self, epochs: float) -> float:
         """Wall seconds of the confirmation."""

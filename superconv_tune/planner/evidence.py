@@ -10,11 +10,13 @@ import numpy as np
 from superconv_tune.core.bits import unpack
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.surface import SAME_RATE, Point
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.calibration import library
 from superconv_tune.verdict.judge import judge
-from superconv_tune.verdict.ladder import rungs
+from superconv_tune.verdict.ladder import best_of_rungs, rungs
+from superconv_tune.verdict.reliability import MIN_MODELS
 from superconv_tune.verdict.verdict import Case, Evidence, Repeat, Verdict, Word
 
 
@@ -29,28 +31,104 @@ def confirmed(study: Study) -> list[Trial]:
     return [trial for trial in study.fresh_models() if trial.outcome.test is not None]
 
 
-def gather(study: Study, brief: Brief) -> Evidence:
-    """The evidence of the study so far.
+def ended(study: Study, recipe: int | None = None) -> list[Trial]:
+    """Fresh trainings of a recipe that count: those evaluated on the test part, and those that diverged.
 
-    It is judged once when all planned seeds of a recipe have finished, and again after every later seed. The number of
-    looks follows from the numbers of recipes and seeds alone, so that a replay gives the same verdict.
+    Without a number it is the current recipe.
     """
+    number = len(study.recipes) if recipe is None else recipe
+    asked = [request for request in study.asked("confirm").values() if request.recipe == number]
+    return [t for t in study.came_back(asked) if t.went_wrong or (t.is_whole and t.outcome.test is not None)]
+
+
+def gather(study: Study, brief: Brief) -> Evidence:
+    """The evidence of the study so far."""
     trials = confirmed(study)
     outcomes = [trial.outcome for trial in trials]
     packed = [outcome.test_correct for outcome in outcomes if outcome.test_correct is not None]
     correct = np.stack([unpack(text, outcomes[0].test_items) for text in packed]) if packed else None
-    planned = study.plan.confirm_seeds if study.plan else len(outcomes)
     yardstick = yardstick_of(study, brief)
     return Evidence(
         values=tuple(outcome.test for outcome in outcomes if outcome.test is not None),
         correct=correct,
-        looks=max(1, len(study.recipes)) + max(0, len(outcomes) - planned),
+        looks=_looks(study),
         rungs=rungs(study, yardstick),
         validation_items=yardstick.items,
         epochs=trials[0].request.params.cycle_epochs if trials else 0.0,
         repeats=_repeats(study),
         horizon=brief.horizon,
+        failed=len(ended(study)) - len(trials),
+        is_bracketed=is_bracketed(study, yardstick),
+        floor=_floor(study, yardstick),
+        epoch_s=_epoch_s(study, trials),
+        others=study.looks[-1].others if study.looks else (),
     )
+
+
+def uncounted_look(study: Study) -> tuple[int, int] | None:
+    """Number of the recipe, and of its fresh trainings, that would be judged now; None if that look was counted.
+
+    Fewer models than can demonstrate anything are no look.
+    """
+    state = (len(study.recipes), len(ended(study)))
+    is_known = any((look.recipe, look.models) == state for look in study.looks)
+    return None if is_known or len(confirmed(study)) < MIN_MODELS else state
+
+
+def _looks(study: Study) -> int:
+    """Number of looks at the test part, this one included.
+
+    A study without recorded looks (of an earlier version) is judged once when all planned seeds of a recipe have
+    ended, and again after every later one.
+    """
+    if study.looks:
+        return study.looks[-1].number + (uncounted_look(study) is not None)
+    planned = study.plan.confirm_seeds if study.plan else math.inf
+    counts = (len(ended(study, number)) for number in range(1, len(study.recipes) + 1))
+    return max(1, sum(1 + max(0, count - int(min(planned, count))) for count in counts))
+
+
+def is_bracketed(study: Study, yardstick: Yardstick) -> bool:
+    """Whether the best learning rate was beaten from above and below at the longest length of the search.
+
+    If a shorter rung has the recipe, it must be so from that rung on: a longer one may have been worse for its rate. A
+    rate with which a cycle went wrong is beaten.
+    """
+    if study.recipe is None:
+        return False
+    first = study.requests[study.recipe.origin].rung
+    best = [trial for trial in best_of_rungs(study, yardstick) if trial.request.rung >= first]
+    return bool(best) and all(_is_inside(study, trial) for trial in best)
+
+
+def _is_inside(study: Study, best: Trial) -> bool:
+    """Whether a rung tried the setting of its best trial with higher and with lower learning rates."""
+    centre = Point(best.request.own_params, best.request.cycle.max_lr)
+    rates = [
+        trial.request.cycle.max_lr
+        for trial in study.came_back(study.asked("search", best.request.rung).values())
+        if (trial.is_whole or trial.went_wrong)
+        and Point(trial.request.own_params, trial.request.cycle.max_lr).setting == centre.setting
+    ]
+    apart = [math.log(rate / centre.max_lr) for rate in rates]
+    return min(apart, default=0.0) < -SAME_RATE and max(apart, default=0.0) > SAME_RATE
+
+
+def _floor(study: Study, yardstick: Yardstick) -> float | None:
+    """Value of the best simple method; None before any was found."""
+    marks = study.opened.measured.landmarks
+    values = [mark.value for mark in marks if mark.kind == "floor" and mark.value is not None]
+    return yardstick.best(values) if values else None
+
+
+def _epoch_s(study: Study, trials: list[Trial]) -> float:
+    """Seconds on the clock that the fresh models take per epoch of their length; 0 without one."""
+    if not trials:
+        return 0.0
+    each_s = math.fsum(trial.outcome.wall_s for trial in trials) / math.fsum(
+        trial.request.params.cycle_epochs for trial in trials
+    )
+    return each_s * math.ceil(len(trials) / study.workers)
 
 
 def _repeats(study: Study) -> tuple[Repeat, ...]:
@@ -74,9 +152,13 @@ def word_of(study: Study, brief: Brief) -> Word | None:
     return None if case is None else case.word
 
 
+def has_all_seeds(study: Study) -> bool:
+    """Whether all planned fresh trainings of the current recipe have ended."""
+    return study.plan is not None and len(ended(study)) >= study.plan.confirm_seeds
+
+
 def is_decided(study: Study, brief: Brief) -> bool:
     """Whether no more seeds are needed: those planned are in, and the verdict is final or no target was given."""
-    enough = study.plan is not None and len(confirmed(study)) >= study.plan.confirm_seeds
     if brief.target.value is None:
-        return enough
-    return enough and word_of(study, brief) in ("demonstrated", "infeasible")
+        return has_all_seeds(study)
+    return has_all_seeds(study) and word_of(study, brief) in ("demonstrated", "infeasible")

@@ -11,7 +11,7 @@ from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.baselines import comparison_of
 from superconv_tune.planner.choice import choose, choose_searched, expected_of_search, fitting_epochs, looks_reached
 from superconv_tune.planner.divide import MAX_SEEDS
-from superconv_tune.planner.evidence import confirmed, is_decided, word_of
+from superconv_tune.planner.evidence import confirmed, has_all_seeds, is_decided, word_of
 from superconv_tune.planner.rungs import RungSteps
 from superconv_tune.planner.scaling import missing
 from superconv_tune.planner.situation import Situation, first
@@ -130,8 +130,8 @@ class FinishSteps:
     def confirm_more(self) -> TrialRequest | None:
         """A seed beyond the planned ones, once those have ended and while the question is open."""
         situation = self.situation
-        is_open = len(situation.study.fresh_models()) >= self.plan.confirm_seeds
-        return self._seed() if is_open and not is_decided(situation.study, situation.brief) else None
+        is_open = has_all_seeds(situation.study) and not is_decided(situation.study, situation.brief)
+        return self._seed() if is_open else None
 
     def baseline(self) -> TrialRequest | None:
         """A run of another policy, unless it would leave no time for a fresh seed."""

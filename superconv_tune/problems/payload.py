@@ -57,6 +57,8 @@ class DataCard:
         split_digest: SHA-256 of the rows of the split; empty if the user's own loaders read the data.
         notes: how the data were read, in sentences.
         warnings: what in the data weakens the result, in sentences.
+        test_digest: SHA-256 of the values of the test part; of the factory's text for the user's own loaders, and empty
+            in the journals of earlier versions.
     """
 
     kind: str
@@ -71,6 +73,12 @@ class DataCard:
     split_digest: str
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    test_digest: str = ""
+
+    @property
+    def test_part(self) -> str:
+        """Digest by which the looks at the test part are counted."""
+        return self.test_digest or self.fingerprint
 
 
 @dataclass(frozen=True)

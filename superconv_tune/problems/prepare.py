@@ -14,7 +14,7 @@ from superconv_tune.data.doubts import doubts
 from superconv_tune.data.formats import load
 from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.parts import Indices, Part, RawData
-from superconv_tune.data.split import Split, fingerprint, split
+from superconv_tune.data.split import Split, fingerprint, part_digest, split
 from superconv_tune.models.default import default_model
 from superconv_tune.problems.fit import faults
 from superconv_tune.problems.own_data import OwnData, own_data
@@ -135,6 +135,7 @@ def _prepared(
         split_digest=rows.digest,
         notes=raw.notes,
         warnings=(*raw.warnings, *doubts(parts, _names(raw, rows), _class_names(raw))),
+        test_digest=part_digest(test),
     )
     normaliser = Normaliser.of(train.inputs, np.arange(len(train))) if _is_scaled(spec, raw) else None
     payload = Payload(spec, Arrays(train, validation, test, normaliser), raw.kind, raw.classes, **sources)
@@ -223,6 +224,7 @@ def _prepared_loaders(
         test_items=loaders["test"].examples,
         fingerprint=source.digest,
         split_digest="",
+        test_digest=source.digest,
     )
     has_own_loss, form = task.loss is not None, AsGiven(may_be_columns=True)
     return Payload(spec, None, "loader", None, **sources, has_own_loss=has_own_loss, form=form), card

@@ -51,6 +51,7 @@ class Opened:
         environment: digests of the user's files, versions, hardware, data fingerprint, split hash.
         measured: what the preflight measured.
         mlflow: ``tracking_uri``, ``experiment_id``, ``run_id`` of the parent run.
+        fresh_ledger: why earlier looks at the test part do not count; empty if they do.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Opened:
     environment: Mapping[str, object] = field(default_factory=dict)
     measured: Measured = field(default_factory=Measured)
     mlflow: Mapping[str, str] = field(default_factory=dict)
+    fresh_ledger: str = ""
 
     @property
     def at(self) -> float:
@@ -120,6 +122,25 @@ class Frozen:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """The fresh models of a recipe were judged on the test part.
+
+    Attributes:
+        at: Unix time in seconds.
+        recipe: number of the recipe.
+        models: number of its fresh trainings that had ended by then.
+        number: number of looks at the same test part so far, by whatever study, this one included.
+        others: names of other studies that looked at it before.
+    """
+
+    at: float
+    recipe: int
+    models: int
+    number: int
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Requested:
     """A trial was handed out; stored before it runs."""
 
@@ -143,4 +164,4 @@ class Closed:
     reason: str
 
 
-Event = Opened | Resumed | Resized | Surveyed | Planned | Frozen | Requested | Observed | Closed
+Event = Opened | Resumed | Resized | Surveyed | Planned | Frozen | Looked | Requested | Observed | Closed

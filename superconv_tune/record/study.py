@@ -11,6 +11,7 @@ from superconv_tune.record.events import (
     Closed,
     Event,
     Frozen,
+    Looked,
     Observed,
     Opened,
     Planned,
@@ -38,6 +39,7 @@ class Study:
         requests: the latest attempt of every trial, in the order of first asking.
         outcomes: outcome of the latest attempt of every trial that returned one, by trial id.
         recipes: every recipe that was frozen; the last one is the current one.
+        looks: when its fresh models were judged on the test part.
         wrong: search trials that ended in a way that is evidence against their parameters, in the order of ending.
         losses: how often a trial was lost with its worker, by trial id; that a driver ended is not its fault.
         asked_at: Unix time in seconds of the request for the latest attempt, by trial id.
@@ -56,6 +58,7 @@ class Study:
         self.outcomes: dict[str, TrialOutcome] = {}
         self.recipes: list[Recipe] = []
         self.losses: Counter[str] = Counter()
+        self.looks: list[Looked] = []
         self.asked_at: dict[str, float] = {}
         self.turnaround_s: dict[str, float] = {}
         self.closed: Closed | None = None
@@ -97,7 +100,7 @@ class Study:
             case _:
                 self._change(event)
 
-    def _change(self, event: Surveyed | Planned | Frozen | Resumed | Resized | Closed) -> None:
+    def _change(self, event: Surveyed | Planned | Frozen | Looked | Resumed | Resized | Closed) -> None:
         """Update the state with an event that concerns the study as a whole."""
         match event:
             case Surveyed(landmarks=landmarks):
@@ -106,6 +109,8 @@ class Study:
                 self.plan = plan
             case Frozen(recipe=recipe):
                 self.recipes.append(recipe)
+            case Looked():
+                self.looks.append(event)
             case Resumed():
                 self.deadline = event.deadline
                 self.workers = event.workers

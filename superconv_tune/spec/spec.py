@@ -53,6 +53,7 @@ Model = Annotated[str, one_of(MODELS)]
 LossName = Annotated[str, one_of(("auto", *LOSSES))]
 Sampler = Annotated[str, one_of(SAMPLERS)]
 
+LEAST_RELIABILITY, MOST_RELIABILITY = 0.5, 0.94
 MIN_BUDGET_S = 10.0  # the start of the workers alone takes about this long
 
 COMPLETE_CYCLES = (
@@ -303,6 +304,15 @@ def _plain_none(value: object) -> object:
     return NONE if is_none(value) else value
 
 
+def _demonstrable(reliability: float) -> float:
+    if not LEAST_RELIABILITY <= reliability <= MOST_RELIABILITY:
+        raise ValueError(
+            f"must be a probability from {LEAST_RELIABILITY:g} to {MOST_RELIABILITY:g}, but got {reliability:g}: with "
+            f"a lower one most trainings may miss the target, and a higher one takes more than 64 fresh models to show"
+        )
+    return reliability
+
+
 def _fifo(value: object) -> object:
     if value != "fifo":
         raise ValueError(f"{value!r} is refused: {COMPLETE_CYCLES}")
@@ -320,6 +330,7 @@ class ExperimentSpec(Section):
         metric: the metric of the target.
         loss: the training loss; ``auto`` follows from the metric.
         target: value of the metric to be reached; None asks how far one can get.
+        reliability: probability with which a fresh training is to reach it.
         budget: wall-clock seconds from the command to the report.
         optimizer: the optimizer.
         schedule: how learning rate and momentum change over a cycle: a policy with its options and its warm-up. The
@@ -346,6 +357,7 @@ class ExperimentSpec(Section):
     metric: MetricSpec = MetricSpec(name="accuracy", direction="max", item_level=True)
     loss: LossName = "auto"
     target: Annotated[Number | None, OrNone] = None
+    reliability: Annotated[Number, AfterValidator(_demonstrable)] = 0.5
     budget: Annotated[float, BeforeValidator(to_seconds), AfterValidator(_long_enough)] = 3600.0
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleField = Schedule()

@@ -24,7 +24,7 @@ from superconv_tune.study.logs import no_log, search_log
 from superconv_tune.study.parent_run import begin_run, check, give_up_run
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.plan import data_words, expected_workers
-from superconv_tune.study.preflight_checks import checks_of, disk_checks, machine_checks, refuse
+from superconv_tune.study.preflight_checks import checks_of, disk_checks, looks_check, machine_checks, refuse
 from superconv_tune.study.question import ready
 from superconv_tune.study.stored import ROOT, StoredStudy
 from superconv_tune.tracking.handle import StudyHandle
@@ -56,7 +56,9 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         journal = stack.enter_context(Journal(where.storage))
         stack.enter_context(search_log(where.folder))
         logger.info("%s", words)
-        _show([*checks_of(question, where, workers), budget], call)
+        ledger = journal.ledger(question.card.test_part)
+        looks = looks_check(ledger.others(name), call.fresh_ledger)
+        _show([*checks_of(question, where, workers), budget, looks], call)
         engine = started(question, call)
         machines = machine_checks(engine.clocks, where)
         _show(machines, call)
@@ -68,6 +70,8 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         except UserError:  # such as another search that took the name in the meantime
             give_up_run(handle)
             raise
+        if call.fresh_ledger is not None:
+            ledger.begin_anew(name, call.fresh_ledger)
         return conduct(StoredStudy.of(Study(opened), where), journal, engine, call)
 
 
@@ -100,4 +104,5 @@ def _opened(engine: Engine, where: Places, handle: StudyHandle | None, call: Cal
         environment=describe(question.payload, question.card) | {ROOT: str(where.root.resolve())},
         measured=question.measured,
         mlflow={} if handle is None else handle.recorded,
+        fresh_ledger=call.fresh_ledger or "",
     )

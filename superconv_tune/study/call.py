@@ -29,6 +29,7 @@ class Call:
         console: where progress and summary are printed.
         ray: the connection to Ray, or its beginning; None with ``debug``.
         last_words: sets what is said if the process ends without a word.
+        fresh_ledger: why earlier looks at the test part are not to count; None if they are.
     """
 
     started_at: float
@@ -37,6 +38,7 @@ class Call:
     console: Console = field(default_factory=lambda: Console(soft_wrap=True, highlight=False))
     ray: Background[None] | None = None
     last_words: Callable[[str], None] = field(default=lambda _: None)
+    fresh_ledger: str | None = None
 
 
 @dataclass(frozen=True)

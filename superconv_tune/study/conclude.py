@@ -65,7 +65,8 @@ def findings_of(
     """
     yardstick = yardstick_of(study, brief)
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
-    warnings = (*verdict.warnings, *_empty(study), *_changed(study), *_unsteady(study, yardstick), *more_warnings)
+    found = (*_empty(study), *_fresh_ledger(study), *_changed(study), *_unsteady(study, yardstick))
+    warnings = (*verdict.warnings, *found, *more_warnings)
     return Findings(
         study=study,
         target=brief.target,
@@ -102,6 +103,12 @@ def _changed(study: Study) -> tuple[str, ...]:
     if not study.changes:
         return ()
     return (f"The study was resumed though something had changed: {'; '.join(study.changes)}. It mixes both.",)
+
+
+def _fresh_ledger(study: Study) -> tuple[str, ...]:
+    """A warning if the user said that earlier looks at the test part do not count."""
+    reason = study.opened.fresh_ledger
+    return (f"Earlier looks at this test part were not counted (--fresh-ledger): {reason}",) if reason else ()
 
 
 def _unsteady(study: Study, yardstick: Yardstick) -> tuple[str, ...]:

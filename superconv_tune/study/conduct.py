@@ -60,6 +60,7 @@ def _conducted(stored: StoredStudy, journal: Journal, engine: Engine, call: Call
             time.time,
             lambda: view.update(study, phase(study)),
             LandmarksBeside(engine),
+            journal.ledger(stored.card.test_part),
         )
 
         def end_early() -> None:

@@ -13,10 +13,10 @@ from superconv_tune.core.errors import StorageError, TakenOverError
 from superconv_tune.planner.ask import Draw, Redraw
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.decide import decide
-from superconv_tune.planner.evidence import is_decided
+from superconv_tune.planner.evidence import has_all_seeds, is_decided, uncounted_look
 from superconv_tune.proposer.proposal import Proposed
 from superconv_tune.record.conductor import Signal
-from superconv_tune.record.events import Closed, Event, Frozen, Observed, Planned, Requested, Resized, Surveyed
+from superconv_tune.record.events import Closed, Event, Frozen, Looked, Observed, Planned, Requested, Resized, Surveyed
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Proposal
@@ -78,6 +78,14 @@ class ProposalSource(Protocol):
         ...
 
 
+class LookCounter(Protocol):
+    """Counts the looks at one test part; `superconv_tune.journal` has one that all searches of a database share."""
+
+    def count(self, study: str, recipe: int, models: int) -> tuple[int, tuple[str, ...]]:
+        """Number of looks so far, this one included, and the other studies among them; a second call says the same."""
+        ...
+
+
 class StudyConductor:
     """Hands out trials and takes their outcomes; every event is stored in the journal before it has an effect.
 
@@ -93,6 +101,7 @@ class StudyConductor:
         on_event: called after every event, once it is stored.
         landmarks: waits at most so many seconds for the floors and ceilings; called first when a trial has ended, and
             again until it returns them.
+        counter: counts the looks at the test part; None counts those of this study only.
     """
 
     def __init__(  # noqa: PLR0913 - the last one is for whoever has floors and ceilings
@@ -104,6 +113,7 @@ class StudyConductor:
         clock: Clock,
         on_event: OnEvent,
         landmarks: FindLandmarks = lambda _: None,
+        counter: LookCounter | None = None,
     ) -> None:
         self.study = study
         self._brief = brief
@@ -112,6 +122,7 @@ class StudyConductor:
         self._clock = clock
         self._on_event = on_event
         self._landmarks = landmarks
+        self._counter = counter
         self._interrupted = threading.Event()
         self._unstored: list[Event] = []
         self._seen_at = clock()
@@ -145,6 +156,7 @@ class StudyConductor:
             self._give_up(request, "interrupted", "the search was ended while the trial ran")
         reason = self._reason()
         self._find_landmarks(LANDMARKS_S if reason in ("decided", "exhausted") else 0.0)
+        self._count_look()
         self.record(Closed(self._clock(), reason))
         self._unless_over(lambda _: self._proposer.reconcile(self.study))
 
@@ -177,6 +189,8 @@ class StudyConductor:
         if request.proposal is not None and request.attempt == outcome.attempt:
             proposal = request.proposal
             self._unless_over(lambda _: self._proposer.tell(proposal, outcome))
+        if has_all_seeds(self.study):
+            self._count_look()
         self._find_landmarks(0.0)
 
     def lost(self, trial_id: str, reason: str) -> None:
@@ -217,6 +231,20 @@ class StudyConductor:
             self.record(Surveyed(self._clock(), found))
             for mark in found:
                 logger.info("%s: %s", mark.kind, mark.words)
+
+    def _count_look(self) -> None:
+        """Record that the fresh models are judged on the test part, before anything is decided by that.
+
+        A database that does not answer when the search is over does not count it; it is judged as the next look then.
+        """
+        look = uncounted_look(self.study)
+        if look is None:
+            return
+        counter, name = self._counter, self.study.opened.name
+        alone = (len(self.study.looks) + 1, ())
+        counted = alone if counter is None else self._unless_over(lambda _: counter.count(name, *look))
+        if counted is not None:
+            self.record(Looked(self._clock(), *look, *counted))
 
     def _give_up(self, request: TrialRequest, status: Status, reason: str) -> None:
         objective = self.study.opened.measured.trivial_value

@@ -112,6 +112,22 @@ def _file_systems(where: Places) -> list[Check]:
     return [Check("file system", found, "warning", mend)]
 
 
+def looks_check(others: Sequence[str], fresh_ledger: str | None) -> Check:
+    """Whether other searches looked at the same test part, which makes a demonstration harder."""
+    if not others:
+        return Check("test part", "no other search of this storage looked at it")
+    found = f"{len(others)} other search{'es' * (len(others) != 1)} looked at it ({', '.join(others)})"
+    if fresh_ledger is not None:
+        return Check("test part", f"{found}; not counted: {fresh_ledger}")
+    return Check(
+        "test part",
+        found,
+        "warning",
+        "The more looks, the more confidence a demonstration needs. A new test part begins anew, and so does "
+        "--fresh-ledger REASON where nothing was learned from those looks.",
+    )
+
+
 def refuse(checks: Sequence[Check]) -> None:
     """Raise UserError if a check failed.
 

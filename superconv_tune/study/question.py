@@ -71,7 +71,7 @@ def ready(spec: ExperimentSpec) -> Question:
 def brief_of(spec: ExperimentSpec) -> Brief:
     """What the planner needs of the spec."""
     return Brief(
-        target=Target(spec.metric_name, spec.direction, spec.target),
+        target=Target(spec.metric_name, spec.direction, spec.target, spec.reliability),
         space=search_space(spec),
         defaults=defaults(spec),
         optimizer=spec.optimizer.name,

@@ -73,6 +73,20 @@ def refuse_accepting_nothing(resume: str | None, *, accepted: bool) -> None:
         raise UserError("--accept-changes: goes with --resume NAME. A new search has nothing that could have changed.")
 
 
+def refuse_fresh_ledger(reason: str | None, resume: str | None) -> None:
+    """Refuse ``--fresh-ledger`` without a reason, and for a study that is resumed.
+
+    Raises:
+        UserError: if that is so.
+    """
+    if reason is not None and not reason.strip():
+        raise UserError("--fresh-ledger takes the reason why earlier looks at the test part do not count. Write it.")
+    if reason is not None and resume is not None:
+        raise UserError(
+            f"--fresh-ledger begins with a new search, and --resume continues one, but got {reason!r}. Leave it out."
+        )
+
+
 def refuse_two_places(address: str | None, *, debug: bool) -> None:
     """Refuse ``--debug`` together with the address of a cluster.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from superconv_tune.verdict.outlook import Calibration, inside, log_odds
+from superconv_tune.verdict.reliability import MIN_MODELS, MOST_FAILURES, possible_failures
+from superconv_tune.verdict.settling import settling
 from superconv_tune.verdict.verdict import (
+    ALPHA,
     HOPELESS,
     LEVEL,
-    MIN_SEEDS,
     REACHABLE_LEVEL,
     Case,
     Evidence,
@@ -51,17 +53,37 @@ def _unconfirmed(target: Target, evidence: Evidence) -> Verdict:
 
 def _reasons(case: Case) -> list[str]:
     """Sentences that explain the verdict, the most important first."""
-    answer = [] if case.target.value is None else [_answer(case)]
-    return [*answer, _measured(case), *_longer(case), *_more_data(case)]
+    measured = [_measured(case), *_longer(case), *_more_data(case)]
+    if case.target.value is None:
+        return measured
+    settled = settling(case) if case.word == "undecided" else []
+    return [_answer(case), *settled, *measured]
 
 
 def _warnings(case: Case) -> list[str]:
-    found, models = [], len(case.evidence.values)
-    if models < MIN_SEEDS:
-        found.append(f"Only {models} fresh models were confirmed; {MIN_SEEDS} are needed to demonstrate.")
+    found, models = _spent(case), len(case.evidence.values)
+    if models < MIN_MODELS:
+        found.append(f"Only {models} fresh models were confirmed; {MIN_MODELS} are needed to demonstrate.")
+    if case.evidence.failed:
+        trained = models + case.evidence.failed
+        found.append(f"{case.evidence.failed} of {trained} fresh trainings diverged; each counts as a miss.")
+    found += _assumed(case)
     if case.outlook is None and _is_open(case):
         found.append(_why_no_outlook(case))
     return found
+
+
+def _assumed(case: Case) -> list[str]:
+    """What a demonstration by few models takes for granted."""
+    if case.target.value is None or case.word != "demonstrated":
+        return []
+    possible = possible_failures(len(case.evidence.values), 1.0 - case.level)
+    if case.evidence.failed or possible <= 1.0 - case.target.reliability:
+        return []
+    return [
+        f"That no more than {MOST_FAILURES:.0%} of fresh trainings fail is taken for granted: that none of "
+        f"{len(case.evidence.values)} did would be no surprise (at the confidence asked for) up to {possible:.0%}."
+    ]
 
 
 def _is_open(case: Case) -> bool:
@@ -70,17 +92,21 @@ def _is_open(case: Case) -> bool:
 
 
 def _answer(case: Case) -> str:
-    sure, question = _percent(case.confidence), _question(case.target)
+    sure, question = _percent(1.0 - case.luck), _question(case.target)
+    often = f"with probability at least {case.target.reliability:.0%}"
     if case.word == "demonstrated":
-        return f"Fresh models reached {question} on untouched test data (confidence {sure})."
+        return (
+            f"Fresh models reached {question} on untouched test data: a fresh training does so {often} (confidence "
+            f"{sure})."
+        )
     hope = "nothing is known about longer cycles"
     if case.outlook is not None:
         chance = _percent(case.probability)
         hope = f"with cycles of up to {case.epochs:.3g} epochs it is within reach with probability {chance}"
     if case.word == "likely":
         return (
-            f"The fresh models do not demonstrate {question} (confidence {sure}, needed {case.bar:.1%} from at least "
-            f"{MIN_SEEDS} models), but {hope}."
+            f"It is not demonstrated that a fresh training reaches {question} {often} (confidence {sure}, needed "
+            f"{_percent(1.0 - case.level)} from at least {MIN_MODELS} models), but {hope}."
         )
     if case.word == "infeasible":
         return f"The fresh models miss {question}, and {hope}; longer cycles hardly helped any more."
@@ -95,9 +121,19 @@ def _hopeless(case: Case) -> str:
     epochs = case.hopeless_epochs
     if epochs is None:
         return ""
-    if case.probability <= HOPELESS:  # too short at every length up to the horizon, yet not called infeasible
-        return ", though the last step in length helped much"
     return f", but with no more than {epochs:.2g} it is out of reach (below {HOPELESS:.0%})"
+
+
+def _spent(case: Case) -> list[str]:
+    """A sentence where the test part was looked at before."""
+    looks, others = case.evidence.looks, case.evidence.others
+    if looks == 1 or case.target.value is None:
+        return []
+    after = f", after {len(others)} other search{'es' * (len(others) != 1)} ({', '.join(others)})" if others else ""
+    return [
+        f"This was look {looks} at the same test part{after}: it may demonstrate something by luck with probability "
+        f"{case.level:.2g}, and a first look with {ALPHA / 2.0:g}."
+    ]
 
 
 def _measured(case: Case) -> str:
@@ -141,12 +177,12 @@ def _more_data(case: Case) -> list[str]:
         return []
     if slope <= 0.0:
         return ["With less training data the recipe was as good: more data of this kind would help little."]
+    less = "With less training data the recipe made more errors in the same number of steps"
+    if not case.is_sound:  # the errors may be those of the search, about which more data says nothing
+        return [f"{less}: more data would help; by how much is not estimated here."]
     odds = log_odds(inside(1.0 - case.spread.mean, case.spread.items))
     twice = 1.0 / (1.0 + math.exp(odds - slope * math.log(2.0)))
-    sentence = (
-        f"With less training data the recipe made more errors in the same number of steps; if this trend continues, "
-        f"twice the data would give {case.target.metric} of about {twice:.4g}"
-    )
+    sentence = f"{less}; if this trend continues, twice the data would give {case.target.metric} of about {twice:.4g}"
     if target is None or target <= case.spread.mean:
         return [f"{sentence}."]
     log_times = (odds - log_odds(inside(1.0 - target, case.spread.items))) / slope

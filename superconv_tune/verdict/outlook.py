@@ -5,7 +5,9 @@ length, and where most labels are noise even the best training hardly moves a la
 length in a straight line promises too much (science 4.3). So the gain is predicted by a line fitted to the gains of the
 library, a set of tasks with known truth. The uncertainty comes from the library too: its residuals, scaled by how wrong
 such a prediction may be, are the draws of the predicted distribution (split conformal prediction, Vovk et al. 2005;
-Lei et al. 2018). The noise of the user's own measurement is added to it.
+Lei et al. 2018). After a steep step a gain larger than predicted is scaled by the slope itself, however steep: the
+library has few such tasks, and the straight continuation must remain possible. The noise of the user's own measurement
+is added to it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from scipy.special import stdtr
 from superconv_tune.verdict.statistics import Spread
 
 REACH = 8.0  # times the longest cycle: how far the library's truth, and so the extrapolation, extends
-STEEPEST = 0.15  # fall of the log odds per log(length); a steeper slope only says that training has hardly begun
+STEEPEST = 0.15  # fall of the log odds per log(length), from which the library's gains grow no more on average
 LEAST_SCALE = 0.1  # least unit of a residual, in slopes: even after a flat step some gain is possible
 MANY = 1e9  # degrees of freedom that stand for infinitely many
 
@@ -68,6 +70,11 @@ class Calibration:
 def scale(slope: float) -> float:
     """How wrong a predicted gain may be, up to a factor that is the same for all tasks."""
     return LEAST_SCALE + _within(slope)
+
+
+def scale_above(slope: float) -> float:
+    """How far above its prediction a gain may be, in the same units: after a steep step farther than below it."""
+    return LEAST_SCALE + max(slope, 0.0)
 
 
 def calibrate(known: Sequence[Known]) -> Calibration:
@@ -157,8 +164,11 @@ def outlook(spread: Spread, slope: float, stretch: float, calibration: Calibrati
         calibration: the line and residuals of the library.
     """
     share = math.log(min(max(stretch, 1.0), REACH)) / math.log(REACH)
-    expected, unit = calibration.gain(slope), scale(slope)
-    gains = tuple(max(0.0, share * (expected + unit * residual)) for residual in calibration.residuals)
+    expected, below, above = calibration.gain(slope), scale(slope), scale_above(slope)
+    gains = tuple(
+        max(0.0, share * (expected + (above if residual > 0.0 else below) * residual))
+        for residual in calibration.residuals
+    )
     error = inside(1.0 - spread.mean, spread.items)
     # Where all models are right on all items there is no spread, and only the number of items bounds the error.
     se = spread.se or math.sqrt(error / spread.items if spread.items else 0.0)

@@ -131,14 +131,24 @@ def confidence_above(spread: Spread, value: float) -> float:
 
     It inverts `interval`: the lower limit at one-sided level c is at least ``value`` exactly if the result is >= c.
     """
+    return float(stdtr(spread.df, score(spread, value)))
+
+
+def score(spread: Spread, value: float) -> float:
+    """How many standard errors the mean lies above ``value``; for a proportion as the score test counts them."""
+    if spread.items is not None and not 0.0 < value < 1.0:
+        return math.inf if value <= 0.0 else -math.inf
+    error = error_at(spread, value)
+    if error == 0.0:
+        return math.inf if spread.mean >= value else -math.inf
+    return (spread.mean - value) / error
+
+
+def error_at(spread: Spread, value: float) -> float:
+    """Standard error of the mean if ``value`` were true: it differs from ``spread.se`` only for a proportion."""
     if spread.items is None:
-        if spread.se == 0.0:
-            return float(spread.mean >= value)
-        return float(stdtr(spread.df, (spread.mean - value) / spread.se))
-    if not 0.0 < value < 1.0:
-        return float(value <= 0.0)
-    score = (spread.mean - value) / math.sqrt(value * (1.0 - value) / spread.items) if spread.items > 0 else 0.0
-    return float(stdtr(spread.df, score))
+        return spread.se
+    return math.sqrt(value * (1.0 - value) / spread.items) if spread.items > 0 else math.inf
 
 
 def wilson(value: float, items: int, level: float) -> tuple[float, float]:

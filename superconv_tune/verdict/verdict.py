@@ -1,11 +1,16 @@
 """The verdict: whether the target can be reached, and with what confidence.
 
-There are two questions. *Was the target reached?* One recipe is frozen on validation, fresh seeds of it are trained at
-the longest cycle, each model is evaluated on the test part once, and at look j the one-sided limit at level
-``ALPHA / (j (j + 1))`` is compared with the target (those levels sum to ``ALPHA`` over all looks). *Would a longer
-cycle, up to the horizon, reach it?* This is extrapolated from what the recipe lost in shorter cycles, with the spread
-that such extrapolations had on tasks whose truth is known (`superconv_tune.verdict.outlook`). Only the first question
-can give ``demonstrated``; the second gives ``likely``, ``infeasible`` or ``undecided``.
+There are two questions. *Does a fresh training reach the target with probability at least q?* One recipe is frozen on
+validation, fresh seeds of it are trained at the longest cycle, each model is evaluated on the test part once, and the
+look number j at that test part, after k other studies, may be wrong with probability ``ALPHA / (j (j + 1)) / 2^k``. The
+looks are those of all recipes of a study, and of all studies that read the same test part; their levels sum to `ALPHA`.
+A study does not learn from its own looks, but somebody who sees the result of one begins the next where it looked
+best: one bit, better or worse, per study. So there are 2^k recipes that study k + 1 may come to, and the bound holds
+for all of them (the argument of Blum & Hardt 2015, arXiv:1502.04585). *Would a longer cycle, up to the horizon, reach
+it?* This is extrapolated from what the recipe lost in shorter cycles, with the spread that such extrapolations had on
+tasks whose truth is known (`superconv_tune.verdict.outlook`). Only the first question can give ``demonstrated``; the
+second gives ``likely``, ``infeasible`` or ``undecided``. Nothing is called out of reach where the search itself may be
+at fault (`Case.is_sound`).
 """
 
 from __future__ import annotations
@@ -15,10 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from scipy.special import ndtri
+
 from superconv_tune.core.bits import Bits
 from superconv_tune.core.yardstick import Direction, Yardstick
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.outlook import REACH, Calibration, Outlook, inside, log_odds, outlook, slope_between
+from superconv_tune.verdict.reliability import MIN_MODELS, Trainings, least_models, p_value
 from superconv_tune.verdict.statistics import Spread, confidence_above, interval, over_seeds, proportion
 
 Word = Literal["demonstrated", "likely", "undecided", "infeasible"]
@@ -31,8 +40,7 @@ LIKELY = 0.8  # probability from which "likely" is said
 # the targets within reach are called infeasible (benchmarks/calibration/calibration.md compares other values).
 IMPOSSIBLE = 0.15
 HOPELESS = 0.05  # probability up to which a length is called certainly too short
-MIN_SEEDS = 3  # with fewer fresh models nothing is demonstrated, because the spread over seeds would be a guess
-FLAT = 0.25  # largest share of the error's odds that tripling the length may remove for "infeasible" to be said
+FLAT = 0.25  # largest share of the error's odds that tripling the length may remove where something is out of reach
 LONGER = 1.5  # times the length of the recipe: a rung beyond that counts as longer
 
 
@@ -40,12 +48,17 @@ LONGER = 1.5  # times the length of the recipe: a rung beyond that counts as lon
 class Target:
     """The question: is ``metric`` at least ``value`` (at most, for direction ``min``) within reach?
 
-    ``value`` is None where the user only asks how far one can get.
+    Attributes:
+        metric: its name.
+        direction: ``max`` if higher is better.
+        value: the target; None where the user only asks how far one can get.
+        reliability: probability with which a fresh training is to reach it.
     """
 
     metric: str
     direction: Direction
     value: float | None
+    reliability: float = 0.5
 
     @property
     def yardstick(self) -> Yardstick:
@@ -121,12 +134,17 @@ class Evidence:
         values: test metric of every fresh model of the frozen recipe.
         correct: whether each model is right on each test item, shape [models, items]; None for a metric that is no mean
             over items.
-        looks: number of times the evidence has been judged, including this time; at least 1.
+        looks: number of times that anything was judged on this test part, including this time; at least 1.
         rungs: validation results of the ladder, shortest cycle first.
         validation_items: number of validation examples; None for a metric that is no mean over items.
         epochs: cycle length of the fresh models.
         repeats: results of the recipe at its own and other lengths, and on less data.
         horizon: longest cycle that the question covers, in epochs; None for `REACH` times ``epochs``.
+        failed: number of fresh trainings of the recipe that diverged.
+        is_bracketed: whether higher and lower learning rates were tried, and beaten, at the longest length searched.
+        floor: validation value of the best simple method; None if none is known.
+        epoch_s: seconds on the clock that all fresh models of the recipe take per epoch of their length.
+        others: names of other studies that looked at the same test part before.
     """
 
     values: Sequence[float]
@@ -137,6 +155,11 @@ class Evidence:
     epochs: float
     repeats: Sequence[Repeat] = ()
     horizon: float | None = None
+    failed: int = 0
+    is_bracketed: bool = False
+    floor: float | None = None
+    epoch_s: float = 0.0
+    others: Sequence[str] = ()
 
     @property
     def stretch(self) -> float:
@@ -144,18 +167,44 @@ class Evidence:
         return REACH if self.horizon is None else min(REACH, max(1.0, self.horizon / self.epochs))
 
 
-def last_slope(evidence: Evidence) -> float | None:
-    """Fall of the log odds of an error per log(length) in the last step in length; None if unknown.
+def demonstrating(target: Target) -> int:
+    """Number of fresh models with which the first look can demonstrate the target."""
+    return least_models(target.reliability, ALPHA / 2.0)
 
-    It is 0 where longer cycles were searched but were no better, so that a shorter one became the recipe.
+
+@dataclass(frozen=True)
+class Slope:
+    """Fall of the log odds of an error per log(length), with its standard error."""
+
+    value: float
+    se: float
+
+
+def last_step(evidence: Evidence) -> Slope | None:
+    """The slope of the last step in length; None if unknown.
+
+    It is 0 where longer cycles were searched but were no better, so that a shorter one became the recipe. Models of one
+    recipe differ on about half as many items as independent ones would (Jordan 2023, arXiv:2304.01910), and the
+    standard error counts these.
     """
     if evidence.rungs and evidence.rungs[-1].epochs > LONGER * evidence.epochs:
-        return 0.0
-    whole = by_length(evidence)
+        return Slope(0.0, 0.0)
+    whole, items = by_length(evidence), evidence.validation_items
     if len(whole) < 2:
         return None
-    shorter, longer = ((r.epochs, inside(1.0 - r.value, evidence.validation_items)) for r in whole[-2:])
-    return slope_between(longer, shorter)
+    shorter, longer = whole[-2:]
+    ends = [(r.epochs, inside(1.0 - r.value, items)) for r in (longer, shorter)]
+    variance = math.fsum(
+        0.5 / (items * repeat.models * error * (1.0 - error)) if items else 0.0
+        for repeat, (_, error) in zip((longer, shorter), ends, strict=True)
+    )
+    return Slope(slope_between(*ends), math.sqrt(variance) / math.log(longer.epochs / shorter.epochs))
+
+
+def last_slope(evidence: Evidence) -> float | None:
+    """Fall of the log odds of an error per log(length) in the last step in length; None if unknown."""
+    step = last_step(evidence)
+    return None if step is None else step.value
 
 
 def data_slope(evidence: Evidence) -> float | None:
@@ -245,47 +294,75 @@ class Case:
         return self.evidence.stretch * self.evidence.epochs
 
     @property
+    def needed(self) -> float:
+        """Value that models must reach on average for the wanted share of them to reach the target."""
+        target, values = self.target, self.evidence.values
+        assert target.value is not None
+        seeds = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        margin = float(ndtri(target.reliability)) * seeds
+        return target.value + margin if target.yardstick.higher_is_better else target.value - margin
+
+    @property
+    def luck(self) -> float:
+        """The p-value against "a fresh training, as long as the recipe's, reaches the target often enough"."""
+        target, evidence = self.target, self.evidence
+        assert target.value is not None
+        items = None if evidence.correct is None else evidence.correct.shape[1]
+        trainings = Trainings(evidence.values, self.spread, evidence.failed, items)
+        if target.yardstick.higher_is_better:
+            return p_value(trainings, target.value, target.reliability)
+        return p_value(trainings.mirrored, -target.value, target.reliability)
+
+    @property
     def confidence(self) -> float:
-        """Confidence that the recipe, at the length at which it was trained, reaches the target."""
-        assert self.target.value is not None
-        confidence = confidence_above(self.spread, self.target.value)
+        """Confidence that models of the recipe reach on average what is needed; failed trainings do not count here."""
+        confidence = confidence_above(self.spread, self.needed)
         return confidence if self.target.yardstick.higher_is_better else 1.0 - confidence
 
     @property
     def probability(self) -> float:
         """Probability that the target is within reach, with the recipe as it is or with longer cycles."""
-        assert self.target.value is not None
-        hope = self.outlook.probability(1.0 - self.target.value) if self.outlook is not None else 0.0
+        hope = self.outlook.probability(1.0 - self.needed) if self.outlook is not None else 0.0
         return max(self.confidence, hope)
 
     @property
     def hopeless_epochs(self) -> float | None:
         """Length of the longest cycle, up to the horizon, that reaches the target with at most probability `HOPELESS`.
 
-        None where the recipe as trained may reach the target, or too little is known. Found by bisection, because
-        the probability rises with the length.
+        None where the recipe as trained may reach the target, where too little is known, or where the search may be at
+        fault.
         """
-        assert self.target.value is not None
-        if self.outlook is None or len(self.evidence.values) < MIN_SEEDS or self.confidence > HOPELESS:
+        if not self.may_be_denied or self.confidence > HOPELESS:
             return None
-        error, outlook = 1.0 - self.target.value, self.outlook
-        if outlook.within(0.0).probability(error) > HOPELESS:
+        return self.longest_below(HOPELESS)
+
+    def longest_below(self, probability: float) -> float | None:
+        """Length of the longest cycle, up to the horizon, that reaches the target with at most this probability.
+
+        None without an outlook, or where even the recipe's own length does so with a higher one. Found by bisection,
+        because the probability rises with the length.
+        """
+        if self.outlook is None:
+            return None
+        error, outlook = 1.0 - self.needed, self.outlook
+        if outlook.within(0.0).probability(error) > probability:
             return None
         low, high = 0.0, 1.0
         for _ in range(30):
             middle = (low + high) / 2.0
-            low, high = (middle, high) if outlook.within(middle).probability(error) <= HOPELESS else (low, middle)
+            low, high = (middle, high) if outlook.within(middle).probability(error) <= probability else (low, middle)
         return self.evidence.epochs * math.pow(self.evidence.stretch, low)
 
     @property
-    def bar(self) -> float:
-        """Confidence required at this look to say "demonstrated"."""
-        return 1.0 - ALPHA / (self.evidence.looks * (self.evidence.looks + 1))
+    def level(self) -> float:
+        """Probability with which this look may say "demonstrated" by luck."""
+        looks = self.evidence.looks
+        return ALPHA / (looks * (looks + 1)) * 0.5 ** len(self.evidence.others)
 
     @property
     def word(self) -> Word:
         """The verdict."""
-        if self.confidence >= self.bar and len(self.evidence.values) >= MIN_SEEDS:
+        if self.luck <= self.level and len(self.evidence.values) >= MIN_MODELS:
             return "demonstrated"
         if self.probability >= LIKELY:
             return "likely"
@@ -294,10 +371,25 @@ class Case:
     @property
     def may_be_denied(self) -> bool:
         """Whether enough is known to call the target infeasible if its probability is low enough."""
-        return self.outlook is not None and self.is_flat and len(self.evidence.values) >= MIN_SEEDS
+        return self.outlook is not None and self.is_sound and len(self.evidence.values) >= MIN_MODELS
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether a target that was missed is not the fault of the search, as far as can be seen.
+
+        The learning rate was beaten from both sides, the last step in length hardly helped any more, and no simple
+        method is better.
+        """
+        return self.evidence.is_bracketed and self.is_flat and not self.is_below_floor
 
     @property
     def is_flat(self) -> bool:
-        """Whether the last step in length hardly reduced the errors."""
-        slope = last_slope(self.evidence)
-        return slope is not None and 1.0 - 3.0**-slope <= FLAT
+        """Whether the last step in length hardly reduced the errors, even if it did so by a standard error more."""
+        step = last_step(self.evidence)
+        return step is not None and 1.0 - 3.0 ** -(step.value + step.se) <= FLAT
+
+    @property
+    def is_below_floor(self) -> bool:
+        """Whether a simple method is at least as good as the recipe."""
+        floor = self.evidence.floor
+        return floor is not None and self.target.yardstick.reaches(floor, self.spread.mean)

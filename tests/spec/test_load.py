@@ -139,6 +139,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ({"target": 94}, ("target", "0.94")),
         ({"target": "high"}, ("target", "number", "high")),
         ({"target": -1}, ("target", "between 0 and 1")),
+        ({"reliability": 0.95}, ("reliability", "from 0.5 to 0.94, but got 0.95")),
+        ({"reliability": 0.4}, ("reliability", "most trainings may miss")),
         ({"budget": "soon"}, ("budget", "10m", "soon")),
         ({"budget": 3}, ("budget", "too short")),
         ({"data": "digit"}, ("data.format", "digits")),

@@ -6,7 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +89,10 @@ class Workplace:
         path.write_text(json.dumps(CONTENT | {"output": self.output} | changes), encoding="utf-8")
         return load_spec(path, {})
 
-    def begin(self, name: str, **changes: Any) -> tuple[Ended, str]:
+    def begin(self, name: str, fresh_ledger: str | None = None, **changes: Any) -> tuple[Ended, str]:
         """A whole search; how it ended, and what it printed."""
         call, printed = debugging()
-        return begin(self.spec(**changes), name, call), printed()
+        return begin(self.spec(**changes), name, replace(call, fresh_ledger=fresh_ledger)), printed()
 
     def events(self, name: str) -> list[Event]:
         with Journal(f"sqlite:///{self.folder / 'runs' / 'studies.db'}") as journal:

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.record.events import Closed, Opened, Requested
+from superconv_tune.record.events import Closed, Looked, Opened, Requested
 from superconv_tune.record.study import Study
 from tests.study.conftest import Workplace
 
@@ -48,6 +48,26 @@ def test_every_trial_is_in_the_journal_before_it_runs_and_one_runs_at_a_time(fin
     assert rest[-1].reason == "decided"
     assert {outcome.status for outcome in study.outcomes.values()} == {"finished"}
     assert len([r for r in study.asked("search").values() if r.proposal is not None]) <= 3
+
+
+def test_a_second_search_of_the_same_test_part_knows_of_the_first_and_needs_more_confidence(
+    workplace: Workplace,
+) -> None:
+    workplace.begin("first")
+    (looks,) = {event.number for event in workplace.events("first") if isinstance(event, Looked)}
+    _, printed = workplace.begin("second", seed=1)
+    assert looks == 1
+    assert "1 other search looked at it (first)" in printed
+    (look,) = [event for event in workplace.events("second") if isinstance(event, Looked)]
+    assert (look.number, look.others) == (2, ("first",))
+    words = "This was look 2 at the same test part"
+    assert words in workplace.verdict("second")["warnings"][0]
+    assert words in (workplace.folder / "runs" / "second" / "report.html").read_text(encoding="utf-8")
+    _, printed = workplace.begin("third", fresh_ledger="the first two were to try it out", seed=2)
+    assert "not counted: the first two were to try it out" in printed
+    told = " ".join(workplace.verdict("third")["warnings"])
+    assert "not counted (--fresh-ledger): the first two were to try it out" in told
+    assert "This was look" not in told
 
 
 def test_a_name_is_taken_once(finished: Workplace) -> None:

@@ -15,7 +15,7 @@ from superconv_tune.spec.load import load_spec
 from superconv_tune.study import preflight_checks
 from superconv_tune.study.machine import filesystem, free_disk, is_writable
 from superconv_tune.study.places import places
-from superconv_tune.study.preflight_checks import checks_of, disk_checks, machine_checks, refuse
+from superconv_tune.study.preflight_checks import checks_of, disk_checks, looks_check, machine_checks, refuse
 from superconv_tune.study.question import ready
 
 OWN = """
@@ -51,6 +51,17 @@ def test_every_part_of_a_search_has_its_line(tmp_path: Path) -> None:
     assert found["storage"].found == "postgresql+psycopg://me:***@host/db is writable"
     assert found["MLflow"].found == "http://me:***@host answers"
     assert "cret" not in str(found)
+
+
+def test_looks_of_other_searches_at_the_test_part_are_warned_of() -> None:
+    assert looks_check((), None).state == "ok"
+    seen = looks_check(("first", "second"), None)
+    assert seen.state == "warning"
+    assert "2 other searches looked at it (first, second)" in seen.found
+    assert "--fresh-ledger" in seen.mend
+    anew = looks_check(("first",), "a test of the machine")
+    assert anew.state == "ok"
+    assert "1 other search looked at it (first); not counted: a test of the machine" in anew.found
 
 
 def test_a_test_part_that_cannot_demonstrate_the_target(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from superconv_tune.study.refusal import (
     exit_on_user_error,
     refuse_accepting_nothing,
     refuse_changes,
+    refuse_fresh_ledger,
     refuse_new_question,
     refuse_two_places,
 )
@@ -55,6 +56,14 @@ def test_debugging_on_a_cluster_is_refused() -> None:
     refuse_two_places("auto", debug=False)
     with pytest.raises(UserError, match="--debug runs in this process"):
         refuse_two_places("auto", debug=True)
+
+
+def test_a_ledger_is_begun_anew_for_a_reason_and_by_a_new_search() -> None:
+    refuse_fresh_ledger(None, "mine")
+    refuse_fresh_ledger("new labels", None)
+    for reason, resume, said in ((" ", None, "takes the reason"), ("new labels", "mine", "begins with a new search")):
+        with pytest.raises(UserError, match=said):
+            refuse_fresh_ledger(reason, resume)
 
 
 @pytest.mark.parametrize(

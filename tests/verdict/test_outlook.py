@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -90,6 +91,23 @@ def test_a_longer_horizon_never_makes_a_target_less_likely(slope: float, stretch
     spread = Spread(0.9, 0.01, 30.0, 900.0)
     near, far = (outlook(spread, slope, s, library()).probability(error) for s in (stretch, 1.5 * stretch))
     assert far >= near - 1e-12
+
+
+@given(slope=st.floats(0.1, 3.0))
+def test_a_steep_step_may_go_on_as_it_was(slope: float) -> None:
+    """The best twentieth of what is possible holds the straight continuation, however steep it is."""
+    gains = outlook(SURE, slope, REACH, library()).gains
+    assert np.quantile(gains, 0.95) >= slope * math.log(REACH)
+
+
+def test_a_steeper_step_never_promises_less_and_at_best_more() -> None:
+    """0.55 is what a small residual net on photographs showed, from 9 to 28 epochs."""
+    found = [outlook(SURE, slope, REACH, library()) for slope in (0.0, 0.15, 0.3, 0.55, 1.0)]
+    for probability in (0.05, 0.25, 0.5, 0.75):
+        errors = [each.error_at(probability) for each in found]
+        assert sorted(errors, reverse=True) == pytest.approx(errors, rel=1e-3)
+    best = [each.error_at(0.05) for each in found]
+    assert all(later < 0.95 * earlier for earlier, later in itertools.pairwise(best))
 
 
 def test_models_without_an_error_count_as_half_an_error() -> None:

@@ -1,0 +1,92 @@
+"""What would settle an undecided question: what stands against a no, and how long the cycles have to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from superconv_tune.verdict.outlook import inside, log_odds
+from superconv_tune.verdict.reliability import MIN_MODELS
+from superconv_tune.verdict.verdict import HOPELESS, LIKELY, Case, by_length, last_step
+
+TRIPLING = 3.0  # times the length: the shortest step that shows whether longer cycles still help
+FARTHEST = 100.0  # times the length of the recipe, beyond which no figure is given
+ERRORS = 2.0  # standard errors of a slope, each way
+
+
+def settling(case: Case) -> list[str]:
+    """Sentences on what would settle an undecided question; none where too few models say anything yet."""
+    if case.outlook is None or len(case.evidence.values) < MIN_MODELS:
+        return []
+    faults = "; ".join(_faults(case))
+    told = [f"A no would be too early: {faults}."] if faults else []
+    if case.is_below_floor:
+        return [*told, "Another family of models, or other inputs, would settle it; longer cycles would not."]
+    return [*told, _span(case)]
+
+
+def lengths(case: Case) -> tuple[float, float | None]:
+    """Least and greatest length of the cycles that would settle the question; None where no greatest one is known.
+
+    The least reaches the target if the last step in length goes on as steeply as it may have been, or is the tripling
+    that would show it flat. The greatest reaches it if that step goes on as it least may have been. Where nothing
+    speaks against a no but the forecast, they are what the forecast finds too short, and long enough.
+    """
+    epochs = case.evidence.epochs
+    if case.is_sound:
+        shortest = case.longest_below(HOPELESS) or epochs
+        longest = case.longest_below(LIKELY)
+        return shortest, longest if longest is not None and longest < case.epochs * 0.999 else None
+    step = last_step(case.evidence)
+    if step is None:
+        return TRIPLING * epochs, None
+    items = case.spread.items
+    missing = log_odds(inside(1.0 - case.spread.mean, items)) - log_odds(inside(1.0 - case.needed, items))
+    soon, late = (_times(missing, step.value + sign * ERRORS * step.se) for sign in (1.0, -1.0))
+    least = 1.0 if case.is_flat else min(soon, TRIPLING)
+    return epochs * least, epochs * max(late, least) if late <= FARTHEST else None
+
+
+def _times(missing: float, slope: float) -> float:
+    """Times the length that removes so much of the log odds at this slope; infinity where it never does."""
+    if missing <= 0.0:
+        return 1.0
+    return math.exp(min(missing / slope, math.log(2.0 * FARTHEST))) if slope > 0.0 else math.inf
+
+
+def _faults(case: Case) -> Iterator[str]:
+    """Why a target that was missed may be the fault of the search."""
+    if case.is_below_floor:
+        yield f"a simple method is as good as these models (validation {case.target.metric} {case.evidence.floor:.4g})"
+    if not case.evidence.is_bracketed:
+        yield "at the longest length of the search, learning rates on both sides of the best were not tried"
+    if not case.is_flat:
+        yield _steepness(case)
+
+
+def _steepness(case: Case) -> str:
+    step, whole = last_step(case.evidence), by_length(case.evidence)
+    if step is None:
+        return "the recipe was not repeated at a shorter length, so that it is not known what longer cycles would gain"
+    shorter, longer = whole[-2:]
+    shares = sorted(100.0 * (1.0 - 3.0 ** -(step.value + sign * step.se)) for sign in (1.0, -1.0))
+    return (
+        f"the last step in length, from {shorter.epochs:.3g} to {longer.epochs:.3g} epochs, still helped, or may have "
+        f"(three times the length removed {max(0.0, shares[0]):.0f} to {max(0.0, shares[1]):.0f} % of the odds of an "
+        f"error)"
+    )
+
+
+def _span(case: Case) -> str:
+    low, high = lengths(case)
+    epochs = f"{_short(low)} epochs or more" if high is None else f"{_short(low)} to {_short(high)} epochs"
+    if case.evidence.epoch_s <= 0.0:
+        return f"Cycles of {epochs} would settle it."
+    least, most = (_short(case.evidence.epoch_s / 60.0 * each) for each in (low, high or low))
+    minutes = f"{least} minutes or more" if high is None else f"{least} to {most} minutes"
+    return f"Fresh models in cycles of {epochs} would settle it: {minutes} on the same workers, beside a search as now."
+
+
+def _short(value: float) -> str:
+    """Two significant digits, without an exponent."""
+    return f"{float(f'{value:.2g}'):g}"

@@ -1,0 +1,148 @@
+"""What the verdict is told: which trainings count, whether the search may be at fault, and every look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.yardstick import Yardstick
+from superconv_tune.planner.evidence import ended, gather, has_all_seeds, is_bracketed, uncounted_look
+from superconv_tune.record.events import Looked, Planned, Requested, Surveyed
+from superconv_tune.record.landmarks import Landmark
+from superconv_tune.record.plan import Plan, RungPlan
+from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.trial import Status, TrialRequest
+from tests.planner.hours import hour
+from tests.record.story import Story
+from tests.simulated import WatchedConductor, World, brief
+
+ACCURACY = Yardstick("accuracy", "max", 2000)
+SHORT, LONG = Hyperparameters(cycle_epochs=1.0), Hyperparameters(cycle_epochs=3.0)
+
+
+def story(*rates: float, above: Status = "finished") -> Story:
+    """Two rungs: the short one is bracketed at 0.2; of the long one these rates were tried, 0.2 the best of them."""
+    told = Story()
+    for rate in (0.1, 0.2, 0.4):
+        told.searched(rate, 0.8 - abs(rate - 0.2), params=SHORT)
+    for rate in rates:
+        status: Status = above if rate > 0.2 else "finished"
+        told.searched(rate, 0.9 - abs(rate - 0.2), status, rung=1, params=LONG)
+    return told
+
+
+def frozen(told: Story, rung: int = 1) -> Story:
+    trials = [trial for trial in told.study.trials("search") if trial.request.rung == rung]
+    told.freeze(Recipe.of(next(trial for trial in trials if trial.max_lr == 0.2), 1))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("rates", "is_known"),
+    [((0.2,), False), ((0.2, 0.4), False), ((0.1, 0.2), False), ((0.1, 0.2, 0.4), True), ((0.2, 0.2 * 1.01), False)],
+)
+def test_a_rate_is_known_when_it_was_beaten_from_both_sides_at_the_longest_length(
+    rates: tuple[float, ...], is_known: bool
+) -> None:
+    assert is_bracketed(frozen(story(*rates)).study, ACCURACY) is is_known
+
+
+def test_a_rate_with_which_cycles_diverge_is_beaten() -> None:
+    assert is_bracketed(frozen(story(0.1, 0.2, 0.4, above="diverged")).study, ACCURACY)
+    assert not is_bracketed(frozen(story(0.1, 0.2, 0.4, above="oom")).study, ACCURACY)
+
+
+def test_other_settings_say_nothing_about_the_rate() -> None:
+    told = story(0.1, 0.2)
+    told.searched(0.4, 0.5, rung=1, params=replace(LONG, batch_size=256))
+    assert not is_bracketed(frozen(told).study, ACCURACY)
+
+
+def test_a_recipe_of_a_shorter_rung_needs_the_longer_ones_bracketed_too() -> None:
+    assert is_bracketed(frozen(story(0.1, 0.2, 0.4), rung=0).study, ACCURACY)
+    assert not is_bracketed(frozen(story(0.2, 0.4), rung=0).study, ACCURACY)
+    assert not is_bracketed(story(0.1, 0.2, 0.4).study, ACCURACY)  # there is no recipe yet
+
+
+def test_a_whole_search_brackets_its_rate() -> None:
+    conductor, _ = hour(World(step_s=0.03), 1800.0, how=brief(0.99))
+    assert gather(conductor.study, conductor.brief).is_bracketed
+
+
+def test_the_best_floor_and_the_seconds_of_an_epoch_are_told() -> None:
+    conductor, _ = hour(World(), 600.0)
+    study = conductor.study
+    assert gather(study, conductor.brief).floor is None
+    floors = [Landmark("a linear model", "floor", 0.7, ""), Landmark("a constant guess", "floor", 0.1, "")]
+    study.apply(Surveyed(0.0, (*floors, Landmark("label noise", "ceiling", 0.99, ""))))
+    found = gather(study, conductor.brief)
+    assert found.floor == 0.7
+    trials = study.fresh_models()
+    waves = -(-len(trials) // study.workers)
+    each_s = sum(t.outcome.wall_s for t in trials) / sum(t.request.params.cycle_epochs for t in trials)
+    assert found.epoch_s == pytest.approx(waves * each_s)
+
+
+def losing(every: int) -> WatchedConductor:
+    """A search of which so many fresh seeds diverge."""
+
+    def fate(request: TrialRequest) -> Status:
+        return "diverged" if request.kind == "confirm" and request.seed % every == 0 else "finished"
+
+    return hour(World(fate=fate, ceiling=0.999), 900.0, how=brief(0.5))[0]
+
+
+def test_a_fresh_seed_that_diverged_counts_as_a_training_that_missed() -> None:
+    study = losing(2).study
+    confirmations = study.of_recipe("confirm")
+    wrong = [trial for trial in study.came_back(confirmations) if trial.went_wrong]
+    assert gather(study, brief(0.5)).failed == len(wrong)
+    assert len(ended(study)) >= len(wrong)
+    assert len(ended(study, len(study.recipes))) == len(ended(study))
+
+
+def looks_of(conductor: WatchedConductor) -> list[Looked]:
+    return [event for event in conductor.events if isinstance(event, Looked)]
+
+
+def test_every_look_of_every_recipe_has_a_number_of_its_own() -> None:
+    def fate(request: TrialRequest) -> Status:
+        is_hot = request.kind == "confirm" and request.recipe == 1
+        return "diverged" if is_hot and request.seed % 4 == 0 else "finished"
+
+    conductor, _ = hour(World(fate=fate, ceiling=0.9), 1800.0, how=brief(0.88))
+    found = looks_of(conductor)
+    assert [look.number for look in found] == list(range(1, len(found) + 1))
+    assert len({(look.recipe, look.models) for look in found}) == len(found)
+    assert gather(conductor.study, conductor.brief).looks == len(found)
+    assert uncounted_look(conductor.study) is None
+
+
+def test_a_look_is_counted_before_anything_is_asked_for_because_of_it() -> None:
+    conductor, _ = hour(World(ceiling=0.93), 900.0, how=brief(0.9))
+    first = looks_of(conductor)[0]
+    planned = conductor.study.plan.confirm_seeds if conductor.study.plan else 0
+    assert first.models == planned
+    before = conductor.events[: conductor.events.index(first)]
+    assert sum(isinstance(event, Requested) and event.request.kind == "confirm" for event in before) <= planned
+
+
+def test_fewer_models_than_can_demonstrate_anything_are_no_look() -> None:
+    told = frozen(story(0.1, 0.2, 0.4))
+    told.study.apply(Planned(0.0, Plan((RungPlan(1.0, 3),), 2, (1.0,))))
+    for _ in range(2):
+        told.fresh(0.9)
+    assert uncounted_look(told.study) is None
+    assert not has_all_seeds(told.study)  # neither was evaluated on the test part
+
+
+def test_a_journal_without_looks_counts_those_that_its_version_made() -> None:
+    conductor, _ = hour(World(ceiling=0.93), 900.0, how=brief(0.93))
+    study = conductor.study
+    assert len(study.recipes) >= 1
+    study.looks.clear()
+    planned = study.plan.confirm_seeds if study.plan else 0
+    counts = [len(ended(study, number)) for number in range(1, len(study.recipes) + 1)]
+    assert gather(study, conductor.brief).looks == sum(1 + max(0, count - planned) for count in counts)
