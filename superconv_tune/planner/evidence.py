@@ -15,7 +15,7 @@ from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.calibration import library
 from superconv_tune.verdict.judge import judge
-from superconv_tune.verdict.ladder import best_of_rungs, rungs
+from superconv_tune.verdict.ladder import rungs
 from superconv_tune.verdict.reliability import MIN_MODELS
 from superconv_tune.verdict.verdict import Case, Evidence, Repeat, Verdict, Word
 
@@ -94,11 +94,18 @@ def is_bracketed(study: Study, yardstick: Yardstick) -> bool:
     If a shorter rung has the recipe, it must be so from that rung on: a longer one may have been worse for its rate. A
     rate with which a cycle went wrong is beaten.
     """
-    if study.recipe is None:
+    if study.recipe is None or study.plan is None:
         return False
-    first = study.requests[study.recipe.origin].rung
-    best = [trial for trial in best_of_rungs(study, yardstick) if trial.request.rung >= first]
+    longest = range(study.requests[study.recipe.origin].rung, len(study.plan.rungs))
+    best = [trial for rung in longest if (trial := _best(study, yardstick, rung)) is not None]
     return bool(best) and all(_is_inside(study, trial) for trial in best)
+
+
+def _best(study: Study, yardstick: Yardstick, rung: int) -> Trial | None:
+    """The best complete cycle of a rung; None if it has none."""
+    ranked = study.ranked(rung)
+    trials = map(study.trial, (name for _, name in (reversed(ranked) if yardstick.higher_is_better else ranked)))
+    return next((trial for trial in trials if trial.is_whole), None)
 
 
 def _is_inside(study: Study, best: Trial) -> bool:

@@ -45,20 +45,10 @@ def best(trials: Iterable[Trial], yardstick: Yardstick) -> Trial | None:
 
 def rungs(study: Study, yardstick: Yardstick) -> tuple[Rung, ...]:
     """The result of every cycle length of the search, shortest first."""
-    return tuple(_summary(trials, yardstick) for trials in _by_rung(study))
-
-
-def best_of_rungs(study: Study, yardstick: Yardstick) -> list[Trial]:
-    """The best complete cycle of every rung, shortest first."""
-    return [max(trials, key=lambda trial: yardstick.worth(trial.value)) for trials in _by_rung(study)]
-
-
-def _by_rung(study: Study) -> list[list[Trial]]:
-    """The complete cycles of every rung that has one, shortest first."""
-    found: dict[int, list[Trial]] = {}
+    by_rung: dict[int, list[Trial]] = {}
     for trial in complete_cycles(study):
-        found.setdefault(trial.request.rung, []).append(trial)
-    return [trials for _, trials in sorted(found.items())]
+        by_rung.setdefault(trial.request.rung, []).append(trial)
+    return tuple(_summary(trials, yardstick) for _, trials in sorted(by_rung.items()))
 
 
 def _summary(trials: list[Trial], yardstick: Yardstick) -> Rung:

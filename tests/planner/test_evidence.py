@@ -25,6 +25,7 @@ SHORT, LONG = Hyperparameters(cycle_epochs=1.0), Hyperparameters(cycle_epochs=3.
 def story(*rates: float, above: Status = "finished") -> Story:
     """Two rungs: the short one is bracketed at 0.2; of the long one these rates were tried, 0.2 the best of them."""
     told = Story()
+    told.study.apply(Planned(0.0, Plan((RungPlan(1.0, 3), RungPlan(3.0, 3)), 2, (1.0, 3.0))))
     for rate in (0.1, 0.2, 0.4):
         told.searched(rate, 0.8 - abs(rate - 0.2), params=SHORT)
     for rate in rates:
@@ -131,7 +132,6 @@ def test_a_look_is_counted_before_anything_is_asked_for_because_of_it() -> None:
 
 def test_fewer_models_than_can_demonstrate_anything_are_no_look() -> None:
     told = frozen(story(0.1, 0.2, 0.4))
-    told.study.apply(Planned(0.0, Plan((RungPlan(1.0, 3),), 2, (1.0,))))
     for _ in range(2):
         told.fresh(0.9)
     assert uncounted_look(told.study) is None
