@@ -241,7 +241,7 @@ class StudyConductor:
         if look is None:
             return
         counter, name = self._counter, self.study.opened.name
-        alone = (len(self.study.looks) + 1, ())
+        alone: tuple[int, tuple[str, ...]] = (len(self.study.looks) + 1, ())
         counted = alone if counter is None else self._unless_over(lambda _: counter.count(name, *look))
         if counted is not None:
             self.record(Looked(self._clock(), *look, *counted))
