@@ -34,6 +34,7 @@ from superconv_tune.reporting.sentences import (
     probability_words,
     reachable_words,
     recipe_words,
+    settling_words,
     verdict_sentence,
 )
 from superconv_tune.verdict.comparison import ComparedPolicy
@@ -145,6 +146,8 @@ def _answer(findings: Findings) -> dict[str, Any]:
         "Spent": budget_words(findings),
         "Full curves": f"in MLflow, run {opened.mlflow.get('run_id')}" if opened.mlflow else NO_CURVES,
     }
+    if verdict.settling is not None:
+        facts["What would settle it"] = settling_words(verdict.settling)
     if findings.target.value is None:
         del facts["Probability that the target is within reach"]
     spec = publishable(opened.spec)

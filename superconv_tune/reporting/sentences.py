@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from superconv_tune.record.trial import Trial
 from superconv_tune.reporting.findings import Findings
-from superconv_tune.verdict.verdict import Estimate, Reachable, Target
+from superconv_tune.verdict.verdict import Estimate, Reachable, Settling, Target
 
 LABELS: Mapping[str | None, str] = {
     "demonstrated": "Demonstrated",
@@ -65,6 +65,17 @@ def reachable_words(reachable: Reachable) -> str:
     """The forecast in words: ``with cycles of up to 80 epochs, 0.96 (90 % interval 0.95 to 0.97)``."""
     within = Estimate(reachable.value, reachable.low, reachable.high, reachable.level)
     return f"with cycles of up to {number(reachable.epochs)} epochs, {estimate_words(within)}"
+
+
+def settling_words(settling: Settling) -> str:
+    """What would settle an open question: ``fresh models in cycles of 27 to 40 epochs, 9 to 14 minutes``."""
+    epochs = _span(settling.low_epochs, settling.high_epochs)
+    minutes = f", {_span(settling.low_minutes, settling.high_minutes)} minutes" if settling.low_minutes > 0.0 else ""
+    return f"fresh models in cycles of {epochs} epochs{minutes}"
+
+
+def _span(low: float, high: float | None) -> str:
+    return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
 
 
 def probability_words(probability: float | None) -> str:

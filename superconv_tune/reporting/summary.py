@@ -14,12 +14,13 @@ from superconv_tune.reporting.sentences import (
     probability_words,
     reachable_words,
     recipe_words,
+    settling_words,
     verdict_sentence,
 )
 
 
 def summary(findings: Findings, folder: Path, curves: str) -> str:
-    """The summary of a study: at most eleven lines that are safe to print."""
+    """The summary of a study: at most twelve lines that are safe to print."""
     compared = comparison_sentence(findings) or next(iter(remarks(findings.shortfall)), "")
     verdict = findings.verdict
     lines = [
@@ -29,6 +30,7 @@ def summary(findings: Findings, folder: Path, curves: str) -> str:
         f"  probability  {probability_words(verdict.probability)}" if findings.target.value is not None else "",
         f"  because      {verdict.reasons[0]}" if verdict.reasons else "",
         f"  but          {verdict.warnings[0]}" if verdict.warnings else "",
+        f"  to settle    {settling_words(verdict.settling)}" if verdict.settling else "",
         f"  recipe       {recipe_words(findings.winner)}"
         if findings.winner
         else "  recipe       none: no trial finished",

@@ -22,6 +22,7 @@ def verdict_json(findings: Findings) -> dict[str, Any]:
         "probability": verdict.probability,
         "estimate": verdict.estimate,
         "reachable": verdict.reachable,
+        "settling": verdict.settling,
         "best": _best(findings),
         "confirmation": _confirmation(findings),
         "baselines": findings.baselines,

@@ -6,7 +6,7 @@ import math
 
 from superconv_tune.verdict.outlook import Calibration, inside, log_odds
 from superconv_tune.verdict.reliability import MIN_MODELS, MOST_FAILURES, possible_failures
-from superconv_tune.verdict.settling import settling
+from superconv_tune.verdict.settling import obstacles, settling
 from superconv_tune.verdict.verdict import (
     ALPHA,
     HOPELESS,
@@ -35,6 +35,7 @@ def judge(target: Target, evidence: Evidence, calibration: Calibration) -> Verdi
         probability=None if is_open else round(case.probability, 4),
         estimate=case.estimate,
         reachable=case.reachable,
+        settling=None if is_open else settling(case),
         reasons=tuple(_reasons(case)),
         warnings=tuple(_warnings(case)),
     )
@@ -56,8 +57,7 @@ def _reasons(case: Case) -> list[str]:
     measured = [_measured(case), *_longer(case), *_more_data(case)]
     if case.target.value is None:
         return measured
-    settled = settling(case) if case.word == "undecided" else []
-    return [_answer(case), *settled, *measured]
+    return [_answer(case), *obstacles(case), *measured]
 
 
 def _warnings(case: Case) -> list[str]:

@@ -7,22 +7,36 @@ from collections.abc import Iterator
 
 from superconv_tune.verdict.outlook import inside, log_odds
 from superconv_tune.verdict.reliability import MIN_MODELS
-from superconv_tune.verdict.verdict import HOPELESS, LIKELY, Case, by_length, last_step
+from superconv_tune.verdict.verdict import HOPELESS, LIKELY, Case, Settling, by_length, last_step
 
 TRIPLING = 3.0  # times the length: the shortest step that shows whether longer cycles still help
 FARTHEST = 100.0  # times the length of the recipe, beyond which no figure is given
 ERRORS = 2.0  # standard errors of a slope, each way
 
 
-def settling(case: Case) -> list[str]:
-    """Sentences on what would settle an undecided question; none where too few models say anything yet."""
-    if case.outlook is None or len(case.evidence.values) < MIN_MODELS:
-        return []
-    faults = "; ".join(_faults(case))
+def settling(case: Case) -> Settling | None:
+    """What would settle the question; None where longer cycles would not, or too little is known to say."""
+    if not _may_be_said(case) or case.is_below_floor:
+        return None
+    low, high = lengths(case)
+    minutes = case.evidence.epoch_s / 60.0
+    most = None if high is None else minutes * high
+    return Settling(*(each if each is None else float(f"{each:.2g}") for each in (low, high, minutes * low, most)))
+
+
+def obstacles(case: Case) -> list[str]:
+    """A sentence on why a no would be too early, and one if more time would not change that."""
+    faults = "; ".join(_faults(case)) if _may_be_said(case) else ""
     told = [f"A no would be too early: {faults}."] if faults else []
-    if case.is_below_floor:
-        return [*told, "Another family of models, or other inputs, would settle it; longer cycles would not."]
-    return [*told, _span(case)]
+    if faults and case.is_below_floor:
+        told.append("Another family of models, or other inputs, would settle it; longer cycles would not.")
+    return told
+
+
+def _may_be_said(case: Case) -> bool:
+    """Whether the question is open, and enough models say something about a metric of the library."""
+    is_known = case.evidence.correct is not None and case.target.yardstick.higher_is_better
+    return is_known and case.word == "undecided" and len(case.evidence.values) >= MIN_MODELS
 
 
 def lengths(case: Case) -> tuple[float, float | None]:
@@ -75,18 +89,3 @@ def _steepness(case: Case) -> str:
         f"(three times the length removed {max(0.0, shares[0]):.0f} to {max(0.0, shares[1]):.0f} % of the odds of an "
         f"error)"
     )
-
-
-def _span(case: Case) -> str:
-    low, high = lengths(case)
-    epochs = f"{_short(low)} epochs or more" if high is None else f"{_short(low)} to {_short(high)} epochs"
-    if case.evidence.epoch_s <= 0.0:
-        return f"Cycles of {epochs} would settle it."
-    least, most = (_short(case.evidence.epoch_s / 60.0 * each) for each in (low, high or low))
-    minutes = f"{least} minutes or more" if high is None else f"{least} to {most} minutes"
-    return f"Fresh models in cycles of {epochs} would settle it: {minutes} on the same workers, beside a search as now."
-
-
-def _short(value: float) -> str:
-    """Two significant digits, without an exponent."""
-    return f"{float(f'{value:.2g}'):g}"

@@ -88,6 +88,23 @@ class Reachable:
 
 
 @dataclass(frozen=True)
+class Settling:
+    """The cycles that would settle an undecided question, as an interval; None where no highest figure is known.
+
+    Attributes:
+        low_epochs: least length of the cycles.
+        high_epochs: greatest length of them.
+        low_minutes: time on the clock of fresh models of that least length, on the same workers.
+        high_minutes: the same for the greatest length.
+    """
+
+    low_epochs: float
+    high_epochs: float | None
+    low_minutes: float
+    high_minutes: float | None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The answer.
 
@@ -99,6 +116,7 @@ class Verdict:
         reasons: sentences for the user, the most important first.
         warnings: sentences on what makes the answer weaker than it looks.
         reachable: estimate for longer cycles; None where nothing is known about them.
+        settling: what would settle an undecided question; None where longer cycles would not.
     """
 
     word: Word | None
@@ -107,6 +125,7 @@ class Verdict:
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     reachable: Reachable | None = None
+    settling: Settling | None = None
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from superconv_tune.reporting.sentences import (
     goal,
     in_words,
     probability_words,
+    settling_words,
     verdict_sentence,
 )
 from superconv_tune.reporting.summary import summary
-from superconv_tune.verdict.verdict import Target, Verdict
+from superconv_tune.verdict.verdict import Settling, Target, Verdict
 
 
 def test_the_summary_names_verdict_interval_recipe_and_where_to_look(findings: Findings) -> None:
@@ -85,3 +86,10 @@ def test_durations_read_like_a_clock(seconds: float, words: str) -> None:
 )
 def test_parts_of_a_spec_in_words(part: object, words: str) -> None:
     assert in_words(part) == words
+
+
+def test_what_would_settle_a_question_is_told_as_an_interval() -> None:
+    assert (
+        settling_words(Settling(27.0, 40.0, 9.0, 14.0)) == "fresh models in cycles of 27 to 40 epochs, 9 to 14 minutes"
+    )
+    assert settling_words(Settling(27.0, None, 0.0, None)) == "fresh models in cycles of 27 or more epochs"

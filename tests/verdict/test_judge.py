@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -173,10 +172,12 @@ def test_what_would_settle_an_open_question_is_an_interval_of_epochs_and_minutes
     assert low <= min(exact, 27.0)
     assert high >= exact
     assert high / exact < 1.2
-    words = " ".join(judge(ask(0.957), data).reasons)
-    assert re.search(r"in cycles of \d+ to \d+ epochs would settle it: \d+(\.\d+)? to \d+ minutes", words)
-    unknown = replace(data, epoch_s=0.0)
-    assert "minutes" not in " ".join(judge(ask(0.957), unknown).reasons)
+    told = judge(ask(0.957), data).settling
+    assert told is not None
+    assert (told.low_epochs, told.high_epochs) == pytest.approx((low, high), rel=0.05)
+    assert (told.low_minutes, told.high_minutes) == pytest.approx((low / 3.0, high / 3.0), rel=0.05)  # 20 s an epoch
+    assert judge(ask(0.5), data).settling is None
+    assert judge(ask(None), data).settling is None
 
 
 def test_where_no_length_is_long_enough_the_interval_is_open() -> None:
@@ -184,13 +185,15 @@ def test_where_no_length_is_long_enough_the_interval_is_open() -> None:
         case = Case.of(ask(0.99), replace(data, is_bracketed=False), LIBRARY)
         assert case is not None
         assert lengths(case)[1] is None
-        assert "epochs or more" in " ".join(judge(ask(0.99), replace(data, is_bracketed=False)).reasons)
+        told = judge(ask(0.99), replace(data, is_bracketed=False)).settling
+        assert told is not None
+        assert told.high_minutes is None
 
 
 def test_models_worse_than_a_simple_method_are_not_sent_into_longer_cycles() -> None:
-    words = " ".join(judge(ask(0.95), GUARDED["below a floor"][0]).reasons)
-    assert "Another family of models" in words
-    assert "minutes" not in words
+    verdict = judge(ask(0.95), GUARDED["below a floor"][0])
+    assert any("Another family of models" in reason for reason in verdict.reasons)
+    assert verdict.settling is None
 
 
 def test_a_target_that_fresh_models_may_have_reached_is_not_called_out_of_reach() -> None:
