@@ -17,7 +17,6 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import Address, masked
 from superconv_tune.journal.connections import CallLimit, engine_options
-from superconv_tune.journal.connections import CallLimit, engine_options
 
 BACKENDS = ("sqlite", "postgresql")
 WAIT_S = 60.0  # all tables together take a few seconds
@@ -112,14 +111,15 @@ def _is_taken(file: IO[str]) -> bool:
 @contextmanager
 def _server_lock(url: URL) -> Iterator[None]:
     """Held until the connection has ended."""
-    engine = create_engine(url, **engine_options(url, CallLimit(url.render_as_string())))
+    place = str(url)  # in which SQLAlchemy hides the password
+    engine = create_engine(url, **engine_options(url, CallLimit(place)))
     end = time.monotonic() + WAIT_S
     try:
         with engine.connect() as connection:
-            # Asked for again and again: a call that waits on the server is taken for one that hangs.
-            while not connection.scalar(text(f"SELECT pg_try_advisory_lock({LOCK})")):
+            # Asked again and again: no call to the database waits without end.
+            while not connection.scalar(select(func.pg_try_advisory_lock(LOCK))):
                 if time.monotonic() > end:
-                    raise TimeoutError(f"another process has held the lock of the tables for {WAIT_S:g} s")
+                    raise TimeoutError(f"another process has held its lock for {WAIT_S:g} s")
                 time.sleep(LOOK_EVERY_S)
             yield
     finally:
