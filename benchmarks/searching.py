@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.servers.nodes import ROOT, SETTINGS, command_line, descendants
+from superconv_tune.core.processes import began, status
 from superconv_tune.journal.journal import Journal
 from superconv_tune.record.events import Closed, Event, Observed, Requested
 from superconv_tune.record.trial import LOST
@@ -27,6 +28,7 @@ PATIENCE_S = 1200.0
 STRIKES = 5  # attempts, because the worker that is killed may have been between two trials
 END_S = 1900.0  # after its start, by which a search of the spec below has ended, whatever happened to it
 BEGINS_S = 0.7  # from the request for a trial to its first step
+REFUSED = 2  # exit code of a command that began nothing
 OUTLIVE_S = 10.0  # by which a process of Ray may outlive its driver
 
 SPEC = """
@@ -109,8 +111,17 @@ class Search:
             TimeoutExpired: if it has not ended within so many seconds; it goes on.
         """
         code = self._process.wait(within_s)
-        if self._is_driver:
+        if self._is_driver and code != REFUSED:
             self.ended_at = time.time()
+        return code
+
+    def go_on(self) -> int:
+        """Resume it, or render its report if its deadline passes before it is ready; returns the exit code."""
+        self.resume()
+        code = self.end()
+        if code == REFUSED and "the deadline of" in self.said():
+            self.report()
+            code = self.end()
         return code
 
     def kill(self) -> None:
@@ -128,11 +139,12 @@ class Search:
 
     def _struck(self, strike: Callable[[], None]) -> int:
         """Strike, wait for the end of the driver, and note what outlives it; returns its exit code."""
-        family = {pid: started(pid) for pid in descendants(self._process.pid)}
+        family = {pid: began(pid) for pid in descendants(self._process.pid)}
         strike()
         code = self._process.wait(PATIENCE_S)
+        self.ended_at = time.time()
         end = time.monotonic() + OUTLIVE_S
-        while (left := [pid for pid, at in family.items() if started(pid) == at]) and time.monotonic() < end:
+        while (left := [pid for pid, at in family.items() if began(pid) == at]) and time.monotonic() < end:
             time.sleep(0.2)
         self.outlived += [command_line(pid) for pid in left]
         return code
@@ -243,17 +255,3 @@ def processor_time(pid: int) -> int:
     """What a process has computed so far, in ticks; 0 if it has ended."""
     fields = status(pid)
     return int(fields[11]) + int(fields[12]) if fields else 0
-
-
-def started(pid: int) -> int:
-    """Start time of a process, in ticks; 0 if it has ended."""
-    fields = status(pid)
-    return int(fields[19]) if fields and fields[0] != "Z" else 0
-
-
-def status(pid: int) -> list[str]:
-    """The fields of ``/proc/PID/stat`` from the state on; none if the process has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return []

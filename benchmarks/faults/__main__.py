@@ -99,7 +99,7 @@ def keep(rows: Rows) -> None:
 def page(rows: Rows) -> str:
     """The recorded page."""
     lines = [
-        [fault.words, *(rows[name][key] or "nothing" for key in COLUMNS)]
+        [fault.words, *(rows[name].get(key, "") or "nothing" for key in COLUMNS)]
         for name, fault in FAULTS.items()
         if name in rows
     ]

@@ -244,8 +244,7 @@ def part_of_ray(name: str) -> Callable[[Path], Facts]:
         code = search.kill_part(name)
         if code == 0 or "--resume" not in search.said():
             raise AssertionError(f"the search did not say how to go on: {code}, {search.said()}")
-        search.resume()
-        return examine(search, before, search.end())
+        return examine(search, before, search.go_on())
 
     return strike
 

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from superconv_tune.core.processes import descendants as descendants
+
 ROOT = Path(__file__).parents[2]
 SETTINGS = ("MLFLOW_", "RAY_", "TUNE_", "SUPERCONV_TUNE_STORAGE", "SUPERCONV_TUNE_OUTPUT")
 READY_S = 180.0
@@ -147,21 +149,6 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
-
-
-def descendants(pid: int) -> list[int]:
-    """All running descendants of a process."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue  # it ended meanwhile
-        children.setdefault(int(fields[1]), []).append(int(entry.parent.name))
-    found = list(children.get(pid, []))
-    for child in found:  # grows while it is read
-        found += children.get(child, [])
-    return found
 
 
 def command_line(pid: int) -> str:

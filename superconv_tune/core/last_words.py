@@ -1,24 +1,23 @@
 """What is said when this process ends without a word, because it was killed or a library ended it.
 
-A small process beside it waits for its end, says it, and ends what this one has started and left behind.
+A small process beside it waits for its end, says it, and ends what this one has started and left behind. It looks at
+this one's descendants all the time: afterwards nothing tells whose they were.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
+import select
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from superconv_tune.core.interruption import SIGNALS
+from superconv_tune.core.processes import began, descendants
 
-MARK = "SUPERCONV_TUNE_DRIVER"  # variable in the environment of every process that this one starts
-PROC = Path("/proc")
 GRACE_S = 5.0  # in which processes may end by themselves
-LOOK_S = 0.2
+LOOK_S, LOOK_AT_ALL_S = 0.2, 3.0
 STDERR = 2
 
 
@@ -31,13 +30,12 @@ def last_words(first: str) -> Iterator[Callable[[str], None]]:
     Yields:
         A function that replaces the words.
     """
-    mark = secrets.token_hex(8)
     hear, speak = os.pipe()
+    pid = os.getpid()
     if os.fork() == 0:
         os.close(speak)
-        _wait(hear, mark)
+        _wait(hear, pid)
     os.close(hear)
-    os.environ[MARK] = mark
 
     def replace(words: str) -> None:
         with suppress(OSError):  # somebody has ended the other process
@@ -51,35 +49,32 @@ def last_words(first: str) -> Iterator[Callable[[str], None]]:
         os.close(speak)
 
 
-def _wait(hear: int, mark: str) -> None:
-    """In the other process: wait until this one has ended; never returns."""
+def _wait(hear: int, pid: int) -> None:
+    """In the other process: wait until this one, ``pid``, has ended; never returns."""
     for number in SIGNALS:  # a terminal sends them to all
         signal.signal(number, signal.SIG_IGN)
-    heard = b""
-    while chunk := os.read(hear, 2**16):
+    heard, family = b"", dict[int, str]()
+    while True:
+        if not select.select([hear], [], [], LOOK_AT_ALL_S)[0]:
+            family |= {child: began(child) for child in descendants(pid) if child != os.getpid()}
+            continue
+        chunk = os.read(hear, 2**16)
+        if not chunk:
+            break
         heard += chunk
         if heard.endswith(b"\0\0"):  # nothing is to be said
             os._exit(0)
     with suppress(OSError):
         os.write(STDERR, heard.split(b"\0")[-2] + b"\n")
-    _end_left_behind(mark)
+    _end(family)
     os._exit(0)
 
 
-def _end_left_behind(mark: str) -> None:
+def _end(family: Mapping[int, str]) -> None:
+    """End those of these processes, known by number and beginning, that do not end by themselves."""
     end = time.monotonic() + GRACE_S
-    while (left := marked(mark)) and time.monotonic() < end:
+    while (left := [pid for pid, at in family.items() if at and began(pid) == at]) and time.monotonic() < end:
         time.sleep(LOOK_S)
     for pid in left:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
-
-
-def marked(mark: str) -> list[int]:
-    """Living processes that were started with this mark in their environment; none where the system does not tell."""
-    wanted, found = f"{MARK}={mark}".encode(), []
-    for place in PROC.glob("[0-9]*"):
-        with suppress(OSError):
-            if wanted in (place / "environ").read_bytes().split(b"\0"):
-                found.append(int(place.name))
-    return found

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 
-PROC = Path("/proc")
+from superconv_tune.core.processes import PROC, began
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Holder:
     @staticmethod
     def this_process() -> Holder:
         """The process that asks."""
-        return Holder(platform.node(), _machine(), os.getpid(), _state(os.getpid())[1])
+        return Holder(platform.node(), _machine(), os.getpid(), began(os.getpid()))
 
     @property
     def is_this_process(self) -> bool:
@@ -52,8 +51,7 @@ class Holder:
             return True
         except PermissionError:  # of another user, and alive
             return False
-        state, began = _state(self.pid)
-        return state == "Z" or began != self.began
+        return began(self.pid) != self.began
 
     def __str__(self) -> str:
         """In words, for messages."""
@@ -66,12 +64,3 @@ def _machine() -> str:
         return f"{start} {os.readlink(PROC / 'self/ns/pid')}"  # noqa: PTH115 - it is no path
     except OSError:
         return ""
-
-
-def _state(pid: int) -> tuple[str, str]:
-    """State letter and start of a process; both empty where the system does not tell."""
-    try:
-        fields = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return "", ""
-    return fields[0], fields[19]

@@ -154,6 +154,16 @@ class Journal:
             epoch = connection.scalar(select(LEASES.c.epoch).where(LEASES.c.study == study))
         return epoch == self._epochs.get(study, 0)
 
+    def is_driven(self, study: str) -> bool:
+        """Whether the study may have a driver: it cannot be seen to be gone, or is not known.
+
+        Raises:
+            StorageError: if the database does not answer.
+        """
+        with self._reading(study) as connection:
+            holder = connection.scalar(select(LEASES.c.holder).where(LEASES.c.study == study))
+        return holder is None or not Holder(**json.loads(holder)).is_gone
+
     def take_over(self, study: str) -> Holder | None:
         """Drive the study from now on: whatever its last driver would still append is refused.
 

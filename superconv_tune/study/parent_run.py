@@ -98,7 +98,7 @@ def end_run(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
     try:
         study_run.close_study(
             handle,
-            status="KILLED" if closed is not None and closed.reason == "interrupted" else "FINISHED",
+            status="KILLED" if closed is None or closed.reason == "interrupted" else "FINISHED",
             tags={"verdict": str(findings.verdict.word), "target": str(findings.target.value), "phase": "done"},
             metrics=_metrics(findings),
             artifacts=files,

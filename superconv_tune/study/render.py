@@ -19,7 +19,7 @@ from superconv_tune.study.stored import StoredStudy, existing, stored
 def render(name: str, output: str, storage: str | None, console: Console) -> None:
     """Write the files of a study again from its journal, and print the summary.
 
-    If the study has ended, what the journal and MLflow could not receive at that time is sent to them now.
+    If the study has ended, or its driver has, what the journal and MLflow could not receive is sent to them now.
 
     Raises:
         UserError: if there is no such study, or its files cannot be written.
@@ -27,8 +27,16 @@ def render(name: str, output: str, storage: str | None, console: Console) -> Non
     findings, found = findings_from_journal(name, output, storage)
     files = write_files(findings, found.where)
     with no_log():
-        sent = found.study.closed is None or catch_up(findings, found, files)
+        sent = _goes_on(found) or catch_up(findings, found, files)
     print_summary(console, findings, found, sent=sent)
+
+
+def _goes_on(found: StoredStudy) -> bool:
+    """Whether a driver may still be at work."""
+    if found.study.closed is not None:
+        return False
+    with Journal(found.where.storage) as journal:
+        return journal.is_driven(found.name)
 
 
 def findings_from_journal(name: str, output: str, storage: str | None) -> tuple[Findings, StoredStudy]:

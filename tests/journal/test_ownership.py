@@ -166,6 +166,9 @@ def test_a_killed_writer_is_gone_at_once(url: str) -> None:
     killed = writer(url, "mine")
     kill_after(killed, appended=3)
     with Journal(url) as second:
+        assert not second.is_driven("mine")
         before = second.take_over("mine")
         assert before is not None
         assert before.is_gone
+        assert second.is_driven("mine")
+        assert second.is_driven("unknown")
