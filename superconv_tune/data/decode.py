@@ -81,7 +81,7 @@ class Header:
     def decoding_bytes(self, size: int) -> int:
         """Memory that `pixels` takes at most for it, scaled to ``size``."""
         most = min(self.width, self.height) // size if self.is_jpeg else 1
-        factor = next((size for size in (8, 4, 2) if size <= most), 1)
+        factor = next((part for part in (8, 4, 2) if part <= most), 1)
         coefficients = BYTES_PER_COEFFICIENT if self.is_progressive else 0
         each = BYTES_PER_PIXEL if self.extremes is None else BYTES_PER_DEEP_PIXEL
         return self.width * self.height * each // factor**2 + self.width * self.height * coefficients
