@@ -14,9 +14,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from superconv_tune.core.processes import descendants as descendants
@@ -32,6 +33,7 @@ class Cluster:
     Args:
         folder: for the logs, the nodes' cache and what searches on the head write.
         cpus: of every node; the first is the head.
+        environments: what the processes of a node see besides, by its number.
 
     Attributes:
         token: of the cluster.
@@ -40,7 +42,12 @@ class Cluster:
         studies: journal of what was submitted, where no other storage is named.
     """
 
-    def __init__(self, folder: Path, cpus: tuple[int, ...] = (1, 1)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cpus: tuple[int, ...] = (1, 1),
+        environments: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
+    ) -> None:
         self.token = secrets.token_hex(32)
         # Ray's sockets are files, and a path of pytest's would be too long for them.
         self._temp = Path(tempfile.mkdtemp(prefix="sct_"))
@@ -48,6 +55,7 @@ class Cluster:
         self.gcs, self.address = f"127.0.0.1:{gcs}", f"http://127.0.0.1:{http}"
         self.studies = folder / "on-the-head" / "studies.db"
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._environments = environments
         try:
             self._start_all(gcs, http, cpus)
         except BaseException:
@@ -84,6 +92,7 @@ class Cluster:
             "SUPERCONV_TUNE_OUTPUT": str(self._folder / "on-the-head"),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
+            **self._environments.get(number, {}),
         }
         ports = ("--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={free_port()}")
         command = [
@@ -122,9 +131,13 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, cpus: tuple[int, ...] = (1, 1)) -> Iterator[Cluster]:
+def cluster(
+    folder: Path,
+    cpus: tuple[int, ...] = (1, 1),
+    environments: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
+) -> Iterator[Cluster]:
     """A cluster that ends with the block."""
-    running = Cluster(folder, cpus)
+    running = Cluster(folder, cpus, environments)
     try:
         yield running
     finally:

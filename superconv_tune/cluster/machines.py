@@ -16,7 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 logger = logging.getLogger(__name__)
 
-START_S = 30.0  # longest wait for a first process on every machine
+START_S = 15.0  # longest wait for a first process on every machine
 ANSWER_S = 5.0
 QUESTIONS = 3  # the quickest answer says most about a clock
 COLLECT_S = 4.0  # the time that is kept for the report is no longer
@@ -48,7 +48,8 @@ def other_machines() -> tuple[Machine, ...]:
         for node in ray.nodes()
         if node["Alive"] and node["NodeManagerHostname"] != platform.node()
     }
-    ray.wait([_on(node, _clocks) for node in hosts], num_returns=len(hosts), timeout=START_S) if hosts else None
+    if hosts:  # the first answer of each takes as long as a process needs to start
+        ray.wait([_on(node, _clocks) for node in hosts], num_returns=len(hosts), timeout=START_S)
     return tuple(_measured(node, host) for node, host in hosts.items())
 
 

@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.data.budget import require_memory
 
 Source = Path | bytes  # of one image: a file, or its content
 Report = Callable[[int], object]
@@ -47,9 +48,9 @@ TURNS = {
 GREY = ("1", "L", "LA", "La", "I", "F")
 TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 # Memory of a pixel on its way through `_plain`: four bytes as it is decoded, and again with its transparency, for the
-# paper, for both together and for the result. 20 were measured; the rest is a margin. A progressive JPEG keeps all
-# coefficients of the whole image besides.
-BYTES_PER_PIXEL, BYTES_PER_COEFFICIENT = 24, 6
+# paper, for both together and for the result: 20 were measured, and 27 where a pixel has more than 8 bits. The rest is
+# a margin. A progressive JPEG keeps all coefficients of the whole image besides.
+BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL, BYTES_PER_COEFFICIENT = 24, 32, 6
 WHITE = 255  # also the background of transparent pixels, as on a page
 
 
@@ -80,9 +81,10 @@ class Header:
     def decoding_bytes(self, size: int) -> int:
         """Memory that `pixels` takes at most for it, scaled to ``size``."""
         most = min(self.width, self.height) // size if self.is_jpeg else 1
-        factor = next((each for each in (8, 4, 2) if each <= most), 1)
+        factor = next((part for part in (8, 4, 2) if part <= most), 1)
         coefficients = BYTES_PER_COEFFICIENT if self.is_progressive else 0
-        return self.width * self.height * BYTES_PER_PIXEL // factor**2 + self.width * self.height * coefficients
+        each = BYTES_PER_PIXEL if self.extremes is None else BYTES_PER_DEEP_PIXEL
+        return self.width * self.height * each // factor**2 + self.width * self.height * coefficients
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def header(source: Source) -> Header | str:
 
     def read(image: Image.Image) -> Header:
         stored = str(getattr(image, "tile", ""))  # how, until the image is decoded
+        if _is_deep(image):  # the one kind whose pixels are decoded for this
+            require_memory(image.width * image.height * BYTES_PER_DEEP_PIXEL, _shown(source))
         values = np.asarray(image) if _is_deep(image) else None
         return Header(
             image.width,
@@ -204,6 +208,8 @@ def _opened(source: Source, read: Callable[[Image.Image], Result]) -> Result | s
             warnings.simplefilter("ignore")  # of odd metadata, or of a large picture: its limit is an error
             with Image.open(content, formats=_decoders()) as image:
                 return read(image)
+    except UserError:  # it is too large to be decoded here
+        raise
     except _NoImageError as error:
         return str(error)
     except UnidentifiedImageError:
@@ -214,6 +220,10 @@ def _opened(source: Source, read: Callable[[Image.Image], Result]) -> Result | s
         return "not readable (permission denied)"
     except Exception as error:  # noqa: BLE001 - decoders raise what they like: OSError, SyntaxError, struct.error, …
         return f"damaged ({' '.join(str(error).split()) or type(error).__name__})"
+
+
+def _shown(source: Source) -> str:
+    return "an image" if isinstance(source, bytes) else f"the image {source}"
 
 
 class _NoImageError(Exception):

@@ -90,6 +90,13 @@ def png_bomb(folder: Path) -> Path:
     return place
 
 
+def deep_png_bomb(folder: Path) -> Path:
+    """Of 16 bits, whose least and greatest pixel are looked for before anything is scaled."""
+    place = photos(folder / "photos")
+    Image.new("I;16", (3000, 3000)).save(next(place.iterdir()) / "bomb.png")
+    return place
+
+
 BOMBS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "idx": ("idx", idx_bomb),
     "csv": ("table", csv_bomb),
@@ -99,6 +106,7 @@ BOMBS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "npy_claim": ("npy", npy_that_claims),
     "parquet": ("table", parquet_bomb),
     "png": ("image_folder", png_bomb),
+    "deep_png": ("image_folder", deep_png_bomb),
 }
 
 

@@ -56,9 +56,9 @@ def started_at_once(storage: Address, tracking: Address, count: int) -> list[tup
 def test_searches_that_begin_together_in_a_new_folder_all_find_their_tables(
     tmp_path: Path, tracking: str | None
 ) -> None:
-    """Without the lock three of four end in a traceback."""
+    """Without the lock most of them end in a traceback."""
     where = places(tmp_path / "runs", "mine", None, tracking)
-    assert started_at_once(where.storage, where.tracking_uri, 4) == [(0, "")] * 4
+    assert started_at_once(where.storage, where.tracking_uri, 3) == [(0, "")] * 3
 
 
 HOLD = """
