@@ -92,4 +92,5 @@ def test_the_journal_and_optuna_find_one_and_the_same_file(name: str, tmp_path: 
         assert journal.names() == []
     Proposer(address, "none", {}, "max", "random", seed=0, expected_trials=1).close()
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert {path.name for path in folder.iterdir()} <= {"studies.db", "studies.db-wal", "studies.db-shm"}
+    assert (folder / "studies.db").stat().st_size > 0
+    assert all(path.name.startswith("studies.db") for path in folder.iterdir())
