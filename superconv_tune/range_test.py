@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from superconv_tune.core.streams import lasting_outputs
 from superconv_tune.lr.lr_range import HALF_LIFE_SHARE
 from superconv_tune.spec.load import load_spec
 from superconv_tune.study.refusal import exit_on_user_error
@@ -85,4 +86,5 @@ def range_test(  # noqa: PLR0913 - a command line
 
 
 if __name__ == "__main__":
+    lasting_outputs()
     app()

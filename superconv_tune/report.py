@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from superconv_tune.core.streams import lasting_outputs
+from superconv_tune.spec.files import expanded
 from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
@@ -39,6 +41,7 @@ def report(
     from superconv_tune.study.render import render  # noqa: PLC0415
 
     with exit_on_user_error():
+        output = str(expanded(output))
         if len(names) == 1:
             render(names[0], output, storage, Console(soft_wrap=True, highlight=False))
         else:
@@ -46,4 +49,5 @@ def report(
 
 
 if __name__ == "__main__":
+    lasting_outputs()
     app()

@@ -12,6 +12,8 @@ import typer
 
 from superconv_tune.cluster.access import refuse_open
 from superconv_tune.core.imports import ease_exit, fast_imports
+from superconv_tune.core.streams import lasting_outputs
+from superconv_tune.spec.files import expanded
 from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.template import write_task
 from superconv_tune.study.call import called
@@ -131,7 +133,7 @@ def search(  # noqa: PLR0913 - a command line
         refuse_accepting_nothing(resume, accepted=accept_changes)
         refuse_fresh_ledger(fresh_ledger, resume)
         if new_task is not None:
-            code, written = write_task(new_task)
+            code, written = write_task(expanded(new_task))
             typer.echo(f"Wrote {code} and {written}. They work as they are. Change them to your question, then run:")
             typer.echo(f"  python -m superconv_tune.search {shlex.quote(str(written))}")
             return
@@ -150,7 +152,8 @@ def search(  # noqa: PLR0913 - a command line
                 from superconv_tune.study.begin import begin  # noqa: PLC0415
                 from superconv_tune.study.resume import resume as resume_study  # noqa: PLC0415
             if resume is not None:
-                ended = resume_study(resume, output or "runs", storage, budget, call, accept_changes=accept_changes)
+                root = str(expanded(output or "runs"))
+                ended = resume_study(resume, root, storage, budget, call, accept_changes=accept_changes)
             else:
                 ended = begin(checked, name, replace(call, fresh_ledger=fresh_ledger))
     ease_exit()
@@ -158,4 +161,5 @@ def search(  # noqa: PLR0913 - a command line
 
 
 if __name__ == "__main__":
+    lasting_outputs()
     app()

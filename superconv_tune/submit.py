@@ -9,6 +9,8 @@ import typer
 
 from superconv_tune.cluster.access import refuse_open
 from superconv_tune.core.errors import raise_any
+from superconv_tune.core.streams import lasting_outputs
+from superconv_tune.spec.files import expanded
 from superconv_tune.spec.load import load_spec
 from superconv_tune.study.refusal import exit_on_user_error, refuse_accepting_nothing
 
@@ -87,6 +89,7 @@ def submit(  # noqa: PLR0913 - a command line
         refuse_accepting_nothing(name if resume else None, accepted=accept_changes)
         refuse_contradiction([spec, *views.values()], [data, data_on_nodes], resume, name)
         overrides = {key: value for key, value in given.items() if value is not None}
+        output = expanded(output)
         checked = load_spec(spec, overrides, data_elsewhere=data_on_nodes is not None) if spec else None
         # --help and a typing error must answer at once, and Ray takes seconds to import.
         from superconv_tune.cluster.jobs import Jobs  # noqa: PLC0415
@@ -95,7 +98,8 @@ def submit(  # noqa: PLR0913 - a command line
         jobs = Jobs(address)
         if checked is None or spec is None:
             raise typer.Exit(submission.look(jobs, views, follow, output))
-        wanted = submission.Submission(checked, name, spec.parent, tuple(helpers or ()), data_on_nodes is None, options)
+        code = tuple(map(expanded, helpers or ()))
+        wanted = submission.Submission(checked, name, expanded(spec).parent, code, data_on_nodes is None, options)
         raise typer.Exit(submission.start(jobs, wanted, output if follow else None))
 
 
@@ -116,4 +120,5 @@ def refuse_contradiction(things: list[object], data: list[str | None], resume: b
 
 
 if __name__ == "__main__":
+    lasting_outputs()
     app()

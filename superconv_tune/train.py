@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from superconv_tune.core.streams import lasting_outputs
+from superconv_tune.spec.files import expanded
 from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
@@ -41,7 +43,7 @@ def train(
 ) -> None:
     """Train one long cycle with a recipe, and write checkpoint.pt, weights.pt and result.json."""
     with exit_on_user_error(f"interrupted; the same command resumes after the last epoch saved in {output}/."):
-        status = _train(recipe, epochs, max_lr, output, tracking_uri)
+        status = _train(expanded(recipe), epochs, max_lr, expanded(output), tracking_uri)
     raise typer.Exit(0 if status == "finished" else 1)
 
 
@@ -68,4 +70,5 @@ def _train(recipe: Path, epochs: float, max_lr: float | None, output: Path, trac
 
 
 if __name__ == "__main__":
+    lasting_outputs()
     app()

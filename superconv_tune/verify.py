@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from superconv_tune.core.streams import lasting_outputs
+from superconv_tune.spec.files import expanded
 from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
@@ -40,7 +42,7 @@ def verify(
 
     done = []
     with exit_on_user_error():
-        verification = Verification(name, output, storage, accept_changes=accept_changes)
+        verification = Verification(name, str(expanded(output)), storage, accept_changes=accept_changes)
         for repetition in verification.repetitions(seeds):
             done.append(repetition)
             then = f", was {repetition.recorded:.6g}" if repetition.recorded is not None else ""
@@ -55,4 +57,5 @@ def verify(
 
 
 if __name__ == "__main__":
+    lasting_outputs()
     app()

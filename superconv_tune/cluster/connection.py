@@ -7,69 +7,100 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import ray
 from ray._private import ray_constants
+from ray._private.authentication.authentication_token_setup import (
+    AuthenticationMode,
+    AuthenticationTokenLoader,
+    Config,
+    get_authentication_mode,
+)
 
-from superconv_tune.cluster.access import refuse_open
 from superconv_tune.cluster.slots import join
+from superconv_tune.cluster.surroundings import SESSION
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import masked
+from superconv_tune.data.limits import memory_limit, usable_cpus
+from superconv_tune.data.scratch import WITHIN
 
 QUIET = {"ray": logging.WARNING, "ray.tune": logging.ERROR}  # least level of what Ray logs
-# Ray reads these once, when it is imported or started.
-SETTINGS = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard files beside ours
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: the conductor ends the search and the report is written
-    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's own snapshots are never read: the journal is the record
-    "RAY_AIR_NEW_OUTPUT": "0",  # the live view is ours
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_prestart_worker_first_driver": "0",  # Tune's actors have their own environment and would use none of these
-}
+STORE_SHARE = 0.3  # of the memory, for the object store: Ray's own default, of which it knows fewer limits than we do
+
+logger = logging.getLogger(__name__)
 
 # A head on this machine that does not answer for so long is dead; Ray would wait a minute, and then end this process.
 LOCAL = {"gcs_rpc_server_reconnect_timeout_s": 5}
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[None]:
-    """Connect to the cluster at ``address``, or start a local one; disconnect or stop it when the block ends.
+def cluster(place: str | None) -> Iterator[None]:
+    """Connect to a cluster, or start a local one; disconnect or stop it when the block ends.
+
+    Args:
+        place: from `superconv_tune.cluster.reachable.found`, inside of whose `surroundings` this block has to be.
 
     Raises:
-        UserError: if the address does not answer, or is reachable from other machines and no token is set.
+        UserError: if it cannot be joined or started.
     """
     with ray_on_the_root_log():
-        yield from _connected(address)
+        _start(place)
+        try:
+            join()
+            yield
+        finally:
+            ray.shutdown()
 
 
-def _connected(address: str | None) -> Iterator[None]:
-    refuse_open(address)
+def _start(place: str | None) -> None:
     # Ray binds the services of a node to all interfaces unless this constant (meant for desktop firewalls) says that
     # there are no other nodes; then all of them listen on the loopback only.
-    ray_constants.ENABLE_RAY_CLUSTER = address is not None
-    os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
+    ray_constants.ENABLE_RAY_CLUSTER = place is not None
+    if place is None:
+        _use_own_token()
     try:
         with _deaf_to_hangups():
             ray.init(
-                address=address,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                include_dashboard=False if address is None else None,
-                configure_logging=False,
-                _system_config=LOCAL if address is None else None,
-            )
-    except ConnectionError as error:
+                log_to_driver=False, logging_level=logging.ERROR, configure_logging=False,
+                **(_local() if place is None else {"address": place}),
+            )  # fmt: skip
+    except Exception as error:
+        logger.exception("Ray did not start.")
+        words = " ".join(masked(f"{type(error).__name__}: {error}").split())
+        if place is not None:
+            raise UserError(
+                f"--address: {masked(place)!r} cannot be joined ({words}). This machine has to be a node of the "
+                f"cluster; from any other one, use superconv_tune.submit."
+            ) from error
         raise UserError(
-            f"--address: no Ray cluster answers at {masked(address or '')!r} ({masked(str(error))}). "
-            f"Start one, or leave --address out."
+            f"Ray cannot be started on this machine ({words}). Look at its free memory, disk and processes; --debug "
+            f"searches without Ray."
         ) from error
-    try:
-        if address is not None:
-            refuse_open(ray.get_runtime_context().gcs_address)  # where "auto" led
-        join()
-        yield
-    finally:
-        ray.shutdown()
+
+
+def _use_own_token() -> None:
+    """Make Ray read mode and token again, which it keeps from its import on.
+
+    Raises:
+        RuntimeError: if it does not: without a token, other users of the machine could run code in this search.
+    """
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+    if get_authentication_mode() != AuthenticationMode.TOKEN:
+        raise RuntimeError("Ray would start without a token.")
+
+
+def _local() -> dict[str, Any]:
+    """What a local Ray may use: cores, memory and a folder of its own."""
+    memory = memory_limit()
+    store = {} if memory is None else {"object_store_memory": int(STORE_SHARE * memory)}
+    folder = str(Path(os.environ[WITHIN], SESSION))
+    return {
+        "address": "local", "num_cpus": usable_cpus(), "include_dashboard": False,
+        "_temp_dir": folder, "_system_config": LOCAL, **store,
+    }  # fmt: skip
 
 
 @contextmanager

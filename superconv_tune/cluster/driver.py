@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.schedulers import FIFOScheduler
 
+from superconv_tune.cluster.last_words import last_words
 from superconv_tune.cluster.searcher import ConductedSearcher, EndNow
 from superconv_tune.cluster.slots import Capacity, Share, look
 from superconv_tune.cluster.worker import Setting, TrialActor
 from superconv_tune.core.errors import UserError
+from superconv_tune.data.scratch import scratch
 from superconv_tune.record.conductor import Conductor
 
 
@@ -53,18 +57,20 @@ def run(conductor: Conductor, setting: Setting, resources: Resources, share: Sha
         tune.with_parameters(TrialActor, setting=setting),
         {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
     )
-    with tempfile.TemporaryDirectory(prefix="superconv_tune_") as scratch:
+    searcher = ConductedSearcher(conductor, share)
+    with scratch() as folder:
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=ConductedSearcher(conductor, share),
+                search_alg=searcher,
+                scheduler=_Messenger(searcher),
                 num_samples=-1,
                 max_concurrent_trials=concurrency(ray.cluster_resources(), resources),
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
             run_config=tune.RunConfig(
-                storage_path=scratch,
+                storage_path=str(folder),
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),  # the planner re-issues; Tune's retries skip it
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -76,6 +82,25 @@ def run(conductor: Conductor, setting: Setting, resources: Resources, share: Sha
         except EndNow as end:
             if end.__cause__ is not None:
                 raise end.__cause__ from None
+
+
+class _Messenger(FIFOScheduler):
+    """Tells the searcher why a worker ended, which Tune tells schedulers only."""
+
+    def __init__(self, searcher: ConductedSearcher) -> None:
+        super().__init__()
+        self._searcher = searcher
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002 - Ray's signature
+        """Pass on the error that Tune has just written to a file; the searcher learns of the end of the trial next."""
+        text = ""
+        with suppress(OSError, TypeError):  # the latter if there is no file
+            text = Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
+        self._searcher.explain(trial.trial_id, last_words(text))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """An empty state: Tune pickles its settings to a file that nobody reads."""
+        return {}
 
 
 class _Stopper(tune.Stopper):

@@ -129,7 +129,7 @@ def unpack(lines: Iterable[str], folder: Path) -> list[Path]:
 
 def output() -> Path:
     """The folder of all studies on the cluster."""
-    return Path(os.environ.get("SUPERCONV_TUNE_OUTPUT") or Path.home() / "superconv_tune")
+    return Path(os.environ.get("SUPERCONV_TUNE_OUTPUT") or "~/superconv_tune").expanduser()
 
 
 if __name__ == "__main__":

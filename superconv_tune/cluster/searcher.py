@@ -16,6 +16,7 @@ from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError
 from superconv_tune.record.conductor import Conductor, Signal
 
+ENDED = "the worker process ended before the trial did"
 FIRST_NAP_S, LONGEST_NAP_S = 0.1, 1.0  # how long an idle worker sleeps before it asks again, growing
 
 
@@ -43,6 +44,7 @@ class ConductedSearcher(Searcher):
         self._names: dict[str, str] = {}  # Ray's id to ours, for those that are trials
         self._held = 0  # number of worker processes, as far as known here
         self._nap_s = FIRST_NAP_S
+        self._words: dict[str, str] = {}  # why the worker of a trial has ended, by Ray's id
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as a config with one JSON text, a nap, a leave, FINISHED, or None if nothing is to run now."""
@@ -75,6 +77,10 @@ class ConductedSearcher(Searcher):
         self._nap_s = FIRST_NAP_S
         return {"request": json.dumps(encode(answer)), "sent_at": time.time()}
 
+    def explain(self, trial_id: str, words: str) -> None:
+        """Take note why the worker of this trial has ended, before `on_trial_complete` says that it has."""
+        self._words = {trial_id: words}
+
     def on_trial_complete(
         self,
         trial_id: str,
@@ -89,7 +95,8 @@ class ConductedSearcher(Searcher):
             return
         with _user_errors_end_search():
             if error or not result or "outcome" not in result:
-                self._conductor.lost(name, "the worker process ended before the trial did")
+                words = self._words.pop(trial_id, "")
+                self._conductor.lost(name, f"the worker ended before the trial did: {words}" if words else ENDED)
             else:
                 self._conductor.observe(read_outcome(result))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -38,6 +39,7 @@ class TrialLoad:
         precision: number format of its forward pass.
         cpus: cores that it takes.
         threads: number of torch threads.
+        folder: working folder of the search.
     """
 
     payload: Payload
@@ -45,6 +47,7 @@ class TrialLoad:
     precision: Precision
     cpus: float
     threads: int
+    folder: str = field(default_factory=os.getcwd)
 
 
 def has_gpus() -> bool:
@@ -83,8 +86,10 @@ def fastest_load(tried: TrialLoad) -> Load | None:
 class _Trial:
     """One process with a share of a GPU."""
 
-    def __init__(self, payload: Payload, threads: int, params: Hyperparameters, precision: Precision) -> None:
-        self._problem = prepared(payload, threads)
+    def __init__(
+        self, payload: Payload, threads: int, folder: str, params: Hyperparameters, precision: Precision
+    ) -> None:
+        self._problem = prepared(payload, threads, folder)
         self._params, self._precision = params, precision
         self.step_s()  # includes one-time set-up, so its result is not used
 
@@ -120,7 +125,7 @@ def _start(started: list[Any], payload: Any, tried: TrialLoad, node: str | None)
     """Start one more process, on this node if one is given; None if it is not ready in time."""
     where = NodeAffinitySchedulingStrategy(node, soft=False) if node else "DEFAULT"
     actor = ray.remote(_Trial).options(num_cpus=tried.cpus, num_gpus=1.0 / MOST, scheduling_strategy=where)
-    started.append(actor.remote(payload, tried.threads, tried.params, tried.precision))
+    started.append(actor.remote(payload, tried.threads, tried.folder, tried.params, tried.precision))
     ready, _ = ray.wait([started[-1].place.remote()], timeout=START_S)
     return started[-1] if ready else None
 

@@ -9,7 +9,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ray import tune
 
 from superconv_tune.cluster.clock import DriverClock
 from superconv_tune.core.codec import decode, encode
+from superconv_tune.core.streams import lasting_outputs
 from superconv_tune.problems.payload import Payload, realise
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
@@ -46,6 +47,7 @@ class Setting:
         threads: number of torch threads per trial.
         clock_offsets: the driver's Unix time minus the monotonic clock of other machines, by Ray's id of the node.
         host: name of the driver's machine.
+        folder: working folder of the search.
     """
 
     payload: Payload
@@ -54,6 +56,7 @@ class Setting:
     threads: int
     clock_offsets: Mapping[str, float] = field(default_factory=dict)
     host: str = field(default_factory=platform.node)
+    folder: str = field(default_factory=os.getcwd)
 
 
 class Leave(Exception):  # noqa: N818 - a decision and not an error
@@ -69,7 +72,7 @@ class TrialActor(tune.Trainable):
 
     def setup(self, config: dict[str, Any], setting: Setting) -> None:
         """Build what the trials of this actor share; called once per process."""
-        self._problem = prepared(setting.payload, setting.threads)
+        self._problem = prepared(setting.payload, setting.threads, setting.folder)
         self._clock = _clock(setting)
         self._mlflow = None if setting.handle is None else _tracker(setting.handle, setting.spill_dir, self._now)
         self._config = config
@@ -168,8 +171,14 @@ def read_outcome(result: dict[str, Any]) -> TrialOutcome:
     return outcome
 
 
-def prepared(payload: Payload, threads: int) -> Problem:
-    """What all trials of this process share, on the GPU that Ray assigned to it, or on the CPU without one."""
+def prepared(payload: Payload, threads: int, folder: str) -> Problem:
+    """What all trials of this process share, on the GPU that Ray assigned to it, or on the CPU without one.
+
+    The process goes to the working folder of the search, where relative paths in the user's code lead, if it is there.
+    """
+    with suppress(OSError):  # a node need not have it
+        os.chdir(folder)
+    lasting_outputs()
     skip_compiler()
     device = device_for(with_gpu=bool(ray.get_runtime_context().get_accelerator_ids()["GPU"]))
     if device.type == "cpu":

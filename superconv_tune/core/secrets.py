@@ -74,9 +74,13 @@ class Address:
 
     @property
     def file(self) -> Path | None:
-        """The file behind a ``sqlite:///...`` address; None for any other store."""
-        scheme, found, path = self._text.partition(":///")
-        return Path(path) if found and scheme.startswith("sqlite") and path else None
+        """The file behind a ``sqlite:///...`` address; None for any other store, or one in memory."""
+        scheme, found, rest = self._text.partition(":///")
+        path = unquote(rest.partition("?")[0])
+        is_file = (
+            found and scheme.startswith("sqlite") and path not in ("", ":memory:") and not path.startswith("file:")
+        )
+        return Path(path) if is_file else None
 
     @property
     def has_secret(self) -> bool:

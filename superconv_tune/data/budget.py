@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.data.limits import memory_left
 
-CGROUP = Path("/sys/fs/cgroup")
 GIB = 2**30
 SHARE = 0.5  # of the free memory; the rest is for what is made of the data
 IF_UNKNOWN = 2 * GIB  # on systems that do not say how much is free
@@ -28,7 +28,10 @@ def free_memory() -> int | None:
     except OSError:
         return None
     kilobytes = next((int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
-    return None if kilobytes is None else min(kilobytes * 1024, _left_in_container())
+    left = memory_left()
+    if kilobytes is None or left is None:
+        return left if kilobytes is None else kilobytes * 1024
+    return min(kilobytes * 1024, left)
 
 
 def most_bytes() -> int:
@@ -103,16 +106,3 @@ class _Limited(io.RawIOBase):
 
 def _words(size: int) -> str:
     return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / 2**20:.0f} MiB"
-
-
-def _left_in_container() -> int:
-    limit, used = (_number(CGROUP / name) for name in ("memory.max", "memory.current"))
-    return 2**62 if limit is None or used is None else max(0, limit - used)
-
-
-def _number(file: Path) -> int | None:
-    try:
-        text = file.read_text(encoding="utf-8").strip()
-    except OSError:
-        return None
-    return int(text) if text.isdigit() else None  # "max" is no limit

@@ -5,7 +5,6 @@ Nothing here imports torch or scikit-learn: every process that decodes has to im
 
 from __future__ import annotations
 
-import os
 import signal
 import stat
 import warnings
@@ -27,6 +26,7 @@ from rich.progress import Progress
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.budget import require_memory
+from superconv_tune.data.limits import usable_cpus
 
 Source = Path | bytes  # of one image: a file, or its content
 Report = Callable[[int], object]
@@ -160,7 +160,7 @@ def pixels(source: Source, shape: Shape) -> NDArray[np.uint8] | str:
 @contextmanager
 def processes(total_bytes: int, items: int) -> Iterator[ProcessPoolExecutor | None]:
     """A pool of new processes, as many as cores and work allow; None if this process alone is quick enough."""
-    count = min(cores(), items // CHUNK)
+    count = min(usable_cpus(), items // CHUNK)
     if count < 2 or total_bytes < WORTH_A_POOL:
         yield None
         return
@@ -275,11 +275,6 @@ def _plain(image: Image.Image, mode: str, deep: tuple[int, int]) -> Image.Image:
         paper = Image.new("RGBA", layer.size, (WHITE, WHITE, WHITE, 255))
         return Image.alpha_composite(paper, layer).convert(mode)
     return image.convert(mode)
-
-
-def cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ignore_ctrl_c() -> None:

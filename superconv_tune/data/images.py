@@ -25,7 +25,6 @@ from superconv_tune.data.decode import (
     Header,
     Shape,
     Source,
-    cores,
     deep_range,
     each,
     header,
@@ -33,6 +32,7 @@ from superconv_tune.data.decode import (
     processes,
     progress,
 )
+from superconv_tune.data.limits import usable_cpus
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData, Rows
 from superconv_tune.data.spelling import alike, joined
@@ -172,7 +172,7 @@ def _fit_at_once(costs: Mapping[str, int]) -> bool:
     """
     name = max(costs, key=costs.__getitem__)
     require_memory(costs[name], f"the image {name}")
-    return sum(sorted(costs.values())[-cores() :]) <= most_bytes()
+    return sum(sorted(costs.values())[-usable_cpus() :]) <= most_bytes()
 
 
 def _write(

@@ -1,1 +1,1 @@
-"""Stores the events of every study in an append-only table, through SQLAlchemy, which only this room imports."""
+"""Stores the events of every study in an append-only table, through SQLAlchemy."""

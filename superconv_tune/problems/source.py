@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
+import atexit
 import hashlib
 import importlib
-import importlib.abc
-import importlib.machinery
 import importlib.util
 import os
 import re
@@ -15,12 +14,15 @@ import sysconfig
 import traceback
 import types
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import masked
+from superconv_tune.data.scratch import scratch
 
 OURS = f"{Path(__file__).parents[1]}{os.sep}"
 LIBRARIES = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), OURS)
@@ -169,57 +171,41 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-class _HelperFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Finds the modules that were sent with a user's file; searched last, so that it shadows no installed module."""
-
-    def __init__(self) -> None:
-        self.texts: dict[str, tuple[str, str]] = {}
-
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002 - importlib's signature
-        target: types.ModuleType | None = None,  # noqa: ARG002 - likewise
-    ) -> importlib.machinery.ModuleSpec | None:
-        found = self.texts.get(fullname)
-        return importlib.util.spec_from_loader(fullname, self, origin=found[0]) if found else None
-
-    def get_source(self, fullname: str) -> str:
-        return self.texts[fullname][1]
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        path, text = self.texts[module.__name__]
-        module.__file__ = path
-        exec(compile(text, path, "exec"), module.__dict__)
-
-    def offer(self, helpers: Sequence[tuple[str, str, str]]) -> None:
-        """Add the modules; one of the same name from another file is replaced."""
-        if self not in sys.meta_path:
-            sys.meta_path.append(self)
-        for name, path, text in helpers:
-            known = sys.modules.get(name)
-            if self.texts.get(name) != (path, text) and getattr(known, "__loader__", None) is self:
-                del sys.modules[name]
-            self.texts[name] = (path, text)
-
-
-_HELPERS = _HelperFinder()
+# A module of the user's as it is found by name, in this process and in those that it starts: the text runs as if it
+# stood in the user's own file. What a file defines can be pickled, because another process can import it.
+_STUB = "__file__ = {file!r}\nexec(compile({text!r}, __file__, 'exec', dont_inherit=True))\n"
+_OFFERED = ExitStack()  # holds the folder of the stubs, which the next process sweeps if this one is killed
+atexit.register(_OFFERED.close)
 
 
 def _from_text(source: Source) -> types.ModuleType:
-    """The file's text as a module, kept in ``sys.modules`` so that what it defines can be pickled."""
-    _HELPERS.offer(source.helpers)
+    """The user's file as a module."""
     name = f"superconv_tune_user_{source.digest[:16]}"
-    if name not in sys.modules:
-        module = types.ModuleType(name)
-        module.__file__ = source.file
-        sys.modules[name] = module
-        try:
-            exec(compile(source.text, source.file, "exec"), module.__dict__)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
+    _offer([(name, source.file, source.text), *source.helpers])
+    return importlib.import_module(name)
+
+
+def _offer(modules: Sequence[tuple[str, str, str]]) -> None:
+    """Let these modules (name, path, text) be imported; one of the same name, but with another text, is forgotten.
+
+    Their folder is searched last, so that they shadow no installed module.
+    """
+    folder = _folder()
+    for name, path, text in modules:
+        stub, content = folder / f"{name}.py", _STUB.format(file=path, text=text)
+        if not stub.exists() or stub.read_text(encoding="utf-8") != content:
+            stub.write_text(content, encoding="utf-8")
+            Path(importlib.util.cache_from_source(stub)).unlink(missing_ok=True)  # told apart by second and size only
+            if getattr(getattr(sys.modules.get(name), "__spec__", None), "origin", None) == str(stub):
+                del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+@cache
+def _folder() -> Path:
+    folder = _OFFERED.enter_context(scratch())
+    sys.path.append(str(folder))
+    return folder
 
 
 def _read(path: Path, factory: str) -> str:

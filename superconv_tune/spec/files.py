@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,38 @@ AUTO = "auto"  # instead of a format: whichever one reads the path
 FACTORIES = ("task", "model", "optimizer")
 SHOWN_FILES = 6  # of a folder in a message
 
+UNSET = re.compile(r"\$(?:[A-Za-z_]\w*|\{[^}]*\})", re.ASCII)  # what is left of a variable that has no value
+
 Content = dict[str, Any]
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with ``~``, ``~user`` and ``$VARIABLE`` replaced, as a shell does where it sees them.
+
+    Raises:
+        UserError: if there is no such user or variable, for a folder that is called ``~`` or ``$X`` is never meant.
+    """
+    text = os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111 - Path's raises where there is no such user
+    unset = UNSET.search(text)
+    if (unset or text.startswith("~")) and not Path(text).exists():
+        fault = f"the variable {unset[0]} is not set" if unset else f"there is no user {text[1:].partition('/')[0]!r}"
+        raise UserError(f"The path {str(path)!r} cannot be used: {fault}. Write the folder in full.")
+    return Path(text)
+
+
 def make_absolute(content: Content, folder: Path) -> None:
-    """Make paths that are relative to the spec's folder absolute."""
+    """Make paths that are relative to the spec's folder absolute.
+
+    Raises:
+        UserError: if one begins at a user or a variable that does not exist.
+    """
     for section, key in ((_section(content, "data"), "path"), (content, "output")):
         if isinstance(section.get(key), str):
-            section[key] = str(folder / Path(section[key]).expanduser())
+            section[key] = str(folder / expanded(section[key]))
     for section in _factories(content).values():
         place, _, function = section["factory"].rpartition(":")
         if place.endswith(".py"):
-            section["factory"] = f"{folder / Path(place).expanduser()}:{function}"
+            section["factory"] = f"{folder / expanded(place)}:{function}"
 
 
 def missing(content: Content) -> dict[str, Path]:

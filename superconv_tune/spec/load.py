@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from superconv_tune.core.errors import UserError, did_you_mean, raise_any
 from superconv_tune.spec.fields import Section
-from superconv_tune.spec.files import data_at, make_absolute, missing, name_format, near
+from superconv_tune.spec.files import data_at, expanded, make_absolute, missing, name_format, near
 from superconv_tune.spec.space import ELSEWHERE, SHAPES
 from superconv_tune.spec.spec import ExperimentSpec
 
@@ -28,20 +28,21 @@ def load_spec(path: Path | None, overrides: Mapping[str, object], *, data_elsewh
     """Read and check a spec.
 
     Args:
-        path: path of the YAML file; None for the built-in digits. Paths inside are relative to its folder.
+        path: path of the YAML file; None for the built-in digits. Paths inside are relative to its folder. In all paths
+            ``~`` and ``$VARIABLE`` are replaced.
         overrides: values by dotted key (``data.path``) that replace those of the file; their paths are relative to
             the working directory. ``data.path`` without a spec asks a question without a target.
-        data_elsewhere: whether ``data.path`` is on another machine, and not looked for here.
+        data_elsewhere: whether ``data.path`` is on another machine, and neither looked for nor expanded here.
 
     Raises:
         UserError: with one message for each error.
     """
-    place = path or DEFAULT
+    place = expanded(path) if path else DEFAULT
     is_about_own_data = path is None and "data.path" in overrides
     content = {"name": _slug(str(overrides["data.path"]))} if is_about_own_data else read_yaml(place, "spec", EXAMPLES)
     make_absolute(content, place.parent.absolute())
     for key, value in overrides.items():
-        _override(content, key, value)
+        _override(content, key, _placed(key, value, is_elsewhere=data_elsewhere))
     name_format(content)
     absent = {key: file for key, file in missing(content).items() if not (data_elsewhere and key == "data.path")}
     messages = [
@@ -110,9 +111,17 @@ def read_yaml(path: Path, what: str, hint: str) -> dict[str, Any]:
     return content
 
 
-def _override(content: dict[str, Any], key: str, value: object) -> None:
+def _placed(key: str, value: object, *, is_elsewhere: bool) -> object:
+    """The value; as a path if the key takes one."""
     if key == "data.path":
-        content["data"] = data_at(content.get("data"), Path(str(value)).expanduser().absolute())
+        is_there = is_elsewhere and str(value).startswith(("~", "$"))  # whose home it is shows on the other machine
+        return Path(str(value)) if is_there else expanded(str(value)).absolute()
+    return str(expanded(str(value))) if key == "output" else value
+
+
+def _override(content: dict[str, Any], key: str, value: object) -> None:
+    if isinstance(value, Path):
+        content["data"] = data_at(content.get("data"), value)
         return
     *sections, last = key.split(".")
     for place, section in enumerate(sections):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from superconv_tune.core.check import Check
@@ -52,17 +54,19 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
     if words:  # data that a task made have no notes
         call.console.print(words, markup=False)
     with ExitStack() as stack:
-        check(where.tracking_uri, where.storage)
         journal = stack.enter_context(Journal(where.storage))
+        stack.enter_context(_removed_if_refused(where, journal))
         stack.enter_context(search_log(where.folder))
         logger.info("%s", words)
         ledger = journal.ledger(question.card.test_part)
         looks = looks_check(ledger.others(name), call.fresh_ledger)
-        _show([*checks_of(question, where, workers), budget, looks], call)
         engine = started(question, call)
+        check(where.tracking_uri, where.storage)  # takes seconds, and a worker is being tried meanwhile
+        _show([*checks_of(question, where, workers), budget, looks], call)
         machines = machine_checks(engine.clocks, where)
         _show(machines, call)
         refuse(machines)
+        engine.rehearsed()
         handle = begin_run(where, engine.question.spec)
         opened = _opened(engine, where, handle, call)
         try:
@@ -84,6 +88,18 @@ def _refuse_taken(where: Places) -> None:
                 f"--name: a study {where.name!r} exists. Choose another name, or go on with "
                 f"`{where.command('search')}`."
             )
+
+
+@contextmanager
+def _removed_if_refused(where: Places, journal: Journal) -> Iterator[None]:
+    """Remove the study's folder if it is refused before it has begun: a user error leaves no trace."""
+    is_new = not where.folder.exists()
+    try:
+        yield
+    except UserError:
+        if is_new and not journal.exists(where.name):
+            shutil.rmtree(where.folder, ignore_errors=True)
+        raise
 
 
 def _show(checks: list[Check], call: Call) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from superconv_tune.cluster.reachable import found
+from superconv_tune.cluster.surroundings import surroundings
 from superconv_tune.core.background import Background
 from superconv_tune.core.last_words import last_words
 from superconv_tune.study.logs import no_log
@@ -59,13 +61,17 @@ def called(started_at: float, address: str | None, *, debug: bool) -> Iterator[C
     """The call, with Ray starting in the background: it takes seconds, as what follows inside the block does.
 
     Whatever happens inside, Ray has ended with the block. Ray ends the whole process where it breaks down itself.
+
+    Raises:
+        UserError: if the address leads to no cluster, or to one that must not be used.
     """
     with last_words(NOTHING_BEGAN) as words:
         if debug:
             yield Call(started_at, address, debug, last_words=words)
             return
-        with no_log(), Background(lambda: _ray(address)) as ray:
-            yield Call(started_at, address, ray=ray, last_words=words)
+        place = found(address)
+        with no_log(), surroundings(place), Background(lambda: _ray(place)) as ray:
+            yield Call(started_at, place, ray=ray, last_words=words)
 
 
 def _ray(address: str | None) -> AbstractContextManager[None]:

@@ -28,6 +28,14 @@ class Engine(Protocol):
         """Trials at once."""
         ...
 
+    def rehearsed(self) -> None:
+        """Wait until a training step was tried where the trials will run.
+
+        Raises:
+            UserError: if it failed there.
+        """
+        ...
+
     @property
     def clocks(self) -> Mapping[str, float | None]:
         """By how many seconds the clock of each other machine is ahead of this one's; None if it did not answer."""

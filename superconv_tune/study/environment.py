@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from superconv_tune.core.codec import encode
+from superconv_tune.data.limits import usable_cpus
 from superconv_tune.problems.payload import DataCard, Payload
 from superconv_tune.training.memory import device_for
 
@@ -29,7 +29,7 @@ def describe(payload: Payload, card: DataCard) -> dict[str, Any]:
         "versions": {name: package_version(name) for name in PACKAGES},
         "hardware": {
             "cpu": _cpu_model(),
-            "cpus": os.cpu_count(),
+            "cpus": usable_cpus(),
             "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         },
         DATA: encode(card),

@@ -34,6 +34,9 @@ class InThisProcess:
         """There is no other machine."""
         return {}
 
+    def rehearsed(self) -> None:
+        """Do nothing: the preflight has tried a step in this process."""
+
     def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:
         """Run trials until the conductor is done or says stop.
 

@@ -10,12 +10,13 @@ from typing import TypeVar
 from superconv_tune.cluster.beside import beside
 from superconv_tune.cluster.driver import Resources, run, slots
 from superconv_tune.cluster.machines import Machine, collect, other_machines
+from superconv_tune.cluster.rehearsal import begin_rehearsal
 from superconv_tune.cluster.slots import Share
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.background import Background
-from superconv_tune.problems.payload import portable
+from superconv_tune.problems.payload import Payload, portable
 from superconv_tune.record.conductor import Conductor
-from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.spec.spec import ExperimentSpec, defaults
 from superconv_tune.study.gpu_share import shared
 from superconv_tune.study.question import Question, threads
 from superconv_tune.tracking.attempt import RECORD
@@ -33,12 +34,14 @@ class OnRay:
         share: the search's share of the cluster.
         is_local: whether the workers see the files of this machine.
         elsewhere: the nodes on other machines.
+        rehearsal: waits for the end of a training step on a worker, and raises UserError if it failed.
     """
 
     question: Question
     share: Share
     is_local: bool
-    elsewhere: tuple[Machine, ...] = ()
+    elsewhere: tuple[Machine, ...]
+    rehearsal: Callable[[], None]
 
     @property
     def workers(self) -> int:
@@ -57,12 +60,20 @@ class OnRay:
             UserError: if an event cannot be stored.
         """
         question = self.question
-        payload = question.payload if self.is_local else portable(question.payload)
+        payload = _payload(question, is_local=self.is_local)
         offsets = {machine.node: machine.offset_s for machine in self.elsewhere if machine.offset_s is not None}
         setting = Setting(payload, handle, str(spill_dir), threads(question.spec), offsets)
         run(conductor, setting, _resources(question.spec), self.share)
         if handle is not None:
             collect(self.elsewhere, spill_dir / handle.run_id, RECORD)
+
+    def rehearsed(self) -> None:
+        """Wait for the end of a training step in a process like those that will run the trials.
+
+        Raises:
+            UserError: if it failed there.
+        """
+        self.rehearsal()
 
     def beside(self, work: Callable[[], T], otherwise: T) -> Callable[[float], T | None]:
         """Begin ``work`` in a process of its own that yields to the trials; see `superconv_tune.cluster.beside`."""
@@ -70,15 +81,29 @@ class OnRay:
 
 
 def on_ray(question: Question, address: str | None, connection: Background[None]) -> OnRay:
-    """The engine, once Ray is connected.
+    """The engine, once Ray is connected; its rehearsal has begun.
 
     Raises:
-        UserError: if the cluster does not answer, or has no room for a trial.
+        UserError: if the cluster cannot be used, or has no room for a trial.
     """
     connection.wait()
-    question = shared(question, address)
-    elsewhere = () if address is None else other_machines()
-    return OnRay(question, slots(_resources(question.spec)), address is None, elsewhere)
+    question, is_local = shared(question, address), address is None
+    resources = _resources(question.spec)
+    share = slots(resources)
+    elsewhere = () if is_local else other_machines()
+    rehearsal = begin_rehearsal(
+        _payload(question, is_local=is_local),
+        defaults(question.spec),
+        threads(question.spec),
+        resources.gpus_per_trial,
+        share.count(held=0),
+    )
+    return OnRay(question, share, is_local, elsewhere, rehearsal)
+
+
+def _payload(question: Question, *, is_local: bool) -> Payload:
+    """Data and model, as the workers can read them."""
+    return question.payload if is_local else portable(question.payload)
 
 
 def _resources(spec: ExperimentSpec) -> Resources:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -138,8 +139,8 @@ def where_curves_are(handle: StudyHandle | None) -> str:
     """The command or the address that shows the curves, or that none were recorded."""
     if handle is None:
         return f"not recorded (--tracking-uri {NO_TRACKING})"
-    if handle.tracking_uri.scheme == "sqlite":
-        return f"mlflow ui --backend-store-uri {handle.tracking_uri}"
+    if handle.tracking_uri.file is not None:
+        return f"mlflow ui --backend-store-uri {shlex.quote(handle.tracking_uri.shown)}"
     return handle.tracking_uri.shown
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import MASK, Address, remember
+from superconv_tune.spec.addresses import address_of, placed
 from superconv_tune.tracking.handle import NO_TRACKING
 
 STORAGE_VARIABLE = "SUPERCONV_TUNE_STORAGE"
@@ -94,30 +95,32 @@ def places(root: Path, name: str, storage: Address | str | None, tracking_uri: A
     option, they do not show in a list of processes.
 
     Raises:
-        UserError: if the name is not a plain folder name, or it is not clear where the password of an address ends.
+        UserError: if the name is not a plain folder name, it is not clear where the password of an address ends, or a
+            path begins at a user or a variable that does not exist.
     """
     if Path(name).name != name or name == "..":
         raise UserError(f"--name: a study is a folder in {root}/, but got {name!r}. Leave out / and ..")
     remember(filter(None, map(os.environ.get, SECRET_VARIABLES)))
-    uri = _named("tracking_uri", tracking_uri, TRACKING_VARIABLE) or _file(root / "mlflow.db")
+    uri = _named("tracking_uri", tracking_uri, TRACKING_VARIABLE) or Address(address_of(root / "mlflow.db"))
+    studies = Address(address_of(root / "studies.db"))
     return Places(
         root=root,
         name=name,
-        storage=_with_driver(_named("storage", storage, STORAGE_VARIABLE) or _file(root / "studies.db")),
+        storage=_with_driver(_named("storage", storage, STORAGE_VARIABLE) or studies),
         tracking_uri=uri,
-        artifact_root=(root / ARTIFACTS).absolute() if uri.scheme == "sqlite" else None,
+        artifact_root=None if uri.file is None else (root / ARTIFACTS).absolute(),
     )
 
 
 def _named(key: str, given: Address | str | None, variable: str) -> Address | None:
     """The address that the user named, or that stands in the environment."""
     if given:
-        return Address.of(given, key)
-    return Address.of(os.environ[variable], variable) if os.environ.get(variable) else None
+        return _placed(Address.of(given, key))
+    return _placed(Address.of(os.environ[variable], variable)) if os.environ.get(variable) else None
 
 
-def _file(path: Path) -> Address:
-    return Address(f"sqlite:///{path.absolute()}")
+def _placed(address: Address) -> Address:
+    return Address(placed(address.reveal())) if address.file else address
 
 
 def _with_driver(storage: Address) -> Address:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from superconv_tune.core.errors import one_line
+from superconv_tune.data.limits import usable_cpus
 from superconv_tune.problems.payload import DataCard
 from superconv_tune.reporting.dry_run import plan_words
 from superconv_tune.spec.spec import ExperimentSpec
@@ -35,7 +34,7 @@ def expected_workers(spec: ExperimentSpec) -> int:
     """The number of trials at once to expect on this machine, before the cluster has started."""
     if isinstance(spec.resources.workers, int):
         return spec.resources.workers
-    return max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial))
+    return max(1, int(usable_cpus() / spec.resources.cpus_per_trial))
 
 
 def data_words(card: DataCard) -> str:

@@ -58,6 +58,7 @@ def resume(
         stack.enter_context(search_log(where.folder))
         engine = started(question, call)
         refuse(machine_checks(engine.clocks, replace(where, tracking_uri=handle.tracking_uri) if handle else where))
+        engine.rehearsed()
         take_over(journal, name, call.console)
         found = stored(journal, where)  # again: until then an earlier driver may have gone on
         _refuse_ended(found, more_s)

@@ -14,6 +14,7 @@ from superconv_tune.planner.brief import Brief
 from superconv_tune.problems.payload import DataCard
 from superconv_tune.record.events import Opened
 from superconv_tune.record.study import Study
+from superconv_tune.spec.addresses import address_of
 from superconv_tune.spec.files import relocate
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.places import Places, places
@@ -118,7 +119,7 @@ def _here(opened: Opened, root: Path) -> Opened:
     mlflow = dict(opened.mlflow)
     store = Address(mlflow["tracking_uri"]).file if mlflow else None
     if store is not None:
-        mlflow["tracking_uri"] = f"sqlite:///{_moved(store, before, root)}"
+        mlflow["tracking_uri"] = address_of(_moved(store, before, root))
     spec = deepcopy(dict(opened.spec))
     if before is not None:
         relocate(spec, before, root)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import typer
 
 from superconv_tune.cluster.bundle import pack
 from superconv_tune.cluster.jobs import Jobs
+from superconv_tune.data.scratch import scratch
 from superconv_tune.spec.name import timed_name
 from superconv_tune.spec.spec import ExperimentSpec
 
@@ -45,9 +45,11 @@ def start(jobs: Jobs, wanted: Submission, output: Path | None) -> int:
         UserError: if a file must not be sent, or the cluster refuses the search.
     """
     name = wanted.name or timed_name(wanted.spec.name, time.time())
-    with tempfile.TemporaryDirectory(prefix="superconv_tune_") as folder:
-        pack(wanted.spec, wanted.helpers, Path(folder), data_travel=wanted.data_travel, inside=wanted.folder)
-        jobs.submit(name, Path(folder), {key: value for key, value in wanted.options.items() if value})
+    with scratch() as private:
+        folder = private / "bundle"
+        folder.mkdir()
+        pack(wanted.spec, wanted.helpers, folder, data_travel=wanted.data_travel, inside=wanted.folder)
+        jobs.submit(name, folder, {key: value for key, value in wanted.options.items() if value})
     typer.echo(f"{name} is submitted: --logs {name} shows it, --stop {name} ends it, --fetch {name} brings its files.")
     return 0 if output is None else follow(jobs, name, output)
 

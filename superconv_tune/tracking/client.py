@@ -8,6 +8,7 @@ import os
 from mlflow.tracking import MlflowClient
 
 from superconv_tune.core.secrets import Address
+from superconv_tune.spec import addresses
 
 # MLflow reads these at each request. Values that the user has set take precedence.
 SETTINGS = {
@@ -32,7 +33,4 @@ def connect(tracking_uri: Address | str) -> MlflowClient:
 
 def absolute(tracking_uri: Address) -> Address:
     """The address with a relative sqlite path made absolute, so that it holds in any working directory."""
-    path = tracking_uri.file
-    if path is None:
-        return tracking_uri
-    return Address(f"{tracking_uri.scheme}:///{path.resolve()}")
+    return Address(addresses.absolute(tracking_uri.reveal()))

@@ -180,8 +180,7 @@ def _refuse_unusable(tracking_uri: Address) -> None:
             f"The MLflow tracking URI {tracking_uri.shown!r} is a folder, and MLflow 3.13 and later refuse "
             "to keep runs in plain files. Use a database such as sqlite:///runs/mlflow.db, or a server such as http://localhost:5000."
         )
-    path = tracking_uri.file
-    if tracking_uri.scheme.startswith("sqlite") and (path is None or path.name == ":memory:"):
+    if tracking_uri.scheme.startswith("sqlite") and tracking_uri.file is None:
         raise UserError(
             f"The MLflow tracking URI {tracking_uri.shown!r} names no file, but the workers are separate processes "
             "that can share only a file. Use for example sqlite:///runs/mlflow.db."

@@ -20,8 +20,12 @@ def settling(case: Case) -> Settling | None:
         return None
     low, high = lengths(case)
     minutes = case.evidence.epoch_s / 60.0
-    most = None if high is None else minutes * high
-    return Settling(*(each if each is None else float(f"{each:.2g}") for each in (low, high, minutes * low, most)))
+    most, most_minutes = (None, None) if high is None else (_rounded(high), _rounded(minutes * high))
+    return Settling(_rounded(low), most, _rounded(minutes * low), most_minutes)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.2g}")
 
 
 def obstacles(case: Case) -> list[str]:

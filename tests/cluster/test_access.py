@@ -21,6 +21,7 @@ SCRIPT = """
 import ipaddress, os, pathlib, struct
 import ray
 from superconv_tune.cluster.connection import cluster
+from superconv_tune.cluster.surroundings import surroundings
 
 MARK = os.environ["MARK"].encode()
 
@@ -49,7 +50,7 @@ def address(field):
 def answer():
     return 1
 
-with cluster(None):
+with surroundings(None), cluster(None):
     ray.get(answer.remote())
     sockets = {link for process in ours() for link in links_of(process / "fd") if link.startswith("socket:")}
     for table in ("tcp", "tcp6"):

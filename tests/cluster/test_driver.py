@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.servers.nodes import ROOT
@@ -14,7 +15,9 @@ from benchmarks.servers.nodes import ROOT
 # In a process of its own: Ray's libraries warn at their import, and a test's process is to end clean.
 SCRIPT = """
 import sys
+from pathlib import Path
 from superconv_tune.cluster.connection import cluster
+from superconv_tune.cluster.surroundings import surroundings
 from superconv_tune.cluster.driver import Resources, run
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.errors import StorageError
@@ -50,9 +53,9 @@ class Watch:
 
 Half = Resources(cpus_per_trial=0.5)
 places = Places()
-payload, _ = prepare(load_spec(None, {}))
+payload, _ = prepare(load_spec(Path("mine.yaml"), {}))
 setting = Setting(payload, StudyHandle(Address("sqlite:///" + sys.argv[1] + "/none.db"), "0", "none"), sys.argv[1], 1)
-with cluster(None):
+with surroundings(None), cluster(None):
     try:
         run(Watch(), setting, Half, places)
     except StorageError as error:
@@ -60,17 +63,97 @@ with cluster(None):
 """
 
 
+# Reads a file beside itself by a relative path, and dies where a model is made.
+TASK = """
+import ctypes
+import numpy as np
+from superconv_tune.problems.user import Task
+
+def model():
+    ctypes.string_at(0)
+
+def task():
+    data = np.load("points.npz")
+    return Task((data["x"], data["y"]), model)
+"""
+SPEC = "{name: mine, task: {factory: 'mine.py:task'}}"
+
+# One trial, whose worker dies of it.
+DEADLY = """
+import time
+from pathlib import Path
+from superconv_tune.cluster.connection import cluster
+from superconv_tune.cluster.surroundings import surroundings
+from superconv_tune.cluster.driver import Resources, run, slots
+from superconv_tune.cluster.worker import Setting
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.lr.schedule import Schedule
+from superconv_tune.problems.prepare import prepare
+from superconv_tune.record.conductor import Signal
+from superconv_tune.record.purpose import Smoke
+from superconv_tune.record.trial import Cycle, TrialRequest
+from superconv_tune.spec.load import load_spec
+
+class Once:
+    asked = is_lost = False
+    def resized(self, workers):
+        pass
+    def should_stop(self):
+        return self.is_lost
+    def next(self):
+        if self.asked:
+            return Signal.WAIT
+        self.asked = True
+        return TrialRequest(
+            trial_id="t1", attempt=1, purpose=Smoke(), work=Cycle(1e-4), params=Hyperparameters(cycle_epochs=1.0),
+            seed=0, schedule=Schedule(), deadline=time.time() + 100.0, precision="fp32",
+        )
+    def lost(self, trial_id, reason):
+        print(f"lost {trial_id}: {reason}", flush=True)
+        self.is_lost = True
+
+payload, _ = prepare(load_spec(Path("mine.yaml"), {}))
+with surroundings(None), cluster(None):
+    resources = Resources()
+    run(Once(), Setting(payload, None, "spill", 1), resources, slots(resources))
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with a user's task and its data."""
+    (tmp_path / "mine.py").write_text(TASK, encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(SPEC, encoding="utf-8")
+    np.savez(tmp_path / "points.npz", x=np.zeros((64, 2), np.float32), y=np.arange(64) % 2)
+    return tmp_path
+
+
 @pytest.mark.ray
-@pytest.mark.timeout(400)
-def test_a_worker_that_has_to_leave_frees_its_place_and_an_error_of_the_conductor_comes_out(tmp_path: Path) -> None:
+def test_a_worker_that_dies_tells_its_last_words(home: Path) -> None:
+    done = ran(DEADLY, home)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("lost")]
+    assert line.startswith("lost t1: the worker ended before the trial did: its process died: Segmentation fault")
+    assert f"({home / 'mine.py'}, line 7)" in line
+
+
+def ran(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The script, run in the folder."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)],
+        [sys.executable, "-c", script, str(folder)],
+        cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=380,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(400)
+def test_a_worker_that_has_to_leave_frees_its_place_and_an_error_of_the_conductor_comes_out(home: Path) -> None:
+    done = ran(SCRIPT, home)
     said = [line for line in done.stdout.splitlines() if line.startswith(("held", "came out"))]
     assert said[-3:] == ["held 1", "held 0.5", "came out: the disk is full"]

@@ -17,8 +17,10 @@ import json, os
 from superconv_tune.cluster.access import use_token
 use_token()  # before Ray is imported, as the commands do
 import ray
+from contextlib import contextmanager
 from pathlib import Path
 from superconv_tune.cluster.connection import cluster
+from superconv_tune.cluster.surroundings import surroundings
 from superconv_tune.cluster.sharing import has_gpus
 from superconv_tune.cluster.worker import prepared
 from superconv_tune.spec.load import load_spec
@@ -27,10 +29,18 @@ from superconv_tune.study.question import ready
 from superconv_tune.study.gpu_share import shared
 
 question = ready(load_spec(Path("spec.yaml"), {"budget": "10m"}))
-with cluster(None):
+
+
+@contextmanager
+def pretended():
+    os.environ["RAY_OVERRIDE_RESOURCES"] = os.environ["RESOURCES"]  # a search of a user's would not follow it
+    yield
+
+
+with surroundings(None), pretended(), cluster(None):
     @ray.remote(num_cpus=0, num_gpus=0.5 if has_gpus() else 0)
     def seen():
-        return os.environ.get("CUDA_VISIBLE_DEVICES"), prepared(question.payload, 1).device.type
+        return os.environ.get("CUDA_VISIBLE_DEVICES"), prepared(question.payload, 1, os.getcwd()).device.type
 
     settled = shared(question, None)
     at = str(defaults(question.spec).batch_size)
@@ -49,7 +59,7 @@ def tried(folder: Path, gpus: int, visible: str) -> dict[str, object]:
     environment = os.environ | {
         "CUDA_VISIBLE_DEVICES": visible,
         "PYTHONPATH": str(Path(__file__).parents[2]),
-        "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": 2, "GPU": gpus} if gpus else {"CPU": 2}),
+        "RESOURCES": json.dumps({"CPU": 2, "GPU": gpus} if gpus else {"CPU": 2}),
     }
     command = [sys.executable, "-c", SCRIPT]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
