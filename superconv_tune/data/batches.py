@@ -105,7 +105,10 @@ class ResidentSet:
         for start in range(0, len(self.targets), size):
             here = slice(start, start + size)
             inputs, targets = self.inputs[here if self.rows is None else self.rows[here]], self.targets[here]
-            yield inputs if self.as_given else normalised(inputs, *scale) if scale else inputs.float(), targets
+            if scale and not self.as_given:
+                yield normalised(inputs, *scale), targets
+            else:  # a copy: a model may change its inputs in place
+                yield torch.clone(inputs) if self.as_given else inputs.to(torch.float32, copy=True), targets
 
 
 @dataclass(frozen=True)

@@ -142,14 +142,15 @@ class _Joined:
 
     def batches(self) -> Iterable[Batch]:
         for start in range(0, len(self), self.batch_size):
-            yield self._rows(slice(start, start + self.batch_size))
+            end = min(start + self.batch_size, len(self))
+            yield self._rows(torch.arange(start, end, device=self.device))  # copies: a model may change them in place
 
     @property
     def _order(self) -> ResidentSource:
         rows = torch.arange(len(self), device=self.device)
         return ResidentSource(rows, rows)
 
-    def _rows(self, chosen: Tensor | slice) -> Batch:
+    def _rows(self, chosen: Tensor) -> Batch:
         inputs, targets = (mapped(lambda each: each[chosen], part) for part in (self.inputs, self.targets))
         return inputs, targets
 

@@ -12,12 +12,14 @@ class Handling:
     Attributes:
         channels_last: whether images and convolutions are laid out [n, h, w, c] in memory, which is faster.
         as_given: whether inputs keep their number format; otherwise they become float32, and bytes are normalised.
+        is_double: whether inputs and numbers to predict become float64, as the model's weights are.
         evaluates_with_grad: whether the model needs gradients in evaluation, too.
         untrained: metric of the untrained model on the validation part; None where a constant guess has a value.
     """
 
     channels_last: bool = False
     as_given: bool = False
+    is_double: bool = False
     evaluates_with_grad: bool = False
     untrained: float | None = None
 

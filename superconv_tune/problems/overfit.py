@@ -78,7 +78,10 @@ class _Run:
     def __init__(self, problem: Problem, inputs: Tensor, targets: Tensor, rate: float) -> None:
         seed_all(0)
         self.problem, self.inputs, self.targets = problem, inputs, targets
-        self.runtime = Runtime(problem.device, evaluates_with_grad=problem.handling.evaluates_with_grad)
+        handling = problem.handling
+        self.runtime = Runtime(
+            problem.device, evaluates_with_grad=handling.evaluates_with_grad, is_double=handling.is_double
+        )
         self.model: nn.Module = self.runtime.place(problem.make_model())
         self.optimizer = torch.optim.AdamW((p for p in self.model.parameters() if p.requires_grad), lr=rate)
         self.losses: list[float] = []
@@ -113,7 +116,8 @@ class _Run:
     def _step(self, rows: Tensor) -> None:
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.problem.loss(self.model(self.inputs[rows]), self.targets[rows], 0.0)
+        inputs, targets = self.runtime.batch((self.inputs[rows], self.targets[rows]))
+        loss = self.problem.loss(self.model(inputs), targets, 0.0)
         torch.autograd.backward(loss)
         self.optimizer.step()
         self.losses.append(float(loss.detach()))

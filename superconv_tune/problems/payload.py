@@ -16,8 +16,16 @@ from torch.utils.data import Dataset
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.data.batches import Batch, LoaderSet, LoaderSource, ResidentSet, ResidentSource, as_tensor
-from superconv_tune.data.nested import joined
+from superconv_tune.data.batches import (
+    Batch,
+    LoaderFactory,
+    LoaderSet,
+    LoaderSource,
+    ResidentSet,
+    ResidentSource,
+    as_tensor,
+)
+from superconv_tune.data.nested import joined, pair
 from superconv_tune.data.normalise import Normaliser, normalised
 from superconv_tune.data.parts import Indices, Part, Rows
 from superconv_tune.measures.loss_functions import LossFunction, loss_of
@@ -32,7 +40,7 @@ from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Metric, Problem
 from superconv_tune.problems.select import selecting
 from superconv_tune.problems.source import Source, call, describe_error
-from superconv_tune.problems.targets import AS_GIVEN, Form
+from superconv_tune.problems.targets import AS_GIVEN, Form, Scaled
 from superconv_tune.problems.user import Loader, Task, task_faults
 from superconv_tune.spec.spec import ExperimentSpec
 
@@ -189,7 +197,7 @@ def outputs_per_item(payload: Payload) -> int | None:
 def is_standardised(payload: Payload) -> bool:
     """Whether numbers to predict are standardised for the loss, if their scale asks for it: one of ours takes them."""
     return (
-        payload.kind == "regression"
+        payload.kind in ("regression", "loader")
         and not payload.has_own_loss
         and LOSSES[loss_name(payload.spec, payload.kind)].regression
     )
@@ -220,9 +228,9 @@ def _parts(
         assert task is not None
         loaders = [part for part in (task.train, task.validation, task.test) if isinstance(part, Loader)]
         return (
-            LoaderSource(loaders[0].make, loaders[0].examples, device),
-            LoaderSet(loaders[1].make, loaders[1].examples, device),
-            LoaderSet(loaders[2].make, loaders[2].examples, device),
+            LoaderSource(_made(loaders[0], payload.form), loaders[0].examples, device),
+            LoaderSet(_made(loaders[1], payload.form), loaders[1].examples, device),
+            LoaderSet(_made(loaders[2], payload.form), loaders[2].examples, device),
         )
     arrays_ = payload.arrays
     augment = (payload.spec.data.augment if payload.spec.data else None) or ()
@@ -236,6 +244,13 @@ def _parts(
     )
     source = _live(payload, task, device) or ResidentSource(**train, augmentations=tuple(augment))
     return source, ResidentSet(**validation), ResidentSet(**test)
+
+
+def _made(loader: Loader, form: Form) -> LoaderFactory:
+    """The user's batches; only numbers that are standardised for the loss are changed."""
+    if not isinstance(form, Scaled):
+        return loader.make
+    return lambda size, seed: ((inputs, form.read(targets)) for inputs, targets in map(pair, loader.make(size, seed)))
 
 
 def _live(payload: Payload, task: Task | None, device: torch.device) -> LiveSource | None:

@@ -84,14 +84,21 @@ def rehearse(
         UserError: at the first fault, because all later checks depend on it.
     """
     with isolated(problem.device):
+        model = _fresh(problem)
+        is_double = any(parameter.dtype == torch.float64 for parameter in model.parameters())
+        runtime = Runtime(problem.device, precision, is_double=is_double)
         batch = _pair(_checked("data: a training batch", lambda: next(problem.train.stream(params.batch_size, 0))))
-        runtime = Runtime(problem.device, precision)
-        model, outputs, said = _trained(problem, params, batch, expected, runtime)
+        batch = _checked("data: a training batch, on the device,", lambda: runtime.batch(batch))
+        outputs, said = _trained(problem, model, params, batch, expected, runtime)
         with_grad, untrained = _evaluated(problem, params.batch_size, runtime)
         fault = _fault_of_channels_last(problem, batch, runtime)
     channels_last = problem.handling.channels_last or fault is None
     handling = replace(
-        problem.handling, channels_last=channels_last, evaluates_with_grad=with_grad, untrained=untrained
+        problem.handling,
+        channels_last=channels_last,
+        is_double=is_double,
+        evaluates_with_grad=with_grad,
+        untrained=untrained,
     )
     notes = (f"images keep their memory format, because channels_last {fault}",) if fault else ()
     sizes = {
@@ -107,10 +114,15 @@ def _fresh(problem: Problem) -> nn.Module:
 
 
 def _trained(
-    problem: Problem, params: Hyperparameters, batch: Batch, expected: int | None, runtime: Runtime
-) -> tuple[nn.Module, Any, tuple[str, ...]]:
-    """A model after one step, its outputs before it, and what torch said about the loss."""
-    model, (inputs, targets) = _fresh(problem), batch
+    problem: Problem,
+    model: nn.Module,
+    params: Hyperparameters,
+    batch: Batch,
+    expected: int | None,
+    runtime: Runtime,
+) -> tuple[Any, tuple[str, ...]]:
+    """Outputs of the model before it takes a step, and what torch said about the loss."""
+    inputs, targets = batch
     optimizer = _optimizer(_checked("optimizer", lambda: problem.make_optimizer(model, params)))
     model.train()
     outputs = _checked(
@@ -127,7 +139,7 @@ def _trained(
     _check_gradients(model)
     _checked("optimizer: its step", optimizer.step)
     said = [str(each.message).strip() for each in caught if str(each.message).startswith(BROADCASTS)]
-    return model, outputs, tuple(f"loss: {words.partition('. ')[0]}: {BROADCAST_MEND}" for words in said[:1])
+    return outputs, tuple(f"loss: {words.partition('. ')[0]}: {BROADCAST_MEND}" for words in said[:1])
 
 
 def _evaluated(problem: Problem, items: int, runtime: Runtime) -> tuple[bool, float | None]:

@@ -193,9 +193,9 @@ def are_ordinary(targets: Array) -> bool:
     return bool((spread >= low).all() and (spread <= high).all() and (np.abs(values.mean(axis=0)) <= high).all())
 
 
-def knows_no_units(outputs: Tensor) -> bool:
+def knows_no_units(outputs: Any) -> bool:
     """Whether the outputs of an untrained model are those of any network, whatever the units of its targets."""
-    return bool(outputs.detach().abs().max() <= NEAR)
+    return isinstance(outputs, Tensor) and bool(outputs.detach().abs().max() <= NEAR)
 
 
 def _reading(

@@ -11,15 +11,20 @@ from torch import Tensor
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.data.nested import joined
+from superconv_tune.data.parts import exact
 from superconv_tune.problems.handling import Handling
-from superconv_tune.problems.payload import Payload, is_standardised, outputs_per_item, realise
+from superconv_tune.problems.payload import Array, Payload, is_standardised, outputs_per_item, realise
 from superconv_tune.problems.problem import Problem
-from superconv_tune.problems.rehearse import ModelCard, Rehearsal, rehearse
+from superconv_tune.problems.rehearse import ModelCard, rehearse
 from superconv_tune.problems.source import describe_error
 from superconv_tune.problems.targets import Scaled, are_ordinary, knows_no_units
 from superconv_tune.training.randomness import isolated, seed_all
 
-SCALED = "the scale of the targets is far from 1: the loss is of standardised ones, and metrics are in their units"
+SCALED = (
+    "The scale of the targets is far from 1: the model learns standardised ones and gives such numbers; metrics "
+    "are in the units of the targets."
+)
 
 
 def try_out(payload: Payload, device: torch.device, params: Hyperparameters) -> tuple[Payload, Problem, ModelCard]:
@@ -32,25 +37,27 @@ def try_out(payload: Payload, device: torch.device, params: Hyperparameters) -> 
     problem = realise(payload, device)
     found = rehearse(problem, params, outputs_per_item(payload))
     payload = replace(payload, handling=found.handling)
-    if not _wants_scale(payload, found):
+    targets = _targets(payload, problem)
+    if targets is None or are_ordinary(targets) or not knows_no_units(found.outputs):
         value = found.handling.untrained
         trivial = problem.trivial_value if value is None else value
         return payload, replace(problem, handling=found.handling, trivial_value=trivial), found.card
-    assert payload.arrays is not None
-    payload = replace(payload, form=Scaled.of(payload.arrays.train.targets, keeps_sign=True))
-    return payload, realise(payload, device), replace(found.card, notes=(*found.card.notes, SCALED))
+    payload = replace(payload, form=Scaled.of(targets, keeps_sign=True))
+    return payload, realise(payload, device), replace(found.card, warnings=(*found.card.warnings, SCALED))
 
 
-def _wants_scale(payload: Payload, found: Rehearsal) -> bool:
-    """Whether the user's model knows nothing of the units of its targets, which are beyond a network's reach."""
-    return (
-        is_standardised(payload)
-        and payload.has_own_model
-        and payload.arrays is not None
-        and not are_ordinary(payload.arrays.train.targets)
-        and isinstance(found.outputs, Tensor)
-        and knows_no_units(found.outputs)
-    )
+def _targets(payload: Payload, problem: Problem) -> Array | None:
+    """Numbers that a user's own model is to predict for one of our losses, which knows no scale; None for others.
+
+    Where the user's loaders read the data, those of the validation part stand for all.
+    """
+    if not is_standardised(payload) or not payload.has_own_model:
+        return None
+    if payload.arrays is not None:
+        return payload.arrays.train.targets
+    targets = joined([targets for _, targets in problem.validation.batches()])
+    found: Array = targets.cpu().numpy()
+    return exact(found) if found.dtype.kind == "f" else None
 
 
 def _with_inputs(payload: Payload, device: torch.device) -> Payload:

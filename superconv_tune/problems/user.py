@@ -20,8 +20,8 @@ from torch's global generator, so that the trial's seed decides them. Without it
 the shape of the inputs decides.
 
 What your own model, loss and metric get is what you gave, in its shape: whole numbers are int64 and other numbers
-float32, labels keep their values. With a built-in loss, numbers to predict are standardised for it if their scale is
-far from 1, and metrics get them in your units.
+float32 (float64 for a model in double precision), labels keep their values. With a built-in loss, numbers to predict
+are standardised for it if their scale is far from 1, and metrics get them in your units.
 """
 
 from __future__ import annotations

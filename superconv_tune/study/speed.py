@@ -57,11 +57,14 @@ def _smoke(problem: Problem, params: Hyperparameters, precision: Precision) -> T
 
 
 def _faster_precision(problem: Problem, params: Hyperparameters) -> tuple[Precision, TrialOutcome]:
-    """bf16 if the device supports it and it was measured to be faster here, else fp32; and the smoke trial with it."""
+    """bf16 if device and model support it and it was measured to be faster here, else fp32; and the smoke trial."""
     full = _smoke(problem, params, "fp32")
     if not supports_bf16(problem.device):
         return "fp32", full
-    half = _smoke(problem, params, "bf16")
+    try:
+        half = _smoke(problem, params, "bf16")
+    except UserError:  # a Fourier transform, say, has no bf16
+        return "fp32", full
     return ("bf16", half) if _step_s(full) / _step_s(half) >= BF16_GAIN else ("fp32", full)
 
 

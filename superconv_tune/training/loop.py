@@ -38,12 +38,14 @@ class Runtime:
         channels_last: images are laid out [n, h, w, c] in memory, which convolutions prefer.
         evaluates_with_grad: gradients are recorded in evaluation, too, for models that compute some in their forward
             pass; the outputs carry none.
+        is_double: float32 becomes float64 in every batch, for models whose weights are.
     """
 
     device: torch.device
     precision: Precision = "fp32"
     channels_last: bool = False
     evaluates_with_grad: bool = False
+    is_double: bool = False
 
     def place(self, model: nn.Module) -> nn.Module:
         """The model, moved to the device; call this before making an optimizer of its parameters."""
@@ -54,7 +56,7 @@ class Runtime:
     def batch(self, batch: Batch) -> Batch:
         """Inputs and targets on the device; the copy is asynchronous if they are in pinned memory."""
         inputs, targets = batch
-        return mapped(self._input, inputs), mapped(lambda target: target.to(self.device, non_blocking=True), targets)
+        return mapped(self._input, inputs), mapped(self._moved, targets)
 
     def forward(self, model: nn.Module, inputs: Any) -> Any:
         """The model's outputs, in fp32 even after autocast, so that loss and metric lose no digits."""
@@ -63,9 +65,13 @@ class Runtime:
         return mapped(_full, outputs)
 
     def _input(self, tensor: Tensor) -> Tensor:
+        moved = self._moved(tensor)
         is_image = self.channels_last and tensor.dim() == 4
-        layout = torch.channels_last if is_image else torch.preserve_format
-        return tensor.to(self.device, non_blocking=True, memory_format=layout)
+        return moved.contiguous(memory_format=torch.channels_last) if is_image else moved
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        moved = tensor.to(self.device, non_blocking=True)
+        return moved.double() if self.is_double and moved.dtype == torch.float32 else moved
 
     def scaler(self) -> torch.amp.GradScaler:
         """A scaler of the loss for fp16, whose gradients may underflow; for other precisions it does nothing."""

@@ -135,6 +135,7 @@ class Attempt:
             self.request.precision,
             channels_last=handling.channels_last and has_images(model),
             evaluates_with_grad=handling.evaluates_with_grad,
+            is_double=handling.is_double,
         )
         model = runtime.place(model)
         return Learner(model, self.problem.make_optimizer(model, self.request.params), runtime, runtime.scaler())

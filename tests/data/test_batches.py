@@ -178,3 +178,18 @@ def test_read_only_memory_is_shared_without_a_warning() -> None:
     source = ResidentSource(tensor, torch.arange(6), Normaliser((5.0, 6.0), (2.0, 2.0)))
     taken(source, 6, 2)
     np.testing.assert_array_equal(array, np.arange(12).reshape(6, 2))  # nothing is written in place
+
+
+@pytest.mark.parametrize("normaliser", [None, NORMALISER])
+@pytest.mark.parametrize("as_given", [False, True])
+def test_a_model_that_changes_its_inputs_in_place_changes_no_data(
+    normaliser: Normaliser | None, as_given: bool
+) -> None:
+    """As a first layer `nn.ReLU(inplace=True)` does; a DataLoader gives copies, and so does every source here."""
+    images = IMAGES.float()
+    before = images.clone()
+    part = ResidentSet(images, TARGETS, normaliser, as_given=as_given)
+    source = ResidentSource(images, TARGETS, normaliser, as_given=as_given)
+    for inputs, _ in [*part.batches(), *itertools.islice(source.stream(ITEMS, 0), 2)]:
+        inputs.zero_()
+    assert torch.equal(images, before)
