@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
@@ -17,6 +19,7 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
+from superconv_tune.problems.targets import AS_GIVEN, Form, Scaled
 from superconv_tune.problems.try_out import try_out
 from superconv_tune.record.purpose import LongRun as LongRunPurpose
 from superconv_tune.record.trial import INFORMATIVE, Cycle, Precision, Status, TrialOutcome, TrialRequest
@@ -48,6 +51,7 @@ class LongRun:
         folder: for checkpoint, weights and result.
         state: number of attempts so far, and the parent run in MLflow.
         notices: sentences that the user should read before it begins.
+        form: in which the model learns the targets.
     """
 
     recipe: RecipeFile
@@ -56,6 +60,7 @@ class LongRun:
     folder: Path
     state: LongRunState
     notices: tuple[str, ...] = ()
+    form: Form = AS_GIVEN
 
     @property
     def max_lr(self) -> float:
@@ -108,6 +113,9 @@ class Result:
         max_lr: peak learning rate.
         losses: training loss of every step; None where it was not finite.
         mlflow_run_id: the run that holds the curves; None if nothing is recorded.
+        target_scale: what the model's outputs are to be multiplied by for the units of the targets, for every number
+            of an item; empty where they are in these units.
+        target_offset: what is to be added then.
     """
 
     status: Status
@@ -122,6 +130,8 @@ class Result:
     max_lr: float
     losses: tuple[float | None, ...]
     mlflow_run_id: str | None
+    target_scale: tuple[float, ...] = ()
+    target_offset: tuple[float, ...] = ()
 
 
 def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) -> LongRun:
@@ -151,8 +161,8 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     state = _state(folder, LongRunState(identity(request), card.fingerprint))
     notice = f"warning: this {device.type} does not train in {found.precision}, so the run trains in {precision}."
     notices = () if precision == found.precision else (notice,)
-    _, problem, _ = try_out(payload, device, request.params)
-    return LongRun(found, problem, request, folder, state, notices)
+    payload, problem, _ = try_out(payload, device, request.params)
+    return LongRun(found, problem, request, folder, state, notices, payload.form)
 
 
 def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:
@@ -264,7 +274,13 @@ def _trained(run: LongRun, attempt: int, tracker: Tracker, view: LongRunView) ->
         max_lr=run.max_lr,
         losses=tuple(loss if math.isfinite(loss) else None for loss in shown.curve.loss.tolist()),
         mlflow_run_id=outcome.mlflow_run_id,
+        target_scale=_listed(run.form.scale) if isinstance(run.form, Scaled) else (),
+        target_offset=_listed(run.form.offset) if isinstance(run.form, Scaled) else (),
     )
+
+
+def _listed(numbers: NDArray[Any]) -> tuple[float, ...]:
+    return tuple(np.atleast_1d(numbers).tolist())
 
 
 def _supported(wanted: Precision, device: torch.device) -> Precision:

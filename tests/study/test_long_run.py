@@ -237,3 +237,27 @@ def test_what_is_no_recipe_is_refused(text: str, tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match="recipe"):
         open_run(path, 1.0, None, tmp_path)
+
+
+def test_a_result_says_how_the_weights_of_scaled_targets_lead_to_their_units(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((400, 3)).astype(np.float32)
+    prices = 1e5 * (inputs @ [1.0, -2.0, 0.5]) + 3e5
+    np.savez(tmp_path / "prices.npz", x=inputs, y=prices)
+    recipe = written(
+        tmp_path,
+        data={"format": "npz", "path": str(tmp_path / "prices.npz")},
+        model={"name": "mlp", "args": {"depth": 1}},
+        metric="rmse",
+    )
+    run = open_run(recipe, 20.0, 0.01, tmp_path / "run")
+    result = train(run, LongRunRecord(recipe, "none"), Stopping(run, None))
+    model = run.problem.make_model()
+    model.load_state_dict(torch.load(tmp_path / "run" / WEIGHTS, weights_only=True))
+    (scale,), (offset,) = result.target_scale, result.target_offset
+    batches = list(run.problem.test.batches())
+    with torch.no_grad():
+        found = torch.cat([model.eval()(inputs) for inputs, _ in batches]).flatten().double() * scale + offset
+    wanted = torch.cat([targets for _, targets in batches]).double() * scale + offset
+    assert result.test == pytest.approx(float((found - wanted).square().mean().sqrt()), rel=1e-4)
+    assert 3e5 - 1e5 < float(wanted.mean()) < 3e5 + 1e5
