@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from superconv_tune.planner.first_ramps import pooled_range_test
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial
+from superconv_tune.reporting.console import FAILED
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.verdict.comparison import compare
 from superconv_tune.verdict.ladder import rungs, winner
@@ -26,6 +28,7 @@ from superconv_tune.verdict.steadiness import is_unsteady
 
 logger = logging.getLogger(__name__)
 
+LOST_SHARE = 0.1  # of all attempts at trials; a few are lost wherever machines come and go
 EXPECTED_TRIALS = 100  # for the choice of the sampler, where the user set no limit
 
 
@@ -65,7 +68,7 @@ def findings_of(
     """
     yardstick = yardstick_of(study, brief)
     verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
-    found = (*_empty(study), *_fresh_ledger(study), *_changed(study), *_unsteady(study, yardstick))
+    found = (*_empty(study), *_lost(study), *_fresh_ledger(study), *_changed(study), *_unsteady(study, yardstick))
     warnings = (*verdict.warnings, *found, *more_warnings)
     return Findings(
         study=study,
@@ -96,6 +99,15 @@ def _empty(study: Study) -> tuple[str, ...]:
     if study.requests or study.closed is None or study.closed.reason == "interrupted":
         return ()
     return ("No trial was run: the preflight left too little of the budget for one. Give a longer --budget.",)
+
+
+def _lost(study: Study) -> tuple[str, ...]:
+    """A warning, with the commonest reason, if many trials were lost to failures of the code or of workers."""
+    failed = [outcome for outcome in study.outcomes.values() if outcome.status in FAILED]
+    if not failed or len(failed) < LOST_SHARE * len(study.outcomes):
+        return ()
+    [(reason, _)] = Counter(f"{outcome.status}: {outcome.reason}" for outcome in failed).most_common(1)
+    return (f"{len(failed)} of {len(study.outcomes)} trials were lost. Most often: {reason.rstrip('.: ')}.",)
 
 
 def _changed(study: Study) -> tuple[str, ...]:

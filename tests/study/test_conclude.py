@@ -37,6 +37,21 @@ def test_a_search_whose_budget_was_too_short_for_a_trial_says_so(tmp_path: Path)
     )
 
 
+def test_what_most_lost_trials_died_of_is_said_with_the_verdict() -> None:
+    """As in a search whose every worker dies, which said nothing else of it (ray-project/ray issue 18377)."""
+
+    def lost_warnings(fate: Status) -> list[str]:
+        conductor, clock = hour(World(fate=lambda _: fate), budget_s=300.0)
+        for key, outcome in conductor.study.outcomes.items():
+            conductor.study.outcomes[key] = replace(outcome, reason="its process died: SIGSEGV.")
+        found = findings_of(conductor.study, brief(), None, clock.now)
+        return [warning for warning in found.verdict.warnings if "were lost" in warning]
+
+    (said,) = lost_warnings("preempted")
+    assert said.endswith("trials were lost. Most often: preempted: its process died: SIGSEGV.")
+    assert lost_warnings("finished") == []
+
+
 def test_the_recipe_that_is_told_is_the_one_that_was_confirmed(tmp_path: Path) -> None:
     """What looked best fails in its confirmation, and another one of the run-off is confirmed in its place."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import Address
+from superconv_tune.spec.addresses import address_of
 from superconv_tune.tracking.client import absolute, connect
 from superconv_tune.tracking.handle import StudyHandle, TrackingError
 from superconv_tune.tracking.study_run import check, close_study, is_open, open_study, reopen_study
@@ -64,6 +66,26 @@ def test_a_resumed_study_runs_again(handle: StudyHandle) -> None:
     close_study(handle, status="KILLED", tags={}, metrics={}, artifacts=[])
     reopen_study(handle)
     assert connect(handle.tracking_uri).get_run(handle.run_id).info.status == "RUNNING"
+
+
+@pytest.mark.parametrize("name", ["C# 100% (neu) & ü?", "a%20b", "what?x=1", "{SCHEMA_VERSION}", "it's [1]; + +"])
+def test_a_folder_may_have_any_name(name: str, empty_store: Path, tmp_path: Path) -> None:
+    """Nothing is made beside it, where MLflow would make the folder of a quoted address (mlflow pull request 19205)."""
+    folder = tmp_path / "in here" / name
+    folder.mkdir(parents=True)
+    shutil.copy(empty_store, folder / "mlflow.db")
+    address = address_of(folder / "mlflow.db")
+    check(address)
+    handle = open_study(address, folder / "mlartifacts", "digits", "a", {}, {})
+    (folder / "report.html").write_text("<p>likely</p>", encoding="utf-8")
+    close_study(handle, status="FINISHED", tags={}, metrics={}, artifacts=[folder / "report.html"])
+    client = connect(handle.tracking_uri)
+    assert handle.tracking_uri.file == folder / "mlflow.db"
+    assert client.get_run(handle.run_id).info.status == "FINISHED"
+    assert Path(client.download_artifacts(handle.run_id, "report.html")).read_text() == "<p>likely</p>"
+    assert list((folder / "mlartifacts").rglob("report.html"))
+    assert [path.name for path in (tmp_path / "in here").iterdir()] == [name]
+    assert [path.name for path in tmp_path.iterdir()] == ["in here"]
 
 
 def test_two_studies_share_an_experiment(handle: StudyHandle, tmp_path: Path) -> None:
