@@ -13,6 +13,7 @@ from superconv_tune.data.spelling import tidy
 
 AMBIGUOUS = "y"  # of these also an answer, yes
 LEAST_PLACES = 3  # columns, from which their names may be numbers
+MOST_COLUMNS = 30  # about as many are looked at, of all
 RECURRING = 0.5  # of the words of the first line that occur again in their columns, from which it is no line of names
 
 
@@ -23,11 +24,13 @@ def begins_with_names(lines: pd.DataFrame) -> bool:
     columns are numbered, as by pandas, or stand for years. If there are words only, they are values where they occur
     again below.
     """
-    numbered, recurs = list[float](), list[bool]()
-    for cell, column in zip(lines.iloc[0], (lines[place].iloc[1:] for place in lines), strict=True):
-        name, values = tidy(cell), set(column[~is_missing(column)].str.strip())
+    names, numbered, recurs = list(map(tidy, lines.iloc[0])), list[float](), list[bool]()
+    usual = [place for place, name in enumerate(names) if name.lower() in LABELS]
+    for place in sorted({*usual, *range(0, len(names), 1 + len(names) // MOST_COLUMNS)}):
+        name, column = names[place], lines.iloc[1:, place]
+        values = set(column[~is_missing(column)].str.strip())
         number = numbers(pd.Series([name]), ".", share=1.0)
-        if name.lower() in LABELS and (name.lower() != AMBIGUOUS or name not in values):
+        if place in usual and (name.lower() != AMBIGUOUS or name not in values):
             return True
         if not values or is_missing(pd.Series([name]))[0]:
             continue
