@@ -26,6 +26,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "model": ("mlp",),
     "metric": ("rmse", "auroc"),
     "target": ("none", "None", "0.9", "1", "1e-1", ".5"),
+    "reliability": ("0.5", ".75"),
     "budget": ("90", "90s", "10m", "1h30m", "0.5h"),
     "horizon": ("none", "20", "1.5", "1e3"),
     "schedule": ("cosine", "step,gamma=0.2"),
@@ -45,6 +46,7 @@ WORDS: dict[str, tuple[str, ...]] = {
 }
 WRONG: dict[str, tuple[str, ...]] = {
     "target": ("high", "94", "nothing"),
+    "reliability": ("none", "often", "90"),
     "budget": ("1:30", "1:30.5", "none", "3", "soon"),  # the first is 90 in YAML 1.1: yaml/pyyaml#272, #395
     "horizon": ("0", "-1", "long"),
     "trials": ("0", "many", "1.5"),
