@@ -10,9 +10,11 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,7 +23,7 @@ import pandas as pd
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.budget import unpacked
-from superconv_tune.data.header_line import begins_with_names
+from superconv_tune.data.header_line import MOST_COLUMNS, begins_with_names
 from superconv_tune.data.labels import label_column
 from superconv_tune.data.numbers import decimal_mark
 from superconv_tune.data.spelling import tidy
@@ -69,7 +71,7 @@ class Dialect:
     has_names: bool
     sample: pd.DataFrame
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Names of the columns: c0, c1, … if the file has none.
 
@@ -147,6 +149,8 @@ def _without_names(frame: pd.DataFrame, dialect: Dialect, label: str) -> tuple[p
         return frame, ""
     written = dialect.sample.iloc[0].tolist()
     suspects = frame[frame[label] == written[dialect.names.index(label)]]
+    if suspects.empty:
+        return frame, ""
     again = suspects.index[suspects.fillna("").eq(written, axis=1).all(axis=1)]
     told = (
         f"{dialect.file.name}: {count_of(len(again), 'line')} that repeated the names left out." if len(again) else ""
@@ -160,7 +164,7 @@ def refuse_twice(names: Sequence[str], file: Path) -> None:
     Raises:
         UserError: if there are such.
     """
-    twice = sorted({name for name in names if name and names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if twice:
         raise UserError(f"data.path: {file} has more than one column called {some(twice)}. Give each its own name.")
 
@@ -185,7 +189,12 @@ def find_dialect(file: Path, chosen: Mapping[str, Any], encoding: str) -> Dialec
     sample = _parsed(file, encoding, separator, header=None, skiprows=skipped, dtype="str", nrows=SAMPLE).fillna("")
     has_names = begins_with_names(sample) if chosen["header"] == "auto" else bool(chosen["header"])
     body = sample.iloc[int(has_names) :]
-    decimal = decimal_mark(body[place] for place in body) if chosen["decimal"] == "auto" else chosen["decimal"]
+    step = 1 + body.shape[1] // MOST_COLUMNS
+    decimal = (
+        decimal_mark(body[place] for place in body.columns[::step])
+        if chosen["decimal"] == "auto"
+        else chosen["decimal"]
+    )
     return Dialect(file, encoding, separator, skipped, decimal, has_names, sample)
 
 

@@ -20,6 +20,7 @@ from superconv_tune.spec.spec import ExperimentSpec
 DEFAULT = Path(__file__).with_name("digits.yaml")  # the spec of a search that names none
 # Options whose name differs from their key's.
 OPTIONS = {"data.path": "--data", "baselines": "--baseline", "optimizer.name": "--optimizer"}
+INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"  # how PyYAML calls them
 EXAMPLES = "See search_spaces/ for examples."
 SHOWN_CHARS = 80  # length of a wrong value in a message
 
@@ -70,20 +71,21 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _whole_number(loader: _StrictLoader, node: yaml.ScalarNode) -> object:
-    """A whole number as an option reads it. YAML 1.1 takes 010 for 8 and 1:30 for 90; YAML 1.2 does not."""
+def _number(loader: _StrictLoader, node: yaml.ScalarNode) -> object:
+    """A number as an option reads it. YAML 1.1 takes 010 for 8 and 1:30 for 90; YAML 1.2 does not."""
     text = node.value.replace("_", "")
     if ":" in text:
         return node.value
+    if node.tag == FLOAT:
+        return loader.construct_yaml_float(node)
     return int(text) if re.fullmatch(r"[-+]?[0-9]+", text) else loader.construct_yaml_int(node)
 
 
-_StrictLoader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+for tag in (INT, FLOAT):
+    _StrictLoader.add_constructor(tag, _number)
 
 # YAML 1.1 reads 1e-4 as text; YAML 1.2 reads it as a number, and so does this loader.
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+_StrictLoader.add_implicit_resolver(FLOAT, re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
 
 
 def read_yaml(path: Path, what: str, hint: str) -> dict[str, Any]:

@@ -13,10 +13,13 @@ NAMED = {
     "words above numbers": "a,b\n1,2\n3,4\n",
     "one word above numbers": "2019,2021,size\n1,2,3\n4,5,6\n",
     "the columns numbered by pandas": "0,1,2\n0.5,1.5,2.5\n1.5,0.5,2.0\n",
+    "years": "country,1960,1961,1962\nAruba,54.2,55.4,56.2\nAngola,21.7,22.1,22.5\n",
+    "wavelengths": "sample,400,400.5,401\na,0.1,0.3,0.2\nb,0.2,0.1,0.4\n",
     "and a label": "0,1,label\n0.5,1.5,x\n1.5,0.5,y\n",
     "pandas' index": ",a,b\n0,1,2\n1,3,4\n",
     "words only": "colour,form\nred,round\nblue,square\nred,square\n",
     "a usual label above its words": "text,label\nfine,label\nbad,y\n",
+    "a short label": "x,y\nfine,good\nbad,poor\n",
     "a word above missing values and numbers": "a,b\nNA,1\n?,2\n3,4\n",
     "a year above words": "2019,note\nred,x\nblue,z\n",
     "nothing below": "a,b\n",
@@ -29,6 +32,8 @@ UNNAMED = {
     # dotnet/machinelearning-modelbuilder#623
     "a text and a number": "Wow... Loved this place.,1\nCrust is not good.,0\n",
     "words that occur again": "vhigh,2,small\nhigh,4,big\nvhigh,more,small\nlow,2,small\n",  # UCI's cars
+    "answers": "republican,n,y,?\ndemocrat,y,n,y\nrepublican,n,y,y\n",  # UCI's votes
+    "decimal commas": '"1,5","2,5",0\n"3,5","4,5",1\n',
     "a missing value first": "?,1.5,2\n3,2.5,4\n",
     "a place in two columns": "0,1\n3,2\n",  # too few to be numbers of columns
     "numbers in no order": "3,1,2\n1,2,3\n",

@@ -18,14 +18,15 @@ from superconv_tune.spec.spec import ExperimentSpec
 COMMANDS = ("search", "range_test", "submit")
 BASE: dict[str, Any] = {"name": "x", "data": {"format": "table", "path": "t.csv"}}
 
-# Words of every option that has a key. `none` is the word that hydra-ecosystem/hydra#1473 and
-# ashleve/lightning-hydra-template#629 ask for; what means nothing in a file has to mean it in an option too.
+# Words of every option that has a key. `none` and `None` are the words that people try first, in files
+# (hydra-ecosystem/hydra#1473, bw2/ConfigArgParse#198) and in options (ashleve/lightning-hydra-template#629).
 WORDS: dict[str, tuple[str, ...]] = {
     "data.path": ("other.csv",),
     "data.args.label": ("last", "3", "-1", "size", "008"),
     "model": ("mlp",),
     "metric": ("rmse", "auroc"),
     "target": ("none", "None", "0.9", "1", "1e-1", ".5"),
+    "reliability": ("0.5", ".75"),
     "budget": ("90", "90s", "10m", "1h30m", "0.5h"),
     "horizon": ("none", "20", "1.5", "1e3"),
     "schedule": ("cosine", "step,gamma=0.2"),
@@ -33,7 +34,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "strategy": ("ladder", "free"),
     "sampler": ("auto", "random"),
     "trials": ("none", "7", "1_000"),
-    "seed": ("0", "7", "010"),  # which YAML 1.1 takes for 8
+    "seed": ("0", "7", "010"),  # which YAML 1.1 takes for 8: opensanctions/opensanctions#3845
     "resources.workers": ("auto", "3", "03"),
     "tracking_uri": ("none", "None", "http://127.0.0.1:5000"),
     "storage": ("sqlite:///x.db",),
@@ -45,7 +46,8 @@ WORDS: dict[str, tuple[str, ...]] = {
 }
 WRONG: dict[str, tuple[str, ...]] = {
     "target": ("high", "94", "nothing"),
-    "budget": ("1:30", "none", "3", "soon"),  # the first is 90 in YAML 1.1
+    "reliability": ("none", "often", "90"),
+    "budget": ("1:30", "1:30.5", "none", "3", "soon"),  # the first is 90 in YAML 1.1: yaml/pyyaml#272, #395
     "horizon": ("0", "-1", "long"),
     "trials": ("0", "many", "1.5"),
     "seed": ("-1", "none", "1.5"),

@@ -41,7 +41,7 @@ def test_enough_time_is_said_in_a_line(question: Question) -> None:
 
 @pytest.mark.parametrize("factor", [300.0, 3e4])
 def test_too_little_names_the_parts_and_a_budget_that_would_do(question: Question, factor: float) -> None:
-    """autogluon/autogluon-assistant#158: a limit of 5 s is noticed after the preparations, which take longer."""
+    """How much time is enough is what people ask (microsoft/FLAML#155, #748, automl/auto-sklearn#707)."""
     budget = Budget(slow(question, 20.0, factor), workers=2, start_s=8.0)
     assert budget.check.state == "warning"
     assert "about 12 s for start-up and report, 8 s for training" in budget.check.found
@@ -57,7 +57,9 @@ def test_more_workers_need_less(question: Question) -> None:
 
 
 def test_no_time_at_all_ends_before_anything_is_made(workplace: Workplace) -> None:
-    """mljar/mljar-supervised#575: no model was produced, and nothing said why."""
+    """Elsewhere it is noticed after preparations that took longer (autogluon/autogluon-assistant#158), or at the end,
+    when no model was produced (mljar/mljar-supervised#575); auto-sklearn refuses to start, too (#537).
+    """
     call = replace(debugging()[0], started_at=time.time() - 58.0)
     with pytest.raises(UserError, match=r"budget: 1 min: about 6\d s for .* none for training\. `--budget \d+s`"):
         begin(workplace.spec(), "late", call)

@@ -47,6 +47,7 @@ def test_the_password_comes_from_the_one_address_that_it_belongs_to(tmp_path: Pa
 
 @pytest.mark.parametrize(("root", "name"), [("runs", "mine"), ("/my runs", "it's; rm -rf *"), ("a'b", "$HOME")])
 def test_a_command_can_be_pasted_into_a_shell(root: str, name: str) -> None:
+    """As in amoffat/sh#756: blanks in an argument."""
     where = places(Path(root), name, None, None)
     output = [] if root == "runs" else ["--output", root]
     assert shlex.split(where.command("report")) == ["python", "-m", "superconv_tune.report", name, *output]
