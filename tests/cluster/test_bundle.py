@@ -127,7 +127,7 @@ def test_two_files_of_one_name_are_refused(home: Path, box: Path) -> None:
 
 
 def test_a_password_does_not_travel(home: Path, box: Path) -> None:
-    asked = spec(home, TASK + "storage: postgresql://u:open@sesame@h/d\ntracking_uri: http://u:open@sesame@h\n")
+    asked = spec(home, TASK + "storage: postgresql://u:open%40sesame@h/d\ntracking_uri: http://u:open%40sesame@h\n")
     with pytest.raises(UserError, match="SUPERCONV_TUNE_STORAGE") as refused:
         bundle.pack(asked, [], box, data_travel=True)
     assert len(refused.value.messages) == 2
