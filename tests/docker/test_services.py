@@ -19,6 +19,7 @@ import yaml
 
 from benchmarks.servers.postgresql import Server
 from superconv_tune.journal.journal import Journal
+from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.record.events import Observed
 from superconv_tune.tracking.client import connect
 from tests.docker.stage import DOCKER, Stage, new_token
@@ -176,11 +177,14 @@ def test_a_submitted_search_has_every_step_in_mlflow_over_http(cluster: Stage, t
     assert not [name for name, secret in cluster.secrets.items() if secret in said]
 
 
-def test_the_dashboard_shows_the_studies(stage: Stage) -> None:
+def test_the_dashboard_shows_the_studies_and_cannot_change_them(stage: Stage) -> None:
+    proposer = Proposer(searchers_storage(stage), "shown", {}, "max", "random", seed=0, expected_trials=1)
+    proposer.ask("rung0")  # as a search does, which also makes the tables
+    proposer.close()
     stage.up("dashboard")
     with urllib.request.urlopen(f"{stage.url('8080')}/api/studies", timeout=30) as answer:
         names = [study["study_name"] for study in json.load(answer)["study_summaries"]]
-    assert any("batch" in name for name in names), names
+    assert "shown/rung0" in names
     request = urllib.request.Request(f"{stage.url('8080')}/api/studies/1", method="DELETE")
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(request, timeout=30)
@@ -205,11 +209,16 @@ def test_the_rayjob_searches_on_its_cluster_with_a_share_of_a_gpu(cluster: Stage
     assert steps_in_mlflow(cluster, verdict["mlflow"]) == steps_in_journal(cluster, "digits")
 
 
+def searchers_storage(stage: Stage) -> str:
+    """The head's database, with the password that libpq finds in its environment."""
+    storage: str = stage.services["head"]["environment"]["SUPERCONV_TUNE_STORAGE"]
+    login = f"searcher:{stage.secrets['SEARCHER_PGPASSWORD']}@"
+    return storage.replace("postgresql://searcher@", f"postgresql+psycopg://{login}")
+
+
 def steps_in_journal(stage: Stage, name: str) -> dict[str, int]:
     """Optimizer steps of the cycle of every trial that finished, by trial."""
-    storage = stage.services["head"]["environment"]["SUPERCONV_TUNE_STORAGE"]
-    login = f"searcher:{stage.secrets['SEARCHER_PGPASSWORD']}@"
-    with Journal(storage.replace("postgresql://searcher@", f"postgresql+psycopg://{login}")) as journal:
+    with Journal(searchers_storage(stage)) as journal:
         outcomes = [event.outcome for event in journal.events(name) if isinstance(event, Observed)]
     return {outcome.trial_id: outcome.steps for outcome in outcomes if outcome.status == "finished" and outcome.steps}
 
