@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -18,6 +20,9 @@ ALIKE = 0.995  # least correlation of their thumbnails and of their pixels; the 
 PAIRS = 2 * 10**9  # most that are compared, in a few seconds; of more, only every k-th held-out image is compared
 BLOCK = 2**19  # pairs at a time, which fit into the processor's cache
 SHOWN = 3  # pairs in a message
+RUNNING_NUMBER = re.compile(r"(.*\w.*?)[ _.-]?(?:\d+|\(\d+\))", re.DOTALL)  # the stem of a name, and its number
+MORE_STEMS = 2  # times as many stems as classes, from which they are more than names of classes
+MOSTLY = 0.5  # share of the names that have a stem with others
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ def doubts(parts: Mapping[str, Part], names: Mapping[str, Sequence[str]], classe
     found = _shared_examples(same, names, "equal")
     if parts["training"].inputs.ndim == 4:
         found += _shared_examples(_alike(parts, same), names, "nearly equal (by a perceptual hash)")
+    found += _belonging_together(names, classes)
     if classes is None:
         return found
     return [*found, *_contradictions(parts, digests), *_uneven(parts["training"], classes)]
@@ -125,6 +131,39 @@ def _pairs(twins: Twins, names: Mapping[str, Sequence[str]]) -> str:
     (one, other), pairs = twins.parts, list(zip(twins.first, twins.second, strict=True))[:SHOWN]
     shown = ", ".join(f"{names[one][first]} and {names[other][second]}" for first, second in pairs)
     return f" (such as {shown})"
+
+
+def _belonging_together(names: Mapping[str, Sequence[str]], classes: Sequence[str] | None) -> list[str]:
+    """A warning if names differ only by a running number across parts, as those of frames of one recording do.
+
+    Names with one stem per class, or one for all, are only numbered; and a stem of one name is no group.
+    """
+    stems = {part: [_stem(name) for name in found] for part, found in names.items()}
+    counts = Counter(stem for found in stems.values() for stem in found if stem)
+    groups = {stem for stem, count in counts.items() if count > 1}
+    if len(groups) <= MORE_STEMS * len(classes or ()) or sum(map(counts.__getitem__, groups)) < MOSTLY * _total(names):
+        return []
+    trained = {stem: name for stem, name in zip(stems["training"], names["training"], strict=True) if stem in groups}
+    torn = [row for row, stem in enumerate(stems["test"]) if stem in trained]
+    if not torn:
+        return []
+    first = torn[0]
+    return [
+        f"{len(torn):,} of {len(stems['test']):,} examples of the test part have the name of one of the training part "
+        f"but for a running number (such as {names['test'][first]} and {trained[stems['test'][first]]}). If such "
+        f"examples belong together (one patient, one recording), results say little about new ones: split them by "
+        f"hand into folders train/ and test/."
+    ]
+
+
+def _stem(name: str) -> str:
+    """The name without its ending and the number before that; empty if it has no such number."""
+    found = RUNNING_NUMBER.fullmatch(name.rpartition(".")[0] or name)
+    return found.group(1) if found else ""
+
+
+def _total(names: Mapping[str, Sequence[str]]) -> int:
+    return sum(map(len, names.values()))
 
 
 def _contradictions(parts: Mapping[str, Part], digests: Mapping[str, Sequence[bytes]]) -> list[str]:

@@ -25,6 +25,7 @@ def settling(case: Case) -> Settling | None:
 
 
 def _rounded(value: float) -> float:
+    """Two significant digits: more would pretend."""
     return float(f"{value:.2g}")
 
 

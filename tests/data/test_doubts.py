@@ -127,3 +127,44 @@ def test_hashes_count_what_differs() -> None:
     assert np.bitwise_count(hashes).tolist() == [0, 1, 8]
     assert exact(small)[0] != exact(small)[1]
     assert len(set(exact(np.zeros((3, 2))))) == 1
+
+
+def named(*stems: str, pattern: str = "{}_{:03d}.png") -> dict[str, list[str]]:
+    """Six images of every stem: four to train on, one to validate with, one to test with."""
+    rows = {"training": range(4), "validation": range(4, 5), "test": range(5, 6)}
+    return {part: [pattern.format(stem, number) for stem in stems for number in found] for part, found in rows.items()}
+
+
+def doubts_about(names: dict[str, list[str]]) -> list[str]:
+    starts = {"training": 0, "validation": 1000, "test": 2000}
+    parts = {name: part(scenes(starts[name], len(found))) for name, found in names.items()}
+    return [doubt for doubt in doubts(parts, names, CLASSES) if "running number" in doubt]
+
+
+PATIENTS = ("anna", "ben7", "carl", "dora", "emil")
+
+
+@pytest.mark.parametrize("pattern", ["{}_{:03d}.png", "{} ({}).jpg", "{}.frame{}.png", "{}-{}.tar.png"])
+def test_names_that_differ_by_a_running_number_across_parts_are_doubted(pattern: str) -> None:
+    is_numbered = ".tar" not in pattern  # a number that does not end the name counts nothing
+    found = doubts_about(named(*PATIENTS, pattern=pattern))
+    assert len(found) == is_numbered
+    if is_numbered:
+        assert found[0].startswith("5 of 5 examples of the test part")
+        assert pattern.format("anna", 5) in found[0]
+        assert "train/ and test/" in found[0]
+
+
+def test_names_that_are_only_numbered_raise_no_doubt() -> None:
+    for names in (named("cat", "dog"), named(""), named("img"), named("IMG_cat", "IMG_dog", "IMG_", "x")):
+        assert doubts_about(names) == []
+
+
+def test_groups_that_are_whole_in_their_part_raise_no_doubt() -> None:
+    own = {
+        "training": [f"{who}_{number}.png" for who in PATIENTS for number in range(4)],
+        "validation": ["fred_1.png", "fred_2.png"],
+        "test": ["gina_1.png", "gina_2.png"],
+    }
+    assert doubts_about(own) == []
+    assert doubts_about({part: [f"{index}-{part}.png" for index in range(9)] for part in own}) == []
