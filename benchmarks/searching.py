@@ -130,7 +130,7 @@ class Search:
 
     def kill_part(self, name: str) -> int:
         """SIGKILL to a part of the Ray that the driver has started, such as ``gcs_server``; its exit code."""
-        (part,) = [pid for pid in descendants(self._process.pid) if f"/{name} " in command_line(pid)]
+        (part,) = [pid for pid in descendants(self._process.pid) if command_line(pid).split(" ")[0].endswith(f"/{name}")]
         return self._struck(lambda: os.kill(part, signal.SIGKILL))
 
     def signal(self, number: signal.Signals) -> None:
