@@ -130,7 +130,8 @@ class Search:
 
     def kill_part(self, name: str) -> int:
         """SIGKILL to a part of the Ray that the driver has started, such as ``gcs_server``; its exit code."""
-        (part,) = [pid for pid in descendants(self._process.pid) if f"/{name} " in command_line(pid)]
+        programs = {pid: command_line(pid).partition(" ")[0] for pid in descendants(self._process.pid)}
+        (part,) = [pid for pid, program in programs.items() if program.endswith(f"/{name}")]
         return self._struck(lambda: os.kill(part, signal.SIGKILL))
 
     def signal(self, number: signal.Signals) -> None:

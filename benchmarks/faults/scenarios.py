@@ -254,7 +254,7 @@ def told_to_end(number: signal.Signals) -> Callable[[Path], Facts]:
 
     def strike(folder: Path) -> Facts:
         search = Search(folder, spec=TIGHT)
-        search.until_underway(FEW)
+        search.until_underway(ONE)
         before = search.events()
         search.signal(number)
         code = search.end()
@@ -266,7 +266,7 @@ def told_to_end(number: signal.Signals) -> Callable[[Path], Facts]:
 def told_to_end_in_the_report(folder: Path) -> Facts:
     """SIGTERM once the search has ended and the report is being written."""
     search = Search(folder, spec=TIGHT)
-    search.until_underway(FEW)
+    search.until_underway(ONE)
     before = search.events()
     search.until_closed()
     search.signal(signal.SIGTERM)

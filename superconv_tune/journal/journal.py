@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,8 @@ from superconv_tune.record.events import Event, Opened
 from superconv_tune.record.versions import NewerVersionError, stamped, upgraded
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+
+FREE = json.dumps(None)  # holder of a study that its last driver has given back
 
 TABLES = MetaData()
 EVENTS = Table(
@@ -95,6 +97,7 @@ class Journal:
         address = Address.of(storage, "storage")
         self._place = address.shown
         self._epochs: dict[str, int] = {}  # of the studies that this journal drives
+        self._is_away = False  # the last call to the database failed
         self.limit = CallLimit(self._place)
         with opening(address):
             url = url_of(address)
@@ -162,13 +165,16 @@ class Journal:
         """
         with self._reading(study) as connection:
             holder = connection.scalar(select(LEASES.c.holder).where(LEASES.c.study == study))
-        return holder is None or not Holder(**json.loads(holder)).is_gone
+        if holder is None:
+            return True
+        driver = _driver(holder)
+        return driver is not None and not driver.is_gone
 
     def take_over(self, study: str) -> Holder | None:
         """Drive the study from now on: whatever its last driver would still append is refused.
 
         Returns:
-            The last driver; None if it is not known.
+            The last driver; None if it gave the study back, or is not known.
 
         Raises:
             StorageError: if the database does not accept it.
@@ -205,7 +211,13 @@ class Journal:
         return Ledger(self._engine, self._place, test_part)
 
     def close(self) -> None:
-        """Disconnect from the database."""
+        """Give back the studies that this journal drives, unless the database is away, and disconnect."""
+        for study, epoch in self._epochs.items():
+            lease = LEASES.c.study == study, LEASES.c.epoch == epoch
+            with suppress(StorageError), self._errors("did not take the study back", study):
+                if not self._is_away:
+                    with self._engine.begin() as connection:
+                        connection.execute(update(LEASES).where(*lease).values(holder=FREE))
         self._engine.dispose()
 
     def _take_over(self, study: str) -> Holder | None:
@@ -218,10 +230,10 @@ class Journal:
                 epoch, before = connection.execute(select(LEASES.c.epoch, LEASES.c.holder).where(lease)).one()
                 connection.execute(update(LEASES).where(lease).values(holder=holder))
             else:  # 0.1.0 knew no leases
-                epoch, before = 1, None
+                epoch, before = 1, FREE
                 connection.execute(insert(LEASES), {"study": study, "epoch": epoch, "holder": holder})
         self._epochs[study] = epoch
-        return None if before is None else Holder(**json.loads(before))
+        return _driver(before)
 
     def _store(self, study: str, events: Sequence[Event], epoch: int, *, again: bool) -> None:
         """Store all of the events, or none of them."""
@@ -247,8 +259,7 @@ class Journal:
         held = update(LEASES).where(lease, LEASES.c.epoch == epoch).values(epoch=epoch)
         if connection.execute(held).rowcount == 1:
             return
-        found = connection.scalar(select(LEASES.c.holder).where(lease))
-        who = "another driver" if found is None else str(Holder(**json.loads(found)))
+        who = _driver(connection.scalar(select(LEASES.c.holder).where(lease)) or FREE) or "another driver"
         raise TakenOverError(
             f"The study {study!r} is driven by {who} now, so that this driver stops. What it had stored until then is "
             f"kept and is not done again."
@@ -264,9 +275,14 @@ class Journal:
         """Turn a failure of the database into an error that says how to go on."""
         try:
             yield
+            self._is_away = False
         except IntegrityError:
             raise
+        except StorageError:
+            self._is_away = True
+            raise
         except SQLAlchemyError as error:
+            self._is_away = True
             raise StorageError(
                 f"The storage {self._place} {failed}: {cause_of(error)}. All earlier ones are kept; fix it and "
                 f"continue with --resume {shlex.quote(study)}."
@@ -311,6 +327,11 @@ class Journal:
                 f"Event {number} of study {study!r} in {self._place} is not a valid {kind}: {error}. Restore the "
                 f"database from a copy, or start a new study."
             ) from error
+
+
+def _driver(holder: str) -> Holder | None:
+    value = json.loads(holder)
+    return None if value is None else Holder(**value)
 
 
 def row_of(event: Event) -> tuple[str, str]:

@@ -45,7 +45,8 @@ def resume(
         journal = stack.enter_context(Journal(where.storage))
         bring_in(journal, name, where.folder)
         found = stored(journal, where)
-        _refuse_ended(found, more_s)
+        _refuse_closed(found, more_s)
+        _refuse_late(found, more_s)
         handle = found.handle()
         if handle is not None:
             _refuse_lost_store(found.name, handle)
@@ -61,7 +62,7 @@ def resume(
         engine.rehearsed()
         take_over(journal, name, call.console)
         found = stored(journal, where)  # again: until then an earlier driver may have gone on
-        _refuse_ended(found, more_s)
+        _refuse_closed(found, more_s)
         resume_run(handle, where)
         deadline = found.study.deadline + more_s
         event = Resumed(time.time(), deadline, engine.workers, changed, now if changed else {})
@@ -81,7 +82,7 @@ def _added(budget: str | None) -> float:
         raise UserError(f"--budget: {error}.") from error
 
 
-def _refuse_ended(found: StoredStudy, more_s: float) -> None:
+def _refuse_closed(found: StoredStudy, more_s: float) -> None:
     study, name = found.study, found.name
     if study.closed is not None and study.closed.reason != "interrupted" and not more_s:
         raise UserError(
@@ -89,9 +90,12 @@ def _refuse_ended(found: StoredStudy, more_s: float) -> None:
             f"`{found.where.command('report')}`, or give it more time: "
             f"`{found.where.command('search', '--budget', '+20m')}`."
         )
-    late_s = time.time() - study.deadline - more_s
+
+
+def _refuse_late(found: StoredStudy, more_s: float) -> None:
+    late_s = time.time() - found.study.deadline - more_s
     if late_s >= 0.0:
-        raise UserError(f"--resume: the deadline of {name!r} passed {late_s:.0f} s ago. Add time: --budget +20m.")
+        raise UserError(f"--resume: the deadline of {found.name!r} passed {late_s:.0f} s ago. Add time: --budget +20m.")
 
 
 def _refuse_lost_store(name: str, handle: StudyHandle) -> None:

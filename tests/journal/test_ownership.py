@@ -100,6 +100,20 @@ def test_a_writer_that_is_overtaken_in_full_flight_stops_at_a_whole_event(url: s
         assert before.is_gone
 
 
+def test_a_driver_that_has_ended_gives_the_study_back(url: str) -> None:
+    with Journal(url) as first:
+        first.append("mine", OPENED)
+        assert first.is_driven("mine")
+    with Journal(url) as second:
+        assert not second.is_driven("mine")
+        assert second.take_over("mine") is None  # there is nobody to wait for
+        second.append("mine", LATE[0])
+        with Journal(url) as third:
+            third.take_over("mine")
+            second.close()  # has nothing to give back any more
+            assert third.is_driven("mine")
+
+
 def test_of_two_that_take_over_at_once_one_ends_up_with_it(url: str) -> None:
     with Journal(url) as opened:
         opened.append("mine", OPENED)
