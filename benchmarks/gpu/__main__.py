@@ -1,4 +1,4 @@
-"""Whether everything that touches a GPU works there, and how fast, in less than ten minutes: ``README.md``.
+"""Whether everything that touches a GPU works there, and how fast, in less than eight minutes: ``README.md``.
 
     python -m benchmarks.gpu                          every step, on the first GPU
     python -m benchmarks.gpu --steps start,eager      these steps
