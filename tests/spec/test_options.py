@@ -119,7 +119,15 @@ def test_every_option_with_a_key_is_tried_here(command: str, folder: Path, monke
     free = [
         each.name for each in parameters if "str | None" in str(each.annotation) or "list[str]" in str(each.annotation)
     ]
-    left_out = {"resume", "logs", "stop", "fetch", "data_on_nodes", "require"}  # of another kind, or they end it early
+    left_out = {
+        "address",
+        "resume",
+        "logs",
+        "stop",
+        "fetch",
+        "data_on_nodes",
+        "require",
+    }  # of another kind, or they end it early
     given = [text for name in free if name not in left_out for text in (f"--{name.replace('_', '-')}", "word")]
     done = CliRunner().invoke(module.app, ["t.yaml", *given])
     assert "seen" in done.output
