@@ -15,8 +15,6 @@ PLANS = (
     "gradients in forward",
     "random transforms",
     "a class per pixel, from loaders",
-    "targets of scale 1e+09 and offset 0",
-    "inputs in a dict and two targets",
 )
 
 
@@ -34,11 +32,7 @@ def test_a_plan(name: str, start: Start, tmp_path: Path) -> None:
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "Traceback" not in out + err
-    said = {
-        "random transforms": "differ when they are read twice",
-        "targets of scale 1e+09 and offset 0": "of the targets",
-    }
-    assert said.get(name, "") in out
+    assert name != "random transforms" or "differ when they are read twice" in out
 
 
 @pytest.mark.slow
