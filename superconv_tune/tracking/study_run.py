@@ -189,10 +189,12 @@ def _refuse_unusable(tracking_uri: Address) -> None:
 
 @contextmanager
 def _store_checked(tracking_uri: Address) -> Iterator[None]:
-    """Turn the failure of a store into an error that says how to fix it."""
+    """Turn the failure of a store, or of a library on the way to it, into an error that says how to fix it."""
     try:
         yield
-    except STORE_ERRORS as error:
+    except UserError:
+        raise
+    except Exception as error:
         raise UserError(
             f"MLflow cannot be used at {tracking_uri.shown!r}: {masked(str(error))}. "
             "Fix it, name another store with --tracking-uri, or record nothing with --tracking-uri none."

@@ -207,3 +207,11 @@ def test_a_new_store_is_made_without_a_word(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_driver_that_is_not_installed_is_told_in_one_message() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(UserError, match="No module named") as told:
+            check(f"mysql://me@127.0.0.1:{port}/runs")
+    assert len(told.value.messages) == 1
