@@ -23,7 +23,8 @@ class Section(BaseModel):
         shorthand: the key that a bare string stands for, so that ``metric: rmse`` means ``metric: {name: rmse}``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Values are shown by our own messages only, which know what a secret is.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
     shorthand: ClassVar[str | None] = None
 
     @model_validator(mode="before")

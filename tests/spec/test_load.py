@@ -361,3 +361,15 @@ def test_a_path_alone_says_its_format(data: dict[str, object], tmp_path: Path) -
 def test_a_path_alone_that_is_not_there_is_one_error(tmp_path: Path) -> None:
     (message,) = refused(tmp_path, {**GOOD, "data": {"path": "fotos"}})
     assert "no file or folder" in message
+
+
+@pytest.mark.parametrize("key", ["storage", "tracking_uri"])
+def test_an_address_with_a_password_that_has_no_clear_end_is_refused_without_it(tmp_path: Path, key: str) -> None:
+    with pytest.raises(UserError, match=rf"{key}: holds a character.*percent-encoded") as refused:
+        load_spec(write(tmp_path, {**GOOD, key: "postgresql://u:open/sesame@h/d"}), {})
+    cause = refused.value.__cause__  # what a traceback would show besides
+    assert cause is not None
+    assert "sesame" not in str(refused.value) + str(cause)
+    spec = load_spec(write(tmp_path, {**GOOD, key: "postgresql://u:open%2Fsesame@h/d"}), {})
+    assert getattr(spec, key).reveal() == "postgresql://u:open%2Fsesame@h/d"
+    assert "sesame" not in spec.model_dump_json() + repr(spec)
