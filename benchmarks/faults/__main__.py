@@ -112,6 +112,9 @@ def page(rows: Rows) -> str:
         "search was decided early, and late counts to their last file.",
         table(["fault", *COLUMNS.values()], lines),
     ]
+    missing = [fault.words for name, fault in FAULTS.items() if name not in rows]
+    if missing:
+        parts.append(f"Not recorded yet: {'; '.join(missing)}.")
     if LONG_RUN in rows:
         run = rows[LONG_RUN]
         parts.append(
