@@ -26,8 +26,8 @@ from benchmarks.servers.nodes import descendants
 
 TABLE, RESULT = (Path(__file__).with_name(f"faults.{kind}") for kind in ("csv", "md"))
 LOAD = (
-    "Rows with a budget of 120 s were recorded while other programs kept both cores busy, ten to a core; under this load "
-    "attempts at some of the missing ones ended before the fault could strike."
+    "Rows with a budget of 120 s were recorded while other programs kept both cores busy, ten to a core; under this "
+    "load attempts at some of the missing ones ended before the fault could strike."
 )
 COLUMNS = {
     "before": "trials completed before",
