@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from superconv_tune.cluster.access import refuse_open
+from superconv_tune.core.background import end_if_left
 from superconv_tune.core.imports import ease_exit, fast_imports
 from superconv_tune.core.streams import lasting_outputs
 from superconv_tune.spec.files import expanded
@@ -156,8 +157,10 @@ def search(  # noqa: PLR0913 - a command line
                 ended = resume_study(resume, root, storage, budget, call, accept_changes=accept_changes)
             else:
                 ended = begin(checked, name, replace(call, fresh_ledger=fresh_ledger))
+    code = exit_code(ended.verdict, ended.interrupted, require)
+    end_if_left(code)
     ease_exit()
-    raise typer.Exit(exit_code(ended.verdict, ended.interrupted, require))
+    raise typer.Exit(code)
 
 
 if __name__ == "__main__":

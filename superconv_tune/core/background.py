@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import os
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -12,6 +15,8 @@ from threading import Event, Thread
 from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
+
+_bounded: list[Thread] = []  # of `within`, in this process
 
 
 class Background(Generic[T]):
@@ -103,10 +108,25 @@ def within(seconds: float, work: Callable[[], T], otherwise: T) -> T:
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
             done.set_exception(error)
 
-    Thread(target=run, name="bounded", daemon=True).start()
+    thread = Thread(target=run, name="bounded", daemon=True)
+    _bounded.append(thread)
+    thread.start()
     try:
         return done.result(seconds)
     except TimeoutError:
         if done.done():
             raise  # the work's own
         return otherwise
+
+
+def end_if_left(code: int) -> None:
+    """End the process here and now, with this exit code, if work of `within` is left to itself and still going on.
+
+    The interpreter would take away what that work uses while it uses it, and the process would abort.
+    """
+    if not any(thread.is_alive() for thread in _bounded):
+        return
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

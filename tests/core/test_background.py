@@ -99,3 +99,14 @@ def test_a_call_that_hangs_does_not_keep_the_process() -> None:
         "OneByOne('calls').submit(lambda: threading.Event().wait())\n"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("work", "code"), [("threading.Event().wait", 3), ("lambda: None", 0)])
+def test_the_process_ends_at_once_only_if_bounded_work_goes_on(work: str, code: int) -> None:
+    program = (
+        "import atexit, sys, threading\nfrom superconv_tune.core.background import end_if_left, within\n"
+        "atexit.register(lambda: print('cleaned up'))\n"
+        f"within(0.2, {work}, None)\nprint('written')\nend_if_left(3)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (code, "written\n" + ("" if code else "cleaned up\n"))
