@@ -157,10 +157,10 @@ def search(  # noqa: PLR0913 - a command line
                 ended = resume_study(resume, root, storage, budget, call, accept_changes=accept_changes)
             else:
                 ended = begin(checked, name, replace(call, fresh_ledger=fresh_ledger))
-    code = exit_code(ended.verdict, ended.interrupted, require)
-    end_if_left(code)
+    status = exit_code(ended.verdict, ended.interrupted, require)
+    end_if_left(status)
     ease_exit()
-    raise typer.Exit(code)
+    raise typer.Exit(status)
 
 
 if __name__ == "__main__":
