@@ -43,22 +43,24 @@ def looks_reached(situation: Situation) -> bool:
     return _expected(surface, *latest) - situation.yardstick.worth(target) > SAFELY * surface.noise
 
 
-def choose(situation: Situation, plan: Plan) -> Choice | None:
-    """The recipe for the time that is left; None without a complete cycle, or without time for a useful one."""
+def choose(situation: Situation, plan: Plan, *, may_lengthen: bool = True) -> Choice | None:
+    """The recipe for the time that is left; None without a complete cycle, or without time for a useful one.
+
+    Unless it may lengthen them, its cycles are no longer than those that the search found best.
+    """
     surface = situation.surface
     if surface is None:
         return None
     rung, leader = _best_rung(situation, surface)
-    return _fitted(situation, surface, rung, leader, _longest(situation, plan, rung, leader))
-
-
-def choose_searched(situation: Situation) -> Choice | None:
-    """The recipe as long as the cycles that the search found best, and no longer; None as for `choose`."""
-    surface = situation.surface
-    if surface is None:
-        return None
-    rung, leader = _best_rung(situation, surface)
-    return _fitted(situation, surface, rung, leader, leader.params.cycle_epochs)
+    origin = _origin(situation, rung, leader)
+    point = _between_rates(situation, surface, rung, leader)
+    longest = _longest(situation, plan, rung, leader) if may_lengthen else leader.params.cycle_epochs
+    for seeds in (_seeds(situation, surface, rung, leader), SEEDS):
+        epochs = min(longest, fitting_epochs(situation, point, seeds))
+        if epochs >= LEAST_LENGTH * leader.params.cycle_epochs:
+            recipe = replace(Recipe.of(origin, number=1), max_lr=point.max_lr)
+            return Choice(recipe.with_epochs(epochs), seeds)
+    return None
 
 
 def expected_of_search(situation: Situation) -> tuple[float, float]:
@@ -70,18 +72,6 @@ def expected_of_search(situation: Situation) -> tuple[float, float]:
     if situation.surface is None:
         raise ValueError("no cycle is complete yet, so nothing can be expected.")
     return _expected(situation.surface, *_best_rung(situation, situation.surface)), situation.surface.noise
-
-
-def _fitted(situation: Situation, surface: Surface, rung: int, leader: Point, longest: float) -> Choice | None:
-    """The recipe from a rung's best configuration, of at most this length, with as many fresh models as fit."""
-    origin = _origin(situation, rung, leader)
-    point = _between_rates(situation, surface, rung, leader)
-    for seeds in (_seeds(situation, surface, rung, leader), SEEDS):
-        epochs = min(longest, fitting_epochs(situation, point, seeds))
-        if epochs >= LEAST_LENGTH * leader.params.cycle_epochs:
-            recipe = replace(Recipe.of(origin, number=1), max_lr=point.max_lr)
-            return Choice(recipe.with_epochs(epochs), seeds)
-    return None
 
 
 def fitting_epochs(situation: Situation, point: Point, seeds: int) -> float:

@@ -9,7 +9,7 @@ from functools import partial
 from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.baselines import comparison_of
-from superconv_tune.planner.choice import choose, choose_searched, expected_of_search, fitting_epochs, looks_reached
+from superconv_tune.planner.choice import choose, expected_of_search, fitting_epochs, looks_reached
 from superconv_tune.planner.divide import MAX_SEEDS
 from superconv_tune.planner.evidence import confirmed, has_all_seeds, is_decided, word_of
 from superconv_tune.planner.rungs import RungSteps
@@ -93,7 +93,7 @@ class FinishSteps:
         if recipe.number == MOST_RECIPES:
             return None
         if self._is_overlong:
-            choice = choose_searched(situation)
+            choice = choose(situation, self.plan, may_lengthen=False)
             return None if choice is None else replace(choice.recipe, number=recipe.number + 1)
         if is_unsteady(situation.study, None, situation.yardstick):
             epochs = min(recipe.params.cycle_epochs, self._fitting)

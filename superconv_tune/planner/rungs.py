@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.rate_grid import GRID_FACTOR
@@ -83,16 +84,13 @@ class RungSteps:
     def _wished(self, limit: float) -> Decision | None:
         """What is worth a trial while the rung has room: with or without augmentation, batch sizes, then the rest.
 
-        The rest are other parameters and fresh seeds, by turns.
-
-        Workers that are many try farther learning rates too, on the lowest rung.
+        The rest are other parameters and fresh seeds, by turns. Workers that are many try farther learning rates too,
+        on the lowest rung.
         """
         best = self._best
-        for point in (*self._other_augment(best), *self._other_sizes(best)):
+        farther = self._farther(best) if self.index == 0 else ()
+        for point in chain(self._other_augment(best), self._other_sizes(best), farther):
             return self._at(point, limit)
-        if self.index == 0:
-            for point in self._farther(best):
-                return self._at(point, limit)
         repeated = self._repeated(best, limit) if len(self._tried) % 2 else None
         return repeated or self._drawn(limit, self._fixed(best))
 
@@ -101,9 +99,10 @@ class RungSteps:
 
         Augmentation does not show there what it is for: cycles in which a model could learn its examples by heart.
         """
+        if self.index == 0 or "augment" not in self.situation.brief.space:
+            return
         other = best.with_params(augment=1 - best.params.augment)
-        is_known = any(point.params.augment == other.params.augment for point in self._tried)
-        if "augment" in self.situation.brief.space and self.index > 0 and not is_known:
+        if all(point.params.augment != other.params.augment for point in self._tried):
             yield other
 
     def _other_sizes(self, best: Point) -> Iterator[Point]:

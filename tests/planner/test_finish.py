@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.core.space import Interval
 from superconv_tune.planner.evidence import confirmed, verdict_of
 from superconv_tune.record.events import Frozen, Requested
-from superconv_tune.record.trial import Status, TrialRequest
+from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
 from tests.planner.hours import hour
 from tests.simulated import SPACE, WatchedConductor, World, brief
 
@@ -83,16 +83,23 @@ def test_a_recipe_that_was_early_and_fell_short_is_followed_by_a_longer_one() ->
     assert lengths[1] >= 1.5 * lengths[0]
 
 
-def test_where_longer_cycles_over_train_the_recipe_is_not_longer_than_the_best_ones() -> None:
-    class OverTraining(World):
-        def run(self, request: TrialRequest, now: float, slowness: float = 1.0):  # type: ignore[no-untyped-def]
-            outcome, took = super().run(request, now, slowness)
-            epochs = request.params.cycle_epochs
-            if outcome.validation is not None and epochs > 2.0:
-                worse = max(0.1, outcome.validation - 0.3 * math.log(epochs / 2.0))
-                outcome = replace(outcome, objective=worse, validation=worse)
-            return outcome, took
+@dataclass
+class OverTraining(World):
+    """Cycles of more than ``best_epochs`` lose ``loss`` for each factor of e beyond that length."""
 
+    best_epochs: float = 2.0
+    loss: float = 0.3
+
+    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+        outcome, took = super().run(request, now, slowness)
+        epochs = request.params.cycle_epochs
+        if outcome.validation is not None and epochs > self.best_epochs:
+            worse = max(0.1, outcome.validation - self.loss * math.log(epochs / self.best_epochs))
+            outcome = replace(outcome, objective=worse, validation=worse)
+        return outcome, took
+
+
+def test_where_longer_cycles_over_train_the_recipe_is_not_longer_than_the_best_ones() -> None:
     conductor = searched(OverTraining(), 1200.0)
     recipe = conductor.study.recipe
     assert recipe is not None
@@ -102,18 +109,8 @@ def test_where_longer_cycles_over_train_the_recipe_is_not_longer_than_the_best_o
 
 
 def test_where_only_the_confirmation_is_too_long_the_search_s_cycles_follow() -> None:
-    class OverTraining(World):
-        """Cycles of more than thirty epochs lose what shorter ones reach."""
-
-        def run(self, request: TrialRequest, now: float, slowness: float = 1.0):  # type: ignore[no-untyped-def]
-            outcome, took = super().run(request, now, slowness)
-            epochs = request.params.cycle_epochs
-            if outcome.validation is not None and epochs > 30.0:
-                worse = max(0.1, outcome.validation - 0.2 * math.log(epochs / 30.0))
-                outcome = replace(outcome, objective=worse, validation=worse)
-            return outcome, took
-
-    conductor = searched(OverTraining(step_s=0.03), 1800.0, target=0.99, workers=1)
+    world = OverTraining(step_s=0.03, best_epochs=30.0, loss=0.2)
+    conductor = searched(world, 1800.0, target=0.99, workers=1)
     first, second, *_ = conductor.study.recipes
     searched_epochs = conductor.study.requests[second.origin].params.cycle_epochs
     assert first.params.cycle_epochs > 30.0 >= second.params.cycle_epochs == searched_epochs
