@@ -89,12 +89,13 @@ class Search:
         (self.folder / "spec.yaml").write_text(self.spec, encoding="utf-8")
         self._start("superconv_tune.search", "spec.yaml", "--name", NAME, *self.options)
 
-    def until_underway(self, count: int) -> None:
-        """Start it, and wait until this many trials have come back and one more runs."""
+    def until_underway(self, count: int) -> list[Event]:
+        """Start it, and wait until this many trials have come back and one more runs; the journal up to then."""
         self.begin()
         self.until_trained(count)
         self._until(lambda: asked(self.events()) > returned(self.events()), "another trial")
         time.sleep(BEGINS_S)
+        return self.events()
 
     def resume(self) -> None:
         """Resume it."""

@@ -20,7 +20,7 @@ from benchmarks.faults.facts import Facts, examine
 from benchmarks.searching import TIGHT, Search
 from benchmarks.servers import nodes, postgresql
 from benchmarks.servers.nodes import ROOT
-from benchmarks.servers.tracking_server import tracking_server
+from benchmarks.servers.tracking_server import TrackingServer, tracking_server
 from superconv_tune.core.codec import encode
 from superconv_tune.core.hyperparameters import Hyperparameters
 
@@ -68,8 +68,7 @@ def node(folder: Path) -> Facts:
     """One of two nodes dies with the worker on it."""
     with nodes.cluster(folder) as cluster:
         search = Search(folder, ("--address", cluster.gcs), cluster.environment, spec=TIGHT)
-        search.until_underway(FEW)
-        before = search.events()
+        before = search.until_underway(FEW)
         cluster.kill_node(1)
         return examine(search, before, search.end())
 
@@ -99,8 +98,7 @@ def tracking_dies(folder: Path) -> Facts:
     """The MLflow server dies and is started again at once, as by a service manager."""
     with tracking_server(folder) as server:
         search = Search(folder, tracking_uri=server.uri, spec=TIGHT)
-        search.until_underway(FEW)
-        before = search.events()
+        before = search.until_underway(FEW)
         server.kill()
         server.start()
         return examine(search, before, search.end())
@@ -110,8 +108,7 @@ def tracking_is_away(folder: Path) -> Facts:
     """The MLflow server accepts connections, but answers none of them for a minute."""
     with tracking_server(folder) as server:
         search = Search(folder, tracking_uri=server.uri, spec=TIGHT)
-        search.until_underway(FEW)
-        before = search.events()
+        before = search.until_underway(FEW)
         server.freeze()
         time.sleep(AWAY_S)
         server.thaw()
@@ -122,8 +119,7 @@ def tracking_stays_away(folder: Path) -> Facts:
     """The MLflow server dies and comes back after the end of the search; ``report`` sends what it missed."""
     with tracking_server(folder) as server:
         search = Search(folder, tracking_uri=server.uri, spec=TIGHT)
-        search.until_underway(FEW)
-        before = search.events()
+        before = search.until_underway(FEW)
         server.kill()
         code = search.end()
         server.start()
@@ -135,8 +131,7 @@ def database_dies(folder: Path) -> Facts:
     """PostgreSQL dies, and with it the journal, Optuna's study and what the MLflow server keeps."""
     with postgresql.server() as database, tracking_server(folder, database.database()) as server:
         search = Search(folder, storage=database.database(), tracking_uri=server.uri, spec=TIGHT)
-        search.until_underway(FEW)
-        before = search.events()
+        before = search.until_underway(FEW)
         database.kill()
         time.sleep(RESTART_S)
         database.start()
@@ -147,8 +142,7 @@ def disk_fills(folder: Path) -> Facts:
     """The disk with the output folder is full for a while: journal, Optuna, MLflow, spill and log at once."""
     with small_disk(folder / "runs") as place:
         search = Search(folder, spec=TIGHT)
-        search.until_underway(FEW)
-        before = search.events()
+        before = search.until_underway(FEW)
         filler = filled(place)
         time.sleep(FULL_S)
         filler.unlink()
@@ -159,8 +153,7 @@ def disk_stays_full(folder: Path) -> Facts:
     """The disk is full until the search gives up with a message; it is resumed once there is space."""
     with small_disk(folder / "runs") as place:
         search = Search(folder)
-        search.until_underway(FEW)
-        before = search.events()
+        before = search.until_underway(FEW)
         filler = filled(place)
         code = search.end()
         filler.unlink()
@@ -173,8 +166,7 @@ def disk_stays_full(folder: Path) -> Facts:
 def two_drivers(folder: Path) -> Facts:
     """``--resume`` while the first driver lives, as after a dropped connection or a requeue."""
     first, second = (Search(folder, spec=TIGHT) for _ in range(2))
-    first.until_underway(ONE)
-    before = first.events()
+    before = first.until_underway(ONE)
     second.resume()
     code = first.end()
     if code != 130 or "this driver stops" not in first.said():
@@ -185,8 +177,7 @@ def two_drivers(folder: Path) -> Facts:
 def frozen_driver(folder: Path) -> Facts:
     """The driver stands still, is resumed elsewhere, and wakes up after that one has ended."""
     first, second = (Search(folder, spec=TIGHT) for _ in range(2))
-    first.until_underway(ONE)
-    before = first.events()
+    before = first.until_underway(ONE)
     first.signal(signal.SIGSTOP)
     second.resume()
     code = second.end()
@@ -198,21 +189,13 @@ def frozen_driver(folder: Path) -> Facts:
 def database_hangs(folder: Path) -> Facts:
     """PostgreSQL accepts every statement and answers none until the search has ended; ``report`` brings in the rest."""
     with postgresql.server() as database:
-        search = Search(folder, storage=database.database(), spec=TIGHT)
-        search.until_underway(FEW)
-        before = search.events()
-        database.freeze()
-        code = search.end()
-        database.thaw()
-        search.report()
-        return examine(search, before, code or search.end())
+        return _without_answers(Search(folder, storage=database.database(), spec=TIGHT), database)
 
 
 def file_is_locked(folder: Path) -> Facts:
     """Somebody locks the sqlite file of the journal until the search has ended; ``report`` brings in the rest."""
     search = Search(folder, spec=TIGHT)
-    search.until_underway(FEW)
-    before = search.events()
+    before = search.until_underway(FEW)
     with closing(sqlite3.connect(folder / "runs" / "studies.db", timeout=60.0)) as other:
         other.execute("BEGIN IMMEDIATE")
         code = search.end()
@@ -224,14 +207,17 @@ def file_is_locked(folder: Path) -> Facts:
 def tracking_hangs(folder: Path) -> Facts:
     """The MLflow server accepts connections and answers none until the search has ended; ``report`` sends the rest."""
     with tracking_server(folder) as server:
-        search = Search(folder, tracking_uri=server.uri, spec=TIGHT)
-        search.until_underway(FEW)
-        before = search.events()
-        server.freeze()
-        code = search.end()
-        server.thaw()
-        search.report()
-        return examine(search, before, code or search.end())
+        return _without_answers(Search(folder, tracking_uri=server.uri, spec=TIGHT), server)
+
+
+def _without_answers(search: Search, server: postgresql.Server | TrackingServer) -> Facts:
+    """The server is frozen in the middle of the search, and thawed once that has ended."""
+    before = search.until_underway(FEW)
+    server.freeze()
+    code = search.end()
+    server.thaw()
+    search.report()
+    return examine(search, before, code or search.end())
 
 
 def part_of_ray(name: str) -> Callable[[Path], Facts]:
@@ -239,8 +225,7 @@ def part_of_ray(name: str) -> Callable[[Path], Facts]:
 
     def strike(folder: Path) -> Facts:
         search = Search(folder, spec=TIGHT)
-        search.until_underway(ONE)
-        before = search.events()
+        before = search.until_underway(ONE)
         code = search.kill_part(name)
         if code == 0:
             return examine(search, before, code)
@@ -256,8 +241,7 @@ def told_to_end(number: signal.Signals) -> Callable[[Path], Facts]:
 
     def strike(folder: Path) -> Facts:
         search = Search(folder, spec=TIGHT)
-        search.until_underway(ONE)
-        before = search.events()
+        before = search.until_underway(ONE)
         search.signal(number)
         code = search.end()
         return examine(search, before, 0 if code == 130 else code)
@@ -268,8 +252,7 @@ def told_to_end(number: signal.Signals) -> Callable[[Path], Facts]:
 def told_to_end_in_the_report(folder: Path) -> Facts:
     """SIGTERM once the search has ended and the report is being written."""
     search = Search(folder, spec=TIGHT)
-    search.until_underway(ONE)
-    before = search.events()
+    before = search.until_underway(ONE)
     search.until_closed()
     search.signal(signal.SIGTERM)
     return examine(search, before, search.end())
