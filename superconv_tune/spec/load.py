@@ -14,12 +14,11 @@ from pydantic_core import ErrorDetails
 from superconv_tune.core.errors import UserError, did_you_mean, raise_any
 from superconv_tune.spec.fields import Section
 from superconv_tune.spec.files import data_at, expanded, make_absolute, missing, name_format, near
+from superconv_tune.spec.options import option_of
 from superconv_tune.spec.space import ELSEWHERE, SHAPES
 from superconv_tune.spec.spec import ExperimentSpec
 
 DEFAULT = Path(__file__).with_name("digits.yaml")  # the spec of a search that names none
-# Options whose name differs from their key's.
-OPTIONS = {"data.path": "--data", "baselines": "--baseline", "optimizer.name": "--optimizer"}
 INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"  # how PyYAML calls them
 EXAMPLES = "See search_spaces/ for examples."
 SHOWN_CHARS = 80  # length of a wrong value in a message
@@ -155,11 +154,6 @@ def _where(place: Path, dotted: str, overrides: Mapping[str, object]) -> str:
     if option is None:
         return f"{place}: {dotted or 'the whole'}"
     return option_of(option)
-
-
-def option_of(key: str) -> str:
-    """The command-line option of a dotted key."""
-    return OPTIONS.get(key, f"--{key.rpartition('.')[2].replace('_', '-')}")
 
 
 def message(

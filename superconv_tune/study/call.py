@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 
@@ -12,6 +13,7 @@ from superconv_tune.cluster.reachable import found
 from superconv_tune.cluster.surroundings import surroundings
 from superconv_tune.core.background import Background
 from superconv_tune.core.last_words import last_words
+from superconv_tune.reporting.findings import Findings
 from superconv_tune.study.logs import no_log
 
 NOTHING_BEGAN = (
@@ -50,10 +52,14 @@ class Ended:
     Attributes:
         verdict: ``demonstrated``, ``likely``, ``undecided`` or ``infeasible``; None without a target.
         interrupted: whether the user stopped it early.
+        findings: everything that it found; None if another driver took it over.
+        folder: where its files are; None as above.
     """
 
     verdict: str | None
     interrupted: bool
+    findings: Findings | None = None
+    folder: Path | None = None
 
 
 @contextmanager

@@ -15,8 +15,11 @@ from superconv_tune.study.render import findings_from_journal
 PAGE = "side-by-side.html"  # in the folder of all studies
 
 
-def compare(names: Sequence[str], output: str, storage: str | None, console: Console) -> None:
+def compare(names: Sequence[str], output: str, storage: str | None, console: Console) -> Path:
     """Write a page with several studies side by side, and print them as a table.
+
+    Returns:
+        The page.
 
     Raises:
         UserError: if one of them does not exist, or the page cannot be written.
@@ -29,3 +32,4 @@ def compare(names: Sequence[str], output: str, storage: str | None, console: Con
         raise UserError(f"--output: {page} cannot be written ({error.strerror or error}).") from error
     console.print(side_by_side_table(studies))
     console.print(f"page: {page}", markup=False, soft_wrap=True)
+    return page

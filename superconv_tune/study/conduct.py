@@ -89,7 +89,8 @@ def _conducted(stored: StoredStudy, journal: Journal, engine: Engine, call: Call
     print_summary(call.console, findings, stored, sent=sent)
     for words in lost:
         call.console.print(words, markup=False)
-    return Ended(findings.verdict.word, study.closed is not None and study.closed.reason == "interrupted")
+    interrupted = study.closed is not None and study.closed.reason == "interrupted"
+    return Ended(findings.verdict.word, interrupted, findings, stored.where.folder)
 
 
 def _sent(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:

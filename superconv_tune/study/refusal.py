@@ -10,7 +10,7 @@ import typer
 
 from superconv_tune.core.errors import UserError, one_line
 from superconv_tune.core.interruption import interruptible
-from superconv_tune.spec.load import option_of
+from superconv_tune.spec.options import option_of
 
 
 @contextmanager

@@ -16,10 +16,13 @@ from superconv_tune.study.publish import print_summary, write_files
 from superconv_tune.study.stored import StoredStudy, existing, stored
 
 
-def render(name: str, output: str, storage: str | None, console: Console) -> None:
+def render(name: str, output: str, storage: str | None, console: Console) -> Path:
     """Write the files of a study again from its journal, and print the summary.
 
     If the study has ended, or its driver has, what the journal and MLflow could not receive is sent to them now.
+
+    Returns:
+        The report.
 
     Raises:
         UserError: if there is no such study, or its files cannot be written.
@@ -29,6 +32,7 @@ def render(name: str, output: str, storage: str | None, console: Console) -> Non
     with no_log():
         sent = _goes_on(found) or catch_up(findings, found, files)
     print_summary(console, findings, found, sent=sent)
+    return found.where.folder / "report.html"
 
 
 def _goes_on(found: StoredStudy) -> bool:

@@ -32,5 +32,5 @@ def test_every_room_is_described_by_its_own_sentence() -> None:
 
 def test_the_picture_has_the_layers_of_the_import_contract() -> None:
     picture = DOCUMENT.split("```")[1].splitlines()[1:]
-    shown = [[room.strip() for room in line.removeprefix("commands").split("|")] for line in picture]
+    shown = [[room.strip() for room in line.removeprefix("python -m").split("|")] for line in picture]
     assert [set(layer) for layer in shown] == [set(layer) for layer in layers()]

@@ -72,7 +72,7 @@ def test_a_spec_is_checked_before_anything_heavy_is_imported(tmp_path: Path) -> 
     lines = [
         "import sys",
         "from pathlib import Path",
-        "import superconv_tune.search",
+        "import superconv_tune.commands.search",
         "from superconv_tune.core.errors import UserError",
         "from superconv_tune.spec.load import load_spec",
         "try:",

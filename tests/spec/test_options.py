@@ -12,7 +12,8 @@ import yaml
 from typer.testing import CliRunner
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.spec.load import load_spec, option_of
+from superconv_tune.spec.load import load_spec
+from superconv_tune.spec.options import option_of
 from superconv_tune.spec.spec import ExperimentSpec
 
 COMMANDS = ("search", "range_test", "submit")
@@ -107,14 +108,14 @@ def test_a_word_is_refused_in_both(key: str, word: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_with_a_key_is_tried_here(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module(f"superconv_tune.{command}")
+    module = importlib.import_module(f"superconv_tune.commands.{command}")
     seen: dict[str, object] = {}
 
     def stop(_spec: Path, overrides: dict[str, object], **_kwargs: object) -> None:
         seen.update(overrides)
         raise UserError("seen")
 
-    monkeypatch.setattr(module, "load_spec", stop)
+    monkeypatch.setattr("superconv_tune.spec.load.load_spec", stop)
     parameters = inspect.signature(getattr(module, command)).parameters.values()
     free = [
         each.name for each in parameters if "str | None" in str(each.annotation) or "list[str]" in str(each.annotation)

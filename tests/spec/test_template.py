@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from superconv_tune.commands.search import app
 from superconv_tune.core.errors import UserError
-from superconv_tune.search import app
 from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.template import CODE, SPEC, write_task
 from superconv_tune.study.question import ready

@@ -1,0 +1,69 @@
+"""``superconv-tune train recipe.yaml --epochs N``: the long run with the recipe of a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from superconv_tune.study.refusal import exit_on_user_error
+
+EXAMPLES = """
+Examples:
+
+\b
+  superconv-tune train runs/NAME/recipe.yaml --epochs 100
+  superconv-tune train recipe.yaml --epochs 100 --max-lr 0.3 --output long/a
+  superconv-tune train recipe.yaml --epochs 100 --tracking-uri none     without MLflow
+  (the same command again, after an interruption, resumes after the last saved epoch, with the same curve)
+
+\b
+Exit codes: 0 trained to the end; 1 it diverged or failed, and why; 2 the input is wrong and nothing was started;
+130 interrupted, and the same command resumes it.
+"""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command(epilog=EXAMPLES)
+def train(
+    recipe: Annotated[Path, typer.Argument(help="recipe.yaml of a study.")],
+    epochs: Annotated[float, typer.Option(min=0.01, help="Length of the cycle.")],
+    max_lr: Annotated[
+        float | None, typer.Option(min=1e-12, help="Peak learning rate. Default: the recipe's, adjusted to the length.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for checkpoint, weights and result.")] = Path("long_run"),
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(help="Address of MLflow, or none. Default: the file of the recipe's study (runs/mlflow.db)."),
+    ] = None,
+) -> None:
+    """Train one long cycle with a recipe, and write checkpoint.pt, weights.pt and result.json."""
+    with exit_on_user_error(f"interrupted; the same command resumes after the last epoch saved in {output}/."):
+        status = _train(recipe, epochs, max_lr, output, tracking_uri)
+    raise typer.Exit(0 if status == "finished" else 1)
+
+
+def _train(recipe: Path, epochs: float, max_lr: float | None, output: Path, tracking_uri: str | None) -> str:
+    """Train, and return the status with which the run ended."""
+    # --help must answer at once, and the imports take seconds.
+    import time  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+
+    from superconv_tune.reporting.long_run_view import LongRunView  # noqa: PLC0415
+    from superconv_tune.spec.files import expanded  # noqa: PLC0415
+    from superconv_tune.study import long_run  # noqa: PLC0415
+    from superconv_tune.study.long_run_record import LongRunRecord  # noqa: PLC0415
+
+    recipe, output = expanded(recipe), expanded(output)
+    run = long_run.open_run(recipe, epochs, max_lr, output)
+    view = LongRunView(Console(soft_wrap=True, highlight=False), time.time, run.steps, run.steps_per_epoch)
+    view.say(f"{run.steps} steps, max_lr {run.max_lr:.3g}")
+    for notice in run.notices:
+        view.say(notice)
+    result = long_run.train(run, LongRunRecord(recipe, tracking_uri), view)
+    summary = long_run.summary(run, result)
+    typer.echo(summary, err=result.status != "finished")
+    return result.status
