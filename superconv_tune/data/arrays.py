@@ -29,7 +29,8 @@ SHAPES = {"kind": ("auto", "classification", "regression"), "channels": ("auto",
 def npz(path: Path | None, args: Args) -> RawData:
     """A numpy archive with ``x`` and ``y``, or with ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
 
-    ``kind``: ``classification`` or ``regression``; by default whole-number targets are classes and others are numbers.
+    ``kind``: ``classification`` or ``regression``; by default targets that are whole numbers or words are classes, and
+    others are numbers.
     ``channels``: ``first`` (as in signals [n, c, length]), ``last`` or ``none``; by default inputs of three axes are
     images [n, h, w] without channels, and those of four are [n, c, h, w].
     """
@@ -55,7 +56,7 @@ def npy(path: Path | None, args: Args) -> RawData:
 
 
 def _raw(arrays: Mapping[str, NDArray[Any]], chosen: Mapping[str, Any]) -> RawData:
-    whole = arrays["y_train"].dtype.kind in "bui"
+    whole = arrays["y_train"].dtype.kind in "buiU"
     kind: Kind = "classification" if whole else "regression"
     kind = kind if chosen["kind"] == "auto" else chosen["kind"]
     train, test = (

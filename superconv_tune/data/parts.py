@@ -15,6 +15,7 @@ from superconv_tune.core.errors import UserError, raise_any
 Kind = Literal["classification", "regression", "structured"]
 Indices = NDArray[np.intp]
 
+NUMBERS = "buif"  # numpy's kinds
 BLURRED = 1e-4  # of the standard deviation: a larger error of rounding to float32 is kept out of the targets
 MIN_EXAMPLES = 20  # fewer cannot be split into three parts that mean anything
 
@@ -155,15 +156,16 @@ def classified(train: Part, test: Part | None) -> RawData:
 
 
 def numeric(inputs: NDArray[Any], targets: NDArray[Any], what: str, kind: Kind) -> Part:
-    """Inputs and targets in the types that models take, and in C order.
+    """Inputs and targets in the types that models take, and in C order; class names in words stay words.
 
     Raises:
         UserError: if they are not numbers, or the targets are not classes.
     """
+    words = "U" if kind == "classification" else ""
     faults = [
         f"data: the {name} of the {what} part are {array.dtype}, but have to be numbers."
-        for name, array in (("inputs", inputs), ("targets", targets))
-        if array.dtype.kind not in "buif"
+        for name, array, kinds in (("inputs", inputs, NUMBERS), ("targets", targets, NUMBERS + words))
+        if array.dtype.kind not in kinds
     ]
     if not faults and kind == "classification":
         faults = _label_faults(targets, what)
@@ -172,8 +174,12 @@ def numeric(inputs: NDArray[Any], targets: NDArray[Any], what: str, kind: Kind) 
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported as such
         return Part(
             np.ascontiguousarray(inputs, dtype=np.uint8 if inputs.dtype == np.uint8 else np.float32),
-            np.ascontiguousarray(flat, dtype=np.int64) if kind == "classification" else exact(flat),
+            flat if flat.dtype.kind == "U" else _whole_or_exact(flat, kind),
         )
+
+
+def _whole_or_exact(numbers: NDArray[Any], kind: Kind) -> NDArray[Any]:
+    return np.ascontiguousarray(numbers, dtype=np.int64) if kind == "classification" else exact(numbers)
 
 
 def exact(numbers: NDArray[Any]) -> NDArray[Any]:

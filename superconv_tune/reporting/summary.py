@@ -21,22 +21,31 @@ from superconv_tune.reporting.sentences import (
 
 def summary(findings: Findings, folder: Path, curves: str) -> str:
     """The summary of a study: at most twelve lines that are safe to print."""
+    shown = [headline(findings), *(f"  {name:<12} {words}" for name, words in rows(findings, folder, curves).items())]
+    return "\n".join(one_line(line) for line in shown)
+
+
+def headline(findings: Findings) -> str:
+    """The answer in one sentence, after its word."""
+    return f"{LABELS[findings.verdict.word].upper()}: {verdict_sentence(findings)}"
+
+
+def rows(findings: Findings, folder: Path, curves: str) -> dict[str, str]:
+    """What the answer rests on and where the rest is, by a short name; nothing that is empty."""
     compared = comparison_sentence(findings) or next(iter(remarks(findings.shortfall)), "")
     verdict = findings.verdict
-    lines = [
-        f"{LABELS[verdict.word].upper()}: {verdict_sentence(findings)}",
-        f"  estimate     {estimate_words(verdict.estimate) if verdict.estimate else 'none: nothing was confirmed'}",
-        f"  longer       {reachable_words(verdict.reachable)}" if verdict.reachable and findings.target.value else "",
-        f"  probability  {probability_words(verdict.probability)}" if findings.target.value is not None else "",
-        f"  because      {verdict.reasons[0]}" if verdict.reasons else "",
-        f"  but          {verdict.warnings[0]}" if verdict.warnings else "",
-        f"  to settle    {settling_words(verdict.settling)}" if verdict.settling else "",
-        f"  recipe       {recipe_words(findings.winner)}"
-        if findings.winner
-        else "  recipe       none: no trial finished",
-        f"  compared     {compared}" if compared else "",
-        f"  spent        {budget_words(findings)}",
-        f"  report       {folder / 'report.html'}",
-        f"  curves       {curves}" if curves else "",
-    ]
-    return "\n".join(one_line(line) for line in lines if line)
+    about_target = findings.target.value is not None
+    found = {
+        "estimate": estimate_words(verdict.estimate) if verdict.estimate else "none: nothing was confirmed",
+        "longer": reachable_words(verdict.reachable) if verdict.reachable and about_target else "",
+        "probability": probability_words(verdict.probability) if about_target else "",
+        "because": next(iter(verdict.reasons), ""),
+        "but": next(iter(verdict.warnings), ""),
+        "to settle": settling_words(verdict.settling) if verdict.settling else "",
+        "recipe": recipe_words(findings.winner) if findings.winner else "none: no trial finished",
+        "compared": compared,
+        "spent": budget_words(findings),
+        "report": str(folder / "report.html"),
+        "curves": curves,
+    }
+    return {name: words for name, words in found.items() if words}

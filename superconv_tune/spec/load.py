@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,43 +21,60 @@ from superconv_tune.spec.spec import ExperimentSpec
 
 DEFAULT = Path(__file__).with_name("digits.yaml")  # the spec of a search that names none
 INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"  # how PyYAML calls them
+WRITTEN = Path("spec")  # in messages, and in the working directory: one that a program wrote
 EXAMPLES = "See search_spaces/ for examples."
 SHOWN_CHARS = 80  # length of a wrong value in a message
 
 
-def load_spec(path: Path | None, overrides: Mapping[str, object], *, data_elsewhere: bool = False) -> ExperimentSpec:
+def load_spec(
+    asked: Path | Mapping[str, object] | None,
+    overrides: Mapping[str, object],
+    *,
+    data_elsewhere: bool = False,
+    called: Callable[[str], str] = option_of,
+) -> ExperimentSpec:
     """Read and check a spec.
 
     Args:
-        path: path of the YAML file; None for the built-in digits. Paths inside are relative to its folder. In all paths
-            ``~`` and ``$VARIABLE`` are replaced.
+        asked: path of the YAML file; its content, if a program wrote it; or None for the built-in digits. Paths inside
+            are relative to the file's folder, or to the working directory. In all paths ``~`` and ``$VARIABLE`` are
+            replaced.
         overrides: values by dotted key (``data.path``) that replace those of the file; their paths are relative to
             the working directory. ``data.path`` without a spec asks a question without a target.
         data_elsewhere: whether ``data.path`` is on another machine, and neither looked for nor expanded here.
+        called: what the user calls a dotted key that replaces one of the file, for messages.
 
     Raises:
         UserError: with one message for each error.
     """
-    place = expanded(path) if path else DEFAULT
-    is_about_own_data = path is None and "data.path" in overrides
-    content = {"name": _slug(str(overrides["data.path"]))} if is_about_own_data else read_yaml(place, "spec", EXAMPLES)
+    place, content = _asked(asked, overrides)
     make_absolute(content, place.parent.absolute())
     for key, value in overrides.items():
         _override(content, key, _placed(key, value, is_elsewhere=data_elsewhere))
     name_format(content)
+    given = {key: called(key) for key in overrides}
     absent = {key: file for key, file in missing(content).items() if not (data_elsewhere and key == "data.path")}
     messages = [
-        f"{_where(place, key, overrides)}: there is no file or folder {file}. {near(file)}"
-        for key, file in absent.items()
+        f"{_where(place, key, given)}: there is no file or folder {file}. {near(file)}" for key, file in absent.items()
     ]
     try:
         spec = ExperimentSpec.model_validate(content)
     except ValidationError as error:
         details = [each for each in error.errors() if "data.path" not in absent or each["loc"] != ("data", "format")]
-        messages += [message(place, detail, overrides) for detail in details]
+        messages += [message(place, detail, given) for detail in details]
         raise UserError(messages) from error
     raise_any(messages)
     return spec
+
+
+def _asked(asked: Path | Mapping[str, object] | None, overrides: Mapping[str, object]) -> tuple[Path, dict[str, Any]]:
+    """The content that was asked for, and the file that it is from, or that messages call it by."""
+    if isinstance(asked, Mapping):
+        return WRITTEN, {"name": "study"} | deepcopy(dict(asked))
+    if asked is None and "data.path" in overrides:
+        return DEFAULT, {"name": _slug(str(overrides["data.path"]))}
+    place = expanded(asked) if asked else DEFAULT
+    return place, read_yaml(place, "spec", EXAMPLES)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -148,18 +166,16 @@ def _slug(path: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-.") or "data"
 
 
-def _where(place: Path, dotted: str, overrides: Mapping[str, object]) -> str:
+def _where(place: Path, dotted: str, given: Mapping[str, str]) -> str:
     """The option or the place in the file that a message is about."""
-    option = next((key for key in overrides if f"{dotted}.".startswith(f"{key}.")), None)
-    if option is None:
-        return f"{place}: {dotted or 'the whole'}"
-    return option_of(option)
+    option = next((key for key in given if f"{dotted}.".startswith(f"{key}.")), None)
+    return f"{place}: {dotted or 'the whole'}" if option is None else given[option]
 
 
 def message(
     path: Path,
     detail: ErrorDetails,
-    overrides: Mapping[str, object],
+    given: Mapping[str, str],
     root: type[BaseModel] = ExperimentSpec,
     hints: Mapping[str, str] = ELSEWHERE,
 ) -> str:
@@ -168,13 +184,13 @@ def message(
     Args:
         path: path of the file.
         detail: the error; its ``loc`` has the keys as in the file.
-        overrides: values by dotted key that were given as options.
+        given: what the user calls the keys that were given as options, by dotted key.
         root: type of the whole file.
         hints: advice by unknown key.
     """
     keys = [str(key) for key in detail["loc"] if key not in SHAPES]
     dotted = ".".join(keys)
-    where = _where(path, dotted, overrides)
+    where = _where(path, dotted, given)
     if detail["type"] == "extra_forbidden":
         return f"{where}: unknown key. {_known_key(keys, root, hints)}"
     if detail["type"] == "missing":
