@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import current_thread, main_thread
 from types import FrameType
 from typing import Protocol
 
@@ -193,7 +194,8 @@ class _Interrupted(BaseException):
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    arrive = current_thread() is main_thread()
+    handlers = {number: signal.getsignal(number) for number in SIGNALS if arrive}
     before = {number: handler for number, handler in handlers.items() if callable(handler)}
 
     def interrupt(number: int, frame: FrameType | None) -> None:

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import current_thread, main_thread
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -39,6 +40,9 @@ def interruptible_twice(first: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def _handled(first: Callable[[], None], *, at_once: bool) -> Iterator[None]:
+    if current_thread() is not main_thread():  # where signals do not arrive
+        yield
+        return
     is_second = at_once
     terminals = [stream for stream in (0, 1, 2) if os.isatty(stream)]  # not known any more once they are closed
 

@@ -32,7 +32,8 @@ def last_words(first: str) -> Iterator[Callable[[str], None]]:
     """
     hear, speak = os.pipe()
     pid = os.getpid()
-    if os.fork() == 0:
+    beside = os.fork()
+    if beside == 0:
         os.close(speak)
         _wait(hear, pid)
     os.close(hear)
@@ -47,6 +48,8 @@ def last_words(first: str) -> Iterator[Callable[[str], None]]:
     finally:
         replace("")
         os.close(speak)
+        with suppress(ChildProcessError):  # somebody else has waited for it
+            os.waitpid(beside, 0)
 
 
 def _wait(hear: int, pid: int) -> None:

@@ -18,6 +18,7 @@ from superconv_tune.core.errors import one_line
 from superconv_tune.record.events import Closed
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial
+from superconv_tune.reporting.in_place import InPlace
 from superconv_tune.reporting.sentences import number
 from superconv_tune.verdict.verdict import Target
 
@@ -60,7 +61,7 @@ class Snapshot:
 
 
 class LiveView:
-    """One compact panel on a terminal; a line per noteworthy event elsewhere.
+    """One compact panel on a terminal or in a notebook; a line per noteworthy event elsewhere.
 
     Use as a context manager, and call `update` from one thread after every event. The panel redraws itself, so that the
     time left is current between events; leaving the context, even by an exception, restores the terminal.
@@ -82,15 +83,17 @@ class LiveView:
         self._question = one_line(question)
         self._target = target
         self._verbose = verbose
-        self._has_panel = console.is_terminal and not verbose
+        self._has_panel = (console.is_terminal or console.is_jupyter) and not verbose
         self._snapshot = Snapshot()
         self._events: deque[str] = deque(maxlen=EVENTS_SHOWN)
         self._seen: set[tuple[str, int]] = set()
         self._best: float | None = None
         self._failed = 0
         self._shown: set[str] = set()
-        self._live = Live(
-            get_renderable=self._panel, console=console, refresh_per_second=REFRESHES_PER_S, transient=True
+        self._live: Live | InPlace = (
+            InPlace(self._panel)
+            if console.is_jupyter
+            else Live(get_renderable=self._panel, console=console, refresh_per_second=REFRESHES_PER_S, transient=True)
         )
 
     def __enter__(self) -> Self:
@@ -132,6 +135,8 @@ class LiveView:
             best=self._best_words(),
             events=tuple(self._events),
         )
+        if isinstance(self._live, InPlace):
+            self._live.refresh()
 
     def _fresh(self, study: Study) -> list[Trial]:
         """Trials with outcomes not seen before, in order; they are the last of ``study.outcomes``."""

@@ -40,17 +40,21 @@ def search_log(folder: Path) -> Iterator[None]:
     handler.setFormatter(_MaskingFormatter(FORMAT))
     root = logging.getLogger()
     before, root.handlers = root.handlers, [handler]
+    levels = {name: logging.getLogger(name).level for name in ("", *QUIET)}
     root.setLevel(logging.INFO)
     raises = logging.raiseExceptions
     logging.raiseExceptions = False  # on a full disk each record would cost a traceback
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
-    logging.captureWarnings(capture=True)
-    warnings.simplefilter("default")
     try:
-        yield
+        with warnings.catch_warnings():
+            logging.captureWarnings(capture=True)
+            warnings.simplefilter("default")
+            yield
     finally:
         logging.captureWarnings(capture=False)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
         logging.raiseExceptions = raises
         root.handlers = before
         handler.close()
