@@ -104,7 +104,7 @@ def search(  # noqa: PLR0913 - the options of the command
 
 @contextmanager
 def _question(
-    data: Any, asked: dict[str, object], name: str | None, started_at: float
+    data: Any, asked: dict[str, Any], name: str | None, started_at: float
 ) -> Iterator[tuple[ExperimentSpec, str | None]]:
     """The spec and the name of the study; data in memory are in its folder, unless nothing was started."""
     if not is_held(data):

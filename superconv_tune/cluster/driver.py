@@ -72,6 +72,7 @@ def run(conductor: Conductor, setting: Setting, resources: Resources, share: Sha
             run_config=tune.RunConfig(
                 storage_path=str(folder),
                 verbose=0,
+                progress_reporter=tune.CLIReporter(),  # silent; the one for notebooks clears the cell when it is made
                 failure_config=tune.FailureConfig(max_failures=0),  # the planner re-issues; Tune's retries skip it
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 stop=_Stopper(conductor),

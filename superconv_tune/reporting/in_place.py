@@ -35,7 +35,7 @@ class InPlace:
         from IPython.display import display  # noqa: PLC0415 - there is one where there are notebooks, and only there
 
         del refresh  # it is drawn anyway
-        self._shown = display(self._make(), display_id=True)
+        self._shown = display(self._make(), display_id=True)  # type: ignore[no-untyped-call]
 
     def refresh(self) -> None:
         """Show the present state, unless that was done a moment ago."""
