@@ -96,7 +96,8 @@ def _array(values: Any) -> NDArray[Any]:
     """
     try:
         array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-        is_words = array.dtype.kind == "U" or all(isinstance(each, str) for each in array.flat)
+        are_words = array.dtype.kind == "O" and all(isinstance(each, str) for each in array.flat)
+        is_words = array.dtype.kind == "U" or are_words
         found = array.astype(str) if is_words else array if array.dtype.kind in "buif" else array.astype(float)
     except (TypeError, ValueError) as error:
         raise UserError(
