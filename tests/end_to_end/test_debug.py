@@ -67,7 +67,9 @@ def test_the_packages_are_really_gone(tmp_path: Path, environment: dict[str, str
 
 def test_a_search_without_ray_and_mlflow(tmp_path: Path, environment: dict[str, str]) -> None:
     words = ["--debug", "--tracking-uri", "none", "--model", "mlp", "--target", "0.8", "--budget", "45s"]
-    done = ran(tmp_path, environment, "superconv_tune.search", *words, "--name", "it")
+    told = ["--on-end", "cat > told.json; exit 3", "--open"]
+    done = ran(tmp_path, environment | {"DISPLAY": "", "WAYLAND_DISPLAY": ""}, "superconv_tune.search", *words, *told,
+               "--name", "it")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "one trial after the other in this process, without Ray" in done.stdout
     assert "ray not installed" in done.stdout
@@ -77,6 +79,9 @@ def test_a_search_without_ray_and_mlflow(tmp_path: Path, environment: dict[str, 
         verdict, json.loads(files("superconv_tune.reporting").joinpath("verdict.schema.json").read_text())
     )
     assert verdict["trials"]["finished"] >= 1
+    assert json.loads((tmp_path / "told.json").read_text(encoding="utf-8")) == verdict
+    assert "--on-end: the command ended with exit code 3. The study is complete." in done.stderr
+    assert "--open: there is no browser on this machine" in done.stdout
     assert verdict["trials"]["code_error"] == 0
     assert verdict["environment"]["versions"]["ray"] is None
     assert verdict["mlflow"]["run_id"] is None
