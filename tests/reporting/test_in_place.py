@@ -47,7 +47,8 @@ def test_it_is_updated_in_place_and_stays(shown: Shown, monkeypatch: pytest.Monk
     panel.refresh()
     assert not shown.states
     panel.start()
-    for now, words in ((1.0, "two"), (1.1, "three"), (1.2, "four"), (2.0, "five")):
+    for at, said in ((1.0, "two"), (1.1, "three"), (1.2, "four"), (2.0, "five")):
+        now, words = at, said
         panel.refresh()
     words = "six"
     panel.stop()
