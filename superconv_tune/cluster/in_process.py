@@ -9,7 +9,7 @@ import heapq
 import math
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import current_thread, main_thread
@@ -169,22 +169,23 @@ class TrainingExecutor:
     Ctrl-C, SIGTERM and SIGHUP first call the handler that was installed before, and end the trial at once, as with Ray.
 
     Args:
-        problem: data, model, loss and metric.
+        problem_of: data, model, loss and metric with a family of models; empty for the only one.
         tracker: records each trial.
     """
 
-    def __init__(self, problem: Problem, tracker: Tracker) -> None:
-        self._problem = problem
+    def __init__(self, problem_of: Callable[[str], Problem], tracker: Tracker) -> None:
+        self._problem_of = problem_of
         self._tracker = tracker
 
     def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome, float]:
         """Train a whole trial; 0 seconds are left when it returns."""
         del now, slot
-        release(self._problem.device)
+        problem = self._problem_of(request.family)
+        release(problem.device)
         try:
-            return run(request, self._problem, self._tracker, time.time, guard=_ended_by_signals()), 0.0
+            return run(request, problem, self._tracker, time.time, guard=_ended_by_signals()), 0.0
         except _Interrupted:
-            worst, reason = self._problem.trivial_value, "the search was ended while the trial ran"
+            worst, reason = problem.trivial_value, "the search was ended while the trial ran"
             return TrialOutcome(request.trial_id, request.attempt, "interrupted", worst, reason), 0.0
 
 

@@ -68,9 +68,12 @@ def _messages(done: Any) -> list[str]:
 def _faults(payload: Payload, params: Hyperparameters, threads: int, folder: str) -> tuple[str, ...]:
     """What a worker finds wrong."""
     try:
-        problem = prepared(payload, threads, folder)
-        rehearse(problem, params, outputs_per_item(payload))
-        next(iter(problem.test.batches()))  # the other parts were read already
+        problems = prepared(payload, threads, folder)
+        for family in payload.families or ("",):
+            problem, of = problems.of(family), payload.of(family)
+            if not of.is_fitted:
+                rehearse(problem, params, outputs_per_item(of))
+            next(iter(problem.test.batches()))  # the other parts were read already
     except UserError as error:
         return error.messages
     return ()

@@ -89,7 +89,7 @@ class _Trial:
     def __init__(
         self, payload: Payload, threads: int, folder: str, params: Hyperparameters, precision: Precision
     ) -> None:
-        self._problem = prepared(payload, threads, folder)
+        self._problem = prepared(payload, threads, folder).of("")
         self._params, self._precision = params, precision
         self.step_s()  # includes one-time set-up, so its result is not used
 

@@ -21,8 +21,7 @@ from ray import tune
 from superconv_tune.cluster.clock import DriverClock
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.streams import lasting_outputs
-from superconv_tune.problems.payload import Payload, realise
-from superconv_tune.problems.problem import Problem
+from superconv_tune.problems.payload import Payload, Problems
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.worker import MlflowTracker
@@ -72,7 +71,8 @@ class TrialActor(tune.Trainable):
 
     def setup(self, config: dict[str, Any], setting: Setting) -> None:
         """Build what the trials of this actor share; called once per process."""
-        self._problem = prepared(setting.payload, setting.threads, setting.folder)
+        self._problems = prepared(setting.payload, setting.threads, setting.folder)
+        self._problem = self._problems.of("")
         self._clock = _clock(setting)
         self._mlflow = None if setting.handle is None else _tracker(setting.handle, setting.spill_dir, self._now)
         self._config = config
@@ -108,7 +108,11 @@ class TrialActor(tune.Trainable):
         request: TrialRequest = decode(TrialRequest, json.loads(self._config["request"]))
         tracker = self._mlflow or NullTracker()
         outcome = self._refusal(request) or run(
-            request, self._problem, tracker, self._now, guard=_ended_if_it_hangs(request.deadline - self._now())
+            request,
+            self._problems.of(request.family),
+            tracker,
+            self._now,
+            guard=_ended_if_it_hangs(request.deadline - self._now()),
         )
         return {"objective": outcome.objective, "outcome": json.dumps(encode(outcome)), "done": True}
 
@@ -171,7 +175,7 @@ def read_outcome(result: dict[str, Any]) -> TrialOutcome:
     return outcome
 
 
-def prepared(payload: Payload, threads: int, folder: str) -> Problem:
+def prepared(payload: Payload, threads: int, folder: str) -> Problems:
     """What all trials of this process share, on the GPU that Ray assigned to it, or on the CPU without one.
 
     The process goes to the working folder of the search, where relative paths in the user's code lead, if it is there.
@@ -183,4 +187,4 @@ def prepared(payload: Payload, threads: int, folder: str) -> Problem:
     device = device_for(with_gpu=bool(ray.get_runtime_context().get_accelerator_ids()["GPU"]))
     if device.type == "cpu":
         torch.set_num_threads(threads)  # one trial per core gets more done than one trial on all cores
-    return realise(payload, device)
+    return Problems(payload, device)

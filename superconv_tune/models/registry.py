@@ -16,3 +16,6 @@ MODELS: dict[str, LazyFunction] = {
     "resnet_cifar": LazyFunction("superconv_tune.models.resnet_cifar:resnet_cifar"),
     "text_bytes": LazyFunction("superconv_tune.models.text_bytes:text_bytes"),
 }
+
+# Families that are fitted by scikit-learn and not trained in cycles (`superconv_tune.problems.fitted`).
+FITTED = ("trees", "linear")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.lazy import LazyFunction
 from superconv_tune.data.batches import (
     Batch,
     LoaderFactory,
@@ -45,6 +46,8 @@ from superconv_tune.problems.user import Loader, Task, task_faults
 from superconv_tune.spec.spec import ExperimentSpec
 
 Array = NDArray[Any]
+
+FITTER = LazyFunction("superconv_tune.problems.fitted:Fitter")  # scikit-learn, which a network does not need
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ class Payload:
         handling: how the user's model is run.
         live_rows: items of the task's Dataset that are trained on, which are read when they are needed; None to train
             on the arrays.
+        families: the same question with each of the families that compete, by name; empty for a single network.
     """
 
     spec: ExperimentSpec
@@ -129,6 +133,22 @@ class Payload:
     form: Form = AS_GIVEN
     handling: Handling | None = None
     live_rows: Indices | None = None
+    families: Mapping[str, Payload] = field(default_factory=dict)
+
+    def of(self, family: str) -> Payload:
+        """The question with one of its families; empty for the first network, or the only model."""
+        return self.families[family] if family else self.first
+
+    @property
+    def first(self) -> Payload:
+        """The question with its first network; with its first family if none is a network."""
+        every = list(self.families.values())
+        return next((each for each in every if not each.is_fitted), every[0] if every else self)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the model is fitted, and not trained in cycles."""
+        return self.spec.model is not None and self.spec.model.is_fitted
 
     @property
     def has_own_model(self) -> bool:
@@ -138,7 +158,8 @@ class Payload:
     @property
     def sources(self) -> tuple[Source, ...]:
         """The user's files."""
-        return tuple(filter(None, (self.task, self.model, self.optimizer)))
+        models = [each.model for each in self.families.values()]
+        return tuple(filter(None, (self.task, self.model, *models, self.optimizer)))
 
 
 def portable(payload: Payload) -> Payload:
@@ -152,8 +173,29 @@ def portable(payload: Payload) -> Payload:
         return replace(part, inputs=replace(part.inputs, base=base))
 
     parts = payload.arrays
-    arrays = Arrays(inlined(parts.train), inlined(parts.validation), inlined(parts.test), parts.normaliser)
-    return replace(payload, arrays=arrays)
+    train, validation, test = map(inlined, (parts.train, parts.validation, parts.test))
+
+    def with_parts(of: Payload) -> Payload:
+        normaliser = of.arrays.normaliser if of.arrays else None
+        return replace(of, arrays=Arrays(train, validation, test, normaliser))
+
+    families = {name: with_parts(each) for name, each in payload.families.items()}
+    return replace(with_parts(payload), families=families)
+
+
+class Problems:
+    """The problems of all families of a question on one device, each made when it is first asked for."""
+
+    def __init__(self, payload: Payload, device: torch.device) -> None:
+        self._payload = payload
+        self._device = device
+        self._made: dict[str, Problem] = {}
+
+    def of(self, family: str) -> Problem:
+        """The problem with this family; empty for the first network, or the only model."""
+        if family not in self._made:
+            self._made[family] = realise(self._payload.of(family), self._device)
+        return self._made[family]
 
 
 def realise(payload: Payload, device: torch.device) -> Problem:
@@ -184,6 +226,7 @@ def realise(payload: Payload, device: torch.device) -> Problem:
         chance_loss=chance_loss(loss, targets, outputs_per_item(payload)),
         handling=handling,
         has_own_loss=payload.has_own_loss,
+        fitter=FITTER(payload) if payload.is_fitted else None,
     )
 
 
@@ -291,6 +334,8 @@ def _model(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:
         return selecting(task.model, task.select)
     wanted = payload.spec.model
     assert wanted is not None
+    if wanted.is_fitted:
+        return _no_network
     if payload.model is not None:
         select = task.select if task and task.select is not None else wanted.select
         return selecting(partial(call, payload.model, wanted.args), select)
@@ -300,6 +345,10 @@ def _model(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:
     outputs = _wanted_outputs(payload, payload.arrays)
     sized = {} if wanted.width is None else {"width": wanted.width}
     return partial(make, wanted.name, shape, outputs, **sized, **wanted.args)
+
+
+def _no_network() -> nn.Module:
+    raise TypeError("A family that is fitted has no network to train.")
 
 
 def _wanted_outputs(payload: Payload, arrays_: Arrays) -> int:

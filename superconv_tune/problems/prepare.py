@@ -22,14 +22,16 @@ from superconv_tune.problems.payload import Array, Arrays, DataCard, Payload, is
 from superconv_tune.problems.source import Source, locate
 from superconv_tune.problems.targets import AsGiven, Scaled, are_ordinary
 from superconv_tune.problems.user import Loader, Task, first_batch
-from superconv_tune.spec.spec import Augmentation, ExperimentSpec, MetricSpec, ModelSpec
+from superconv_tune.spec.spec import Augmentation, ExperimentSpec, MetricSpec, ModelSpec, named_families
 
+OF_COLUMNS = "mlp"  # the model of rows of numbers, as a table has them
 READS_BYTES = "text_bytes"  # the model whose inputs are bytes, and must not be normalised
 COLOURS = 3  # channels
 AUGMENTED = (
     "Training images are flipped and shifted at random, and compared with trials without that; `augment: []` in the "
     "spec's data leaves it out."
 )
+OF_TABLES = tuple(map(ModelSpec.model_validate, ("trees", "linear")))  # beside a network, if no model is named
 PHOTOGRAPHS: tuple[Augmentation, ...] = ("flip", "shift")  # what nearly always helps, and costs next to nothing
 METRIC_OF_NUMBERS = "r2"  # the same for targets in any unit
 DERIVES_SIZE = ("image_folder", "hf")  # formats whose images are scaled to one size
@@ -52,15 +54,42 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
         raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
         spec, raw = _with_metric(_with_model(_with_size(spec, raw), raw), raw)
         spec, raw = _with_augmentation(spec, raw)
-        raise_any(faults(spec, None, raw))
-        return _prepared(spec, raw, sources)
+        raise_any(_faults(spec, None, raw))
+        return _with_families(*_prepared(spec, raw, sources))
     task = task_of(spec, task_source)
     if any(isinstance(part, Loader) for part in (task.train, task.validation, task.test)):
-        return _prepared_loaders(spec, task, task_source, sources)
+        return _with_families(*_prepared_loaders(spec, task, task_source, sources))
     own = own_data(task)
     spec = spec if task.model is not None else _with_model(spec, own.raw)
-    raise_any(faults(spec, task, own.raw))
-    return _prepared(spec, own.raw, sources, own)
+    raise_any(_faults(spec, task, own.raw))
+    return _with_families(*_prepared(spec, own.raw, sources, own))
+
+
+def _faults(spec: ExperimentSpec, task: Task | None, raw: RawData) -> list[str]:
+    """What does not fit, with each of the families."""
+    every = named_families(spec).values()
+    specs = [_with_family(spec, each) for each in every] or [spec]
+    return list(dict.fromkeys(fault for each in specs for fault in faults(each, task, raw)))
+
+
+def _with_family(spec: ExperimentSpec, family: ModelSpec) -> ExperimentSpec:
+    return spec.model_copy(update={"model": family, "families": ()})
+
+
+def _with_families(payload: Payload, card: DataCard) -> tuple[Payload, DataCard]:
+    """The question, also with each of the families that compete."""
+    named = named_families(payload.spec)
+    return replace(payload, families={name: _of_family(payload, each) for name, each in named.items()}), card
+
+
+def _of_family(payload: Payload, family: ModelSpec) -> Payload:
+    source = _source(family.factory) if family.factory else None
+    found = replace(payload, spec=_with_family(payload.spec, family), model=source)
+    if family.name == READS_BYTES and found.arrays is not None:
+        found = replace(found, arrays=replace(found.arrays, normaliser=None))
+    if is_standardised(found) and not found.has_own_model and found.arrays is not None:
+        found = replace(found, form=Scaled.of(found.arrays.train.targets))
+    return found
 
 
 def _source(factory: str) -> Source:
@@ -78,11 +107,14 @@ def _with_size(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
 
 def _with_model(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
     """The spec, with a model that suits the shape of the data if it names none."""
-    if spec.model is not None:
+    if spec.model is not None or spec.families:
         return spec
     is_text = any(column.kind == "text" for column in raw.columns)
     name, width = default_model(raw.train.inputs.shape[1:], "text" if is_text else raw.kind)
-    return spec.model_copy(update={"model": ModelSpec(name=name, width=width)})
+    network = ModelSpec(name=name, width=width)
+    if name != OF_COLUMNS or raw.kind == "structured" or spec.task is not None:
+        return spec.model_copy(update={"model": network})
+    return spec.model_copy(update={"families": (*OF_TABLES, network)})
 
 
 def _with_metric(spec: ExperimentSpec, raw: RawData) -> tuple[ExperimentSpec, RawData]:
@@ -207,7 +239,8 @@ def _prepared_loaders(
     if len(loaders) < 3:
         missing = ", ".join(sorted(set(parts) - set(loaders)))
         raise UserError(f"task: one part is a Loader, but {missing} is not. Loaders cannot be split; give all three.")
-    if task.model is None and sources["model"] is None:
+    models = spec.families or (spec.model,)
+    if task.model is None and any(each is None or each.factory is None for each in models):
         raise UserError(
             "task: the shape of what loaders yield is not known in advance. Return the model in the Task too."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,6 +44,36 @@ class EvaluationSet(Protocol):
         ...
 
 
+class Fitted(Protocol):
+    """A model of a family that is fitted and not trained in cycles."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether time did not end the fit early."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the model on disk."""
+        ...
+
+    def outputs(self, part: str, device: torch.device) -> Tensor:
+        """Outputs for the part called ``validation`` or ``test``, as the metric reads them."""
+        ...
+
+
+class Fitter(Protocol):
+    """Fits a family that is not trained in cycles on the training part."""
+
+    def fit(self, options: Mapping[str, object], seed: int, left_s: Callable[[], float]) -> Fitted:
+        """A model; a fit that is not likely to end within the seconds left is ended early.
+
+        Raises:
+            TimeoutError: if there is no time for anything useful.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Problem:
     """Data, model, loss and metric on one device.
@@ -67,6 +97,7 @@ class Problem:
         micro_batches: number of batches of ``train`` whose gradients are averaged for one optimizer step.
         handling: how the model is run.
         has_own_loss: whether the loss is the user's, so that nothing is known of the outputs.
+        fitter: fits a family that is not trained in cycles, which has no ``make_model``; None for a network.
     """
 
     name: str
@@ -84,3 +115,4 @@ class Problem:
     micro_batches: int = 1
     handling: Handling = PLAIN
     has_own_loss: bool = False
+    fitter: Fitter | None = None

@@ -36,6 +36,8 @@ def survey(
     least = Landmark(guess, "floor", trivial, f"{guess} reaches {metric.name} {trivial:.4g}.")
     if seconds <= 0.0:
         return (least,)
+    if payload.is_fitted:
+        return (least, *probe(payload, metric, seconds, clock))
     return (
         least,
         *probe(payload, metric, PROBES_SHARE * seconds, clock),

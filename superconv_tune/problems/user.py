@@ -99,7 +99,7 @@ def task_faults(task: Task, spec: ExperimentSpec) -> list[str]:
             f"task: model is {_shown(task.model)}, but has to be a function that makes a fresh nn.Module each time: "
             f"model=Net and not model=Net()."
         )
-    if task.model is not None and spec.model is not None:
+    if task.model is not None and (spec.model is not None or spec.families):
         faults.append("model: the spec names one, and the task brings one too. Keep one of them.")
     if task.loss is not None and not callable(task.loss):
         faults.append(f"task: loss is {_shown(task.loss)}, but has to be a function of outputs and targets.")

@@ -39,6 +39,23 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Family:
+    """One of several families of models that compete in a study.
+
+    Attributes:
+        name: as in requests and recipes.
+        measured: what the preflight measured of it; without the seconds of a step if it is fitted.
+        is_fitted: whether it is fitted and not trained in cycles.
+        parameters: number of parameters of a network, frozen ones included.
+    """
+
+    name: str
+    measured: Measured
+    is_fitted: bool = False
+    parameters: int = 0
+
+
+@dataclass(frozen=True)
 class Opened:
     """The study began; holds everything that ``--resume`` and ``report`` need.
 
@@ -52,6 +69,7 @@ class Opened:
         measured: what the preflight measured.
         mlflow: ``tracking_uri``, ``experiment_id``, ``run_id`` of the parent run.
         fresh_ledger: why earlier looks at the test part do not count; empty if they do.
+        families: the families of models that compete; empty for a single network.
     """
 
     name: str
@@ -63,6 +81,7 @@ class Opened:
     measured: Measured = field(default_factory=Measured)
     mlflow: Mapping[str, str] = field(default_factory=dict)
     fresh_ledger: str = ""
+    families: tuple[Family, ...] = ()
 
     @property
     def at(self) -> float:
@@ -114,8 +133,19 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """A family lags behind, and its cycles go no further."""
+
+    at: float
+    family: str
+
+
+@dataclass(frozen=True)
 class Frozen:
-    """A recipe was frozen, to be confirmed with fresh seeds; it replaces the previous one."""
+    """A recipe was frozen, to be confirmed with fresh seeds; it replaces the previous one.
+
+    A recipe that was confirmed before is frozen again where a later one, of another family, turned out worse.
+    """
 
     at: float
     recipe: Recipe
@@ -164,4 +194,6 @@ class Closed:
     reason: str
 
 
-Event = Opened | Resumed | Resized | Surveyed | Planned | Frozen | Looked | Requested | Observed | Closed
+Event = (
+    Opened | Resumed | Resized | Surveyed | Planned | Dropped | Frozen | Looked | Requested | Observed | Closed
+)

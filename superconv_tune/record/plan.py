@@ -31,9 +31,11 @@ class Plan:
         trial_s: predicted seconds of one cycle of each rung.
         is_too_small: whether the budget has too little time for a cycle that ranks learning rates; then a few are
             compared and the best is confirmed as far as it fits.
+        family: the family whose cycles it divides, where a study has several.
     """
 
     rungs: tuple[RungPlan, ...]
     confirm_seeds: int
     trial_s: tuple[float, ...]
     is_too_small: bool = False
+    family: str = ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 # The phase of a study that a trial belongs to, as shown in MLflow, the report and tables.
-Kind = Literal["range_test", "edge", "search", "confirm", "scaling", "baseline", "smoke", "long_run"]
+Kind = Literal["range_test", "edge", "search", "confirm", "scaling", "baseline", "smoke", "long_run", "fit"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,14 @@ class Promoted:
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """A family that is fitted and not trained in cycles, with one set of its options."""
+
+    name: Literal["fitted"] = "fitted"
+    kind: ClassVar[Kind] = "fit"
+
+
+@dataclass(frozen=True)
 class RunOff:
     """A fresh seed of one of the best configurations, to choose which one becomes the recipe.
 
@@ -153,4 +161,17 @@ class LongRun:
 
 OfRecipe = Confirm | Scaling | Baseline
 FromProposer = Sampled | Promoted
-Purpose = RangeTest | EdgeTest | Smoke | Probe | Sampled | Promoted | RunOff | Confirm | Scaling | Baseline | LongRun
+Purpose = (
+    RangeTest
+    | EdgeTest
+    | Smoke
+    | Probe
+    | Sampled
+    | Promoted
+    | RunOff
+    | Fitted
+    | Confirm
+    | Scaling
+    | Baseline
+    | LongRun
+)

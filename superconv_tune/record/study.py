@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 
 from superconv_tune.record.events import (
     Closed,
+    Dropped,
     Event,
+    Family,
     Frozen,
     Looked,
     Observed,
@@ -47,10 +50,22 @@ class Study:
         closed: the event that ended it; None while the search goes on.
         environment: what it is made of now: that of `opened`, until the user accepted a change.
         changes: every change of code, versions or device that the user accepted when the study was resumed.
+        family: the family that this is the study of, where several compete; None for a whole study.
+        arms: the study of each of several families, by its name, with the events that concern it; empty for a single
+            network.
+        is_dropped: whether the family lagged behind, and goes no further.
     """
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, family: Family | None = None, whole: Study | None = None) -> None:
         self.opened = opened
+        self.family = family
+        self._whole = whole
+        self.is_dropped = False
+        self.arms: dict[str, Study] = {}
+        if family is None:
+            self.arms = {
+                each.name: Study(replace(opened, measured=each.measured), each, self) for each in opened.families
+            }
         self.deadline = opened.deadline
         self.workers = opened.workers
         self.plan: Plan | None = None
@@ -90,6 +105,8 @@ class Study:
 
     def apply(self, event: Event) -> None:
         """Update the state with one more event."""
+        for arm in self._arms_of(event):
+            arm.apply(event)
         match event:
             case Requested(at=at, request=request):
                 self._request(request, at)
@@ -100,9 +117,24 @@ class Study:
             case _:
                 self._change(event)
 
-    def _change(self, event: Surveyed | Planned | Frozen | Looked | Resumed | Resized | Closed) -> None:
+    def _arms_of(self, event: Event) -> Iterable[Study]:
+        """The studies of the families that an event concerns."""
+        match event:
+            case Requested(request=request):
+                name = request.family
+            case Observed(outcome=outcome):
+                name = self.requests[outcome.trial_id].family
+            case Planned(plan=Plan(family=name)) | Frozen(recipe=Recipe(family=name)) | Dropped(family=name):
+                pass
+            case _:
+                return self.arms.values()
+        return [self.arms[name]] if name in self.arms else []
+
+    def _change(self, event: Surveyed | Planned | Dropped | Frozen | Looked | Resumed | Resized | Closed) -> None:
         """Update the state with an event that concerns the study as a whole."""
         match event:
+            case Dropped():
+                self.is_dropped = self.family is not None
             case Surveyed(landmarks=landmarks):
                 self.opened = replace(self.opened, measured=replace(self.opened.measured, landmarks=landmarks))
             case Planned(plan=plan):
@@ -160,8 +192,30 @@ class Study:
 
     def of_recipe(self, kind: Kind) -> list[TrialRequest]:
         """Requests of one kind that train the current recipe, in the order of asking."""
-        number = len(self.recipes)
-        return [request for request in self.asked(kind).values() if request.recipe == number] if number else []
+        recipe = self.recipe
+        return [r for r in self.asked(kind).values() if r.recipe == recipe.number] if recipe else []
+
+    @property
+    def lead(self) -> Study:
+        """The study of the current recipe's family, which the answer is about; itself before a recipe was frozen."""
+        return self.arms.get(self.recipe.family, self) if self.recipe else self
+
+    @property
+    def rivals(self) -> Mapping[str, Study]:
+        """The studies of the other families that this one competes with, by name."""
+        arms = self._whole.arms if self._whole else {}
+        return {name: arm for name, arm in arms.items() if self.family is None or name != self.family.name}
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether this is the study of a family that is fitted and not trained in cycles."""
+        return self.family is not None and self.family.is_fitted
+
+    def until(self, deadline: float) -> Study:
+        """This study with an earlier deadline: a view of it, which later events do not reach."""
+        view = copy(self)
+        view.deadline = min(self.deadline, deadline)
+        return view
 
     def fresh_models(self) -> list[Trial]:
         """Fresh models of the current recipe that trained the whole cycle and were evaluated."""

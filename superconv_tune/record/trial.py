@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -90,7 +91,21 @@ class Cycle:
     name: Literal["cycle"] = "cycle"
 
 
-Work = Ramps | Cycle
+@dataclass(frozen=True)
+class Fit:
+    """One fit of a family that is not trained in cycles, such as boosted trees, and its evaluation.
+
+    Attributes:
+        options: the family's options that differ from their defaults, by name.
+        reads_test: whether the model is evaluated on the test part at the end.
+    """
+
+    options: Mapping[str, object] = field(default_factory=dict)
+    reads_test: bool = False
+    name: Literal["fit"] = "fit"
+
+
+Work = Ramps | Cycle | Fit
 
 
 @dataclass(frozen=True)
@@ -108,6 +123,7 @@ class TrialRequest:
         deadline: Unix time, in seconds, by which the trial must have returned.
         rung: index of the rung of the ladder, 0 for the shortest; -1 for a trial outside the ladder.
         precision: number format of the forward pass.
+        family: name of the family of models, where a study has several; empty for the only network.
     """
 
     trial_id: str
@@ -121,6 +137,7 @@ class TrialRequest:
     deadline: float
     rung: int = -1
     precision: Precision = "fp32"
+    family: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -192,6 +209,9 @@ class TrialOutcome:
         cycle_curve: the curve of the cycle, thinned.
         mlflow_run_id: id of the MLflow run that holds the full curves.
         node: host name of the worker.
+        test_se: standard error of ``test`` from the number of test items, for a fit and a metric that is no mean over
+            them: fits from other seeds may be equal, so that these say nothing about it.
+        model_bytes: size of a fitted model; 0 for a network.
     """
 
     trial_id: str
@@ -217,6 +237,8 @@ class TrialOutcome:
     cycle_curve: Curve | None = None
     mlflow_run_id: str | None = None
     node: str = ""
+    test_se: float | None = None
+    model_bytes: int = 0
 
     @property
     def train_loss(self) -> float | None:

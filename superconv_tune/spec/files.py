@@ -70,10 +70,10 @@ def relocate(content: Content, before: Path, now: Path) -> None:
     """
     for dotted, path in missing(content).items():
         here = Path(os.path.normpath(now / os.path.relpath(path, before)))
-        section = content[dotted.partition(".")[0]]
         if here.exists() and dotted == "data.path":
-            section["path"] = str(here)
+            content["data"]["path"] = str(here)
         elif here.exists():
+            section = _factories(content)[dotted.removesuffix(".factory")]
             section["factory"] = f"{here}:{section['factory'].rpartition(':')[2]}"
 
 
@@ -125,4 +125,6 @@ def _factories(content: Content) -> dict[str, Content]:
     if isinstance(content.get("task"), str):  # a shorthand
         content["task"] = {"factory": content["task"]}
     sections = {name: _section(content, name) for name in FACTORIES}
+    families = content["model"] if isinstance(content.get("model"), list) else []
+    sections |= {f"model.{place}": each for place, each in enumerate(families) if isinstance(each, dict)}
     return {name: section for name, section in sections.items() if isinstance(section.get("factory"), str)}

@@ -188,7 +188,7 @@ def message(
         root: type of the whole file.
         hints: advice by unknown key.
     """
-    keys = [str(key) for key in detail["loc"] if key not in SHAPES]
+    keys = ["model" if key == "families" else str(key) for key in detail["loc"] if key not in SHAPES]
     dotted = ".".join(keys)
     where = _where(path, dotted, given)
     if detail["type"] == "extra_forbidden":
@@ -227,7 +227,7 @@ def _keys_of(keys: list[str], root: type[BaseModel]) -> list[str]:
 
 def _section_at(keys: list[str], root: type[BaseModel]) -> type[BaseModel] | None:
     section: type[BaseModel] | None = root
-    for key in keys:
+    for key in (key for key in keys if not key.isdecimal()):  # the place in a list
         section = _section(section, key) if section else None
     return section
 

@@ -11,8 +11,10 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -28,7 +30,7 @@ from superconv_tune.lr.schedule import Schedule, as_mapping, schedule_from
 from superconv_tune.lr.span import Span
 from superconv_tune.measures.losses import LOSSES
 from superconv_tune.measures.metrics import METRICS
-from superconv_tune.models.registry import MODELS
+from superconv_tune.models.registry import FITTED, MODELS
 from superconv_tune.proposer.samplers import SAMPLERS
 from superconv_tune.spec.fields import (
     NONE,
@@ -49,7 +51,7 @@ from superconv_tune.spec.space import Dimension, Range, Space, values
 
 Format = Annotated[str, one_of(FORMATS)]
 Augmentation = Literal["flip", "shift", "cutout", "colour"]
-Model = Annotated[str, one_of(MODELS)]
+Model = Annotated[str, one_of((*MODELS, *FITTED))]
 LossName = Annotated[str, one_of(("auto", *LOSSES))]
 Sampler = Annotated[str, one_of(SAMPLERS)]
 
@@ -104,10 +106,10 @@ class TaskSpec(Section):
 
 
 class ModelSpec(Section):
-    """The family of models: one of the built-in ones, or the user's.
+    """A family of models: one of the built-in ones, or the user's.
 
     Attributes:
-        name: name of a built-in model; None with a factory.
+        name: name of a built-in model; None with a factory. ``trees`` and ``linear`` are fitted, all others trained.
         factory: ``module:function`` or ``file.py:function`` that returns an ``nn.Module``.
         width: factor on the number of units of a built-in model; None for the size in the literature.
         args: further options of the model, or keyword arguments of the factory.
@@ -131,7 +133,19 @@ class ModelSpec(Section):
             raise ValueError(f"width is for built-in models; pass {self.width} to the factory under args")
         if self.name and self.select is not None:
             raise ValueError(f"select is for models of a factory; {self.name} gives one output. Leave it out")
+        if self.is_fitted and self.width is not None:
+            raise ValueError(f"width is for networks, and {self.name} is none. Leave it out")
         return self
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it is fitted by scikit-learn, and not trained in cycles."""
+        return self.name in FITTED
+
+    @property
+    def label(self) -> str:
+        """A short name for it: that of the built-in model, or of the factory's function."""
+        return self.name or str(self.factory).rpartition(":")[2]
 
 
 class MetricSpec(Section):
@@ -326,7 +340,9 @@ class ExperimentSpec(Section):
         name: name of the study and of its folder.
         data: the data, unless a task supplies them.
         task: the user's own code that supplies the question.
-        model: the family of models; None if the task supplies it, or for a model chosen by the shape of the data.
+        model: the family of models; None if the task supplies it, if there are several, or for models chosen by the
+            shape of the data. In a file it is one model or a list of them; in an option their names, with commas.
+        families: the families that compete, if ``model`` is a list of several.
         metric: the metric of the target.
         loss: the training loss; ``auto`` follows from the metric.
         target: value of the metric to be reached; None asks how far one can get.
@@ -354,6 +370,7 @@ class ExperimentSpec(Section):
     data: DataSpec | None = None
     task: Annotated[TaskSpec | None, Field(validate_default=True)] = None
     model: ModelSpec | None = None
+    families: tuple[ModelSpec, ...] = ()
     metric: MetricSpec = MetricSpec(name="accuracy", direction="max", item_level=True)
     loss: LossName = "auto"
     target: Annotated[Number | None, OrNone] = None
@@ -381,6 +398,34 @@ class ExperimentSpec(Section):
 
     # A check that involves two fields belongs to the later one; the earlier is missing from info.data if it was wrong
     # itself. That way all errors of a file are found at once, which a check of the whole could not do.
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listed_models(cls, value: Any) -> Any:
+        """A list under ``model`` becomes ``families``, unless it has only one."""
+        given = value.get("model") if isinstance(value, dict) else None
+        if isinstance(given, str) and "," in given:
+            given = [name.strip() for name in given.split(",")]
+        if not isinstance(given, list | tuple):
+            return value
+        if len(given) < 2:
+            return value | {"model": given[0] if given else {}}
+        return {key: item for key, item in value.items() if key != "model"} | {"families": given}
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The keys of a file, in which several families are a list under ``model``."""
+        content: dict[str, Any] = handler(self)
+        families = content.pop("families", None)
+        return content | {"model": families} if families else content
+
+    @field_validator("families")
+    @classmethod
+    def _without_twins(cls, families: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
+        twice = next((each.label for place, each in enumerate(families) if each in families[:place]), None)
+        if twice is not None:
+            raise ValueError(f"{twice} is named twice. Keep one of them")
+        return families
 
     @field_validator("task")
     @classmethod
@@ -452,6 +497,17 @@ class ExperimentSpec(Section):
     def item_level(self) -> bool:
         """Whether the metric is the share of items that are right."""
         return self.metric.item_level
+
+
+def named_families(spec: ExperimentSpec) -> dict[str, ModelSpec]:
+    """The families that compete, by the name that trials and reports use; empty for a single network."""
+    if not spec.families:
+        return {spec.model.label: spec.model} if spec.model is not None and spec.model.is_fitted else {}
+    found: dict[str, ModelSpec] = {}
+    for each in spec.families:
+        twins = sum(other.label == each.label for other in found.values())
+        found[each.label if not twins else f"{each.label} {twins + 1}"] = each
+    return found
 
 
 def search_space(spec: ExperimentSpec) -> SearchSpace:

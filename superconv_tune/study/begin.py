@@ -121,4 +121,5 @@ def _opened(engine: Engine, where: Places, handle: StudyHandle | None, call: Cal
         measured=question.measured,
         mlflow={} if handle is None else handle.recorded,
         fresh_ledger=call.fresh_ledger or "",
+        families=question.competing,
     )

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from superconv_tune.core.check import Check
+from superconv_tune.planner.divide import SEEDS
 from superconv_tune.planner.situation import Situation
 from superconv_tune.record.events import Opened
 from superconv_tune.record.plan import Plan
@@ -78,6 +79,8 @@ class Budget:
         return Check("budget", found, "warning", f"That is too little for cycles that rank learning rates: {enough}")
 
     def _divided(self, left_s: float) -> Plan:
+        if not self.question.has_networks:
+            return Plan((), SEEDS, ())
         name, brief, measured = self.question.spec.name, self.question.brief, self.question.measured
         opened = Opened(name, 0.0, left_s + brief.report_s, self.workers, spec={}, measured=measured)
         return Situation(Study(opened), brief, now=0.0).divided()

@@ -59,8 +59,7 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
 
 def _files(payload: Payload) -> dict[str, str]:
     """Digests of the user's files, by name."""
-    sources = (payload.task, payload.model, payload.optimizer)
-    return {name: digest for source in sources if source is not None for name, digest in source.digests.items()}
+    return {name: digest for source in payload.sources for name, digest in source.digests.items()}
 
 
 def _device(payload: Payload) -> str:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 
 from superconv_tune.cluster.in_process import InProcessCluster, RealClock, TrainingExecutor
-from superconv_tune.problems.payload import realise
+from superconv_tune.problems.payload import Problems
 from superconv_tune.record.conductor import Conductor
 from superconv_tune.study.question import Question
 from superconv_tune.tracking.handle import StudyHandle
@@ -44,7 +44,7 @@ class InThisProcess:
             UserError: if an event cannot be stored.
         """
         device = device_for(with_gpu=self.question.spec.resources.gpus_per_trial != 0)
-        executor = TrainingExecutor(realise(self.question.payload, device), _tracker(handle, spill_dir))
+        executor = TrainingExecutor(Problems(self.question.payload, device).of, _tracker(handle, spill_dir))
         gc.freeze()  # modules and data stay; otherwise the collection between trials would visit all of them again
         try:
             InProcessCluster(executor, RealClock(), self.workers).run(conductor)

@@ -164,7 +164,9 @@ def _split(question: Question) -> Check:
 
 
 def _model(question: Question) -> Check:
-    card, wanted = question.model, question.spec.model
+    card, wanted = question.model, question.payload.first.spec.model
+    if question.payload.first.is_fitted:
+        return Check("model", ", ".join(family.name for family in question.families))
     name = (wanted.name or wanted.factory) if wanted else "model of the task"
     frozen = f", {card.frozen:,} frozen" if card.frozen else ""
     found = "; ".join((f"{name}: {card.parameters:,} parameters{frozen}", "one forward and backward pass", *card.notes))
@@ -177,6 +179,8 @@ def _model(question: Question) -> Check:
 def _smoke(question: Question) -> list[Check]:
     measured = question.measured
     steps = ", ".join(f"{1000 * seconds:,.1f} ms with {size}" for size, seconds in measured.step_s.items())
+    if not question.has_networks:
+        return []
     return [
         Check("smoke trial", "a few steps and an evaluation with every batch size"),
         Check("speed", f"{steps} examples a step; evaluation {measured.eval_s:.2g} s; {measured.precision}"),

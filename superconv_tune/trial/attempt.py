@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from superconv_tune.core.bits import pack
 from superconv_tune.core.curve import Curve
 from superconv_tune.data.batches import Batch
 from superconv_tune.lr.schedule import Knobs
@@ -205,6 +207,36 @@ class Attempt:
         share = self.request.cycle.data_share if phase == "cycle" else 1.0
         return source if share == 1.0 else source.part(share, self.request.seed)
 
+    def judge_validation(self, outputs: Any, targets: Any) -> None:
+        """Note the metric and the loss of the validation part.
+
+        Raises:
+            Stopped: if the metric is not finite.
+        """
+        problem = self.problem
+        value = _finite(problem.metric.compute(outputs, targets), f"{problem.metric.name} of the validation part")
+        # Without label smoothing, so that trials which smooth differently can be compared.
+        loss = float(problem.loss(outputs, targets, 0.0))
+        self.note(validation=value, objective=value, validation_loss=loss if math.isfinite(loss) else None)
+
+    def judge_test(self, outputs: Any, targets: Any) -> None:
+        """Note the metric of the test part, and which of its items are right.
+
+        Raises:
+            Stopped: if the metric is not finite.
+        """
+        metric = self.problem.metric
+        self.note(test=_finite(metric.compute(outputs, targets), f"{metric.name} of the test part"))
+        if metric.correct is not None:
+            correct = metric.correct(outputs, targets)
+            self.note(test_correct=pack(correct.cpu().numpy()), test_items=len(correct))
+
     def evaluate(self, learner: Learner, part: EvaluationSet) -> tuple[Any, Any]:
         """Outputs and targets of the validation or test part."""
         return evaluate(learner.model, guarded(part.batches), learner.runtime)
+
+
+def _finite(value: float, what: str) -> float:
+    if not math.isfinite(value):
+        raise Stopped("nan", f"The {what} is not finite after a whole cycle: got {value}.")
+    return value

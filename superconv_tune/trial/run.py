@@ -9,15 +9,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from superconv_tune.core.bits import pack
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.trial import Cycle, Ramps, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, Fit, Ramps, TrialOutcome, TrialRequest
 from superconv_tune.training.memory import release
 from superconv_tune.training.randomness import isolated
-from superconv_tune.trial.attempt import Attempt, Learner
+from superconv_tune.trial.attempt import Attempt
 from superconv_tune.trial.checkpointing import Checkpoint
 from superconv_tune.trial.cycle import run_cycle
 from superconv_tune.trial.failures import Stopped, explain
+from superconv_tune.trial.fit import run_fit
 from superconv_tune.trial.ramp import capped_max_lr, edge_test, range_test
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import FaultTolerantTracker
@@ -36,7 +36,7 @@ def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
 ) -> TrialOutcome:
     """Run one attempt of a trial from its first ramp to its last evaluation.
 
-    Its work is either ramps, or a whole cycle on a fresh model. A cycle may begin with a ramp of its own; it is
+    Its work is either ramps, a whole cycle on a fresh model, or the fit of a family that is not trained in cycles. A cycle may begin with a ramp of its own; it is
     validated at the end, and may read the test part once too. What is trained depends on the request alone, unless the
     deadline shortens it.
 
@@ -79,6 +79,8 @@ def _run_phases(attempt: Attempt, checkpoint: Checkpoint | None) -> None:
                 range_test(attempt, ramps)
             case Cycle() as cycle:
                 _train_and_judge(attempt, cycle, checkpoint)
+            case Fit() as fit:
+                run_fit(attempt, fit)
     except Exception as error:  # noqa: BLE001 - a trial returns its failure, whatever it is
         status, reason = explain(error)
         attempt.note(status=status, reason=reason)
@@ -89,30 +91,6 @@ def _run_phases(attempt: Attempt, checkpoint: Checkpoint | None) -> None:
 def _train_and_judge(attempt: Attempt, cycle: Cycle, checkpoint: Checkpoint | None) -> None:
     learner = run_cycle(attempt, capped_max_lr(attempt, cycle), checkpoint)
     with attempt.timed("eval_s"):
-        _validate(attempt, learner)
+        attempt.judge_validation(*attempt.evaluate(learner, attempt.problem.validation))
         if cycle.reads_test:
-            _test(attempt, learner)
-
-
-def _validate(attempt: Attempt, learner: Learner) -> None:
-    problem = attempt.problem
-    outputs, targets = attempt.evaluate(learner, problem.validation)
-    value = _finite(problem.metric.compute(outputs, targets), f"{problem.metric.name} of the validation part")
-    # Without label smoothing, so that trials which smooth differently can be compared.
-    loss = float(problem.loss(outputs, targets, 0.0))
-    attempt.note(validation=value, objective=value, validation_loss=loss if math.isfinite(loss) else None)
-
-
-def _test(attempt: Attempt, learner: Learner) -> None:
-    metric = attempt.problem.metric
-    outputs, targets = attempt.evaluate(learner, attempt.problem.test)
-    attempt.note(test=_finite(metric.compute(outputs, targets), f"{metric.name} of the test part"))
-    if metric.correct is not None:
-        correct = metric.correct(outputs, targets)
-        attempt.note(test_correct=pack(correct.cpu().numpy()), test_items=len(correct))
-
-
-def _finite(value: float, what: str) -> float:
-    if not math.isfinite(value):
-        raise Stopped("nan", f"The {what} is not finite after a whole cycle: got {value}.")
-    return value
+            attempt.judge_test(*attempt.evaluate(learner, attempt.problem.test))

@@ -115,7 +115,8 @@ def cycle(seed: int, epochs: float = 2.0) -> TrialRequest:
 
 def test_trials_are_really_trained_and_recorded_one_after_the_other() -> None:
     clock, tracker = RealClock(), MemoryTracker()
-    executor = TrainingExecutor(toy_problem(), tracker)
+    problem = toy_problem()
+    executor = TrainingExecutor(lambda _: problem, tracker)
     outcomes = [executor.run(cycle(seed), clock(), slot=0) for seed in (1, 2)]
     assert [left_s for _, left_s in outcomes] == [0.0, 0.0]
     assert all(outcome.validation is not None and outcome.validation > 0.5 for outcome, _ in outcomes)
@@ -139,7 +140,7 @@ def test_a_signal_ends_the_trial_at_once_after_the_handler_that_was_there(number
                 os.kill(os.getpid(), number)
 
         hooked = replace(problem, train=HookedSource(problem.train, interrupt))
-        outcome, _ = TrainingExecutor(hooked, MemoryTracker()).run(cycle(1, epochs=50.0), time.time(), slot=0)
+        outcome, _ = TrainingExecutor(lambda _: hooked, MemoryTracker()).run(cycle(1, epochs=50.0), time.time(), slot=0)
         assert (outcome.status, outcome.objective) == ("interrupted", problem.trivial_value)
         assert handled == [number]
         assert max(steps) < 20

@@ -1,0 +1,67 @@
+"""One fit of a family that is not trained in cycles, and its evaluation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from superconv_tune.data.nested import joined
+from superconv_tune.problems.problem import EvaluationSet, Fitted
+from superconv_tune.record.trial import Fit
+from superconv_tune.trial.attempt import Attempt
+from superconv_tune.trial.failures import Stopped, guarded
+
+MARGIN_S = 0.5  # between the end of the evaluation and the deadline
+RESAMPLED = 100  # samples of the test items, for the standard error of a metric that is no mean over them
+
+
+def run_fit(attempt: Attempt, fit: Fit) -> Fitted:
+    """Fit a model, judge it on the validation part, and on the test part if that is asked for.
+
+    Raises:
+        Stopped: if the deadline leaves no time for anything useful, or a metric is not finite.
+    """
+    attempt.check_deadline()
+    fitter, deadline = attempt.problem.fitter, attempt.request.deadline
+    if fitter is None:
+        raise TypeError("The family is trained in cycles, and cannot be fitted.")
+    with attempt.timed("train_s"):
+        try:
+            model = fitter.fit(fit.options, attempt.request.seed, lambda: deadline - MARGIN_S - attempt.clock())
+        except TimeoutError as error:
+            raise Stopped("deadline", str(error)) from error
+    attempt.note(shortened=not model.is_whole, model_bytes=model.size_bytes)
+    with attempt.timed("eval_s"):
+        _judge(attempt, model, reads_test=fit.reads_test)
+    return model
+
+
+def _judge(attempt: Attempt, model: Fitted, *, reads_test: bool) -> None:
+    problem = attempt.problem
+    outputs, targets = model.outputs("validation", problem.device), _targets(problem.validation)
+    attempt.judge_validation(outputs, targets)
+    if not reads_test:
+        return
+    outputs, targets = model.outputs("test", problem.device), _targets(problem.test)
+    attempt.judge_test(outputs, targets)
+    if problem.metric.correct is None:
+        attempt.note(test_se=_resampled_se(attempt, outputs, targets))
+
+
+def _targets(part: EvaluationSet) -> Tensor:
+    targets: Tensor = joined([targets for _, targets in guarded(part.batches)])
+    return targets
+
+
+def _resampled_se(attempt: Attempt, outputs: Tensor, targets: Tensor) -> float | None:
+    """Standard error of the metric over samples of the test items, drawn with replacement (Efron 1979).
+
+    None where it has no value on some of them: a sample may lack a class.
+    """
+    rng = np.random.default_rng(attempt.request.seed)
+    rows = torch.from_numpy(rng.integers(0, len(outputs), size=(RESAMPLED, len(outputs)))).to(outputs.device)
+    values = [attempt.problem.metric.compute(outputs[each], targets[each]) for each in rows]
+    return float(np.std(values, ddof=1)) if all(map(math.isfinite, values)) else None
