@@ -102,7 +102,7 @@ class TrainingWorld:
 def _ramp_steps(request: TrialRequest) -> int:
     if isinstance(request.work, Ramps):
         return RAMP_STEPS
-    return request.work.own_ramp.steps if request.work.own_ramp else 0
+    return request.cycle.own_ramp.steps if request.cycle.own_ramp else 0
 
 
 def rows(name: str) -> list[Row]:

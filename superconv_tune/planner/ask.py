@@ -73,7 +73,14 @@ class Redraw:
         return replace(self.lost, purpose=replace(self.lost.purpose, proposal=proposal))
 
 
-Decision = TrialRequest | Draw | Redraw | Plan | Recipe | Signal
+@dataclass(frozen=True)
+class Drop:
+    """A family that goes no further."""
+
+    family: str
+
+
+Decision = TrialRequest | Draw | Redraw | Plan | Recipe | Drop | Signal
 
 
 def _with_drawn(params: Hyperparameters, drawn: Mapping[str, float]) -> Hyperparameters:

@@ -199,7 +199,7 @@ def _patient(seconds: float) -> float:
 def comparison_of(study: Study, brief: Brief, now: float) -> Comparison | None:
     """The comparison with other policies at this moment; None before a recipe was frozen."""
     recipe = study.recipe
-    if study.plan is None or recipe is None:
+    if study.plan is None or recipe is None or recipe.fit is not None:
         return None
     return Comparison(study, brief, CostModel.of(study), study.plan, recipe, now, study.deadline - brief.report_s)
 

@@ -1,57 +1,22 @@
-"""What to run next: a pure function of the study, the brief and the time.
-
-The order is: lost trials again, the plan, the range test, the rungs from the shortest to the longest, and the finish.
-"""
+"""What to run next: a pure function of the study, the brief and the time."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from superconv_tune.planner.ask import Decision, Redraw
+from superconv_tune.planner.arms import Arms
+from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.brief import Brief
-from superconv_tune.planner.choice import looks_reached
-from superconv_tune.planner.finish import finish
-from superconv_tune.planner.first_ramps import ask_range_test
-from superconv_tune.planner.rungs import RungSteps
-from superconv_tune.planner.situation import Situation, first
+from superconv_tune.planner.network import network_step
+from superconv_tune.planner.situation import Situation
 from superconv_tune.record.conductor import Signal
-from superconv_tune.record.plan import Plan
-from superconv_tune.record.purpose import Baseline
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import TrialRequest
-
-ATTEMPTS = 3  # per trial, if it is lost with its worker: perhaps it was the trial that ended the worker
 
 
 def decide(study: Study, brief: Brief, now: float) -> Decision:
-    """Decide on the next trial, plan, recipe or signal.
+    """Decide on the next trial, plan, recipe, family to drop, or signal.
 
     No state is kept between calls: the same study at the same time gives the same decision, so that replaying the
     journal resumes a search.
     """
     if study.closed is not None:
         return Signal.DONE
-    situation = Situation(study, brief, now)
-    decision = first([lambda: _retry(situation), lambda: _plan(situation), lambda: ask_range_test(situation)])
-    if decision is not None:
-        return decision
-    plan = study.plan
-    assert plan is not None
-    if study.recipe is None and not looks_reached(situation):
-        decision = first([RungSteps(situation, plan, index).next for index in range(len(plan.rungs))])
-    return finish(situation, plan) if decision is None else decision
-
-
-def _retry(situation: Situation) -> TrialRequest | Redraw | None:
-    for trial in situation.study.lost():
-        request = trial.request
-        if isinstance(request.purpose, Baseline):
-            continue  # `planner.baselines` asks for those again
-        if situation.study.losses[request.trial_id] < ATTEMPTS and situation.fits(request.params, situation.limit):
-            again = replace(request, attempt=request.attempt + 1, deadline=situation.patient(request.params))
-            return again if request.proposal is None else Redraw(again, situation.searched(request.params))
-    return None
-
-
-def _plan(situation: Situation) -> Plan | None:
-    return situation.divided() if situation.study.plan is None else None
+    return Arms(study, brief, now).next() if study.arms else network_step(Situation(study, brief, now))

@@ -12,7 +12,7 @@ from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.surface import SAME_RATE, Point
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Trial
+from superconv_tune.record.trial import Cycle, Trial
 from superconv_tune.verdict.calibration import library
 from superconv_tune.verdict.judge import judge
 from superconv_tune.verdict.ladder import rungs
@@ -36,7 +36,8 @@ def ended(study: Study, recipe: int | None = None) -> list[Trial]:
 
     Without a number it is the current recipe.
     """
-    number = len(study.recipes) if recipe is None else recipe
+    current = study.recipe
+    number = recipe if recipe is not None or current is None else current.number
     asked = [request for request in study.asked("confirm").values() if request.recipe == number]
     return [t for t in study.came_back(asked) if t.went_wrong or (t.is_whole and t.outcome.test is not None)]
 
@@ -54,7 +55,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
         looks=_looks(study),
         rungs=rungs(study, yardstick),
         validation_items=yardstick.items,
-        epochs=trials[0].request.params.cycle_epochs if trials else 0.0,
+        epochs=trials[0].request.params.cycle_epochs if trials and not study.is_fitted else 0.0,
         repeats=_repeats(study),
         horizon=brief.horizon,
         failed=len(ended(study)) - len(trials),
@@ -62,6 +63,8 @@ def gather(study: Study, brief: Brief) -> Evidence:
         floor=_floor(study, yardstick),
         epoch_s=_epoch_s(study, trials),
         others=study.looks[-1].others if study.looks else (),
+        is_fitted=study.is_fitted,
+        items_se=max((outcome.test_se or 0.0 for outcome in outcomes), default=0.0),
     )
 
 
@@ -70,7 +73,8 @@ def uncounted_look(study: Study) -> tuple[int, int] | None:
 
     Fewer models than can demonstrate anything are no look.
     """
-    state = (len(study.recipes), len(ended(study)))
+    recipe = study.recipe
+    state = (recipe.number if recipe else 0, len(ended(study)))
     is_known = any((look.recipe, look.models) == state for look in study.looks)
     return None if is_known or len(confirmed(study)) < MIN_MODELS else state
 
@@ -84,7 +88,7 @@ def _looks(study: Study) -> int:
     if study.looks:
         return study.looks[-1].number + (uncounted_look(study) is not None)
     planned = study.plan.confirm_seeds if study.plan else math.inf
-    counts = (len(ended(study, number)) for number in range(1, len(study.recipes) + 1))
+    counts = (len(ended(study, number)) for number in {recipe.number for recipe in study.recipes})
     return max(1, sum(1 + max(0, count - int(min(planned, count))) for count in counts))
 
 
@@ -94,7 +98,7 @@ def is_bracketed(study: Study, yardstick: Yardstick) -> bool:
     If a shorter rung has the recipe, it must be so from that rung on: a longer one may have been worse for its rate. A
     rate with which a cycle went wrong is beaten.
     """
-    if study.recipe is None or study.plan is None:
+    if study.recipe is None or study.plan is None or study.is_fitted:
         return False
     longest = range(study.requests[study.recipe.origin].rung, len(study.plan.rungs))
     best = [trial for rung in longest if (trial := _best(study, yardstick, rung)) is not None]
@@ -122,15 +126,16 @@ def _is_inside(study: Study, best: Trial) -> bool:
 
 
 def _floor(study: Study, yardstick: Yardstick) -> float | None:
-    """Value of the best simple method; None before any was found."""
+    """Value of the best simple method, or of another family that competes; None before any was found."""
     marks = study.opened.measured.landmarks
     values = [mark.value for mark in marks if mark.kind == "floor" and mark.value is not None]
+    values += [trial.value for arm in study.rivals.values() for trial in arm.trials() if trial.is_whole]
     return yardstick.best(values) if values else None
 
 
 def _epoch_s(study: Study, trials: list[Trial]) -> float:
     """Seconds on the clock that the fresh models take per epoch of their length; 0 without one."""
-    if not trials:
+    if not trials or study.is_fitted:
         return 0.0
     each_s = math.fsum(trial.outcome.wall_s for trial in trials) / math.fsum(
         trial.request.params.cycle_epochs for trial in trials
@@ -142,7 +147,7 @@ def _repeats(study: Study) -> tuple[Repeat, ...]:
     """Mean validation results of fresh models of the recipe, by length and by share of the data."""
     values: defaultdict[tuple[float, float], list[float]] = defaultdict(list)
     for trial in study.came_back([*study.of_recipe("confirm"), *study.of_recipe("scaling")]):
-        if trial.is_whole:
+        if trial.is_whole and isinstance(trial.request.work, Cycle):
             key = (trial.request.params.cycle_epochs, trial.request.cycle.data_share)
             values[key].append(trial.value)
     return tuple(Repeat(*key, math.fsum(found) / len(found), len(found)) for key, found in values.items())

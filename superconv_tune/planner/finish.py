@@ -90,7 +90,7 @@ class FinishSteps:
         had its number of them.
         """
         situation, recipe = self.situation, self.recipe
-        if recipe.number == MOST_RECIPES:
+        if len({each.number for each in situation.study.recipes}) == MOST_RECIPES:
             return None
         if self._is_overlong:
             choice = choose(situation, self.plan, may_lengthen=False)

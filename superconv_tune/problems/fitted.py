@@ -1,8 +1,8 @@
 """Families that are fitted and not trained in cycles: boosted trees, and a linear model; through scikit-learn.
 
-``trees`` is histogram gradient boosting (Ke et al. 2017, LightGBM), with scikit-learn's defaults. ``linear`` is logistic
-regression, or ridge regression of numbers, on standardised inputs. Options by name change both; ``strength`` is the
-penalty of ``linear`` in units of scikit-learn's default.
+``trees`` is histogram gradient boosting (Ke et al. 2017, LightGBM), with scikit-learn's defaults. ``linear`` is
+logistic regression, or ridge regression of numbers, on standardised inputs. Options by name change both; ``strength``
+is the penalty of ``linear`` in units of scikit-learn's default.
 
 Python cannot end a fit that runs. So trees grow in stages, and a linear model is fitted for a few iterations first: a
 stage that is not likely to end in time is not begun.

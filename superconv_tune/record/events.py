@@ -194,6 +194,4 @@ class Closed:
     reason: str
 
 
-Event = (
-    Opened | Resumed | Resized | Surveyed | Planned | Dropped | Frozen | Looked | Requested | Observed | Closed
-)
+Event = Opened | Resumed | Resized | Surveyed | Planned | Dropped | Frozen | Looked | Requested | Observed | Closed

@@ -162,16 +162,5 @@ class LongRun:
 OfRecipe = Confirm | Scaling | Baseline
 FromProposer = Sampled | Promoted
 Purpose = (
-    RangeTest
-    | EdgeTest
-    | Smoke
-    | Probe
-    | Sampled
-    | Promoted
-    | RunOff
-    | Fitted
-    | Confirm
-    | Scaling
-    | Baseline
-    | LongRun
+    RangeTest | EdgeTest | Smoke | Probe | Sampled | Promoted | RunOff | Fitted | Confirm | Scaling | Baseline | LongRun
 )

@@ -112,6 +112,8 @@ class Study:
                 self._request(request, at)
             case Observed(at=at, outcome=outcome):
                 self._observe(outcome, at)
+            case Dropped():
+                self.is_dropped = self.family is not None
             case Opened():
                 raise ValueError("A study is opened once, but got a second Opened event.")
             case _:
@@ -130,11 +132,9 @@ class Study:
                 return self.arms.values()
         return [self.arms[name]] if name in self.arms else []
 
-    def _change(self, event: Surveyed | Planned | Dropped | Frozen | Looked | Resumed | Resized | Closed) -> None:
+    def _change(self, event: Surveyed | Planned | Frozen | Looked | Resumed | Resized | Closed) -> None:
         """Update the state with an event that concerns the study as a whole."""
         match event:
-            case Dropped():
-                self.is_dropped = self.family is not None
             case Surveyed(landmarks=landmarks):
                 self.opened = replace(self.opened, measured=replace(self.opened.measured, landmarks=landmarks))
             case Planned(plan=plan):

@@ -15,7 +15,9 @@ def plan_words(plan: Plan, space: SearchSpace, workers: int, budget_s: float) ->
     lines += [f"  {name:<17} {_dimension(dimension)}" for name, dimension in space.items()]
     lines.append(f"{'phase':<14}{'epochs':>8}{'trials':>8}{'each':>10}{'wall':>10}{'worker-s':>10}")
     if not plan.rungs:
-        return "The models are fitted and not trained in cycles: their defaults first, then other options; seconds each."
+        return (
+            "The models are fitted and not trained in cycles: their defaults first, then other options; seconds each."
+        )
     for index, (rung, trial_s) in enumerate(zip(plan.rungs, plan.trial_s, strict=True)):
         length = f"<= {rung.epochs:g}" if rung.free else f"{rung.epochs:g}"
         if rung.width:

@@ -15,6 +15,7 @@ from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial, TrialOutcome
 from superconv_tune.verdict.comparison import ComparedPolicy, Shortfall
 from superconv_tune.verdict.ladder import Rung
+from superconv_tune.verdict.standing import Standing
 from superconv_tune.verdict.verdict import Target, Verdict
 
 
@@ -33,6 +34,7 @@ class Findings:
         now: Unix time up to which time is counted: now, or the study's last event when an old study is rendered again.
         baselines: the comparison with other policies.
         shortfall: the comparisons that are missing or were made at another length, and why.
+        leaderboard: what every family of models reached, the best one first.
     """
 
     study: Study
@@ -45,6 +47,7 @@ class Findings:
     now: float
     baselines: tuple[ComparedPolicy, ...] = ()
     shortfall: Shortfall = field(default_factory=Shortfall)
+    leaderboard: tuple[Standing, ...] = ()
 
     @property
     def limit_s(self) -> float:

@@ -16,13 +16,14 @@ from superconv_tune.planner.baselines import comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.evidence import verdict_of, yardstick_of
 from superconv_tune.planner.first_ramps import pooled_range_test
+from superconv_tune.planner.leaderboard import leaderboard, leading
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial
 from superconv_tune.reporting.console import FAILED
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.verdict.comparison import compare
-from superconv_tune.verdict.ladder import rungs, winner
+from superconv_tune.verdict.ladder import best, rungs, winner
 from superconv_tune.verdict.perspective import with_landmarks
 from superconv_tune.verdict.steadiness import is_unsteady
 
@@ -67,21 +68,28 @@ def findings_of(
         more_warnings: they join the warnings of its verdict.
     """
     yardstick = yardstick_of(study, brief)
-    verdict = with_landmarks(verdict_of(study, brief), brief.target, study.opened.measured.landmarks)
-    found = (*_empty(study), *_lost(study), *_fresh_ledger(study), *_changed(study), *_unsteady(study, yardstick))
+    lead = leading(study, brief)  # the family that the answer is about
+    verdict = with_landmarks(verdict_of(lead, brief), brief.target, study.opened.measured.landmarks)
+    found = (*_empty(study), *_lost(study), *_fresh_ledger(study), *_changed(study), *_unsteady(lead, yardstick))
     warnings = (*verdict.warnings, *found, *more_warnings)
     return Findings(
         study=study,
         target=brief.target,
         verdict=replace(verdict, warnings=warnings),
-        ladder=rungs(study, yardstick),
-        winner=_origin(study) or winner(study, yardstick),
-        range_test=pooled_range_test(study),
+        ladder=rungs(lead, yardstick),
+        winner=_origin(lead) or _best_fit(lead, yardstick) or winner(lead, yardstick),
+        range_test=pooled_range_test(lead),
         importance=_importance(study, proposer),
         now=now,
-        baselines=compare(study, yardstick),
-        shortfall=shortfall(comparison_of(study, brief, now), study, brief),
+        baselines=compare(lead, yardstick),
+        shortfall=shortfall(comparison_of(lead, brief, now), lead, brief),
+        leaderboard=leaderboard(study, brief),
     )
+
+
+def _best_fit(study: Study, yardstick: Yardstick) -> Trial | None:
+    """The best fit of a family that is fitted; None for a network."""
+    return best((trial for trial in study.trials("fit") if trial.is_whole), yardstick)
 
 
 def _origin(study: Study) -> Trial | None:
@@ -90,6 +98,8 @@ def _origin(study: Study) -> Trial | None:
     if recipe is None:
         return None
     trial = study.trial(recipe.origin)
+    if recipe.fit is not None:
+        return trial
     params = replace(recipe.params, lr_multiplier=trial.request.params.lr_multiplier)
     return Trial(replace(trial.request, params=params), replace(trial.outcome, max_lr=recipe.max_lr))
 
@@ -133,7 +143,7 @@ def _unsteady(study: Study, yardstick: Yardstick) -> tuple[str, ...]:
             "Fresh seeds of the recipe lie far apart, or some of them failed: its learning rate is close to the edge. "
             "A lower one would be a steadier recipe; there was no time left to confirm it.",
         )
-    if recipe.number == 1:
+    if len(study.recipes) == 1 or recipe.fit is not None:
         return ()
     return (
         f"The recipe that looked best, with a peak learning rate of {study.recipes[0].max_lr:.3g}, did not hold up "

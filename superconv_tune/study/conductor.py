@@ -10,13 +10,24 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from superconv_tune.core.errors import StorageError, TakenOverError
-from superconv_tune.planner.ask import Draw, Redraw
+from superconv_tune.planner.ask import Draw, Drop, Redraw
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import has_all_seeds, is_decided, uncounted_look
 from superconv_tune.proposer.proposal import Proposed
 from superconv_tune.record.conductor import Signal
-from superconv_tune.record.events import Closed, Event, Frozen, Looked, Observed, Planned, Requested, Resized, Surveyed
+from superconv_tune.record.events import (
+    Closed,
+    Dropped,
+    Event,
+    Frozen,
+    Looked,
+    Observed,
+    Planned,
+    Requested,
+    Resized,
+    Surveyed,
+)
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Proposal
@@ -43,6 +54,7 @@ PHASES = {
     "confirm": "confirmation",
     "scaling": "scaling",
     "baseline": "baselines",
+    "fit": "fits",
 }
 
 
@@ -170,6 +182,8 @@ class StudyConductor:
                     self.record(Planned(now, plan))
                 case Recipe() as recipe:
                     self.record(Frozen(now, recipe))
+                case Drop(family=family):
+                    self.record(Dropped(now, family))
                 case Draw() | Redraw() as draw:
                     return self._asked_for_drawn(now, draw)
                 case TrialRequest() as request:
@@ -189,7 +203,7 @@ class StudyConductor:
         if request.proposal is not None and request.attempt == outcome.attempt:
             proposal = request.proposal
             self._unless_over(lambda _: self._proposer.tell(proposal, outcome))
-        if has_all_seeds(self.study):
+        if has_all_seeds(self.study.lead):
             self._count_look()
         self._find_landmarks(0.0)
 
@@ -237,7 +251,7 @@ class StudyConductor:
 
         A database that does not answer when the search is over does not count it; it is judged as the next look then.
         """
-        look = uncounted_look(self.study)
+        look = uncounted_look(self.study.lead)
         if look is None:
             return
         counter, name = self._counter, self.study.opened.name
@@ -264,7 +278,7 @@ class StudyConductor:
             return "interrupted"
         if self.should_stop():
             return "deadline"
-        return "decided" if is_decided(self.study, self._brief) else "exhausted"
+        return "decided" if is_decided(self.study.lead, self._brief) else "exhausted"
 
     def _asked(self, now: float, request: TrialRequest) -> TrialRequest | Signal:
         """The request, once it is stored; DONE if the search ended meanwhile."""

@@ -36,9 +36,9 @@ def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
 ) -> TrialOutcome:
     """Run one attempt of a trial from its first ramp to its last evaluation.
 
-    Its work is either ramps, a whole cycle on a fresh model, or the fit of a family that is not trained in cycles. A cycle may begin with a ramp of its own; it is
-    validated at the end, and may read the test part once too. What is trained depends on the request alone, unless the
-    deadline shortens it.
+    Its work is either ramps, a whole cycle on a fresh model, or the fit of a family that is not trained in cycles. A
+    cycle may begin with a ramp of its own. Cycles and fits are validated at the end, and may read the test part once
+    too. What is trained depends on the request alone, unless the deadline shortens it.
 
     Args:
         request: what to run.

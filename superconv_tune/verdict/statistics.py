@@ -56,20 +56,23 @@ def proportion(correct: Bits) -> Spread:
     return Spread(mean, math.sqrt(variance), df, min(effective, float(items * models)))
 
 
-def over_seeds(values: Sequence[float]) -> Spread:
-    """The spread of any metric over seeds only, for Student's t on two or more values.
+def over_seeds(values: Sequence[float], items_se: float = 0.0) -> Spread:
+    """The spread of any metric over seeds, for Student's t on two or more values.
+
+    Args:
+        values: metric of every model.
+        items_se: standard error of one value from the number of items, which all models share; 0 to leave it out.
+            Degrees of freedom after Welch and Satterthwaite, where it counts as known.
 
     Raises:
         ValueError: with fewer than two values.
     """
     if len(values) < 2:
         raise ValueError(f"At least two values are needed, but got {len(values)}.")
-    return Spread(
-        mean=float(np.mean(values)),
-        se=float(np.std(values, ddof=1)) / math.sqrt(len(values)),
-        df=float(len(values) - 1),
-        items=None,
-    )
+    by_seed, seeds = float(np.var(values, ddof=1)) / len(values), len(values) - 1
+    variance = by_seed + items_se**2
+    df = float(seeds) if not items_se else math.inf if not by_seed else seeds * (variance / by_seed) ** 2
+    return Spread(mean=float(np.mean(values)), se=math.sqrt(variance), df=df, items=None)
 
 
 def difference(now: Sequence[float], before: Sequence[float]) -> Spread:

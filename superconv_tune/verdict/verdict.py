@@ -164,6 +164,9 @@ class Evidence:
         floor: validation value of the best simple method; None if none is known.
         epoch_s: seconds on the clock that all fresh models of the recipe take per epoch of their length.
         others: names of other studies that looked at the same test part before.
+        is_fitted: whether the models are fitted and not trained in cycles, so that there are no longer ones.
+        items_se: standard error of a value from the number of test items, where seeds do not show it: of fits, and a
+            metric that is no mean over items. 0 where they do.
     """
 
     values: Sequence[float]
@@ -179,6 +182,8 @@ class Evidence:
     floor: float | None = None
     epoch_s: float = 0.0
     others: Sequence[str] = ()
+    is_fitted: bool = False
+    items_se: float = 0.0
 
     @property
     def stretch(self) -> float:
@@ -258,7 +263,7 @@ def by_length(evidence: Evidence) -> list[Repeat]:
 def _spread(evidence: Evidence) -> Spread | None:
     if evidence.correct is not None and len(evidence.correct):
         return proportion(evidence.correct)
-    return over_seeds(evidence.values) if len(evidence.values) > 1 else None
+    return over_seeds(evidence.values, evidence.items_se) if len(evidence.values) > 1 else None
 
 
 def _outlook(target: Target, evidence: Evidence, spread: Spread, calibration: Calibration) -> Outlook | None:

@@ -17,9 +17,10 @@ from superconv_tune.planner.ask import Decision, Draw, Redraw
 from superconv_tune.planner.baselines import SHARE, comparison_of
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.decide import ATTEMPTS, decide
+from superconv_tune.planner.decide import decide
 from superconv_tune.planner.divide import MAX_SEEDS
 from superconv_tune.planner.evidence import is_decided, verdict_of, word_of
+from superconv_tune.planner.network import ATTEMPTS
 from superconv_tune.record.events import Event, Frozen, Opened, Planned, Requested
 from superconv_tune.record.purpose import Promoted
 from superconv_tune.record.recipe import Recipe

@@ -1,0 +1,245 @@
+"""Families of models as arms of one search: which of them gets the free worker, and which goes no further.
+
+Every family is a study within the study (`superconv_tune.record.study`), which the planner of one network decides on.
+Networks race: all of them train the low rungs of a plan for the whole time. Rungs are counted from the confirmation
+down, for that many below it the cycles of all plans take about the same time, whatever a step costs. At the end of each
+such height those that lag behind are dropped, by complete cycles of comparable seconds (successive halving, Jamieson &
+Talwalkar 2016, if there are more than two); the last one divides the time that is left again. Families that are fitted
+run beside them (`superconv_tune.planner.fits`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from superconv_tune.planner.ask import Decision, Draw, Drop
+from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.choice import expected_of_search, looks_reached
+from superconv_tune.planner.evidence import has_all_seeds, is_decided
+from superconv_tune.planner.fits import FitSteps, next_id, next_number, next_seed
+from superconv_tune.planner.network import network_step, tasting_step
+from superconv_tune.planner.situation import Situation, first
+from superconv_tune.record.conductor import Signal
+from superconv_tune.record.plan import Plan
+from superconv_tune.record.purpose import Confirm
+from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Trial, TrialRequest
+
+LAG = 1.0  # standard errors of one value, by which a network behind the best one is dropped
+COMPARABLE = 1.25  # times the seconds of the shorter of two longest cycles, up to which cycles are compared
+
+
+@dataclass(frozen=True)
+class Arms:
+    """One decision of a search among families.
+
+    Attributes:
+        study: the whole study.
+        brief: what the user asked for.
+        now: Unix time in seconds.
+    """
+
+    study: Study
+    brief: Brief
+    now: float
+
+    def next(self) -> Decision:
+        """The next trial, plan, recipe, family to drop, or signal."""
+        fits = self._fits
+        decision = first([fits.again, fits.defaults, fits.confirm, fits.reached])
+        if decision is not None:
+            return decision
+        if self._is_over:
+            return self._nothing
+        return fits.further() or self._of_networks()
+
+    @cached_property
+    def _fits(self) -> FitSteps:
+        return FitSteps(self.study, self.brief, self.now)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether a fit demonstrates the target: nothing that a network reaches would change the answer."""
+        target = self.brief.target.value
+        return target is not None and self.study.lead.is_fitted and is_decided(self.study.lead, self.brief)
+
+    @property
+    def _nothing(self) -> Signal:
+        return Signal.WAIT if self.study.running() else Signal.DONE
+
+    # -- networks and the best fit ----------------------------------------------------------------------------------
+
+    def _of_networks(self) -> Decision:
+        racing = [arm for arm in self.study.arms.values() if not arm.is_fitted and not arm.is_dropped]
+        if len(racing) > 1:
+            return self._race(racing)
+        network = racing[0] if racing else None
+        choice = self._choice(network)
+        if choice is not None:
+            return choice
+        return self._nothing if network is None else self._allowed(network, self._step(network))
+
+    def _step(self, network: Study) -> Decision:
+        return network_step(self._situation(network))
+
+    def _choice(self, network: Study | None) -> Plan | Recipe | None:
+        """The recipe of the best fit where it is the better one, or that of the network again; None for no change."""
+        fit = self._fits.best
+        if fit is None:
+            return None
+        if network is None:
+            return self._freeze_fit(fit) if not self.study.running() else None
+        if network.recipe is None:
+            return self._freeze_fit(fit) if self._leads(fit, network) else None
+        if not self._is_confirmed(network):
+            return None
+        network_worth = self._confirmed_worth(network)
+        if not self._fits.is_frozen(fit):
+            return self._freeze_fit(fit) if self._worth(fit.value) > network_worth else None
+        arm = self.study.arms[fit.request.family]
+        if not self._is_confirmed(arm) or arm.recipe is None:
+            return None
+        better = arm.recipe if self._confirmed_worth(arm) > network_worth else network.recipe
+        return None if self.study.recipe == better else better
+
+    def _freeze_fit(self, fit: Trial) -> Plan | Recipe | None:
+        return None if self._fits.is_frozen(fit) else self._fits.freeze(fit)
+
+    def _leads(self, fit: Trial, network: Study) -> bool:
+        """Whether the network is about to be confirmed, or cannot be, and the fit is better by more than noise."""
+        decision, situation = self._step(network), self._situation(network)
+        if not isinstance(decision, Recipe) and decision is not Signal.DONE:
+            return False
+        if situation.surface is None:
+            return True
+        expected, noise = expected_of_search(situation)
+        return self._worth(fit.value) - expected > noise
+
+    def _is_confirmed(self, arm: Study) -> bool:
+        """Whether all planned fresh models of its recipe have ended, or no more of them will be asked for."""
+        return has_all_seeds(arm) and not any(isinstance(request.purpose, Confirm) for request in arm.running())
+
+    def _confirmed_worth(self, arm: Study) -> float:
+        """Mean worth of fresh models on the validation part; those that failed count as nothing learned."""
+        values = [trial.value for trial in arm.came_back(arm.of_recipe("confirm"))]
+        return sum(map(self._worth, values)) / len(values) if values else -math.inf
+
+    def _allowed(self, network: Study, decision: Decision) -> Decision:
+        """The decision; where a fit is the recipe, and better, only another recipe of the network may change that."""
+        is_settled = self.study.lead.is_fitted and network.recipe is not None and self._is_confirmed(network)
+        if is_settled and not isinstance(decision, Recipe | Plan | Signal):
+            return self._nothing
+        if decision is Signal.DONE:
+            return self._nothing
+        return self._stamped(network, decision)
+
+    # -- the race of networks ---------------------------------------------------------------------------------------
+
+    def _race(self, racing: Sequence[Study]) -> Decision:
+        """The next step of the lowest height that is not done; at its end a network to drop."""
+        reached = [arm for arm in racing if looks_reached(self._situation(arm))]
+        if reached:
+            return self._drop_worst(racing, keep=max(reached, key=self._search_worth))
+        for above in reversed(range(1, max(2, *(len(arm.plan.rungs) for arm in racing if arm.plan), 2))):
+            step = self._race_step(racing, above)
+            if step is not None:
+                return step
+            behind = self._behind(racing) if not any(_is_beyond(arm, above) for arm in racing) else []
+            if behind:
+                return Drop(_name(behind[-1]))
+        return self._drop_worst(racing)
+
+    def _race_step(self, racing: Sequence[Study], above: int) -> Decision | None:
+        """The next step of the network that had the least so far; a signal to wait for others; None if all are done."""
+        for arm in sorted(racing, key=_spent_s):
+            decision = tasting_step(self._situation(arm), above)
+            if decision is not None:
+                return self._stamped(arm, decision)
+        return Signal.WAIT if any(arm.running() for arm in racing) else None
+
+    def _behind(self, racing: Sequence[Study]) -> list[Study]:
+        """Networks to drop, the best of them first."""
+        ranked = sorted(racing, key=lambda arm: -self._comparable_worth(arm, racing))
+        kept = len(racing) if len(racing) == 2 else math.ceil(len(racing) / 2)
+        worth = [self._comparable_worth(arm, racing) for arm in ranked]
+        noise = max((s.noise for arm in racing if (s := self._situation(arm).surface) is not None), default=0.0)
+        return [arm for place, arm in enumerate(ranked) if place >= kept or worth[0] - worth[place] > LAG * noise]
+
+    def _drop_worst(self, racing: Sequence[Study], keep: Study | None = None) -> Drop:
+        others = [arm for arm in racing if arm is not keep]
+        return Drop(_name(min(others, key=lambda arm: self._comparable_worth(arm, racing))))
+
+    def _comparable_worth(self, arm: Study, racing: Sequence[Study]) -> float:
+        """Worth of its best complete cycle, among those of as many seconds as every network has cycles of."""
+        longest = min(max((_cycle_s(trial) for trial in _cycles(each)), default=0.0) for each in racing)
+        values = [trial.value for trial in _cycles(arm) if _cycle_s(trial) <= COMPARABLE * longest]
+        values = values or [trial.value for trial in _cycles(arm)]
+        return max(map(self._worth, values), default=-math.inf)
+
+    def _search_worth(self, arm: Study) -> float:
+        return expected_of_search(self._situation(arm))[0]
+
+    # -- common -----------------------------------------------------------------------------------------------------
+
+    def _situation(self, arm: Study) -> Situation:
+        """The state of one network, with the time that the confirmation of the best fit will take left out."""
+        name = _name(arm)
+        if name not in self._situations:
+            until = self.study.deadline - self._fits.reserve_s()
+            self._situations[name] = Situation(arm.until(until), self.brief, self.now)
+        return self._situations[name]
+
+    @cached_property
+    def _situations(self) -> dict[str, Situation]:
+        return {}
+
+    def _stamped(self, arm: Study, decision: Decision) -> Decision:
+        """A decision on one family as one of the whole study: family, number, id, seed and key of the proposer."""
+        name = _name(arm)
+        match decision:
+            case Plan():
+                return replace(decision, family=name)
+            case Recipe():
+                return replace(decision, family=name, number=next_number(self.study))
+            case TrialRequest() if decision.attempt == 1:
+                return self._requested(name, decision)
+            case Draw(draft=draft, study=study, warm_start=warm_start):
+                key = None if warm_start is None else f"{name}/{warm_start}"
+                return replace(decision, draft=self._requested(name, draft), study=f"{name}/{study}", warm_start=key)
+        return decision
+
+    def _requested(self, family: str, request: TrialRequest) -> TrialRequest:
+        trial_id, seed = next_id(self.study, request.purpose), next_seed(self.study, self.brief)
+        return replace(request, trial_id=trial_id, seed=seed, family=family)
+
+    def _worth(self, value: float) -> float:
+        return self.brief.target.yardstick.worth(value)
+
+
+def _name(arm: Study) -> str:
+    assert arm.family is not None
+    return arm.family.name
+
+
+def _cycles(arm: Study) -> list[Trial]:
+    return [trial for trial in arm.trials("search") if trial.is_whole]
+
+
+def _cycle_s(trial: Trial) -> float:
+    return trial.outcome.train_s + trial.outcome.eval_s
+
+
+def _spent_s(arm: Study) -> float:
+    """Worker-seconds of its trials; one that runs counts as the longest that ended."""
+    ended = [outcome.wall_s for outcome in arm.outcomes.values()]
+    return sum(ended) + len(arm.running()) * max(ended, default=1.0)
+
+
+def _is_beyond(arm: Study, above: int) -> bool:
+    """Whether it has begun a rung that is nearer to the confirmation than ``above``."""
+    rungs = len(arm.plan.rungs) if arm.plan else 0
+    return any(arm.asked("search", index) for index in range(max(1, rungs - above), rungs))

@@ -1,0 +1,209 @@
+"""Families that are fitted and not trained in cycles: their defaults first, then further options while that is cheap.
+
+A fit takes seconds where a cycle takes minutes, so these families run first. What they reach is known before the first
+long cycle, and where it passes the target it is confirmed at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.divide import SEEDS, seeds_of
+from superconv_tune.planner.evidence import yardstick_of
+from superconv_tune.planner.network import ATTEMPTS
+from superconv_tune.planner.situation import PATIENCE, START_S
+from superconv_tune.record.plan import Plan
+from superconv_tune.record.purpose import Confirm, Fitted, Purpose
+from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Fit, Trial, TrialRequest
+from superconv_tune.verdict.verdict import demonstrating
+
+Options = Mapping[str, object]
+
+SHARE = 0.05  # of the worker-seconds of the whole budget, for options other than the defaults
+FIRST_SHARE = 0.2  # of the time that is left, in which the fit of the defaults must have ended
+LONGER = 1.5  # times the longest fit of its family so far, that another one is expected to take
+AROUND_S = 0.5  # seconds of a trial besides the fit
+SAFELY = 2.0  # standard errors by which a fit must pass the target to be confirmed at once
+
+_SLOW: dict[str, object] = {"learning_rate": 0.05, "max_iter": 500, "early_stopping": True}
+# Smaller steps with more trees, larger and smaller trees, and more regularisation, each of them with early stopping.
+OPTIONS: Mapping[str, tuple[Options, ...]] = {
+    "trees": (
+        {},
+        _SLOW,
+        _SLOW | {"max_leaf_nodes": 8, "min_samples_leaf": 10},
+        _SLOW | {"max_leaf_nodes": 15, "l2_regularization": 1.0},
+        _SLOW | {"max_leaf_nodes": 63, "min_samples_leaf": 40},
+        _SLOW | {"min_samples_leaf": 5, "l2_regularization": 10.0, "max_features": 0.5},
+        _SLOW | {"max_leaf_nodes": 127, "min_samples_leaf": 10, "l2_regularization": 1.0, "max_features": 0.5},
+        {"learning_rate": 0.02, "max_iter": 1000, "early_stopping": True, "max_leaf_nodes": 15, "max_features": 0.5},
+    ),
+    "linear": ({}, {"strength": 10.0}, {"strength": 100.0}, {"strength": 0.1}),
+}
+
+
+@dataclass(frozen=True)
+class FitSteps:
+    """The steps of the families that are fitted: each returns what to do next, or None.
+
+    Attributes:
+        study: the whole study.
+        brief: what the user asked for.
+        now: Unix time in seconds.
+    """
+
+    study: Study
+    brief: Brief
+    now: float
+
+    @property
+    def limit(self) -> float:
+        """Unix time by which all trials must have ended."""
+        return self.study.deadline - self.brief.report_s
+
+    @property
+    def best(self) -> Trial | None:
+        """The best fit so far, by the validation part, the first one of equals."""
+        whole = [trial for trial in self.study.trials("fit") if trial.is_whole]
+        return max(whole, key=lambda trial: self._worth(trial.value), default=None)
+
+    def again(self) -> TrialRequest | None:
+        """The next attempt of a fit that was lost with its worker."""
+        for trial in self.study.lost():
+            request = trial.request
+            if isinstance(request.work, Fit) and self.study.losses[request.trial_id] < ATTEMPTS and self._has_time(0.0):
+                return replace(request, attempt=request.attempt + 1, deadline=self._patient(self.limit - self.now))
+        return None
+
+    def defaults(self) -> TrialRequest | None:
+        """The fit of a family with its default options, which was not asked for yet."""
+        for name, arm in self._arms():
+            if not arm.asked("fit") and self._has_time(0.0):
+                deadline = self.now + FIRST_SHARE * (self.limit - self.now)
+                return self._request(name, Fitted(), Fit(OPTIONS[_kind(name)][0]), deadline)
+        return None
+
+    def further(self) -> TrialRequest | None:
+        """A fit with other options, while all of them together take a small share of the budget."""
+        if self.study.recipes:
+            return None
+        for name, arm in self._arms():
+            options, asked = OPTIONS[_kind(name)], len(arm.asked("fit"))
+            seconds = self.seconds(name)
+            if asked == len(options) or seconds is None or not self._has_time(seconds):
+                continue
+            if self._spent_s() + seconds <= SHARE * self.study.workers * self._budget_s:
+                return self._request(name, Fitted(), Fit(options[asked]), self._patient(seconds))
+        return None
+
+    def reached(self) -> Plan | Recipe | None:
+        """The recipe, or before it the plan, of a fit that passes the target by more than noise explains."""
+        best, target = self.best, self.brief.target.value
+        if best is None or target is None or self.is_frozen(best):
+            return None
+        noise = yardstick_of(self.study, self.brief).standard_error(best.value)
+        return self.freeze(best) if self._worth(best.value) - self._worth(target) > SAFELY * noise else None
+
+    def freeze(self, fit: Trial) -> Plan | Recipe:
+        """The recipe of a fit; before it the plan, which says how many fresh ones confirm it."""
+        name = fit.request.family
+        if self.study.arms[name].plan is None:
+            target = self.brief.target
+            seeds = seeds_of(SEEDS if target.value is None else demonstrating(target), self.study.workers)
+            return Plan((), seeds, (), family=name)
+        return Recipe.of(fit, number=next_number(self.study))
+
+    def is_frozen(self, fit: Trial) -> bool:
+        """Whether there is a recipe of this fit."""
+        return any(recipe.origin == fit.request.trial_id for recipe in self.study.recipes)
+
+    def confirm(self) -> TrialRequest | None:
+        """A fresh seed of the current recipe if it is a fit, up to the planned number."""
+        recipe = self.study.recipe
+        if recipe is None or recipe.fit is None:
+            return None
+        plan, asked = self.study.lead.plan, len(self.study.of_recipe("confirm"))
+        seconds = self.seconds(recipe.family) or 0.0
+        if plan is None or asked >= plan.confirm_seeds or not self._has_time(seconds):
+            return None
+        work = Fit(recipe.fit, reads_test=True)
+        return self._request(recipe.family, Confirm(recipe.number), work, self._patient(seconds))
+
+    def reserve_s(self) -> float:
+        """Seconds on the clock that the confirmation of the best fit takes; 0 if it was asked for, or there is none."""
+        best = self.best
+        if best is None or self.is_frozen(best):
+            return 0.0
+        waves = math.ceil(seeds_of(demonstrating(self.brief.target), self.study.workers) / self.study.workers)
+        return waves * (self.seconds(best.request.family) or 0.0)
+
+    def seconds(self, family: str) -> float | None:
+        """Seconds that another fit of a family is expected to take; None before one has ended whole."""
+        taken = [trial.outcome.wall_s for trial in self.study.arms[family].trials() if trial.is_whole]
+        return LONGER * max(taken) + AROUND_S if taken else None
+
+    def _arms(self) -> Iterator[tuple[str, Study]]:
+        return ((name, arm) for name, arm in self.study.arms.items() if arm.is_fitted)
+
+    def _request(self, family: str, purpose: Purpose, work: Fit, deadline: float) -> TrialRequest:
+        return TrialRequest(
+            trial_id=next_id(self.study, purpose),
+            attempt=1,
+            purpose=purpose,
+            work=work,
+            params=self.brief.defaults,
+            schedule=self.brief.schedule,
+            seed=next_seed(self.study, self.brief),
+            deadline=deadline,
+            family=family,
+        )
+
+    def _spent_s(self) -> float:
+        """Worker-seconds of all fits with other options than the defaults, those that run as predicted."""
+        spent_s = 0.0
+        for name, arm in self._arms():
+            for trial_id in list(arm.asked("fit"))[1:]:
+                outcome = arm.outcomes.get(trial_id)
+                spent_s += outcome.wall_s if outcome else self.seconds(name) or 0.0
+        return spent_s
+
+    @property
+    def _budget_s(self) -> float:
+        return self.study.deadline - self.study.opened.started_at
+
+    def _has_time(self, seconds: float) -> bool:
+        return self.now + seconds < self.limit
+
+    def _patient(self, seconds: float) -> float:
+        """The latest deadline of a fit, so that one that hangs does not hold its worker until the end."""
+        return min(self.limit, self.now + START_S + PATIENCE * seconds)
+
+    def _worth(self, value: float) -> float:
+        return self.brief.target.yardstick.worth(value)
+
+
+def next_id(study: Study, purpose: Purpose) -> str:
+    """The id of the next trial of the whole study."""
+    return f"{len(study.requests):04d}-{purpose.kind}"
+
+
+def next_seed(study: Study, brief: Brief) -> int:
+    """The seed of the next trial, derived from the number of trials asked for so far."""
+    return int(np.random.SeedSequence([brief.seed, len(study.requests)]).generate_state(1)[0])
+
+
+def next_number(study: Study) -> int:
+    """The number of the next recipe of the whole study."""
+    return 1 + max((recipe.number for recipe in study.recipes), default=0)
+
+
+def _kind(family: str) -> str:
+    """The family without the number by which two of a kind are told apart."""
+    return family.partition(" ")[0]
