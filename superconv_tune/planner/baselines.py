@@ -214,7 +214,7 @@ def shortfall(comparison: Comparison | None, study: Study, brief: Brief) -> Shor
     """Which policies were not compared, or not at the length of the recipe, and why."""
     asked = tuple(schedule.label for schedule in brief.baselines)
     if comparison is None:
-        return Shortfall(asked, absent=asked)
+        return Shortfall(asked, absent=asked, is_fitted=study.is_fitted)
     compared = {baseline.schedule: baseline for baseline in compare(study, yardstick_of(study, brief))}
     begun = {request.schedule.label for request in study.asked("baseline").values()}
     failed = tuple(label for label in asked if label in begun and label not in compared)

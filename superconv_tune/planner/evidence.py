@@ -49,6 +49,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
     packed = [outcome.test_correct for outcome in outcomes if outcome.test_correct is not None]
     correct = np.stack([unpack(text, outcomes[0].test_items) for text in packed]) if packed else None
     yardstick = yardstick_of(study, brief)
+    floor_of, floor = _floor(study, yardstick)
     return Evidence(
         values=tuple(outcome.test for outcome in outcomes if outcome.test is not None),
         correct=correct,
@@ -60,7 +61,8 @@ def gather(study: Study, brief: Brief) -> Evidence:
         horizon=brief.horizon,
         failed=len(ended(study)) - len(trials),
         is_bracketed=is_bracketed(study, yardstick),
-        floor=_floor(study, yardstick),
+        floor=floor,
+        floor_of=floor_of,
         epoch_s=_epoch_s(study, trials),
         others=study.looks[-1].others if study.looks else (),
         is_fitted=study.is_fitted,
@@ -125,12 +127,13 @@ def _is_inside(study: Study, best: Trial) -> bool:
     return min(apart, default=0.0) < -SAME_RATE and max(apart, default=0.0) > SAME_RATE
 
 
-def _floor(study: Study, yardstick: Yardstick) -> float | None:
-    """Value of the best simple method, or of another family that competes; None before any was found."""
+def _floor(study: Study, yardstick: Yardstick) -> tuple[str, float | None]:
+    """What reached the most besides the recipe: a simple method, or another family that competes; None for nothing."""
     marks = study.opened.measured.landmarks
-    values = [mark.value for mark in marks if mark.kind == "floor" and mark.value is not None]
-    values += [trial.value for arm in study.rivals.values() for trial in arm.trials() if trial.is_whole]
-    return yardstick.best(values) if values else None
+    found = [("a simple method", mark.value) for mark in marks if mark.kind == "floor" and mark.value is not None]
+    for name, arm in study.rivals.items():
+        found += [(f"another family ({name})", trial.value) for trial in arm.trials() if trial.is_whole]
+    return max(found, key=lambda each: yardstick.worth(each[1]), default=("a simple method", None))
 
 
 def _epoch_s(study: Study, trials: list[Trial]) -> float:

@@ -22,7 +22,7 @@ from superconv_tune.problems.payload import Array, Arrays, DataCard, Payload, is
 from superconv_tune.problems.source import Source, locate
 from superconv_tune.problems.targets import AsGiven, Scaled, are_ordinary
 from superconv_tune.problems.user import Loader, Task, first_batch
-from superconv_tune.spec.spec import Augmentation, ExperimentSpec, MetricSpec, ModelSpec, named_families
+from superconv_tune.spec.spec import Augmentation, ExperimentSpec, MetricSpec, ModelSpec, named_families, of_family
 
 OF_COLUMNS = "mlp"  # the model of rows of numbers, as a table has them
 READS_BYTES = "text_bytes"  # the model whose inputs are bytes, and must not be normalised
@@ -67,24 +67,19 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
 
 def _faults(spec: ExperimentSpec, task: Task | None, raw: RawData) -> list[str]:
     """What does not fit, with each of the families."""
-    every = named_families(spec).values()
-    specs = [_with_family(spec, each) for each in every] or [spec]
+    specs = [of_family(spec, name) for name in named_families(spec)] or [spec]
     return list(dict.fromkeys(fault for each in specs for fault in faults(each, task, raw)))
-
-
-def _with_family(spec: ExperimentSpec, family: ModelSpec) -> ExperimentSpec:
-    return spec.model_copy(update={"model": family, "families": ()})
 
 
 def _with_families(payload: Payload, card: DataCard) -> tuple[Payload, DataCard]:
     """The question, also with each of the families that compete."""
     named = named_families(payload.spec)
-    return replace(payload, families={name: _of_family(payload, each) for name, each in named.items()}), card
+    return replace(payload, families={name: _of_family(payload, name, each) for name, each in named.items()}), card
 
 
-def _of_family(payload: Payload, family: ModelSpec) -> Payload:
+def _of_family(payload: Payload, name: str, family: ModelSpec) -> Payload:
     source = _source(family.factory) if family.factory else None
-    found = replace(payload, spec=_with_family(payload.spec, family), model=source)
+    found = replace(payload, spec=of_family(payload.spec, name), model=source)
     if family.name == READS_BYTES and found.arrays is not None:
         found = replace(found, arrays=replace(found.arrays, normaliser=None))
     if is_standardised(found) and not found.has_own_model and found.arrays is not None:

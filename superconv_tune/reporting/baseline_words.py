@@ -52,7 +52,8 @@ def remarks(shortfall: Shortfall) -> tuple[str, ...]:
     if not shortfall.asked:
         return ("No other policy was asked for.",)
     if shortfall.cost is None:
-        return (f"{', '.join(shortfall.absent)}: not tested, because no recipe was frozen to compare them with.",)
+        why = "the recipe is fitted, without a learning rate" if shortfall.is_fitted else "no recipe was frozen"
+        return (f"{', '.join(shortfall.absent)}: not tested, because {why} to compare them with.",)
     found = []
     if shortfall.failed:
         found.append(f"{', '.join(shortfall.failed)}: not tested. {_ended(shortfall)}")

@@ -17,7 +17,7 @@ from rich.text import Text
 from superconv_tune.core.errors import one_line
 from superconv_tune.record.events import Closed
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Status, Trial
+from superconv_tune.record.trial import Status, Trial, TrialRequest
 from superconv_tune.reporting.in_place import InPlace
 from superconv_tune.reporting.sentences import number
 from superconv_tune.verdict.verdict import Target
@@ -158,9 +158,9 @@ class LiveView:
             return event if self._is_new(event) else None
         if request.kind == "confirm" and outcome.test is not None:
             return f"fresh seed {request.seed}: {self._metric(outcome.test)} on the test part"
-        if request.kind == "search" and outcome.validation is not None and self._improves(outcome.validation):
+        if request.kind in ("search", "fit") and outcome.validation is not None and self._improves(outcome.validation):
             self._best = outcome.validation
-            return f"best so far: {self._metric(outcome.validation)} after {number(request.params.cycle_epochs)} epochs"
+            return f"best so far: {self._metric(outcome.validation)} {_how(request)}"
         return f"{request.trial_id}: {outcome.status} {outcome.reason}".rstrip() if self._verbose else None
 
     def _improves(self, value: float) -> bool:
@@ -201,6 +201,12 @@ class LiveView:
         events = Text("\n".join(seen.events), style="dim", no_wrap=True, overflow="ellipsis")
         body: RenderableType = Group(facts, events) if seen.events else facts
         return Panel(body, title=Text(self._question, no_wrap=True, overflow="ellipsis"), title_align="left")
+
+
+def _how(request: TrialRequest) -> str:
+    """How a trial came to its value."""
+    of = f" of {request.family}" if request.family else ""
+    return f"by a fit{of}" if request.kind == "fit" else f"after {number(request.params.cycle_epochs)} epochs{of}"
 
 
 def _end(closed: Closed) -> str:

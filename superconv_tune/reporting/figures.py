@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.record.trial import Trial
+from superconv_tune.record.trial import Cycle, Trial
 from superconv_tune.reporting.baseline_words import prose, searched_policy
 from superconv_tune.reporting.figure_style import (
     BLUE,
@@ -38,8 +38,8 @@ LOSS_HEADROOM = 1.35  # the loss axis ends at this multiple of the drop from the
 
 def ladder(findings: Findings) -> go.Figure | None:
     """Metric against cycle length: every finished trial, the rungs, the confirmed recipe and the target."""
-    searched = finished(findings)
-    if not searched and not findings.confirmations:
+    searched, confirmed = finished(findings), _confirmed_cycles(findings)
+    if not searched and not confirmed:
         return None
     figure = go.Figure(layout=layout(height=440))
     _add_search_trials(figure, searched)
@@ -49,7 +49,7 @@ def ladder(findings: Findings) -> go.Figure | None:
     _add_target(figure, findings)
     reachable = findings.verdict.reachable
     lengths = sorted(
-        {trial.request.params.cycle_epochs for trial in searched + findings.confirmations}
+        {trial.request.params.cycle_epochs for trial in searched + confirmed}
         | ({reachable.epochs} if reachable else set())
     )
     figure.update_xaxes(title_text="cycle length (epochs, log scale)", type="log", **ticks(lengths))
@@ -163,8 +163,14 @@ def time_spent(findings: Findings) -> go.Figure | None:
 
 
 def finished(findings: Findings) -> list[Trial]:
-    """Search trials with a metric."""
-    return [trial for trial in findings.study.trials("search") if trial.outcome.validation is not None]
+    """Search trials with a metric, of the recipe's network; of all networks if the recipe is none."""
+    lead = findings.study if findings.study.lead.is_fitted else findings.study.lead
+    return [trial for trial in lead.trials("search") if trial.outcome.validation is not None]
+
+
+def _confirmed_cycles(findings: Findings) -> list[Trial]:
+    """Fresh models of a recipe that is trained in cycles."""
+    return [trial for trial in findings.confirmations if isinstance(trial.request.work, Cycle)]
 
 
 def ramped(findings: Findings) -> list[tuple[str, Curve]]:
@@ -223,7 +229,7 @@ def _add_rungs(figure: go.Figure, findings: Findings) -> None:
 
 
 def _add_confirmed(figure: go.Figure, findings: Findings) -> None:
-    tested = [trial for trial in findings.confirmations if trial.outcome.test is not None]
+    tested = [trial for trial in _confirmed_cycles(findings) if trial.outcome.test is not None]
     if not tested:
         return
     epochs = [trial.request.params.cycle_epochs for trial in tested]
@@ -251,7 +257,7 @@ def _add_confirmed(figure: go.Figure, findings: Findings) -> None:
 
 def _add_longer(figure: go.Figure, findings: Findings) -> None:
     """The recipe at shorter lengths on all data, and what longer cycles are expected to reach."""
-    scaled = [trial for trial in findings.study.trials("scaling") if trial.outcome.validation is not None]
+    scaled = [trial for trial in findings.study.lead.trials("scaling") if trial.outcome.validation is not None]
     repeated = [trial for trial in scaled if trial.request.cycle.data_share == 1.0]
     if repeated:
         figure.add_scatter(

@@ -12,7 +12,7 @@ from superconv_tune.core.codec import encode
 from superconv_tune.core.secrets import masked
 from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Status, Trial, TrialOutcome
+from superconv_tune.record.trial import Fit, Status, Trial, TrialOutcome
 from superconv_tune.verdict.comparison import ComparedPolicy, Shortfall
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.standing import Standing
@@ -93,7 +93,9 @@ def step_seconds(outcome: TrialOutcome) -> float:
 
 
 def trained_params(trial: Trial) -> dict[str, Any]:
-    """The hyperparameters of a trial, with its peak learning rate and highest momentum."""
+    """The hyperparameters of a trial, with its peak learning rate and highest momentum; of a fit its options."""
+    if isinstance(trial.request.work, Fit):
+        return dict(trial.request.work.options)
     params = trial.request.params
     return {**encode(params), "max_momentum": params.max_momentum, "max_lr": trial.outcome.max_lr}
 

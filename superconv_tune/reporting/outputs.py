@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from superconv_tune.core.curve import Curve
@@ -14,12 +15,12 @@ from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.recipe_yaml import write_recipe
 from superconv_tune.reporting.report import render_report
-from superconv_tune.reporting.tables import curves_table, ramps_table, trials_table
+from superconv_tune.reporting.tables import curves_table, leaderboard_table, ramps_table, trials_table
 from superconv_tune.reporting.verdict_json import verdict_json
 
 
 def write_outputs(findings: Findings, folder: Path) -> list[Path]:
-    """Write verdict.json, recipe.yaml (if a trial finished), the two tables and report.html, each atomically.
+    """Write verdict.json, recipe.yaml (if a trial finished), the three tables and report.html, each atomically.
 
     The verdict comes first, so that it exists even if the disk is full before the report is written.
 
@@ -32,16 +33,18 @@ def write_outputs(findings: Findings, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     verdict = folder / "verdict.json"
     recipe = folder / "recipe.yaml"
+    leaderboard = folder / "leaderboard.csv"
     trials = folder / "trials.parquet"
     curves = folder / "curves.parquet"
     report = folder / "report.html"
     content = json.dumps(verdict_json(findings), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(verdict, (content + "\n").encode())
     has_recipe = write_recipe(findings, recipe)
+    write_atomically(leaderboard, _csv(leaderboard_table(findings.leaderboard)))
     write_atomically(trials, _parquet(trials_table(findings.study)))
     write_atomically(curves, _parquet(curves_table(findings.study)))
     write_atomically(report, render_report(findings).encode())
-    return [verdict, *([recipe] if has_recipe else []), trials, curves, report]
+    return [verdict, *([recipe] if has_recipe else []), leaderboard, trials, curves, report]
 
 
 def write_ramps(path: Path, ramps: Mapping[str, Sequence[Curve]]) -> None:
@@ -51,6 +54,13 @@ def write_ramps(path: Path, ramps: Mapping[str, Sequence[Curve]]) -> None:
         OSError: if the file cannot be written.
     """
     write_atomically(path, _parquet(ramps_table(ramps)))
+
+
+def _csv(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pc.write_csv(table, sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from superconv_tune.core.codec import encode
-from superconv_tune.record.trial import Trial
+from superconv_tune.record.trial import Fit, Trial
 from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings, publishable
 from superconv_tune.spec.recipe_file import (
@@ -16,7 +16,7 @@ from superconv_tune.spec.recipe_file import (
     RecipeParams,
     recipe_text,
 )
-from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.spec.spec import ExperimentSpec, of_family
 
 
 def write_recipe(findings: Findings, path: Path) -> bool:
@@ -32,12 +32,14 @@ def recipe(findings: Findings, winner: Trial) -> RecipeFile:
     request, outcome = winner.request, winner.outcome
     opened, estimate = findings.study.opened, findings.verdict.estimate
     question = {part: value for part, value in opened.spec.items() if part in QUESTION}
-    params = {key: value for key, value in encode(request.params).items() if key != "lr_multiplier"}
+    spec = ExperimentSpec.model_validate(publishable(question) | {"schedule": request.schedule})
+    fit = dict(request.work.options) if isinstance(request.work, Fit) else None
     return RecipeFile(
-        question=ExperimentSpec.model_validate(publishable(question) | {"schedule": request.schedule}),
+        question=of_family(spec, request.family) if request.family else spec,
         precision=request.precision,
         seed=request.seed,
-        params=RecipeParams(**params, max_lr=winner.max_lr),
+        params=_params(winner) if fit is None else None,
+        fit=fit,
         estimate=None if estimate is None else RecipeEstimate(**publishable(estimate)),
         provenance=Provenance(
             **publishable(
@@ -52,3 +54,8 @@ def recipe(findings: Findings, winner: Trial) -> RecipeFile:
             )
         ),
     )
+
+
+def _params(winner: Trial) -> RecipeParams:
+    params = {key: value for key, value in encode(winner.request.params).items() if key != "lr_multiplier"}
+    return RecipeParams(**params, max_lr=winner.max_lr)

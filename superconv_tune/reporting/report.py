@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 import yaml
 
-from superconv_tune.record.trial import Trial
+from superconv_tune.record.trial import Fit, Trial
 from superconv_tune.reporting import figures
 from superconv_tune.reporting.baseline_words import (
     caveat,
@@ -24,9 +24,11 @@ from superconv_tune.reporting.baseline_words import (
 from superconv_tune.reporting.findings import Findings, publishable
 from superconv_tune.reporting.page import Drawn, drawn, render
 from superconv_tune.reporting.sentences import (
+    DASH,
     LABELS,
     OUTLOOKS,
     budget_words,
+    duration,
     estimate_words,
     goal,
     in_words,
@@ -35,10 +37,13 @@ from superconv_tune.reporting.sentences import (
     reachable_words,
     recipe_words,
     settling_words,
+    size_words,
     verdict_sentence,
 )
 from superconv_tune.verdict.comparison import ComparedPolicy
+from superconv_tune.verdict.standing import Standing
 
+SHOWN_PARAMS = ("base_momentum", "max_momentum", "weight_decay", "pct_start", "batch_size", "augment")
 NO_CURVES = "not recorded: the search ran without MLflow"
 
 
@@ -125,6 +130,7 @@ def render_report(findings: Findings) -> str:
         baselines=[_baseline_row(baseline) for baseline in findings.baselines],
         comparison=[text for text in (comparison_sentence(findings), *remarks(findings.shortfall)) if text],
         policy=searched_policy(findings),
+        leaderboard=[_standing_row(standing) for standing in findings.leaderboard],
         landmarks=findings.study.opened.measured.landmarks,
         winner=findings.winner.request.trial_id if findings.winner else None,
         rows=[(_row(findings, trial), trial.outcome.reason) for trial in findings.study.trials()],
@@ -175,9 +181,10 @@ def _drawn(panel: Panel, findings: Findings) -> Drawn:
 def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
     """One row of the trial table; numbers are kept as numbers, so that the page can sort them."""
     request, outcome = trial.request, trial.outcome
-    params = request.params
+    params = None if isinstance(request.work, Fit) else request.params
     return {
         "trial": request.trial_id,
+        **({"family": request.family} if findings.study.arms else {}),
         "kind": request.kind,
         "status": outcome.status + (", shortened" if outcome.shortened else ""),
         "validation": outcome.validation,
@@ -185,14 +192,23 @@ def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
         "optimism": findings.optimism(outcome),
         "epochs": outcome.epochs,
         "max_lr": outcome.max_lr,
-        "base_momentum": params.base_momentum,
-        "max_momentum": params.max_momentum,
-        "weight_decay": params.weight_decay,
-        "pct_start": params.pct_start,
-        "batch_size": params.batch_size,
-        "augment": params.augment,
+        **{name: getattr(params, name, None) for name in SHOWN_PARAMS},
         "seed": request.seed,
         "seconds": outcome.wall_s,
+    }
+
+
+def _standing_row(standing: Standing) -> dict[str, str]:
+    """One row of the leaderboard, as texts."""
+    return {
+        "family": standing.family,
+        "value": number(standing.value),
+        "interval": DASH if standing.low is None else f"{number(standing.low)} to {number(standing.high)}",
+        "part": f"{standing.part}, {standing.models} model{'s' * (standing.models != 1)}",
+        "validation": number(standing.validation),
+        "seconds": duration(standing.seconds),
+        "size": size_words(standing),
+        "class": "winner" if standing.is_recipe else "",
     }
 
 

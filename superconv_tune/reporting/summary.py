@@ -15,12 +15,13 @@ from superconv_tune.reporting.sentences import (
     reachable_words,
     recipe_words,
     settling_words,
+    standing_words,
     verdict_sentence,
 )
 
 
 def summary(findings: Findings, folder: Path, curves: str) -> str:
-    """The summary of a study: at most twelve lines that are safe to print."""
+    """The summary of a study: at most thirteen lines that are safe to print."""
     shown = [headline(findings), *(f"  {name:<12} {words}" for name, words in rows(findings, folder, curves).items())]
     return "\n".join(one_line(line) for line in shown)
 
@@ -43,6 +44,7 @@ def rows(findings: Findings, folder: Path, curves: str) -> dict[str, str]:
         "but": next(iter(verdict.warnings), ""),
         "to settle": settling_words(verdict.settling) if verdict.settling else "",
         "recipe": recipe_words(findings.winner) if findings.winner else "none: no trial finished",
+        "families": "; ".join(map(standing_words, findings.leaderboard)) if len(findings.leaderboard) > 1 else "",
         "compared": compared,
         "spent": budget_words(findings),
         "report": str(folder / "report.html"),

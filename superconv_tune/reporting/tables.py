@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from types import UnionType
@@ -15,7 +16,8 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.record.purpose import Promoted, RunOff
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, Fit, TrialOutcome, TrialRequest
+from superconv_tune.verdict.standing import Standing
 
 Columns = dict[str, Any]
 
@@ -24,6 +26,7 @@ DERIVED: Columns = {
     "kind": pa.string(),
     "purpose": pa.string(),
     "schedule": pa.string(),
+    "options": pa.string(),
     "parent": pa.string(),
     "recipe": pa.int64(),
     "pick_lr": pa.float64(),
@@ -53,6 +56,12 @@ def curves_table(study: Study) -> pa.Table:
     return pa.concat_tables([_curve_table("", "", Curve.empty()), *parts])
 
 
+def leaderboard_table(standings: Sequence[Standing]) -> pa.Table:
+    """One row per family of models, under the names of the fields of `Standing`."""
+    rows = [{field.name: getattr(each, field.name) for field in fields(Standing)} for each in standings]
+    return pa.Table.from_pylist(rows, schema=pa.schema(list(_columns(Standing).items())))
+
+
 def ramps_table(ramps: Mapping[str, Sequence[Curve]]) -> pa.Table:
     """One row per step of each ramp: columns ramp (its kind, the key), replicate, lr, loss."""
     rows = [(kind, number, curve) for kind, curves in ramps.items() for number, curve in enumerate(curves)]
@@ -77,7 +86,9 @@ def _curve_table(trial_id: str, phase: str, curve: Curve) -> pa.Table:
 
 
 def _trial_row(request: TrialRequest, outcome: TrialOutcome | None) -> dict[str, Any]:
-    row = _request_row(request) | _values(request.params, PARAMS) | {"max_momentum": request.params.max_momentum}
+    row = _request_row(request)
+    if not isinstance(request.work, Fit):
+        row |= _values(request.params, PARAMS) | {"max_momentum": request.params.max_momentum}
     if outcome is None:
         return row | {"status": "running"}
     row |= _values(outcome, OUTCOME)
@@ -89,7 +100,8 @@ def _request_row(request: TrialRequest) -> dict[str, Any]:
     return _values(request, REQUEST) | {
         "kind": request.kind,
         "purpose": purpose.name,
-        "schedule": request.schedule.label,
+        "schedule": None if isinstance(work, Fit) else request.schedule.label,
+        "options": json.dumps(work.options) if isinstance(work, Fit) else None,
         "parent": purpose.parent if isinstance(purpose, Promoted | RunOff) else None,
         "recipe": request.recipe,
         "pick_lr": request.pick_lr,

@@ -25,6 +25,7 @@ def verdict_json(findings: Findings) -> dict[str, Any]:
         "settling": verdict.settling,
         "best": _best(findings),
         "confirmation": _confirmation(findings),
+        "leaderboard": findings.leaderboard,
         "baselines": findings.baselines,
         "ladder": findings.ladder,
         "range_test": _range_test(findings),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from superconv_tune.core.codec import decode
@@ -148,7 +148,9 @@ class RecipeFile(Section):
         question: data, task, model, metric, loss, optimizer, schedule and split; everything else keeps its default.
         precision: number format of the forward pass.
         seed: every random choice derives from it.
-        params: the hyperparameters.
+        params: the hyperparameters of a network.
+        fit: the options of a family that is fitted and not trained in cycles, instead of ``params``; those that differ
+            from its defaults.
         estimate: the metric to expect; None if nothing was confirmed.
         provenance: where it comes from; None for a recipe that was written by hand.
         recipe_version: version of the file's layout.
@@ -157,17 +159,39 @@ class RecipeFile(Section):
     question: ExperimentSpec
     precision: Precision
     seed: Seed
-    params: RecipeParams
+    params: RecipeParams | None = None
+    fit: dict[str, Any] | None = None
     estimate: RecipeEstimate | None = None
     provenance: Provenance | None = None
     recipe_version: Literal[2] = VERSION
+
+    @model_validator(mode="after")
+    def _check_one(self) -> RecipeFile:
+        is_fitted = self.question.model is not None and self.question.model.is_fitted
+        if is_fitted != (self.fit is not None) or is_fitted == (self.params is not None):
+            wanted, other = ("fit", "params") if is_fitted else ("params", "fit")
+            name = self.question.model.label if self.question.model else "the model of the task"
+            raise ValueError(f"{name} needs {wanted}, and no {other}. Take both from the recipe.yaml of a study")
+        return self
+
+    @property
+    def cycle(self) -> RecipeParams:
+        """The hyperparameters, which a network has.
+
+        Raises:
+            ValueError: if the recipe is a fit.
+        """
+        if self.params is None:
+            raise ValueError("The recipe is fitted and not trained in cycles.")
+        return self.params
 
 
 def recipe_text(recipe: RecipeFile) -> str:
     """The content of recipe.yaml; `read_recipe` is the inverse."""
     content: dict[str, Any] = {"recipe_version": recipe.recipe_version}
     content |= recipe.question.model_dump(mode="json", include=set(QUESTION))
-    content |= recipe.model_dump(mode="json", exclude={"question", "recipe_version"})
+    absent = {"fit"} if recipe.fit is None else {"params"}
+    content |= recipe.model_dump(mode="json", exclude={"question", "recipe_version", *absent})
     return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 

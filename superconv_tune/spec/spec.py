@@ -510,6 +510,11 @@ def named_families(spec: ExperimentSpec) -> dict[str, ModelSpec]:
     return found
 
 
+def of_family(spec: ExperimentSpec, name: str) -> ExperimentSpec:
+    """The same question with one of its families as the only model."""
+    return spec.model_copy(update={"model": named_families(spec)[name], "families": ()})
+
+
 def search_space(spec: ExperimentSpec) -> SearchSpace:
     """The dimensions that are searched; hyperparameters that the spec fixes are not among them."""
     return {name: found for name in Space.model_fields if (found := _core(getattr(spec.space, name))) is not None}

@@ -143,7 +143,7 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
         UserError: if the file is not a valid recipe, its data or model no longer work, or the folder holds another run.
     """
     found = read_recipe(recipe)
-    rule = HorizonRule(found.params.max_lr, found.params.cycle_epochs, exponent_of(found.question.optimizer.name))
+    rule = HorizonRule(found.cycle.max_lr, found.cycle.cycle_epochs, exponent_of(found.question.optimizer.name))
     payload, card = prepare(found.question)
     device = device_for(with_gpu=True)
     precision = _supported(found.precision, device)
@@ -152,7 +152,7 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
         attempt=1,
         purpose=LongRunPurpose(),
         work=Cycle(max_lr or rule.max_lr(epochs), reads_test=True),
-        params=replace(found.params.hyperparameters, cycle_epochs=epochs),
+        params=replace(found.cycle.hyperparameters, cycle_epochs=epochs),
         schedule=found.question.schedule,
         seed=found.seed,
         deadline=math.inf,

@@ -18,7 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from superconv_tune.figures.trial import draw_cycle, draw_range_test
 from superconv_tune.lr.schedule import as_mapping
-from superconv_tune.record.trial import INFORMATIVE, Cycle, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import INFORMATIVE, Cycle, Fit, TrialOutcome, TrialRequest
 from superconv_tune.tracking.attempt import CURVES, Attempt, saved_curves
 from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import Point
@@ -100,6 +100,8 @@ def request_params(request: TrialRequest) -> Mapping[str, object]:
 
     The schedule appears as the name of its policy (``schedule``) and each option that differs from its default.
     """
+    if isinstance(request.work, Fit):
+        return _fit_params(request, request.work)
     searched = {field.name: getattr(request.params, field.name) for field in fields(request.params)}
     fixed = ("seed", "kind", "rung", "precision", "pick_lr")
     options = {key: value for key, value in as_mapping(request.schedule).items() if key != "policy"}
@@ -113,14 +115,22 @@ def request_params(request: TrialRequest) -> Mapping[str, object]:
         known["data_share"] = request.work.data_share
     if request.recipe is not None:
         known["recipe"] = request.recipe
+    if request.family:
+        known["family"] = request.family
     return searched | known | {name: getattr(request, name) for name in fixed}
+
+
+def _fit_params(request: TrialRequest, fit: Fit) -> Mapping[str, object]:
+    """The params of a fit: its options, and no hyperparameter of a cycle."""
+    known = {"family": request.family, "seed": request.seed, "kind": request.kind, "purpose": request.purpose.name}
+    return {**fit.options, **known, **({} if request.recipe is None else {"recipe": request.recipe})}
 
 
 def outcome_tags(outcome: TrialOutcome) -> Mapping[str, str]:
     """The tags that are known at the end of a trial."""
     tags = {
         "status": outcome.status,
-        "phase": "cycle" if outcome.steps > 0 else "range_test",
+        "phase": "cycle" if outcome.steps > 0 else "fit" if outcome.model_bytes > 0 else "range_test",
         "shortened": str(outcome.shortened).lower(),
     }
     if outcome.reason:

@@ -107,6 +107,7 @@ class Shortfall:
         compared_epochs: length of the runs that were compared, in epochs; None where none were.
         cost: cost of the runs; None where no recipe was frozen.
         interrupted: whether the user ended the search.
+        is_fitted: whether the recipe is fitted and not trained in cycles, so that there is nothing to compare.
     """
 
     asked: tuple[str, ...] = ()
@@ -116,6 +117,7 @@ class Shortfall:
     compared_epochs: float | None = None
     cost: RunCost | None = None
     interrupted: bool = False
+    is_fitted: bool = False
 
 
 def compare(study: Study, yardstick: Yardstick) -> tuple[ComparedPolicy, ...]:

@@ -68,7 +68,7 @@ def _warnings(case: Case) -> list[str]:
         trained = models + case.evidence.failed
         found.append(f"{case.evidence.failed} of {trained} fresh trainings diverged; each counts as a miss.")
     found += _assumed(case)
-    if case.outlook is None and _is_open(case):
+    if case.outlook is None and _is_open(case) and not case.evidence.is_fitted:
         found.append(_why_no_outlook(case))
     return found
 
@@ -99,7 +99,7 @@ def _answer(case: Case) -> str:
             f"Fresh models reached {question} on untouched test data: a fresh training does so {often} (confidence "
             f"{sure})."
         )
-    hope = "nothing is known about longer cycles"
+    hope = "there are no longer cycles of it" if case.evidence.is_fitted else "nothing is known about longer cycles"
     if case.outlook is not None:
         chance = _percent(case.probability)
         hope = f"with cycles of up to {case.epochs:.3g} epochs it is within reach with probability {chance}"
@@ -138,8 +138,9 @@ def _spent(case: Case) -> list[str]:
 
 def _measured(case: Case) -> str:
     estimate, models = case.estimate, len(case.evidence.values)
+    how = "fitted" if case.evidence.is_fitted else f"trained for {case.evidence.epochs:g} epochs"
     return (
-        f"{models} fresh model{'s' * (models != 1)} trained for {case.evidence.epochs:g} epochs reached "
+        f"{models} fresh model{'s' * (models != 1)} {how} reached "
         f"{case.target.metric} {estimate.value:.4g} on the test part, {LEVEL:.0%} interval "
         f"[{estimate.low:.4g}, {estimate.high:.4g}]."
     )

@@ -41,6 +41,7 @@ def obstacles(case: Case) -> list[str]:
 def _may_be_said(case: Case) -> bool:
     """Whether the question is open, and enough models say something about a metric of the library."""
     is_known = case.evidence.correct is not None and case.target.yardstick.higher_is_better
+    is_known = is_known and not case.evidence.is_fitted
     return is_known and case.word == "undecided" and len(case.evidence.values) >= MIN_MODELS
 
 
@@ -76,7 +77,8 @@ def _times(missing: float, slope: float) -> float:
 def _faults(case: Case) -> Iterator[str]:
     """Why a target that was missed may be the fault of the search."""
     if case.is_below_floor:
-        yield f"a simple method is as good as these models (validation {case.target.metric} {case.evidence.floor:.4g})"
+        of, value = case.evidence.floor_of, case.evidence.floor
+        yield f"{of} is as good as these models (validation {case.target.metric} {value:.4g})"
     if not case.evidence.is_bracketed:
         yield "at the longest length of the search, learning rates on both sides of the best were not tried"
     if not case.is_flat:

@@ -161,7 +161,8 @@ class Evidence:
         horizon: longest cycle that the question covers, in epochs; None for `REACH` times ``epochs``.
         failed: number of fresh trainings of the recipe that diverged.
         is_bracketed: whether higher and lower learning rates were tried, and beaten, at the longest length searched.
-        floor: validation value of the best simple method; None if none is known.
+        floor: validation value of the best simple method, or of another family that competes; None if none is known.
+        floor_of: what reached it.
         epoch_s: seconds on the clock that all fresh models of the recipe take per epoch of their length.
         others: names of other studies that looked at the same test part before.
         is_fitted: whether the models are fitted and not trained in cycles, so that there are no longer ones.
@@ -180,6 +181,7 @@ class Evidence:
     failed: int = 0
     is_bracketed: bool = False
     floor: float | None = None
+    floor_of: str = "a simple method"
     epoch_s: float = 0.0
     others: Sequence[str] = ()
     is_fitted: bool = False

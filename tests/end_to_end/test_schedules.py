@@ -196,7 +196,7 @@ def check_outputs(case: Case, folder: Path) -> None:
 def check_long_run(client: MlflowClient, case: Case, folder: Path) -> None:
     """The long run followed the schedule of the recipe, over a length of its own."""
     result = json.loads((folder / "long_run" / "result.json").read_text(encoding="utf-8"))
-    params = read_recipe(folder / "runs" / "it" / "recipe.yaml").params.hyperparameters
+    params = read_recipe(folder / "runs" / "it" / "recipe.yaml").cycle.hyperparameters
     steps = len(result["losses"])
     assert steps > MAX_POINTS
     check_run(client, case, result["mlflow_run_id"], params, steps, result["max_lr"])

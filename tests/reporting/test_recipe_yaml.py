@@ -31,8 +31,8 @@ def test_the_file_gives_back_what_was_found(findings: Findings, tmp_path: Path) 
     winner = findings.winner
     assert winner is not None
     assert found == recipe(findings, winner)
-    assert found.params.hyperparameters == replace(winner.request.params, lr_multiplier=1.0)
-    assert found.params.max_lr == winner.outcome.max_lr
+    assert found.cycle.hyperparameters == replace(winner.request.params, lr_multiplier=1.0)
+    assert found.cycle.max_lr == winner.outcome.max_lr
     assert (found.seed, found.precision) == (winner.request.seed, winner.request.precision)
     question = found.question
     assert (question.name, question.metric.name) == ("fashion-mnist", "accuracy")

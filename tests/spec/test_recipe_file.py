@@ -76,8 +76,8 @@ def test_what_is_written_reads_back(question: dict[str, Any], tmp_path: Path) ->
 def test_a_recipe_of_version_1_reads_and_is_written_as_version_2(tmp_path: Path) -> None:
     recipe = read_recipe(GOLDEN)
     assert (recipe.question.name, recipe.question.schedule.name) == ("digits_before", "one_cycle")
-    assert recipe.params.max_lr == 0.6488104921849147
-    assert recipe.params.hyperparameters == Hyperparameters(
+    assert recipe.cycle.max_lr == 0.6488104921849147
+    assert recipe.cycle.hyperparameters == Hyperparameters(
         cycle_epochs=9.81, lr_multiplier=1.0, momentum_width=0.1, batch_size=64
     )
     assert (recipe.seed, recipe.precision, recipe.question.split.test) == (3026431988, "fp32", 0.35)
