@@ -1,11 +1,10 @@
 """Families of models as arms of one search: which of them gets the free worker, and which goes no further.
 
 Every family is a study within the study (`superconv_tune.record.study`), which the planner of one network decides on.
-Networks race: all of them train the low rungs of a plan for the whole time. Rungs are counted from the confirmation
-down, for that many below it the cycles of all plans take about the same time, whatever a step costs. At the end of each
-such height those that lag behind are dropped, by complete cycles of comparable seconds (successive halving, Jamieson &
-Talwalkar 2016, if there are more than two); the last one divides the time that is left again. Families that are fitted
-run beside them (`superconv_tune.planner.fits`).
+Networks race: each of them trains the low rungs of a plan for the whole time, whose cycles take up to a number of
+seconds that is the same for all, whatever a step costs. Then those that lag behind are dropped (of more than two at
+least half: successive halving, Jamieson & Talwalkar 2016), and the others go on to longer cycles. The last one divides
+the time that is left again. Families that are fitted run beside them (`superconv_tune.planner.fits`).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.choice import expected_of_search, looks_reached
 from superconv_tune.planner.evidence import has_all_seeds, is_decided
 from superconv_tune.planner.fits import FitSteps, next_id, next_number, next_seed
-from superconv_tune.planner.network import network_step, tasting_step
+from superconv_tune.planner.network import network_step, rungs_within, tasting_step
 from superconv_tune.planner.situation import Situation, first
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan
@@ -30,7 +29,7 @@ from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial, TrialRequest
 
 LAG = 1.0  # standard errors of one value, by which a network behind the best one is dropped
-COMPARABLE = 1.25  # times the seconds of the shorter of two longest cycles, up to which cycles are compared
+COMPARABLE = 1.25  # factor up to which the seconds of two cycles count as the same
 
 
 @dataclass(frozen=True)
@@ -144,41 +143,40 @@ class Arms:
         reached = [arm for arm in racing if looks_reached(self._situation(arm))]
         if reached:
             return self._drop_worst(racing, keep=max(reached, key=self._search_worth))
-        for above in reversed(range(1, max(2, *(len(arm.plan.rungs) for arm in racing if arm.plan), 2))):
-            step = self._race_step(racing, above)
+        for most_s in _heights(racing):
+            step = self._race_step(racing, most_s)
             if step is not None:
                 return step
-            behind = self._behind(racing) if not any(_is_beyond(arm, above) for arm in racing) else []
+            behind = [] if any(_is_beyond(arm, most_s) for arm in racing) else self._behind(racing, most_s)
             if behind:
                 return Drop(_name(behind[-1]))
         return self._drop_worst(racing)
 
-    def _race_step(self, racing: Sequence[Study], above: int) -> Decision | None:
+    def _race_step(self, racing: Sequence[Study], most_s: float) -> Decision | None:
         """The next step of the network that had the least so far; a signal to wait for others; None if all are done."""
         for arm in sorted(racing, key=_spent_s):
-            decision = tasting_step(self._situation(arm), above)
+            decision = tasting_step(self._situation(arm), most_s)
             if decision is not None:
                 return self._stamped(arm, decision)
         return Signal.WAIT if any(arm.running() for arm in racing) else None
 
-    def _behind(self, racing: Sequence[Study]) -> list[Study]:
+    def _behind(self, racing: Sequence[Study], most_s: float) -> list[Study]:
         """Networks to drop, the best of them first."""
-        ranked = sorted(racing, key=lambda arm: -self._comparable_worth(arm, racing))
+        ranked = sorted(racing, key=lambda arm: -self._worth_within(arm, most_s))
         kept = len(racing) if len(racing) == 2 else math.ceil(len(racing) / 2)
-        worth = [self._comparable_worth(arm, racing) for arm in ranked]
+        worth = [self._worth_within(arm, most_s) for arm in ranked]
         noise = max((s.noise for arm in racing if (s := self._situation(arm).surface) is not None), default=0.0)
         return [arm for place, arm in enumerate(ranked) if place >= kept or worth[0] - worth[place] > LAG * noise]
 
     def _drop_worst(self, racing: Sequence[Study], keep: Study | None = None) -> Drop:
         others = [arm for arm in racing if arm is not keep]
-        return Drop(_name(min(others, key=lambda arm: self._comparable_worth(arm, racing))))
+        return Drop(_name(min(others, key=lambda arm: self._worth_within(arm, math.inf))))
 
-    def _comparable_worth(self, arm: Study, racing: Sequence[Study]) -> float:
-        """Worth of its best complete cycle, among those of as many seconds as every network has cycles of."""
-        longest = min(max((_cycle_s(trial) for trial in _cycles(each)), default=0.0) for each in racing)
-        values = [trial.value for trial in _cycles(arm) if _cycle_s(trial) <= COMPARABLE * longest]
-        values = values or [trial.value for trial in _cycles(arm)]
-        return max(map(self._worth, values), default=-math.inf)
+    def _worth_within(self, arm: Study, most_s: float) -> float:
+        """Worth of its best complete cycle on the rungs whose cycles take so many seconds at most."""
+        count = rungs_within(arm.plan, most_s) if arm.plan else 0
+        cycles = [trial for trial in arm.trials("search") if trial.is_whole and trial.request.rung < count]
+        return max((self._worth(trial.value) for trial in cycles), default=-math.inf)
 
     def _search_worth(self, arm: Study) -> float:
         return expected_of_search(self._situation(arm))[0]
@@ -225,21 +223,24 @@ def _name(arm: Study) -> str:
     return arm.family.name
 
 
-def _cycles(arm: Study) -> list[Trial]:
-    return [trial for trial in arm.trials("search") if trial.is_whole]
-
-
-def _cycle_s(trial: Trial) -> float:
-    return trial.outcome.train_s + trial.outcome.eval_s
-
-
 def _spent_s(arm: Study) -> float:
     """Worker-seconds of its trials; one that runs counts as the longest that ended."""
     ended = [outcome.wall_s for outcome in arm.outcomes.values()]
     return sum(ended) + len(arm.running()) * max(ended, default=1.0)
 
 
-def _is_beyond(arm: Study, above: int) -> bool:
-    """Whether it has begun a rung that is nearer to the confirmation than ``above``."""
-    rungs = len(arm.plan.rungs) if arm.plan else 0
-    return any(arm.asked("search", index) for index in range(max(1, rungs - above), rungs))
+def _heights(racing: Sequence[Study]) -> list[float]:
+    """The seconds of cycles up to which networks are compared, one after the other, the shortest first.
+
+    In the first of them every network has a rung; after it each of their rungs counts, but for the confirmation.
+    """
+    plans = [arm.plan for arm in racing if arm.plan]
+    first_s = max((plan.trial_s[0] for plan in plans), default=0.0)
+    longer = sorted({seconds for plan in plans for seconds in plan.trial_s[:-1] if seconds > first_s})
+    return [COMPARABLE * seconds for seconds in (first_s, *longer)]
+
+
+def _is_beyond(arm: Study, most_s: float) -> bool:
+    """Whether it has begun a rung with longer cycles."""
+    rungs = range(rungs_within(arm.plan, most_s), len(arm.plan.rungs)) if arm.plan else ()
+    return any(arm.asked("search", index) for index in rungs)

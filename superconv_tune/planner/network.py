@@ -32,12 +32,17 @@ def network_step(situation: Situation) -> Decision:
     return finish(situation, plan) if decision is None else decision
 
 
-def tasting_step(situation: Situation, above: int) -> Decision | None:
-    """The next step up to the rungs that are so many below the confirmation; None if there is none for now."""
+def tasting_step(situation: Situation, most_s: float) -> Decision | None:
+    """The next step on the rungs whose cycles take so many seconds at most; None if there is none for now."""
     decision, plan = _before_rungs(situation), situation.study.plan
     if decision is not None or plan is None:
         return decision
-    return _on_rungs(situation, plan, max(1, len(plan.rungs) - above))
+    return _on_rungs(situation, plan, rungs_within(plan, most_s))
+
+
+def rungs_within(plan: Plan, most_s: float) -> int:
+    """Number of rungs below the confirmation whose cycles take so many seconds at most; the lowest in any case."""
+    return max(1, sum(seconds <= most_s for seconds in plan.trial_s[:-1]))
 
 
 def _before_rungs(situation: Situation) -> Decision | None:

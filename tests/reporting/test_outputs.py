@@ -20,7 +20,14 @@ def test_every_file_is_written_and_no_draft_is_left(findings: Findings, tmp_path
     written = write_outputs(findings, tmp_path / "runs" / "one")
 
     names = [path.name for path in written]
-    assert names == ["verdict.json", "recipe.yaml", "trials.parquet", "curves.parquet", "report.html"]
+    assert names == [
+        "verdict.json",
+        "recipe.yaml",
+        "leaderboard.csv",
+        "trials.parquet",
+        "curves.parquet",
+        "report.html",
+    ]
     assert sorted(path.name for path in (tmp_path / "runs" / "one").iterdir()) == sorted(names)
     assert json.loads(written[0].read_text()) == verdict_json(findings)
 
