@@ -54,16 +54,28 @@ def _train(recipe: Path, epochs: float, max_lr: float | None, output: Path, trac
 
     from superconv_tune.reporting.long_run_view import LongRunView  # noqa: PLC0415
     from superconv_tune.spec.files import expanded  # noqa: PLC0415
+    from superconv_tune.spec.recipe_file import read_recipe  # noqa: PLC0415
     from superconv_tune.study import long_run  # noqa: PLC0415
     from superconv_tune.study.long_run_record import LongRunRecord  # noqa: PLC0415
 
     recipe, output = expanded(recipe), expanded(output)
+    found = read_recipe(recipe)
+    if found.fit is not None:
+        from superconv_tune.study.fit_again import ONE_GO, fit_again  # noqa: PLC0415 - scikit-learn, where it is needed
+
+        typer.echo(ONE_GO)
+        result = fit_again(found, output)
+        return _told(long_run.summary(output, result), result.status)
     run = long_run.open_run(recipe, epochs, max_lr, output)
     view = LongRunView(Console(soft_wrap=True, highlight=False), time.time, run.steps, run.steps_per_epoch)
     view.say(f"{run.steps} steps, max_lr {run.max_lr:.3g}")
     for notice in run.notices:
         view.say(notice)
     result = long_run.train(run, LongRunRecord(recipe, tracking_uri), view)
-    summary = long_run.summary(run, result)
-    typer.echo(summary, err=result.status != "finished")
-    return result.status
+    return _told(long_run.summary(output, result), result.status)
+
+
+def _told(words: str, status: str) -> str:
+    """Say how the run ended; returns its status."""
+    typer.echo(words, err=status != "finished")
+    return status

@@ -199,11 +199,12 @@ class Problems:
 
 
 def realise(payload: Payload, device: torch.device) -> Problem:
-    """The problem on a device.
+    """The problem on a device; with several families that of the first network.
 
     Raises:
         UserError: if a factory, the model or the metric does not fit the data.
     """
+    payload = payload.first
     spec = payload.spec
     task = task_of(spec, payload.task) if payload.task else None
     handling = payload.handling or Handling(channels_last=not payload.has_own_model)

@@ -74,7 +74,8 @@ def _faults(spec: ExperimentSpec, task: Task | None, raw: RawData) -> list[str]:
 def _with_families(payload: Payload, card: DataCard) -> tuple[Payload, DataCard]:
     """The question, also with each of the families that compete."""
     named = named_families(payload.spec)
-    return replace(payload, families={name: _of_family(payload, name, each) for name, each in named.items()}), card
+    found = replace(payload, families={name: _of_family(payload, name, each) for name, each in named.items()})
+    return replace(found, form=found.first.form), card
 
 
 def _of_family(payload: Payload, name: str, family: ModelSpec) -> Payload:

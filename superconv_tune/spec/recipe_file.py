@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from superconv_tune.core.codec import decode
 from superconv_tune.core.errors import UserError, did_you_mean, raise_any
@@ -148,9 +148,9 @@ class RecipeFile(Section):
         question: data, task, model, metric, loss, optimizer, schedule and split; everything else keeps its default.
         precision: number format of the forward pass.
         seed: every random choice derives from it.
-        params: the hyperparameters of a network.
-        fit: the options of a family that is fitted and not trained in cycles, instead of ``params``; those that differ
-            from its defaults.
+        fit: the options of a family that is fitted and not trained in cycles, those that differ from its defaults; None
+            for a network.
+        params: the hyperparameters of a network; None for a family that is fitted.
         estimate: the metric to expect; None if nothing was confirmed.
         provenance: where it comes from; None for a recipe that was written by hand.
         recipe_version: version of the file's layout.
@@ -159,20 +159,26 @@ class RecipeFile(Section):
     question: ExperimentSpec
     precision: Precision
     seed: Seed
-    params: RecipeParams | None = None
     fit: dict[str, Any] | None = None
+    params: Annotated[RecipeParams | None, Field(validate_default=True)] = None
     estimate: RecipeEstimate | None = None
     provenance: Provenance | None = None
     recipe_version: Literal[2] = VERSION
 
-    @model_validator(mode="after")
-    def _check_one(self) -> RecipeFile:
-        is_fitted = self.question.model is not None and self.question.model.is_fitted
-        if is_fitted != (self.fit is not None) or is_fitted == (self.params is not None):
+    @field_validator("params")
+    @classmethod
+    def _one_of_both(cls, params: RecipeParams | None, info: ValidationInfo) -> RecipeParams | None:
+        question, fit = info.data.get("question"), info.data.get("fit")
+        if params is None and fit is None:
+            raise PydanticCustomError("missing", "Field required")
+        if question is None:
+            return params
+        is_fitted = question.model is not None and question.model.is_fitted
+        if (params is None) != is_fitted or (fit is not None) != is_fitted:
+            name = question.model.label if question.model else "the model of the task"
             wanted, other = ("fit", "params") if is_fitted else ("params", "fit")
-            name = self.question.model.label if self.question.model else "the model of the task"
-            raise ValueError(f"{name} needs {wanted}, and no {other}. Take both from the recipe.yaml of a study")
-        return self
+            raise ValueError(f"{name} takes {wanted} and no {other}. Take all of them from one recipe.yaml")
+        return params
 
     @property
     def cycle(self) -> RecipeParams:

@@ -45,6 +45,6 @@ def _surveyed(payload: Payload, train_items: int, seconds: float) -> Landmarks:
 
     skip_compiler()
     torch.set_num_threads(threads(payload.spec))
-    problem = realise(payload.first, device_for(with_gpu=payload.spec.resources.gpus_per_trial != 0))
+    problem = realise(payload, device_for(with_gpu=payload.spec.resources.gpus_per_trial != 0))
     # Seconds of computing: those on the wall say little beside trials on all cores.
     return survey(payload.first, problem, train_items, seconds, clock=time.thread_time)

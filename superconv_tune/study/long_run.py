@@ -183,11 +183,11 @@ def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:
         tracker = record.begin(run.recipe.question.name, run.request, run.folder, run.state.mlflow)
         attempts = run.state.attempts + 1
         state = replace(run.state, attempts=attempts, mlflow=record.reference)
-        _write_json(run.folder / STATE, state)
+        write_json(run.folder / STATE, state)
         result = None
         try:
             result = _trained(run, attempts, tracker, view)
-            _write_json(run.folder / RESULT, result)
+            write_json(run.folder / RESULT, result)
         finally:
             notice = record.end(result.status if result else None, _numbers(result), [run.folder / RESULT])
     if notice:
@@ -195,23 +195,23 @@ def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:
     return result
 
 
-def summary(run: LongRun, result: Result) -> str:
-    """How the run ended, in one line."""
+def summary(folder: Path, result: Result) -> str:
+    """How the run in this folder ended, in one line."""
     if result.status == "diverged":
         return (
             f"The run diverged: {result.reason} Take a --max-lr below {result.max_lr:.3g}, and another --output. "
-            f"The files are in {run.folder}/."
+            f"The files are in {folder}/."
         )
     if result.status != "finished":
         return (
             f"The run ended as {result.status}: {result.reason} Fix that; the same command then resumes after the last "
-            f"saved epoch. The files are in {run.folder}/."
+            f"saved epoch. The files are in {folder}/."
         )
     text = f"{result.metric}: validation {result.validation:.4g}, test {result.test:.4g}"
     if result.test_low is None or result.test_high is None:
-        return f"{text}; no interval, because {result.metric} is not a mean over test items; see {run.folder}/"
+        return f"{text}; no interval, because {result.metric} is not a mean over test items; see {folder}/"
     interval = f"{100 * LEVEL:g} % interval {result.test_low:.4g} to {result.test_high:.4g}"
-    return f"{text}; {interval} over {result.test_items:,} test items; see {run.folder}/"
+    return f"{text}; {interval} over {result.test_items:,} test items; see {folder}/"
 
 
 class _Shown:
@@ -258,24 +258,33 @@ def _trained(run: LongRun, attempt: int, tracker: Tracker, view: LongRunView) ->
         outcome = run_trial(replace(run.request, attempt=attempt), run.problem, shown, time.time, checkpoint=place)
     if outcome.status == "finished":
         torch.save(checkpoint.weights(place.path), run.folder / WEIGHTS)
+    losses = tuple(loss if math.isfinite(loss) else None for loss in shown.curve.loss.tolist())
+    result = result_of(outcome, run.problem.metric.name, run.request.params.cycle_epochs, run.max_lr, losses)
+    if not isinstance(run.form, Scaled):
+        return result
+    return replace(result, target_scale=_listed(run.form.scale), target_offset=_listed(run.form.offset))
+
+
+def result_of(
+    outcome: TrialOutcome, metric: str, epochs: float, max_lr: float, losses: tuple[float | None, ...]
+) -> Result:
+    """The outcome as the result of a run, with an interval for a metric that is a mean over test items."""
     low, high = (None, None)
     if outcome.test is not None and outcome.test_items > 0:
         low, high = wilson(outcome.test, outcome.test_items, LEVEL)
     return Result(
         status=outcome.status,
         reason=outcome.reason,
-        metric=run.problem.metric.name,
+        metric=metric,
         validation=outcome.validation,
         test=outcome.test,
         test_low=low,
         test_high=high,
         test_items=outcome.test_items,
-        epochs=run.request.params.cycle_epochs,
-        max_lr=run.max_lr,
-        losses=tuple(loss if math.isfinite(loss) else None for loss in shown.curve.loss.tolist()),
+        epochs=epochs,
+        max_lr=max_lr,
+        losses=losses,
         mlflow_run_id=outcome.mlflow_run_id,
-        target_scale=_listed(run.form.scale) if isinstance(run.form, Scaled) else (),
-        target_offset=_listed(run.form.offset) if isinstance(run.form, Scaled) else (),
     )
 
 
@@ -325,5 +334,6 @@ def _read_json(path: Path, kind: Any) -> Any:
         return None
 
 
-def _write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON, atomically."""
     write_atomically(path, json.dumps(encode(value), allow_nan=False).encode())

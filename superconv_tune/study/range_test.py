@@ -21,7 +21,7 @@ from superconv_tune.problems.problem import Problem
 from superconv_tune.problems.try_out import try_out
 from superconv_tune.reporting.outputs import write_ramps
 from superconv_tune.spec.name import refuse_name, timed_name
-from superconv_tune.spec.spec import ExperimentSpec, defaults
+from superconv_tune.spec.spec import ExperimentSpec, defaults, named_families
 from superconv_tune.study.logs import search_log
 from superconv_tune.study.parent_run import check
 from superconv_tune.study.places import Places, places
@@ -68,6 +68,9 @@ def range_test(
     plan = _plan(spec, options)
     payload, _ = prepare(spec)
     torch.set_num_threads(threads(spec))  # as a worker will run
+    payload = payload.first
+    if payload.is_fitted:
+        raise UserError(f"model: {', '.join(named_families(spec))} has no learning rate. Name a network.")
     _, problem, _ = try_out(payload, device_for(with_gpu=True), plan.params)
     where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
     if where.folder.exists():

@@ -16,6 +16,7 @@ from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.evidence import confirmed
+from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.problems.try_out import try_out
@@ -159,7 +160,11 @@ class Verification:
         refuse_changes(self._stored.name, self._changes, accepted=accept_changes)
         torch.set_num_threads(threads(self._spec))  # as the workers did, for another number may round differently
         device = device_for(with_gpu=self._spec.resources.gpus_per_trial != 0)
-        _, problem, _ = try_out(payload, device, self._trials[0].request.params)
+        request = self._trials[0].request
+        payload = payload.of(request.family)
+        if payload.is_fitted:
+            return realise(payload, device)
+        _, problem, _ = try_out(payload, device, request.params)
         return problem
 
 

@@ -109,7 +109,7 @@ def test_the_result_has_the_interval_of_the_test_items(recipe: Path, tmp_path: P
     assert result.test is not None
     assert (result.test_low, result.test_high) == wilson(result.test, items, 0.95)
     assert f"95 % interval {result.test_low:.4g} to {result.test_high:.4g} over {items} test items" in summary(
-        run, result
+        run.folder, result
     )
 
 
@@ -118,7 +118,7 @@ def test_a_metric_without_items_has_no_interval_and_says_so(tmp_path: Path) -> N
     run = open_run(recipe, 2.0, None, tmp_path / "run")
     result = train(run, LongRunRecord(recipe, "none"), Stopping(run, None))
     assert (result.test_low, result.test_high, result.test_items) == (None, None, 0)
-    assert "no interval, because macro_f1 is not a mean over test items" in summary(run, result)
+    assert "no interval, because macro_f1 is not a mean over test items" in summary(run.folder, result)
 
 
 def test_a_run_that_diverges_keeps_its_files_and_is_not_trained_again(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_run_that_diverges_keeps_its_files_and_is_not_trained_again(tmp_path: 
     assert len(result.losses) > 0
     assert told(tmp_path / "run")["status"] == result.status
     assert not (tmp_path / "run" / WEIGHTS).exists()
-    assert str(tmp_path / "run") in summary(run, result)
+    assert str(tmp_path / "run") in summary(run.folder, result)
     again = open_run(recipe, 6.0, 1e6, tmp_path / "run")
     view = Stopping(again, None)
     assert train(again, LongRunRecord(recipe, "none"), view) == result
@@ -151,7 +151,7 @@ def test_a_failure_of_the_disk_is_mended_and_the_run_goes_on(
         run = open_run(recipe, 4.0, None, tmp_path / "cut")
         result = train(run, LongRunRecord(recipe, "none"), Stopping(run, None))
     assert result.status == "code_error"
-    assert "No space left" in summary(run, result)
+    assert "No space left" in summary(run.folder, result)
     assert go(recipe, tmp_path / "cut").losses == whole.losses
 
 

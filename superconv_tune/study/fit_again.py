@@ -1,0 +1,48 @@
+"""The recipe of a family that is fitted and not trained in cycles: fitted again, and measured on the test part."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import torch
+
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.problems.payload import realise
+from superconv_tune.problems.prepare import prepare
+from superconv_tune.record.purpose import LongRun
+from superconv_tune.record.trial import Fit, TrialRequest
+from superconv_tune.spec.recipe_file import RecipeFile
+from superconv_tune.study.long_run import RESULT, Result, result_of, write_json
+from superconv_tune.study.question import threads
+from superconv_tune.trial.run import run
+from superconv_tune.trial.trackers import NullTracker
+
+ONE_GO = "The model of this recipe is fitted in one go: it has no epochs and no learning rate, and no curve to record."
+
+
+def fit_again(recipe: RecipeFile, folder: Path) -> Result:
+    """Fit the recipe's model on the training part, and write what it reaches into the folder.
+
+    Raises:
+        UserError: if its data no longer work.
+    """
+    payload, _ = prepare(recipe.question)
+    torch.set_num_threads(threads(recipe.question))  # as a worker does, for another number may round differently
+    problem = realise(payload, torch.device("cpu"))
+    request = TrialRequest(
+        trial_id="long_run",
+        attempt=1,
+        purpose=LongRun(),
+        work=Fit(recipe.fit or {}, reads_test=True),
+        params=Hyperparameters(),
+        schedule=recipe.question.schedule,
+        seed=recipe.seed,
+        deadline=math.inf,
+    )
+    outcome = run(request, problem, NullTracker(), time.time)
+    result = result_of(outcome, problem.metric.name, epochs=0.0, max_lr=0.0, losses=())
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / RESULT, result)
+    return result
