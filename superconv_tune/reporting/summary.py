@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from superconv_tune.core.errors import one_line
@@ -51,3 +52,18 @@ def rows(findings: Findings, folder: Path, curves: str) -> dict[str, str]:
         "curves": curves,
     }
     return {name: words for name, words in found.items() if words}
+
+
+def markdown(findings: Findings) -> str:
+    """The same in Markdown, without the places of files."""
+    word, _, sentence = headline(findings).partition(": ")
+    known = rows(findings, Path(), "")
+    del known["report"]
+    return "\n".join(
+        [f"**{word}.** {_plain(sentence)}", "", *(f"* {name}: {_plain(text)}" for name, text in known.items())]
+    )
+
+
+def _plain(text: str) -> str:
+    """The text in one line, with the characters that mean something in Markdown and HTML as themselves."""
+    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", one_line(text))

@@ -61,13 +61,15 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         ledger = journal.ledger(question.card.test_part)
         looks = looks_check(ledger.others(name), call.fresh_ledger)
         engine = started(question, call)
-        check(where.tracking_uri, where.storage)  # takes seconds, and a worker is being tried meanwhile
+        check(
+            where.tracking_uri, where.storage, where.artifact_root
+        )  # takes seconds, and a worker is being tried meanwhile
         _show([*checks_of(question, where, workers), budget, looks], call)
         machines = machine_checks(engine.clocks, where)
         _show(machines, call)
         refuse(machines)
         engine.rehearsed()
-        handle = begin_run(where, engine.question.spec)
+        handle = begin_run(where, engine.question.spec, question.card)
         opened = _opened(engine, where, handle, call)
         try:
             journal.append(name, opened)

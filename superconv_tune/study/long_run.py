@@ -28,6 +28,8 @@ from superconv_tune.reporting.long_run_view import LongRunView
 from superconv_tune.spec.recipe_file import RecipeFile, read_recipe
 from superconv_tune.study.logs import search_log
 from superconv_tune.study.long_run_record import LongRunRecord
+from superconv_tune.study.subject import subject_of
+from superconv_tune.tracking.handle import Subject
 from superconv_tune.training import checkpoint
 from superconv_tune.training.loop import supports_bf16
 from superconv_tune.training.memory import device_for
@@ -50,6 +52,7 @@ class LongRun:
         request: the run as a trial.
         folder: for checkpoint, weights and result.
         state: number of attempts so far, and the parent run in MLflow.
+        subject: what it is about, for MLflow.
         notices: sentences that the user should read before it begins.
         form: in which the model learns the targets.
     """
@@ -59,6 +62,7 @@ class LongRun:
     request: TrialRequest
     folder: Path
     state: LongRunState
+    subject: Subject
     notices: tuple[str, ...] = ()
     form: Form = AS_GIVEN
 
@@ -162,7 +166,8 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     notice = f"warning: this {device.type} does not train in {found.precision}, so the run trains in {precision}."
     notices = () if precision == found.precision else (notice,)
     payload, problem, _ = try_out(payload, device, request.params)
-    return LongRun(found, problem, request, folder, state, notices, payload.form)
+    subject = subject_of(found.question, card, "superconv_tune.train")
+    return LongRun(found, problem, request, folder, state, subject, notices, payload.form)
 
 
 def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:
@@ -180,7 +185,7 @@ def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:
         return known
     run.folder.mkdir(parents=True, exist_ok=True)
     with search_log(run.folder):
-        tracker = record.begin(run.recipe.question.name, run.request, run.folder, run.state.mlflow)
+        tracker = record.begin(run.recipe.question.name, run.subject, run.request, run.folder, run.state.mlflow)
         attempts = run.state.attempts + 1
         state = replace(run.state, attempts=attempts, mlflow=record.reference)
         write_json(run.folder / STATE, state)

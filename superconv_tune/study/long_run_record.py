@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from superconv_tune.core.codec import encode
 from superconv_tune.record.trial import Status, TrialRequest
 from superconv_tune.study.parent_run import check
 from superconv_tune.study.places import places
-from superconv_tune.tracking.handle import StudyHandle, TrackingError
+from superconv_tune.tracking.handle import ParentRun, StudyHandle, Subject, TrackingError
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
 
@@ -36,11 +37,14 @@ class LongRunRecord:
         self._spill = Path(SPILL)
         self.reference: dict[str, str] | None = None
 
-    def begin(self, name: str, request: TrialRequest, folder: Path, before: Mapping[str, str] | None) -> Tracker:
+    def begin(
+        self, name: str, subject: Subject, request: TrialRequest, folder: Path, before: Mapping[str, str] | None
+    ) -> Tracker:
         """Open the parent run, or reopen it, and return the tracker of one attempt.
 
         Args:
             name: name of the experiment.
+            subject: what is trained on.
             request: the long run as a trial.
             folder: folder of the run.
             before: `reference` of the previous attempt; None in the first.
@@ -52,10 +56,10 @@ class LongRunRecord:
         self._spill = folder.absolute() / SPILL
         if not self._where.is_tracked:
             return NullTracker()
-        check(self._where.tracking_uri, self._where.storage)
+        check(self._where.tracking_uri, self._where.storage, self._where.artifact_root)
         from superconv_tune.tracking import worker  # noqa: PLC0415 - MLflow need not be installed
 
-        self._handle = self._reopened(before) or self._opened(name, request, folder)
+        self._handle = self._reopened(before) or self._opened(name, subject, request, folder)
         self.reference = self._handle.recorded
         return worker.MlflowTracker(self._handle, self._spill)
 
@@ -93,11 +97,11 @@ class LongRunRecord:
         uri = absolute(self._where.tracking_uri)
         if before is None or before["tracking_uri"] != uri.shown:
             return None
-        handle = StudyHandle(uri, before["experiment_id"], before["run_id"])
+        handle = replace(StudyHandle.of(before), tracking_uri=uri)
         study_run.reopen_study(handle)
         return handle
 
-    def _opened(self, name: str, request: TrialRequest, folder: Path) -> StudyHandle:
+    def _opened(self, name: str, subject: Subject, request: TrialRequest, folder: Path) -> StudyHandle:
         from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
 
         params = encode(request.params) | {
@@ -107,11 +111,13 @@ class LongRunRecord:
             "seed": request.seed,
             "folder": folder,
         }
-        return study_run.open_study(
-            self._where.tracking_uri,
-            self._where.artifact_root,
-            name,
-            f"{name}-long-run-{time.strftime('%Y%m%d-%H%M%S')}",
-            params,
-            {"phase": "long_run"},
+        run = ParentRun(
+            experiment=name,
+            name=f"{name}-long-run-{time.strftime('%Y%m%d-%H%M%S')}",
+            role="long_run",
+            params=params,
+            tags={"phase": "long_run"},
+            subject=subject,
+            text=f"One cycle of {request.params.cycle_epochs:g} epochs with the recipe of a search.",
         )
+        return study_run.open_study(self._where.tracking_uri, self._where.artifact_root, run)

@@ -10,14 +10,21 @@ from pathlib import Path
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import Address
 from superconv_tune.journal.schema import creating_tables
+from superconv_tune.problems.payload import DataCard
 from superconv_tune.reporting.findings import Findings
+from superconv_tune.reporting.sentences import duration, goal
+from superconv_tune.reporting.summary import markdown
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.places import ARTIFACTS, Places
 from superconv_tune.study.stored import StoredStudy
-from superconv_tune.tracking.handle import NO_TRACKING, StudyHandle, TrackingError
+from superconv_tune.study.subject import subject_of
+from superconv_tune.tracking.handle import NO_TRACKING, ParentRun, StudyHandle, TrackingError
+from superconv_tune.tracking.views import run_link
+from superconv_tune.verdict.verdict import Target
 
 logger = logging.getLogger(__name__)
 
+USUAL_SERVER = "http://127.0.0.1:5000"  # where `mlflow ui` answers
 # Parts of the spec that become params of the parent run.
 SHOWN = (
     "data", "task", "model", "optimizer", "schedule", "baselines", "metric", "target", "budget", "strategy", "sampler",
@@ -25,8 +32,13 @@ SHOWN = (
 )  # fmt: skip
 
 
-def check(tracking_uri: Address, storage: Address) -> None:
-    """Check that MLflow works before anything is trained; ``storage`` keeps the tables of two new searches apart.
+def check(tracking_uri: Address, storage: Address, artifact_root: Path | None) -> None:
+    """Check that MLflow works before anything is trained.
+
+    Args:
+        tracking_uri: its address.
+        storage: keeps the tables of two new searches apart.
+        artifact_root: where a new sqlite file keeps what belongs to no study of ours.
 
     Raises:
         UserError: if it cannot be used, reached or written.
@@ -36,10 +48,10 @@ def check(tracking_uri: Address, storage: Address) -> None:
 
         has_tables = tracking_uri.scheme not in ("http", "https")  # a server makes its own
         with creating_tables(storage) if has_tables else nullcontext():
-            study_run.check(tracking_uri)
+            study_run.check(tracking_uri, artifact_root)
 
 
-def begin_run(where: Places, spec: ExperimentSpec) -> StudyHandle | None:
+def begin_run(where: Places, spec: ExperimentSpec, card: DataCard) -> StudyHandle | None:
     """Create the parent run of a new study; None if nothing is recorded.
 
     Raises:
@@ -51,9 +63,16 @@ def begin_run(where: Places, spec: ExperimentSpec) -> StudyHandle | None:
 
     values = spec.model_dump(mode="json")
     params = {key: values[key] for key in SHOWN if values[key] is not None}
-    return study_run.open_study(
-        where.tracking_uri, where.artifact_root, spec.name, where.name, params, {"phase": "search"}
+    asked = goal(Target(spec.metric_name, spec.direction, spec.target))
+    run = ParentRun(
+        experiment=spec.name,
+        name=where.name,
+        params=params,
+        tags={"phase": "search", "target": str(spec.target)},
+        subject=subject_of(spec, card, "superconv_tune.search"),
+        text=f"Asked for {asked} within {duration(spec.budget_s)}; the search is underway.",
     )
+    return study_run.open_study(where.tracking_uri, where.artifact_root, run)
 
 
 def give_up_run(handle: StudyHandle | None) -> None:
@@ -103,6 +122,7 @@ def end_run(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
             tags={"verdict": str(findings.verdict.word), "target": str(findings.target.value), "phase": "done"},
             metrics=_metrics(findings),
             artifacts=files,
+            text=markdown(findings),
         )
     except TrackingError as error:
         logger.warning("The parent run was not ended: %s", error)
@@ -136,16 +156,20 @@ def _follow_move(handle: StudyHandle, where: Places) -> None:
 
 
 def where_curves_are(handle: StudyHandle | None) -> str:
-    """The command or the address that shows the curves, or that none were recorded."""
+    """The command and the address that show the curves, or that none were recorded."""
     if handle is None:
         return f"not recorded (--tracking-uri {NO_TRACKING})"
+    page = run_link(handle, handle.run_id)
     if handle.tracking_uri.file is not None:
-        return f"mlflow ui --backend-store-uri {shlex.quote(handle.tracking_uri.shown)}"
+        command = f"mlflow ui --backend-store-uri {shlex.quote(handle.tracking_uri.shown)}"
+        return f"{command}, then {USUAL_SERVER}/{page}"
+    if handle.tracking_uri.scheme in ("http", "https"):
+        return f"{handle.tracking_uri.shown.rstrip('/')}/{page}"
     return handle.tracking_uri.shown
 
 
 def _metrics(findings: Findings) -> dict[str, float]:
-    numbers = {"used_s": findings.used_s, "training_share": findings.training_share}
+    numbers = {"used_s": findings.used_s, "minutes": findings.used_s / 60, "training_share": findings.training_share}
     if findings.verdict.probability is not None:
         numbers["probability"] = findings.verdict.probability
     if findings.verdict.estimate is not None:

@@ -16,6 +16,7 @@ from superconv_tune.finder.finding import LENGTHS as LENGTHS
 from superconv_tune.finder.finding import Finding
 from superconv_tune.finder.words import finding_text
 from superconv_tune.lr.lr_range import MIN_POINTS, Ramp
+from superconv_tune.problems.payload import DataCard
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.problems.try_out import try_out
@@ -26,6 +27,8 @@ from superconv_tune.study.logs import search_log
 from superconv_tune.study.parent_run import check
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import threads
+from superconv_tune.study.subject import subject_of
+from superconv_tune.tracking.handle import ParentRun
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
@@ -66,7 +69,7 @@ def range_test(
     name = name or timed_name(f"{spec.name}-range-test", time.time())
     refuse_name(name)
     plan = _plan(spec, options)
-    payload, _ = prepare(spec)
+    payload, card = prepare(spec)
     torch.set_num_threads(threads(spec))  # as a worker will run
     payload = payload.first
     if payload.is_fitted:
@@ -75,10 +78,10 @@ def range_test(
     where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
     if where.folder.exists():
         raise UserError(f"--name: {where.folder} exists. Choose another name.")
-    check(where.tracking_uri, where.storage)
+    check(where.tracking_uri, where.storage, where.artifact_root)
     with search_log(where.folder):
         found = (
-            _recorded(spec, problem, plan, where, echo)
+            _recorded(_parent(spec, plan, where, card), problem, plan, where, echo)
             if where.is_tracked
             else _found(problem, plan, NullTracker(), where, echo)
         )
@@ -116,20 +119,26 @@ def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
     )
 
 
-def _recorded(spec: ExperimentSpec, problem: Problem, plan: FinderPlan, where: Places, echo: Progress) -> Finding:
+def _parent(spec: ExperimentSpec, plan: FinderPlan, where: Places, card: DataCard) -> ParentRun:
+    """The parent run of the test in MLflow."""
+    params = {key: value for key, value in encode(plan).items() if value is not None and key != "params"}
+    return ParentRun(
+        experiment=spec.name,
+        name=where.name,
+        role="range_test",
+        params=params | encode(plan.params) | {"schedule": plan.schedule.label},
+        tags={"phase": "range_test"},
+        subject=subject_of(spec, card, "superconv_tune.range_test"),
+        text="A learning-rate range test, which is underway.",
+    )
+
+
+def _recorded(parent: ParentRun, problem: Problem, plan: FinderPlan, where: Places, echo: Progress) -> Finding:
     """Find, recorded in MLflow: a parent run, ended in any case, with a child for every ramp and every probe."""
     from superconv_tune.tracking.study_run import close_study, open_study  # noqa: PLC0415 - MLflow need not be installed
     from superconv_tune.tracking.worker import MlflowTracker  # noqa: PLC0415
 
-    params = {key: value for key, value in encode(plan).items() if value is not None and key != "params"}
-    handle = open_study(
-        where.tracking_uri,
-        where.artifact_root,
-        spec.name,
-        where.name,
-        params | encode(plan.params) | {"schedule": plan.schedule.label},
-        {"phase": "range_test"},
-    )
+    handle = open_study(where.tracking_uri, where.artifact_root, parent)
     found = None
     try:
         found = _found(problem, plan, MlflowTracker(handle, where.spill_dir), where, echo)
@@ -140,6 +149,7 @@ def _recorded(spec: ExperimentSpec, problem: Problem, plan: FinderPlan, where: P
             tags={"phase": "done"} | ({} if found is None else {"quality": found.quality}),
             metrics={} if found is None else _numbers(found),
             artifacts=sorted(where.folder.glob("range_test.*")),
+            text="" if found is None else f"```\n{finding_text(found, LENGTHS)}\n```",
         )
     return found
 

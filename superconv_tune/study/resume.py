@@ -50,7 +50,7 @@ def resume(
         handle = found.handle()
         if handle is not None:
             _refuse_lost_store(found.name, handle)
-            check(handle.tracking_uri, where.storage)
+            check(handle.tracking_uri, where.storage, where.artifact_root)
         question = ready(found.spec)
         _refuse_other_data(found, question.card)
         now = describe(question.payload, question.card)

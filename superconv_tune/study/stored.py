@@ -73,7 +73,7 @@ class StoredStudy:
         if self.recorded_handle is None:
             return None
         recorded = self.recorded_handle
-        return StudyHandle(self.where.with_password(recorded.tracking_uri), recorded.experiment_id, recorded.run_id)
+        return replace(recorded, tracking_uri=self.where.with_password(recorded.tracking_uri))
 
     def data_change(self, card: DataCard) -> str:
         """How these data or their split differ from those of the study; empty if they do not."""

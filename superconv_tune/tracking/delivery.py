@@ -16,13 +16,16 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from superconv_tune.core.curve import Curve
 from superconv_tune.figures.trial import draw_cycle, draw_range_test
 from superconv_tune.lr.schedule import as_mapping
 from superconv_tune.record.trial import INFORMATIVE, Cycle, Fit, TrialOutcome, TrialRequest
 from superconv_tune.tracking.attempt import CURVES, Attempt, saved_curves
 from superconv_tune.tracking.handle import StudyHandle
-from superconv_tune.tracking.series import Point
-from superconv_tune.tracking.study_run import children_of
+from superconv_tune.tracking.notes import NOTE, trial_note
+from superconv_tune.tracking.series import Phase, Point
+from superconv_tune.tracking.study_run import children_of, log_data_set, source_tags
+from superconv_tune.tracking.views import ROLE
 
 FIGURES = {"range_test": draw_range_test, "cycle": draw_cycle}
 TAG_CHARS = 5000  # MLflow's limit for the value of a tag
@@ -39,17 +42,19 @@ def deliver(client: MlflowClient, handle: StudyHandle, folder: Path) -> None:
         run_id = made[0].info.run_id if made else create_run(client, handle, attempt.request)
         replace(attempt, run_id=run_id).write(folder)  # so that a repetition does not create a second run
     describe(client, handle, attempt.request, run_id)
-    send(client, run_id, attempt.points, outcome_tags(outcome))
-    for path in (folder / CURVES, *_figures(folder, outcome)):
+    curves = saved_curves(folder)
+    note = trial_note(handle, run_id, attempt.request, outcome, curves)
+    send(client, run_id, attempt.points, {**outcome_tags(outcome), NOTE: note})
+    for path in (folder / CURVES, *_figures(folder, curves, outcome)):
         client.log_artifact(run_id, str(path))
     client.set_terminated(run_id, "FINISHED" if outcome.status in INFORMATIVE else "FAILED")
     shutil.rmtree(folder)
 
 
-def _figures(folder: Path, outcome: TrialOutcome) -> list[Path]:
+def _figures(folder: Path, curves: Mapping[Phase, Curve], outcome: TrialOutcome) -> list[Path]:
     """The files of the figures, drawn now."""
     drawn = []
-    for phase, curve in saved_curves(folder).items():
+    for phase, curve in curves.items():
         drawn.append(folder / f"{phase}.png")
         FIGURES[phase](drawn[-1], curve, outcome)
     return drawn
@@ -59,6 +64,8 @@ def create_run(client: MlflowClient, handle: StudyHandle, request: TrialRequest)
     """Create a child run for this attempt; returns its id."""
     tags = {
         MLFLOW_PARENT_RUN_ID: handle.run_id,
+        **source_tags(handle.subject),
+        ROLE: "trial",
         "trial_id": request.trial_id,
         "attempt": str(request.attempt),
         "kind": request.kind,
@@ -72,8 +79,9 @@ def create_run(client: MlflowClient, handle: StudyHandle, request: TrialRequest)
 
 
 def describe(client: MlflowClient, handle: StudyHandle, request: TrialRequest, run_id: str) -> None:
-    """Write the params of the attempt, and mark older attempts of the same trial as superseded."""
+    """Write the params and the data of the attempt, and mark older attempts of the same trial as superseded."""
     client.log_batch(run_id, params=[Param(key, str(value)) for key, value in request_params(request).items()])
+    log_data_set(client, handle, run_id)
     if request.attempt == 1:
         return
     for run in runs_of(client, handle, request.trial_id):
@@ -132,6 +140,7 @@ def outcome_tags(outcome: TrialOutcome) -> Mapping[str, str]:
         "status": outcome.status,
         "phase": "cycle" if outcome.steps > 0 else "fit" if outcome.model_bytes > 0 else "range_test",
         "shortened": str(outcome.shortened).lower(),
+        "wall_s": f"{outcome.wall_s:.6g}",
     }
     if outcome.reason:
         tags["reason"] = outcome.reason[:TAG_CHARS]

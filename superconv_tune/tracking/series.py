@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,12 @@ from superconv_tune.record.trial import TrialOutcome
 
 Phase = Literal["range_test", "cycle"]
 
-# With RESULTS these are all metric names of a study: the UI stays usable with few.
+# With `results` these are all metric names of a study: the UI stays usable with few.
 SERIES: Mapping[Phase, tuple[str, ...]] = {
-    "range_test": ("loss", "lr"),
+    "range_test": ("loss", "lr", "log10_lr"),  # the UI has no logarithmic axis for a metric
     "cycle": ("loss", "lr", "momentum"),
 }
-RESULTS: Mapping[str, str] = {
-    "validation/metric": "validation",
-    "validation/loss": "validation_loss",
-    "test/metric": "test",
-    "max_lr": "max_lr",
-    "wall_s": "wall_s",
-}
+NAME = "metric"  # what stands for a metric whose own name is taken
 MAX_POINTS = 500  # per series; the UI draws 320 of a run
 LIVE_PER_DOUBLING = 16
 
@@ -62,6 +57,22 @@ def shown(curve: Curve) -> Curve:
     return curve.take(np.union1d(live, thinned))
 
 
+def metric_name(part: Literal["validation", "test"], metric: str) -> str:
+    """Name in MLflow of the metric on this part: ``validation/accuracy``."""
+    plain = re.sub(r"[^\w\-. :]", "_", metric)  # MLflow refuses other characters
+    return f"{part}/{NAME if plain == 'loss' else plain}"
+
+
+def results(metric: str) -> Mapping[str, str]:
+    """The fields of an outcome that become metrics, by their names in MLflow."""
+    return {
+        metric_name("validation", metric): "validation",
+        "validation/loss": "validation_loss",
+        metric_name("test", metric): "test",
+        "max_lr": "max_lr",
+    }
+
+
 def curve_points(phase: Phase, curve: Curve, started_at: float) -> list[Point]:
     """The curve as points, dated by the time of each step; ``started_at`` is the Unix time of the phase's start.
 
@@ -73,14 +84,21 @@ def curve_points(phase: Phase, curve: Curve, started_at: float) -> list[Point]:
     return [
         Point(f"{phase}/{name}", value, at[row], steps[row])
         for name in SERIES[phase]
-        for row, value in enumerate(getattr(curve, name).tolist())
+        for row, value in enumerate(_column(curve, name).tolist())
         if math.isfinite(value)
     ]
 
 
-def result_points(outcome: TrialOutcome, ended_at: float) -> list[Point]:
+def _column(curve: Curve, name: str) -> Column:
+    if name != "log10_lr":
+        return cast(Column, getattr(curve, name))
+    with np.errstate(divide="ignore"):  # a linear ramp may begin at 0
+        return np.log10(curve.lr)
+
+
+def result_points(outcome: TrialOutcome, ended_at: float, metric: str) -> list[Point]:
     """The results of a trial as one point each; unknown and infinite ones are left out."""
-    values = {key: getattr(outcome, name) for key, name in RESULTS.items()}
+    values = {key: getattr(outcome, name) for key, name in results(metric).items()}
     return [
         Point(key, float(value), int(ended_at * 1000), outcome.steps)
         for key, value in values.items()

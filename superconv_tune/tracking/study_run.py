@@ -14,13 +14,21 @@ from urllib.parse import urlsplit
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_SOURCE_NAME, MLFLOW_SOURCE_TYPE
 from mlflow.utils.time import get_current_time_millis
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.lazy import LazyFunction
 from superconv_tune.core.secrets import Address, masked
 from superconv_tune.tracking.client import WHAT, absolute, connect
-from superconv_tune.tracking.handle import StudyHandle, TrackingError
+from superconv_tune.tracking.data_set import data_input
+from superconv_tune.tracking.experiment import experiment_id_of, show
+from superconv_tune.tracking.handle import ParentRun, StudyHandle, Subject, TrackingError
+from superconv_tune.tracking.notes import NOTE, parent_note
+from superconv_tune.tracking.views import ROLE
+
+# A worker that writes to a server never needs it.
+SqlAlchemyStore = LazyFunction("mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore")
 
 PROBE_TIMEOUT_S = 5.0
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -30,11 +38,16 @@ PARAM_CHARS = 6000  # MLflow's limit for the value of a param
 STORE_ERRORS = (MlflowException, OSError, sqlite3.Error)
 
 
-def check(tracking_uri: Address | str) -> None:
+def check(tracking_uri: Address | str, artifact_root: Path | None = None) -> None:
     """Check that the store can be used; creates the tables of a new sqlite file.
 
     A sqlite file is also checked for writing. Whether a server may be written shows only on writing: `open_study`,
     which comes next and before any training, finds out.
+
+    Args:
+        tracking_uri: address of the store.
+        artifact_root: folder for the files of experiments in a new sqlite file that are created without us, such as
+            MLflow's own ``Default``, which would otherwise keep them in the working folder.
 
     Raises:
         UserError: if the store is of a kind that cannot be used, cannot be reached or cannot be written.
@@ -43,27 +56,20 @@ def check(tracking_uri: Address | str) -> None:
     _refuse_unusable(address)
     with _store_checked(address):
         _probe(address)
-        connect(absolute(address)).search_experiments(max_results=1)
+        client = connect(absolute(address))
+        if artifact_root is not None and _is_empty(address):
+            SqlAlchemyStore(absolute(address).reveal(), artifact_root.resolve().as_uri())
+        client.search_experiments(max_results=1)
 
 
-def open_study(
-    tracking_uri: Address | str,
-    artifact_root: Path | None,
-    experiment: str,
-    name: str,
-    params: Mapping[str, object],
-    tags: Mapping[str, str],
-) -> StudyHandle:
+def open_study(tracking_uri: Address | str, artifact_root: Path | None, run: ParentRun) -> StudyHandle:
     """Create the experiment, if it does not exist, and the parent run of this study.
 
     Args:
         tracking_uri: address of the store; a relative sqlite path is relative to the working directory.
         artifact_root: folder for the files of a new experiment; None lets an MLflow server decide. An existing
             experiment keeps its folder.
-        experiment: name of the experiment.
-        name: name of the parent run.
-        params: params of the parent run, written as text.
-        tags: tags of the parent run.
+        run: the parent run.
 
     Raises:
         UserError: if the store cannot be used, reached or written.
@@ -73,11 +79,28 @@ def open_study(
     uri = absolute(address)
     with _store_checked(address):
         client = connect(uri)
-        experiment_id = _experiment_id(client, experiment, artifact_root)
-        run_id: str = client.create_run(experiment_id, tags=dict(tags), run_name=name).info.run_id
-        texts = [Param(key, str(value)[:PARAM_CHARS]) for key, value in params.items()]
-        client.log_batch(run_id, params=texts)
-    return StudyHandle(uri, experiment_id, run_id)
+        experiment_id = experiment_id_of(client, run.experiment, artifact_root)
+        tags = {**source_tags(run.subject), ROLE: run.role, "metric": run.subject.metric, **run.tags}
+        run_id: str = client.create_run(experiment_id, tags=tags, run_name=run.name).info.run_id
+        handle = StudyHandle(uri, experiment_id, run_id, run.subject)
+        texts = [Param(key, str(value)[:PARAM_CHARS]) for key, value in run.params.items()]
+        client.log_batch(run_id, params=texts, tags=[RunTag(NOTE, parent_note(handle, run.text))])
+        log_data_set(client, handle, run_id)
+        show(client, handle, run.name)
+    return handle
+
+
+def source_tags(subject: Subject) -> dict[str, str]:
+    """What MLflow shows as the source of a run."""
+    tags = {MLFLOW_SOURCE_NAME: subject.source, MLFLOW_GIT_COMMIT: subject.commit}
+    known = {key: value for key, value in tags.items() if value}
+    return known | {MLFLOW_SOURCE_TYPE: "LOCAL"} if known else known
+
+
+def log_data_set(client: MlflowClient, handle: StudyHandle, run_id: str) -> None:
+    """Name the data of the study as the input of a run; may be repeated."""
+    if handle.subject.data_set is not None:
+        client.log_inputs(run_id, datasets=[data_input(handle.subject.data_set)])
 
 
 def reopen_study(handle: StudyHandle) -> None:
@@ -113,14 +136,25 @@ def close_study(
     tags: Mapping[str, str],
     metrics: Mapping[str, float],
     artifacts: Sequence[Path],
+    text: str = "",
 ) -> None:
     """Write tags, finite metrics and files to the parent run and end it; children still running are ended as KILLED.
+
+    Args:
+        handle: the study.
+        status: of the run.
+        tags: more of its tags.
+        metrics: its metrics.
+        artifacts: its files.
+        text: what its note says was found, in Markdown; empty to leave the note.
 
     Raises:
         TrackingError: if MLflow cannot be written. The files themselves stay where they are.
     """
     now = get_current_time_millis()
     values = [Metric(key, value, now, 0) for key, value in metrics.items() if math.isfinite(value)]
+    if text:
+        tags = {**tags, NOTE: parent_note(handle, text, [path.name for path in artifacts])}
     try:
         client = connect(handle.tracking_uri)
         for child in _running_children(client, handle):
@@ -152,28 +186,6 @@ def _running_children(client: MlflowClient, handle: StudyHandle) -> list[Run]:
             return found
 
 
-def _experiment_id(client: MlflowClient, name: str, artifact_root: Path | None) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        place = None
-        if artifact_root is not None:
-            artifact_root.mkdir(parents=True, exist_ok=True)
-            # Absolute, so that workers and `mlflow ui` find it from any working directory.
-            place = artifact_root.resolve().as_uri()
-        try:
-            return str(client.create_experiment(name, artifact_location=place))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(name)  # another study created it first
-    if found.lifecycle_stage != "active":
-        raise UserError(
-            f"The MLflow experiment {name!r} was deleted. Restore it with "
-            f"`mlflow experiments restore --experiment-id {found.experiment_id}`, or choose another name."
-        )
-    return str(found.experiment_id)
-
-
 def _refuse_unusable(tracking_uri: Address) -> None:
     if tracking_uri.scheme in ("", "file"):
         raise UserError(
@@ -199,6 +211,15 @@ def _store_checked(tracking_uri: Address) -> Iterator[None]:
             f"MLflow cannot be used at {tracking_uri.shown!r}: {masked(str(error))}. "
             "Fix it, name another store with --tracking-uri, or record nothing with --tracking-uri none."
         ) from error
+
+
+def _is_empty(tracking_uri: Address) -> bool:
+    """Whether it is a sqlite file without tables."""
+    path = tracking_uri.file
+    if path is None:
+        return False
+    with closing(sqlite3.connect(path, timeout=PROBE_TIMEOUT_S)) as database:
+        return database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
 
 
 def _probe(tracking_uri: Address) -> None:

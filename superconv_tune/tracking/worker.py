@@ -91,7 +91,7 @@ class MlflowTracker:
 
     def start(self, request: TrialRequest) -> None:
         """Begin to create the run of this attempt."""
-        recording = self._recording = _Recording(request, self._clock)
+        recording = self._recording = _Recording(request, self._clock, self._handle.subject.metric)
         self._stream_at = self._clock() + SEND_EVERY_S
         self._creating = None
         if not self._is_silent:
@@ -218,11 +218,12 @@ class _Recording:
         confirmed: points that MLflow has received.
     """
 
-    def __init__(self, request: TrialRequest, clock: Callable[[], float]) -> None:
+    def __init__(self, request: TrialRequest, clock: Callable[[], float], metric: str) -> None:
         self.request = request
         self.run_id: str | None = None
         self.confirmed: set[Point] = set()
         self._clock = clock
+        self._metric = metric
         self._blocks: dict[Phase, list[Curve]] = {phase: [] for phase in SERIES}
         self._started_at: dict[Phase, float] = {}
         # Points that drop out of it, and those that were not confirmed, are sent at the end of the trial.
@@ -243,7 +244,7 @@ class _Recording:
         return {phase: Curve.join(blocks) for phase, blocks in self._blocks.items()}
 
     def ended(self, outcome: TrialOutcome) -> Attempt:
-        points = result_points(outcome, self._clock())
+        points = result_points(outcome, self._clock(), self._metric)
         for phase, curve in self.curves().items():
             points += curve_points(phase, shown(curve), self._started_at.get(phase, 0.0))
         confirmed = self.confirmed.copy()  # the thread may be adding to it

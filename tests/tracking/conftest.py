@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from superconv_tune.tracking.handle import StudyHandle
+from superconv_tune.tracking.handle import DataSet, ParentRun, StudyHandle, Subject
 from superconv_tune.tracking.study_run import check, open_study
+
+DATA = DataSet("digits", "f1" * 32, "digits", is_path=False, shape=(1, 8, 8), items={"train": 898, "test": 360})
+SUBJECT = Subject("accuracy", data_set=DATA, source="superconv_tune.search", commit="c0" * 20)
+RUN = ParentRun("digits", "quiet-otter", params={"target": 0.97}, tags={"phase": "search"}, subject=SUBJECT)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +37,7 @@ def store(empty_store: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def handle(store: Path) -> StudyHandle:
     artifacts = store.parent / "mlartifacts"
-    return open_study(f"sqlite:///{store}", artifacts, "digits", "quiet-otter", {"target": 0.97}, {"phase": "search"})
+    return open_study(f"sqlite:///{store}", artifacts, RUN)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 
 from superconv_tune.core.secrets import Address
 from superconv_tune.tracking.client import connect
-from superconv_tune.tracking.handle import StudyHandle, TrackingError
+from superconv_tune.tracking.handle import ParentRun, StudyHandle, TrackingError
 from superconv_tune.tracking.moved import follow_move
 from superconv_tune.tracking.study_run import close_study, open_study
 
@@ -33,7 +33,7 @@ def test_files_of_before_are_found_and_those_of_after_lie_beside_them(moved: tup
         follow_move(handle, store.parent / "mlartifacts")
     more = store.parent / "more.txt"
     more.write_text("second", encoding="utf-8")
-    other = open_study(handle.tracking_uri, store.parent / "mlartifacts", "digits", "another", {}, {})
+    other = open_study(handle.tracking_uri, store.parent / "mlartifacts", ParentRun("digits", "another"))
     for one in (handle, other):
         close_study(one, status="FINISHED", tags={}, metrics={}, artifacts=[more])
     client = connect(handle.tracking_uri)

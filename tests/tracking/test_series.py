@@ -9,12 +9,13 @@ from superconv_tune.core.curve import Curve
 from superconv_tune.record.trial import TrialOutcome
 from superconv_tune.tracking.series import (
     MAX_POINTS,
-    RESULTS,
     SERIES,
     curve_points,
     follow,
     live_rows,
+    metric_name,
     result_points,
+    results,
     shown,
 )
 
@@ -30,7 +31,7 @@ curves = st.integers(1, 20_000).flatmap(
 
 
 def test_there_are_at_most_ten_metric_names() -> None:
-    assert sum(len(names) for names in SERIES.values()) + len(RESULTS) <= 10
+    assert sum(len(names) for names in SERIES.values()) + len(results("accuracy")) <= 10
 
 
 def test_live_rows_are_whole_at_first_and_then_sixteen_per_doubling() -> None:
@@ -65,15 +66,29 @@ def test_values_that_are_not_finite_become_no_points() -> None:
 
 
 def test_a_range_test_has_no_momentum() -> None:
-    assert {p.key for p in curve_points("range_test", curve_of([1.0]), 0.0)} == {"range_test/loss", "range_test/lr"}
+    points = curve_points("range_test", curve_of([1.0]), 0.0)
+    assert {p.key for p in points} == {"range_test/loss", "range_test/lr", "range_test/log10_lr"}
+
+
+def test_the_logarithm_of_the_rate_is_an_axis_of_its_own() -> None:
+    curve = Curve(np.arange(3.0), np.array([0.0, 0.01, 10.0]), np.ones(3), np.ones(3), np.ones(3))
+    points = {p.step: p.value for p in curve_points("range_test", curve, 0.0) if p.key == "range_test/log10_lr"}
+    assert points == pytest.approx({1: -2.0, 2: 1.0})
 
 
 def test_results_that_are_unknown_or_not_finite_are_left_out() -> None:
     outcome = TrialOutcome("t", 1, "nan", 0.1, validation=0.5, validation_loss=float("nan"), steps=7, wall_s=3.0)
-    assert [(p.key, p.value, p.step) for p in result_points(outcome, 1.0)] == [
-        ("validation/metric", 0.5, 7),
-        ("wall_s", 3.0, 7),
+    assert [(p.key, p.value, p.step) for p in result_points(outcome, 1.0, "accuracy")] == [
+        ("validation/accuracy", 0.5, 7)
     ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [("accuracy", "test/accuracy"), ("F1 (macro)", "test/F1 _macro_"), ("a/b", "test/a_b"), ("loss", "test/metric")],
+)
+def test_a_metric_has_its_own_name_unless_mlflow_or_the_loss_forbids_it(metric: str, name: str) -> None:
+    assert metric_name("test", metric) == name
 
 
 @pytest.mark.parametrize("length", [3, 10, 25])

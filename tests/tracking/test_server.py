@@ -15,6 +15,7 @@ from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Probe
 from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
+from superconv_tune.tracking.handle import ParentRun
 from superconv_tune.tracking.study_run import check, close_study, open_study
 from superconv_tune.tracking.worker import MlflowTracker
 
@@ -38,7 +39,7 @@ def test_a_server_that_dies_in_a_trial_has_every_step_once_it_is_back(
     ]
     with tracking_server(tmp_path) as server:
         check(server.uri)
-        handle = open_study(server.uri, None, "digits", "quiet-otter", {}, {})
+        handle = open_study(server.uri, None, ParentRun("digits", "quiet-otter"))
         tracker = MlflowTracker(handle, tmp_path / "spill")
         tracker.start(requests[0])
         first = tracker.run_id()

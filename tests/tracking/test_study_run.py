@@ -16,7 +16,7 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import Address
 from superconv_tune.spec.addresses import address_of
 from superconv_tune.tracking.client import absolute, connect
-from superconv_tune.tracking.handle import StudyHandle, TrackingError
+from superconv_tune.tracking.handle import ParentRun, StudyHandle, TrackingError
 from superconv_tune.tracking.study_run import check, close_study, is_open, open_study, reopen_study
 
 
@@ -37,13 +37,13 @@ def test_a_parent_run_has_its_params_tags_and_name(handle: StudyHandle) -> None:
 def test_a_study_ends_with_its_files_metrics_and_tags(handle: StudyHandle, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     report.write_text("<p>likely</p>")
-    metrics = {"validation/metric": 0.98, "max_lr": float("nan")}
+    metrics = {"validation/accuracy": 0.98, "max_lr": float("nan")}
     close_study(handle, status="FINISHED", tags={"verdict": "likely"}, metrics=metrics, artifacts=[report])
     client = connect(handle.tracking_uri)
     run = client.get_run(handle.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.tags["verdict"] == "likely"
-    assert run.data.metrics == {"validation/metric": 0.98}
+    assert run.data.metrics == {"validation/accuracy": 0.98}
     assert Path(client.download_artifacts(handle.run_id, "report.html")).read_text() == "<p>likely</p>"
     assert run.info.artifact_uri.startswith("file:///")
 
@@ -76,7 +76,7 @@ def test_a_folder_may_have_any_name(name: str, empty_store: Path, tmp_path: Path
     shutil.copy(empty_store, folder / "mlflow.db")
     address = address_of(folder / "mlflow.db")
     check(address)
-    handle = open_study(address, folder / "mlartifacts", "digits", "a", {}, {})
+    handle = open_study(address, folder / "mlartifacts", ParentRun("digits", "a"))
     (folder / "report.html").write_text("<p>likely</p>", encoding="utf-8")
     close_study(handle, status="FINISHED", tags={}, metrics={}, artifacts=[folder / "report.html"])
     client = connect(handle.tracking_uri)
@@ -89,14 +89,14 @@ def test_a_folder_may_have_any_name(name: str, empty_store: Path, tmp_path: Path
 
 
 def test_two_studies_share_an_experiment(handle: StudyHandle, tmp_path: Path) -> None:
-    other = open_study(handle.tracking_uri, tmp_path / "elsewhere", "digits", "brave-fox", {}, {})
+    other = open_study(handle.tracking_uri, tmp_path / "elsewhere", ParentRun("digits", "brave-fox"))
     assert other.experiment_id == handle.experiment_id
     assert other.run_id != handle.run_id
 
 
 def test_a_relative_store_is_the_same_for_every_process(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(store.parent)
-    handle = open_study("sqlite:///mlflow.db", Path("mlartifacts"), "digits", "a", {}, {})
+    handle = open_study("sqlite:///mlflow.db", Path("mlartifacts"), ParentRun("digits", "a"))
     assert handle.tracking_uri.reveal() == f"sqlite:///{store}"
     artifacts = connect(handle.tracking_uri).get_run(handle.run_id).info.artifact_uri
     assert artifacts.startswith((store.parent / "mlartifacts").as_uri())
@@ -173,7 +173,7 @@ def test_a_password_is_not_repeated_when_a_store_is_away(ask: Callable[[StudyHan
 def test_a_deleted_experiment_is_named(handle: StudyHandle) -> None:
     connect(handle.tracking_uri).delete_experiment(handle.experiment_id)
     with pytest.raises(UserError, match=f"restore --experiment-id {handle.experiment_id}"):
-        open_study(handle.tracking_uri, None, "digits", "b", {}, {})
+        open_study(handle.tracking_uri, None, ParentRun("digits", "b"))
 
 
 def test_a_study_is_open_until_it_is_closed_and_nothing_is_made_where_the_store_is_gone(
@@ -202,7 +202,7 @@ def test_a_new_store_is_made_without_a_word(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from superconv_tune.tracking.study_run import *\n"
         f"check({uri!r})\n"
-        f"handle = open_study({uri!r}, Path({str(tmp_path)!r}), 'e', 'n', {{}}, {{}})\n"
+        f"handle = open_study({uri!r}, Path({str(tmp_path)!r}), ParentRun('e', 'n'))\n"
         "close_study(handle, status='FINISHED', tags={}, metrics={}, artifacts=[])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)

@@ -91,7 +91,7 @@ def test_a_short_trial_is_whole(handle: StudyHandle, tmp_path: Path) -> None:
                 zip(range(len(curve)), getattr(curve, name).tolist(), strict=True)
             )
     assert len(history(handle, run_id, "cycle/momentum")) == 500
-    assert history(handle, run_id, "validation/metric") == [(500, 0.9)]
+    assert history(handle, run_id, "validation/accuracy") == [(500, 0.9)]
 
 
 def test_every_iteration_and_both_figures_are_files_of_the_run(handle: StudyHandle, tmp_path: Path) -> None:
