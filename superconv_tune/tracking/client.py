@@ -24,11 +24,16 @@ WHAT = "tracking_uri"  # of an address in a message
 
 def connect(tracking_uri: Address | str) -> MlflowClient:
     """A client for this store; the first one on a new sqlite file also creates its tables (about two seconds)."""
+    configure()
+    return MlflowClient(tracking_uri=Address.of(tracking_uri, WHAT).reveal())
+
+
+def configure() -> None:
+    """Bound the requests and quiet the loggers of MLflow in this process."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
-    return MlflowClient(tracking_uri=Address.of(tracking_uri, WHAT).reveal())
 
 
 def absolute(tracking_uri: Address) -> Address:

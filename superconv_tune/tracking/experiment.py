@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from mlflow.entities import Experiment
@@ -10,9 +11,12 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.time import get_current_time_millis
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.secrets import masked
 from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.notes import NOTE, OPEN, experiment_note
 from superconv_tune.tracking.views import searches, trials
+
+logger = logging.getLogger(__name__)
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # model training, where the UI asks the experiment
 OURS = "superconv_tune"  # tag of our experiments
@@ -49,13 +53,21 @@ def experiment_id_of(client: MlflowClient, name: str, artifact_root: Path | None
 def show(client: MlflowClient, handle: StudyHandle, name: str) -> None:
     """Give the experiment the charts of this study, and what it lacks of kind, views and note.
 
-    What somebody has changed or written there stays.
+    What somebody has changed or written there stays. A store that refuses it, as one of another version may, still
+    records the study.
 
     Args:
         client: of the store.
         handle: the study.
         name: its name.
     """
+    try:
+        _show(client, handle, name)
+    except MlflowException as error:
+        logger.warning("MLflow shows the experiment without charts and note: %s", masked(str(error)))
+
+
+def _show(client: MlflowClient, handle: StudyHandle, name: str) -> None:
     experiment = client.get_experiment(handle.experiment_id)
     others = client.search_experiments(filter_string=f"tags.{OURS} LIKE '%'", max_results=MOST_COMPARED)
     ids = [str(other.experiment_id) for other in others]

@@ -20,7 +20,7 @@ from mlflow.utils.time import get_current_time_millis
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.lazy import LazyFunction
 from superconv_tune.core.secrets import Address, masked
-from superconv_tune.tracking.client import WHAT, absolute, connect
+from superconv_tune.tracking.client import WHAT, absolute, configure, connect
 from superconv_tune.tracking.data_set import data_input
 from superconv_tune.tracking.experiment import experiment_id_of, show
 from superconv_tune.tracking.handle import ParentRun, StudyHandle, Subject, TrackingError
@@ -56,10 +56,10 @@ def check(tracking_uri: Address | str, artifact_root: Path | None = None) -> Non
     _refuse_unusable(address)
     with _store_checked(address):
         _probe(address)
-        client = connect(absolute(address))
         if artifact_root is not None and _is_empty(address):
+            configure()
             SqlAlchemyStore(absolute(address).reveal(), artifact_root.resolve().as_uri())
-        client.search_experiments(max_results=1)
+        connect(absolute(address)).search_experiments(max_results=1)
 
 
 def open_study(tracking_uri: Address | str, artifact_root: Path | None, run: ParentRun) -> StudyHandle:

@@ -50,10 +50,9 @@ class View:
 def searches() -> View:
     """All searches of an experiment, or of several that are compared, by target, verdict, estimate and minutes."""
     columns = [
-        *_columns("attributes", "Dataset"),
         *_columns("tags", "metric", "target", "verdict"),
         *_columns("metrics", "estimate", "estimate_low", "estimate_high", "minutes"),
-        *_columns("attributes", "Models", "Source"),
+        *_columns("attributes", "Dataset", "Models", "Source"),
     ]
     return View(SEARCHES, "Searches", _state(f"tags.{ROLE} = 'search'", "attributes.start_time", columns))
 
@@ -130,20 +129,14 @@ def _state(runs: str, order: str, columns: list[str]) -> dict[str, Any]:
 
 def _charts(subject: Subject) -> State:
     """Sections of charts, of which those without a value are hidden."""
+    results = (metric_name("validation", subject.metric), metric_name("test", subject.metric))
     sections = {
         "Loss against learning rate": (
-            _line("Range test: loss against log10 of the learning rate", "range_test/loss", "range_test/log10_lr"),
-            _line("Cycle: loss against learning rate", "cycle/loss", "cycle/lr"),
+            _line("range_test/loss", against="range_test/log10_lr"),
+            _line("cycle/loss", against="cycle/lr"),
         ),
-        "Cycle, step by step": (
-            _line("Loss", "cycle/loss"),
-            _line("Learning rate", "cycle/lr"),
-            _line("Momentum", "cycle/momentum"),
-        ),
-        "Results": tuple(
-            _chart("BAR", name, name)
-            for name in (metric_name("validation", subject.metric), metric_name("test", subject.metric))
-        ),
+        "Cycle, step by step": (_line("cycle/loss"), _line("cycle/lr"), _line("cycle/momentum")),
+        "Results": tuple(_chart("BAR", name) for name in results),
     }
     return {
         "compareRunSections": [
@@ -168,10 +161,9 @@ def _charts(subject: Subject) -> State:
     }
 
 
-def _line(title: str, metric: str, against: str = "") -> dict[str, Any]:
+def _line(metric: str, against: str = "") -> dict[str, Any]:
     """A chart of a metric against the step, or against another metric."""
-    return _chart("LINE", title, metric) | {
-        "selectedMetricKeys": [metric],
+    return _chart("LINE", metric) | {
         "xAxisKey": "metric" if against else "step",
         "selectedXAxisMetricKey": against,
         "xAxisScaleType": "linear",
@@ -186,10 +178,9 @@ def _line(title: str, metric: str, against: str = "") -> dict[str, Any]:
     }
 
 
-def _chart(kind: str, title: str, metric: str) -> dict[str, Any]:
+def _chart(kind: str, metric: str) -> dict[str, Any]:
     return {
         "type": kind,
-        "displayName": title,
         "metricKey": metric,
         "runsCountToCompare": 100,
         "deleted": False,

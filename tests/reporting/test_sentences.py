@@ -14,7 +14,7 @@ from superconv_tune.reporting.sentences import (
     settling_words,
     verdict_sentence,
 )
-from superconv_tune.reporting.summary import summary
+from superconv_tune.reporting.summary import markdown, summary
 from superconv_tune.verdict.verdict import Settling, Target, Verdict
 
 
@@ -93,3 +93,13 @@ def test_what_would_settle_a_question_is_told_as_an_interval() -> None:
         settling_words(Settling(27.0, 40.0, 9.0, 14.0)) == "fresh models in cycles of 27 to 40 epochs, 9 to 14 minutes"
     )
     assert settling_words(Settling(27.0, None, 0.0, None)) == "fresh models in cycles of 27 or more epochs"
+
+
+def test_markdown_says_the_same_and_names_cannot_format_it(every_findings: Callable[[str], Findings]) -> None:
+    findings = every_findings("findings")
+    text = markdown(findings)
+    assert text.startswith("**DEMONSTRATED.** Yes. Fresh models reached accuracy")
+    for line in summary(findings, Path("x"), "").split("\n")[1:-1]:
+        assert " ".join(line.split()[1:3]) in text.replace("\\", "")
+    named = markdown(replace(findings, target=replace(findings.target, metric="<b>[x](y)*")))
+    assert "\\<b\\>\\[x\\](y)\\*" in named

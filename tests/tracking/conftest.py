@@ -23,7 +23,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with warnings.catch_warnings():
         # MLflow 3.17 on SQLAlchemy 2.1, when its store is imported for the first time.
         warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")
-        check(f"sqlite:///{path}")
+        check(f"sqlite:///{path}", path.parent / "mlartifacts")
     return path
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import platform
+import re
 import socket
 import threading
 import time
@@ -153,6 +154,20 @@ def test_a_child_run_tells_what_it_is(handle: StudyHandle, tmp_path: Path) -> No
         "range_test.quality": "good",
     }
     assert told.items() <= run.data.tags.items()
+
+
+def test_a_child_run_has_the_data_the_source_and_a_note_with_its_figures(handle: StudyHandle, tmp_path: Path) -> None:
+    run_id = run_trial(MlflowTracker(handle, tmp_path), asked(), curve_of(60), curve_of(60))
+    client = connect(handle.tracking_uri)
+    run = client.get_run(run_id)
+    assert [used.dataset.digest for used in run.inputs.dataset_inputs] == ["f1" * 6]
+    assert (run.data.tags["role"], run.data.tags["mlflow.source.name"]) == ("trial", "superconv_tune.search")
+    note = run.data.tags["mlflow.note.content"]
+    assert note.startswith("Short cycle at one rate of the grid: finished, ")
+    assert "accuracy 0.9 on the validation part" in note
+    files = {file.path for file in client.list_artifacts(run_id)}
+    shown = re.findall(r"path=(.+?)&run_uuid=" + run_id, note)
+    assert set(shown) == {"range_test.png", "cycle.png"} < files
 
 
 @pytest.mark.parametrize(
