@@ -19,7 +19,6 @@ from superconv_tune.tracking.series import MAX_POINTS
 
 WORDS = ("demonstrated", "likely", "undecided", "infeasible")
 LEAST_OVERRUN_S, OVERRUN_SHARE = 5.0, 0.01
-SERIES = ("range_test/loss", "cycle/loss", "cycle/lr", "cycle/momentum", "validation/metric")
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,8 @@ def is_running(run: Run) -> bool:
 
 def repeats(client: MlflowClient, run: Run) -> int:
     """Steps that one of the run's series has more than once."""
-    counts = [Counter(point.step for point in client.get_metric_history(run.info.run_id, key)) for key in SERIES]
+    histories = [client.get_metric_history(run.info.run_id, key) for key in run.data.metrics]
+    counts = [Counter(point.step for point in history) for history in histories]
     return sum(number - 1 for count in counts for number in count.values())
 
 

@@ -69,7 +69,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         _show(machines, call)
         refuse(machines)
         engine.rehearsed()
-        handle = begin_run(where, engine.question.spec, question.card)
+        handle = begin_run(where, engine.question)
         opened = _opened(engine, where, handle, call)
         try:
             journal.append(name, opened)

@@ -166,7 +166,7 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     notice = f"warning: this {device.type} does not train in {found.precision}, so the run trains in {precision}."
     notices = () if precision == found.precision else (notice,)
     payload, problem, _ = try_out(payload, device, request.params)
-    subject = subject_of(found.question, card, "superconv_tune.train")
+    subject = subject_of(payload, card, "superconv_tune.train")
     return LongRun(found, problem, request, folder, state, subject, notices, payload.form)
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import Address
 from superconv_tune.journal.schema import creating_tables
-from superconv_tune.problems.payload import DataCard
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import duration, goal
 from superconv_tune.reporting.summary import markdown
-from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.places import ARTIFACTS, Places
+from superconv_tune.study.question import Question
 from superconv_tune.study.stored import StoredStudy
 from superconv_tune.study.subject import subject_of
 from superconv_tune.tracking.handle import NO_TRACKING, ParentRun, StudyHandle, TrackingError
@@ -51,7 +50,7 @@ def check(tracking_uri: Address, storage: Address, artifact_root: Path | None) -
             study_run.check(tracking_uri, artifact_root)
 
 
-def begin_run(where: Places, spec: ExperimentSpec, card: DataCard) -> StudyHandle | None:
+def begin_run(where: Places, question: Question) -> StudyHandle | None:
     """Create the parent run of a new study; None if nothing is recorded.
 
     Raises:
@@ -61,6 +60,7 @@ def begin_run(where: Places, spec: ExperimentSpec, card: DataCard) -> StudyHandl
         return None
     from superconv_tune.tracking import study_run  # noqa: PLC0415 - MLflow need not be installed
 
+    spec = question.spec
     values = spec.model_dump(mode="json")
     params = {key: values[key] for key in SHOWN if values[key] is not None}
     asked = goal(Target(spec.metric_name, spec.direction, spec.target))
@@ -69,7 +69,7 @@ def begin_run(where: Places, spec: ExperimentSpec, card: DataCard) -> StudyHandl
         name=where.name,
         params=params,
         tags={"phase": "search", "target": str(spec.target)},
-        subject=subject_of(spec, card, "superconv_tune.search"),
+        subject=subject_of(question.payload, question.card, "superconv_tune.search"),
         text=f"Asked for {asked} within {duration(spec.budget_s)}; the search is underway.",
     )
     return study_run.open_study(where.tracking_uri, where.artifact_root, run)

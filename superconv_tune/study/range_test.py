@@ -16,7 +16,7 @@ from superconv_tune.finder.finding import LENGTHS as LENGTHS
 from superconv_tune.finder.finding import Finding
 from superconv_tune.finder.words import finding_text
 from superconv_tune.lr.lr_range import MIN_POINTS, Ramp
-from superconv_tune.problems.payload import DataCard
+from superconv_tune.problems.payload import DataCard, Payload
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.problems.try_out import try_out
@@ -81,7 +81,7 @@ def range_test(
     check(where.tracking_uri, where.storage, where.artifact_root)
     with search_log(where.folder):
         found = (
-            _recorded(_parent(spec, plan, where, card), problem, plan, where, echo)
+            _recorded(_parent(payload, plan, where, card), problem, plan, where, echo)
             if where.is_tracked
             else _found(problem, plan, NullTracker(), where, echo)
         )
@@ -119,16 +119,16 @@ def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
     )
 
 
-def _parent(spec: ExperimentSpec, plan: FinderPlan, where: Places, card: DataCard) -> ParentRun:
+def _parent(payload: Payload, plan: FinderPlan, where: Places, card: DataCard) -> ParentRun:
     """The parent run of the test in MLflow."""
     params = {key: value for key, value in encode(plan).items() if value is not None and key != "params"}
     return ParentRun(
-        experiment=spec.name,
+        experiment=payload.spec.name,
         name=where.name,
         role="range_test",
         params=params | encode(plan.params) | {"schedule": plan.schedule.label},
         tags={"phase": "range_test"},
-        subject=subject_of(spec, card, "superconv_tune.range_test"),
+        subject=subject_of(payload, card, "superconv_tune.range_test"),
         text="A learning-rate range test, which is underway.",
     )
 

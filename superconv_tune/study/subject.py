@@ -5,23 +5,23 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from superconv_tune.problems.payload import DataCard
+from superconv_tune.problems.payload import DataCard, Payload
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.tracking.handle import DataSet, Subject
 
 GIT_S = 2.0  # a repository on a slow disk is not waited for
 
 
-def subject_of(spec: ExperimentSpec, card: DataCard, command: str) -> Subject:
+def subject_of(payload: Payload, card: DataCard, command: str) -> Subject:
     """The subject of a study of these data.
 
     Args:
-        spec: the question.
+        payload: the question, with the user's files.
         card: facts about its data.
         command: our command that is run, such as ``superconv_tune.search``; the user's own file stands before it.
     """
-    factories = [part.factory for part in (spec.task, spec.model) if part is not None and part.factory is not None]
-    files = [Path(place) for place in (factory.rpartition(":")[0] for factory in factories) if place.endswith(".py")]
+    spec = payload.spec
+    files = [Path(source.file) for source in payload.sources if source.file]
     return Subject(
         metric=spec.metric_name,
         higher_is_better=spec.direction == "max",

@@ -104,13 +104,15 @@ def log_data_set(client: MlflowClient, handle: StudyHandle, run_id: str) -> None
 
 
 def reopen_study(handle: StudyHandle) -> None:
-    """Set the parent run to RUNNING again, for a study that is resumed.
+    """Set the parent run to RUNNING again, for a study that is resumed, and give it what earlier versions lacked.
 
     Raises:
         UserError: if the store or the run cannot be reached.
     """
     with _store_checked(handle.tracking_uri):
-        connect(handle.tracking_uri).update_run(handle.run_id, status="RUNNING")
+        client = connect(handle.tracking_uri)
+        client.update_run(handle.run_id, status="RUNNING")
+        show(client, handle, client.get_run(handle.run_id).info.run_name)
 
 
 def is_open(handle: StudyHandle) -> bool:
