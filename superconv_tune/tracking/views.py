@@ -167,7 +167,7 @@ def _line(metric: str, against: str = "") -> dict[str, Any]:
         "xAxisKey": "metric" if against else "step",
         "selectedXAxisMetricKey": against,
         "xAxisScaleType": "linear",
-        "scaleType": "linear",
+        "scaleType": "log" if metric.endswith("loss") else "linear",  # divergence would hide the rest
         "range": {},
         "lineSmoothness": SMOOTHNESS if metric.endswith("loss") else 0,
         "yAxisKey": "metric",
