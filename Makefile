@@ -6,7 +6,7 @@ QUICK := not gpu and not slow
 DECIDING := tests/lr tests/planner tests/record tests/verdict
 
 .DEFAULT_GOAL := help
-.PHONY: help search ui test with-ray without-ray deciding lint format gpu wheel clean
+.PHONY: help search ui test with-ray without-ray deciding lint schema format gpu wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,6 +41,9 @@ lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+schema: .venv/.installed  ## the JSON schema of specs again, after a change to their keys or docstrings
+	$(BIN)/python -m superconv_tune.spec.json_schema
 
 format: .venv/.installed  ## write the code as ruff likes it
 	$(BIN)/ruff check --fix .

@@ -20,9 +20,10 @@ from superconv_tune.reporting.verdict_json import verdict_json
 
 
 def write_outputs(findings: Findings, folder: Path) -> list[Path]:
-    """Write verdict.json, recipe.yaml (if a trial finished), the three tables and report.html, each atomically.
+    """Write verdict.json, recipe.yaml (if a trial finished), the tables and report.html, each atomically.
 
-    The verdict comes first, so that it exists even if the disk is full before the report is written.
+    The trials are written twice: as parquet, which keeps types, and as csv, which a spreadsheet opens. The verdict
+    comes first, so that it exists even if the disk is full before the report is written.
 
     Returns:
         The files written, in that order.
@@ -35,16 +36,19 @@ def write_outputs(findings: Findings, folder: Path) -> list[Path]:
     recipe = folder / "recipe.yaml"
     leaderboard = folder / "leaderboard.csv"
     trials = folder / "trials.parquet"
+    trials_csv = folder / "trials.csv"
     curves = folder / "curves.parquet"
     report = folder / "report.html"
     content = json.dumps(verdict_json(findings), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(verdict, (content + "\n").encode())
     has_recipe = write_recipe(findings, recipe)
+    table = trials_table(findings.study)
     write_atomically(leaderboard, _csv(leaderboard_table(findings.leaderboard)))
-    write_atomically(trials, _parquet(trials_table(findings.study)))
+    write_atomically(trials, _parquet(table))
+    write_atomically(trials_csv, _csv(table))
     write_atomically(curves, _parquet(curves_table(findings.study)))
     write_atomically(report, render_report(findings).encode())
-    return [verdict, *([recipe] if has_recipe else []), leaderboard, trials, curves, report]
+    return [verdict, *([recipe] if has_recipe else []), leaderboard, trials, trials_csv, curves, report]
 
 
 def write_ramps(path: Path, ramps: Mapping[str, Sequence[Curve]]) -> None:
@@ -66,5 +70,13 @@ def _csv(table: pa.Table) -> bytes:
 def _parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _csv(table: pa.Table) -> bytes:
+    """Text in UTF-8 with a line of names; an empty field is a missing value."""
+    sink = pa.BufferOutputStream()
+    pc.write_csv(table, sink)
     content: bytes = sink.getvalue().to_pybytes()
     return content

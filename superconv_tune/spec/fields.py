@@ -5,9 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_before_validator_function
 
 from superconv_tune.core.errors import did_you_mean
 from superconv_tune.core.secrets import Address
@@ -34,7 +48,7 @@ class Section(BaseModel):
 
 
 def one_of(names: Iterable[str]) -> BeforeValidator:
-    """A check that a word is one of the names; the message has the nearest one."""
+    """A check that a word is one of the names; the message has the nearest one, and the JSON schema has them all."""
     known = tuple(names)
 
     def check(value: object) -> object:
@@ -42,7 +56,7 @@ def one_of(names: Iterable[str]) -> BeforeValidator:
             raise ValueError(f"is unknown: {value!r}. {did_you_mean(value, known)}")
         return value
 
-    return BeforeValidator(check)
+    return BeforeValidator(check, json_schema_input_type=Literal[known])
 
 
 def to_number(value: object) -> int | float:
@@ -100,8 +114,22 @@ def _none(value: object) -> object:
     return None if is_none(value) else value
 
 
-OrNone = BeforeValidator(_none)  # of a field that may be left empty
-Number = Annotated[int | float, BeforeValidator(to_number)]
+@dataclass(frozen=True)
+class _OrNone:
+    """Of a field that may be left empty: the word ``none`` does so too."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(_none, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        found = handler(schema)
+        return {"anyOf": [*found.get("anyOf", [found]), {"const": NONE}]}
+
+
+OrNone = _OrNone()
+Duration = Annotated[str, Field(pattern=r"^(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s?)?$", examples=["10m", "1h"])]
+Seconds = Annotated[float, BeforeValidator(to_seconds, json_schema_input_type=float | Duration)]
+Number = Annotated[int | float, BeforeValidator(to_number, json_schema_input_type=float)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
 Seed = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
@@ -122,4 +150,6 @@ def to_address(value: object) -> Address:
 
 
 # Is dumped without its password, so that no copy of a spec has it.
-AddressField = Annotated[Address, PlainValidator(to_address), PlainSerializer(str, return_type=str)]
+AddressField = Annotated[
+    Address, PlainValidator(to_address, json_schema_input_type=str), PlainSerializer(str, return_type=str)
+]

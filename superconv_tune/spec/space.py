@@ -11,7 +11,13 @@ from superconv_tune.spec.fields import Number, Section
 
 
 class Range(Section):
-    """A number between ``low`` and ``high``, both included; ``log`` draws it log-uniformly."""
+    """A number between two ends.
+
+    Attributes:
+        low: least value, included.
+        high: greatest value, included.
+        log: whether its logarithm is drawn uniformly.
+    """
 
     low: Number
     high: Number

@@ -39,13 +39,13 @@ from superconv_tune.spec.fields import (
     Number,
     OrNone,
     Positive,
+    Seconds,
     Section,
     Seed,
     Share,
     is_none,
     one_of,
     to_number,
-    to_seconds,
 )
 from superconv_tune.spec.space import Dimension, Range, Space, values
 
@@ -375,7 +375,7 @@ class ExperimentSpec(Section):
     loss: LossName = "auto"
     target: Annotated[Number | None, OrNone] = None
     reliability: Annotated[Number, AfterValidator(_demonstrable)] = 0.5
-    budget: Annotated[float, BeforeValidator(to_seconds), AfterValidator(_long_enough)] = 3600.0
+    budget: Annotated[Seconds, AfterValidator(_long_enough)] = 3600.0
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleField = Schedule()
     baselines: Annotated[tuple[ScheduleField, ...], BeforeValidator(_listed), AfterValidator(_without_repetition)] = (

@@ -10,6 +10,7 @@ from superconv_tune.core.errors import UserError, raise_any
 HERE = Path(__file__).parent
 STEM = "own_problem"  # of both files as they are shipped
 CODE, SPEC = HERE / f"{STEM}.py.txt", HERE / f"{STEM}.yaml"  # .txt, or this room would import a room above it
+SCHEMA, MODELINE = HERE / "spec.schema.json", "# yaml-language-server: $schema="  # by which an editor completes keys
 MEASURED = "# Measured ("  # begins a line about the shipped example, which does not hold for the user's question
 
 
@@ -35,7 +36,7 @@ def write_task(path: Path) -> tuple[Path, Path]:
     }
     try:
         for file, text in texts.items():
-            file.write_text(_without_measurement(text), encoding="utf-8")
+            file.write_text(_for_the_user(text), encoding="utf-8")
     except OSError as error:
         raise UserError(f"--new-task: {path} cannot be written ({error.strerror}). Choose another folder.") from error
     return path, spec
@@ -49,5 +50,7 @@ def _name_faults(path: Path) -> list[str]:
     return []
 
 
-def _without_measurement(text: str) -> str:
-    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(MEASURED))
+def _for_the_user(text: str) -> str:
+    """Without what was measured, and with the place where the schema is installed."""
+    lines = [line for line in text.splitlines(keepends=True) if not line.startswith(MEASURED)]
+    return "".join(f"{MODELINE}{SCHEMA}\n" if line.startswith(MODELINE) else line for line in lines)

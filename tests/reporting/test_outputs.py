@@ -1,4 +1,6 @@
+import csv
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import fields
@@ -25,6 +27,7 @@ def test_every_file_is_written_and_no_draft_is_left(findings: Findings, tmp_path
         "recipe.yaml",
         "leaderboard.csv",
         "trials.parquet",
+        "trials.csv",
         "curves.parquet",
         "report.html",
     ]
@@ -66,6 +69,27 @@ def test_the_trial_table_has_a_row_per_trial_and_its_own_range_test(findings: Fi
     assert by_id["confirm-00"]["range_test_lr_at_minimum"] is None
     assert (by_id["search-05"]["status"], by_id["search-05"]["validation"]) == ("diverged", None)
     assert (by_id["search-99"]["status"], by_id["search-99"]["objective"]) == ("running", None)
+
+
+@pytest.mark.parametrize("name", ["findings", "empty_findings", "failed_findings", "hostile_findings"])
+def test_the_trials_as_csv_say_what_the_parquet_file_says(
+    name: str, every_findings: Callable[[str], Findings], tmp_path: Path
+) -> None:
+    write_outputs(every_findings(name), tmp_path)
+    exact = pq.read_table(tmp_path / "trials.parquet").to_pylist()
+    with (tmp_path / "trials.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    assert len(rows) == len(exact) == len(every_findings(name).study.requests)
+    for row, true in zip(rows, exact, strict=True):
+        assert {column: _as_in_csv(value, row[column]) for column, value in true.items()} == row
+
+
+def _as_in_csv(value: object, text: str) -> str:
+    """The text of a value; that of a number is any that is read as the same number."""
+    if isinstance(value, float):
+        return text if float(text) == value or math.isnan(value) else repr(value)
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def test_the_curve_table_gives_back_every_kept_step(findings: Findings, tmp_path: Path) -> None:

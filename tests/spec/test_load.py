@@ -57,7 +57,8 @@ def test_every_shipped_spec_loads_and_says_what_it_answers(path: Path, tmp_path:
 
 
 def test_the_built_in_default_is_the_shipped_digits() -> None:
-    assert DEFAULT.read_text(encoding="utf-8") == (SPECS / "digits.yaml").read_text(encoding="utf-8")
+    texts = [path.read_text(encoding="utf-8").splitlines() for path in (DEFAULT, SPECS / "digits.yaml")]
+    assert texts[0][1:] == texts[1][1:]  # the first line names the schema, by its place beside the file
     assert load_spec(None, {}).name == "digits"
 
 

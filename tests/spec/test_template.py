@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from superconv_tune.commands.search import app
 from superconv_tune.core.errors import UserError
 from superconv_tune.spec.load import load_spec
-from superconv_tune.spec.template import CODE, SPEC, write_task
+from superconv_tune.spec.template import CODE, SCHEMA, SPEC, write_task
 from superconv_tune.study.question import ready
 
 
@@ -26,10 +26,17 @@ def test_what_is_written_runs_as_it_is(tmp_path: Path) -> None:
     assert question.measured.step_s
 
 
+def test_an_editor_finds_the_schema_of_what_is_written(tmp_path: Path) -> None:
+    _, spec = write_task(tmp_path / "my_problem.py")
+    first, *_ = spec.read_text(encoding="utf-8").splitlines()
+    assert Path(first.removeprefix("# yaml-language-server: $schema=")).samefile(SCHEMA)
+
+
 def test_it_is_the_shipped_one() -> None:
     shipped = Path("search_spaces")
     assert CODE.read_text(encoding="utf-8") == (shipped / "own_problem.py").read_text(encoding="utf-8")
-    assert SPEC.read_text(encoding="utf-8") == (shipped / "own_problem.yaml").read_text(encoding="utf-8")
+    texts = [path.read_text(encoding="utf-8").splitlines() for path in (SPEC, shipped / "own_problem.yaml")]
+    assert texts[0][1:] == texts[1][1:]  # the first line names the schema, by its place beside the file
 
 
 def test_what_was_measured_on_the_shipped_one_is_not_said_of_another(tmp_path: Path) -> None:
