@@ -19,10 +19,13 @@ from superconv_tune.record.events import Closed
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial, TrialRequest
 from superconv_tune.reporting.in_place import InPlace
-from superconv_tune.reporting.sentences import number
-from superconv_tune.verdict.verdict import Target
+from superconv_tune.reporting.sentences import ending_words, number
+from superconv_tune.reporting.trial_words import what, why
+from superconv_tune.verdict.statistics import wilson
+from superconv_tune.verdict.verdict import LEVEL, Target, Verdict
 
 EVENTS_SHOWN = 4
+RUNNING_SHOWN = 4
 REFRESHES_PER_S = 4.0
 
 # Failures of the machine or of the code; a divergence or a deadline is an ordinary result.
@@ -36,27 +39,43 @@ ENDS = {
     "interrupted": "interrupted",
 }
 
+# What a phase is for, by its name.
+PHASES = {
+    "range test": "which learning rates the first cycles try",
+    "search": "complete cycles, short ones first, the learning rate bracketed at every length",
+    "confirmation": "fresh models of one recipe, for the verdict",
+    "scaling": "the recipe at other lengths and on less data",
+    "baselines": "the recipe with other learning-rate policies",
+    "report": "the verdict and the files",
+}
+
 
 @dataclass(frozen=True)
 class Snapshot:
     """What the panel shows; replaced as a whole, so that the drawing thread never sees part of an update.
 
     Attributes:
-        phase: name of the present phase.
+        phase: name of the present phase, and what it is for.
+        limit_s: seconds from the command to the deadline.
         deadline: Unix time of the deadline; None until it is known.
         done: number of trials that have ended.
         running: number of trials that are running.
         failed: number of trials that failed.
+        trials: what the running trials train and why, in words.
         best: best metric so far, in words.
+        ending: what the verdict would be now, in words.
         events: the latest events, in words.
     """
 
     phase: str = "starting"
+    limit_s: float = 0.0
     deadline: float | None = None
     done: int = 0
     running: int = 0
     failed: int = 0
+    trials: tuple[str, ...] = ()
     best: str = "none yet"
+    ending: str = ""
     events: tuple[str, ...] = ()
 
 
@@ -71,17 +90,29 @@ class LiveView:
         clock: Unix time in seconds.
         question: what the study asks, in one line.
         target: metric, direction and value of the question.
+        judge: the verdict on a study as it is; asked after each trial that may change it. None shows none.
+        items: number of validation items, if the metric is a mean over them.
         verbose: print a line for every trial that ended, and no panel on a terminal, where it would be drawn over the
             prompt of a debugger.
     """
 
-    def __init__(
-        self, console: Console, clock: Callable[[], float], question: str, target: Target, *, verbose: bool = False
+    def __init__(  # noqa: PLR0913 - the last three are for whoever has them
+        self,
+        console: Console,
+        clock: Callable[[], float],
+        question: str,
+        target: Target,
+        *,
+        judge: Callable[[Study], Verdict] | None = None,
+        items: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self._console = console
         self._clock = clock
         self._question = one_line(question)
         self._target = target
+        self._judge = judge
+        self._items = items
         self._verbose = verbose
         self._has_panel = (console.is_terminal or console.is_jupyter) and not verbose
         self._snapshot = Snapshot()
@@ -89,6 +120,11 @@ class LiveView:
         self._seen: set[tuple[str, int]] = set()
         self._best: float | None = None
         self._failed = 0
+        self._phase = ""
+        unconfirmed = Verdict(None if target.value is None else "undecided", None, None)
+        self._ending = "" if judge is None else ending_words(unconfirmed, target)
+        self._judged = (0, 0)  # number of recipes, and of trials that bear on the verdict
+        self._reasons: dict[tuple[str, int], str] = {}
         self._shown: set[str] = set()
         self._live: Live | InPlace = (
             InPlace(self._panel)
@@ -120,23 +156,58 @@ class LiveView:
             news += marks
         elif fresh:
             news = [f"{len(fresh)} trials are already done"]  # a resumed study does not repeat its old events
-        if phase != self._snapshot.phase:
-            news.insert(0, f"phase: {phase}")
+        if phase != self._phase:
+            self._phase = phase
+            news.insert(0, f"phase: {_phase_words(phase)}")
+        if (ending := self._ending_words(study)) != self._ending:
+            self._ending = ending
+            news += [] if self._has_panel else [f"if it ended now: {ending}"]  # the panel has a row for it
         if study.closed is not None and self._is_new(closing := f"no further trials: {_end(study.closed)}"):
             news.append(closing)
         for event in news:
             self._add_event(event, study.deadline)
         self._snapshot = Snapshot(
-            phase=phase,
+            phase=_phase_words(phase),
+            limit_s=study.deadline - study.opened.started_at,
             deadline=study.deadline,
             done=len(study.outcomes),
             running=len(study.requests) - len(study.outcomes),
             failed=self._failed,
+            trials=self._running(study),
             best=self._best_words(),
+            ending=self._ending,
             events=tuple(self._events),
         )
         if isinstance(self._live, InPlace):
             self._live.refresh()
+
+    def _running(self, study: Study) -> tuple[str, ...]:
+        """What runs now and why; the reason is as it was when a trial was asked for."""
+        running = study.running()
+        for request in running:
+            key = (request.trial_id, request.attempt)
+            if key not in self._reasons:
+                self._reasons[key] = self._reason(study, request)
+        keys = [(request.trial_id, request.attempt) for request in running]
+        self._reasons = {key: self._reasons[key] for key in keys}
+        shown = [self._reasons[key] for key in keys[:RUNNING_SHOWN]]
+        more = len(running) - len(shown)
+        return (*shown, *([f"and {more} more"] if more else []))
+
+    def _reason(self, study: Study, request: TrialRequest) -> str:
+        reason = why(study, request, higher_is_better=self._target.yardstick.higher_is_better)
+        return f"{reason} ({trained})" if (trained := what(request)) else reason
+
+    def _ending_words(self, study: Study) -> str:
+        """What the verdict would be now; computed only when a trial has ended that may change it."""
+        if self._judge is None:
+            return ""
+        bearing = study.came_back([*study.asked("confirm").values(), *study.asked("scaling").values()])
+        seen = (len(study.recipes), len(bearing))
+        if seen == self._judged:
+            return self._ending
+        self._judged = seen
+        return ending_words(self._judge(study), self._target)
 
     def _fresh(self, study: Study) -> list[Trial]:
         """Trials with outcomes not seen before, in order; they are the last of ``study.outcomes``."""
@@ -170,8 +241,14 @@ class LiveView:
         return f"{self._target.metric} {number(value)}"
 
     def _best_words(self) -> str:
-        best = "none yet" if self._best is None else f"{self._metric(self._best)} on validation"
-        return best if self._target.value is None else f"{best}, target {number(self._target.value)}"
+        target = "" if self._target.value is None else f", target {number(self._target.value)}"
+        if self._best is None:
+            return f"none yet{target}"
+        within = ""
+        if self._items:
+            low, high = wilson(self._best, self._items, LEVEL)
+            within = f" ({100 * LEVEL:g} % interval {number(low)} to {number(high)})"
+        return f"{self._metric(self._best)}{within} on validation{target}"
 
     def _is_new(self, event: str) -> bool:
         """Whether this event was not shown before: of a hundred equal failures only the first is shown."""
@@ -190,14 +267,19 @@ class LiveView:
 
     def _panel(self) -> RenderableType:
         seen = self._snapshot
-        left = "not known yet" if seen.deadline is None else clock_words(seen.deadline - self._clock())
+        left = "not known yet"
+        if seen.deadline is not None:
+            left = f"{clock_words(seen.deadline - self._clock())} of {clock_words(seen.limit_s)}"
         facts = Table.grid(padding=(0, 2))
         facts.add_column(style="dim")
         facts.add_column()
         facts.add_row("time left", Text(left, style="bold"))
         facts.add_row("phase", Text(one_line(seen.phase)))
         facts.add_row("trials", _counts(seen))
-        facts.add_row("best", Text(one_line(seen.best)))
+        facts.add_row("running", Text("\n".join(map(one_line, seen.trials)) or "none"))
+        facts.add_row("best so far", Text(one_line(seen.best)))
+        if seen.ending:
+            facts.add_row("if it ended now", Text(one_line(seen.ending)))
         events = Text("\n".join(seen.events), style="dim", no_wrap=True, overflow="ellipsis")
         body: RenderableType = Group(facts, events) if seen.events else facts
         return Panel(body, title=Text(self._question, no_wrap=True, overflow="ellipsis"), title_align="left")
@@ -207,6 +289,10 @@ def _how(request: TrialRequest) -> str:
     """How a trial came to its value."""
     of = f" of {request.family}" if request.family else ""
     return f"by a fit{of}" if request.kind == "fit" else f"after {number(request.params.cycle_epochs)} epochs{of}"
+
+
+def _phase_words(phase: str) -> str:
+    return f"{phase} ({PHASES[phase]})" if phase in PHASES else phase
 
 
 def _end(closed: Closed) -> str:

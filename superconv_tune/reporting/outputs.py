@@ -60,13 +60,6 @@ def write_ramps(path: Path, ramps: Mapping[str, Sequence[Curve]]) -> None:
     write_atomically(path, _parquet(ramps_table(ramps)))
 
 
-def _csv(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pc.write_csv(table, sink)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
 def _parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from superconv_tune.record.trial import Fit, Trial
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.verdict.standing import Standing
-from superconv_tune.verdict.verdict import Estimate, Reachable, Settling, Target
+from superconv_tune.verdict.verdict import Estimate, Reachable, Settling, Target, Verdict
 
 LABELS: Mapping[str | None, str] = {
     "demonstrated": "Demonstrated",
@@ -77,6 +77,16 @@ def settling_words(settling: Settling) -> str:
 
 def _span(low: float, high: float | None) -> str:
     return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+
+
+def ending_words(verdict: Verdict, target: Target) -> str:
+    """What a search would answer if it ended now: ``demonstrated: accuracy 0.951 (95 % interval 0.946 to 0.955)``."""
+    word = f"{verdict.word}: " if verdict.word is not None else ""
+    if verdict.estimate is None:
+        return f"{word}no fresh model is confirmed yet"
+    found = f"{word}{target.metric} {estimate_words(verdict.estimate)} on test data"
+    is_open = verdict.word in ("likely", "undecided")
+    return f"{found}, probability {probability_words(verdict.probability)}" if is_open else found
 
 
 def probability_words(probability: float | None) -> str:

@@ -10,6 +10,8 @@ from superconv_tune.core.background import within
 from superconv_tune.core.errors import StorageError, TakenOverError
 from superconv_tune.core.interruption import Interrupted, interruptible_twice
 from superconv_tune.journal.journal import Journal
+from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.evidence import verdict_of, yardstick_of
 from superconv_tune.record.study import Study
 from superconv_tune.reporting.console import LiveView
 from superconv_tune.reporting.findings import Findings
@@ -51,7 +53,7 @@ def _conducted(stored: StoredStudy, journal: Journal, engine: Engine, call: Call
     proposer = proposer_of(stored.name, brief, stored.spec.sampler, stored.where.storage, journal.options)
     if call.debug:
         call.console.print(DEBUG, markup=False)
-    with LiveView(call.console, time.time, _title(study, brief.target), brief.target, verbose=call.debug) as view:
+    with _live_view(study, brief, call) as view:
         conductor = StudyConductor(
             study,
             brief,
@@ -98,6 +100,18 @@ def _sent(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
     left_s = stored.study.deadline - time.time()
     return within(
         min(SENDING_S, max(LEAST_SENDING_S, left_s)), partial(end_run, findings, stored, files), otherwise=False
+    )
+
+
+def _live_view(study: Study, brief: Brief, call: Call) -> LiveView:
+    return LiveView(
+        call.console,
+        time.time,
+        _title(study, brief.target),
+        brief.target,
+        judge=lambda now: verdict_of(now, brief),
+        items=yardstick_of(study, brief).items,
+        verbose=call.debug,
     )
 
 

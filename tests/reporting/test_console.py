@@ -1,4 +1,5 @@
 import io
+import re
 import time
 from dataclasses import replace
 
@@ -9,7 +10,9 @@ from superconv_tune.record.events import Closed, Observed, Requested
 from superconv_tune.record.study import Study
 from superconv_tune.reporting.console import LiveView
 from superconv_tune.reporting.findings import Findings
-from superconv_tune.verdict.verdict import Target
+from superconv_tune.reporting.sentences import estimate_words
+from superconv_tune.verdict.statistics import wilson
+from superconv_tune.verdict.verdict import Target, Verdict
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
@@ -21,6 +24,10 @@ def console(*, terminal: bool) -> Console:
 def printed(shown: Console) -> str:
     assert isinstance(shown.file, io.StringIO)
     return shown.file.getvalue()
+
+
+def plain(shown: Console) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed(shown))
 
 
 def replayed(findings: Findings, view: LiveView) -> Study:
@@ -46,7 +53,7 @@ def test_off_a_terminal_there_is_a_line_per_noteworthy_event(findings: Findings)
     lines = printed(shown).splitlines()
 
     assert lines[0] == "Can it?"
-    assert lines[1] == "9:00 left  phase: range test"
+    assert lines[1] == "9:00 left  phase: range test (which learning rates the first cycles try)"
     assert lines[-1] == "9:00 left  no further trials: the question is decided"
     assert "9:00 left  best so far: accuracy 0.9283 after 9 epochs" in lines
     assert sum("on the test part" in line for line in lines) == 4
@@ -63,6 +70,65 @@ def test_a_verbose_view_draws_no_panel_over_a_debugger(findings: Findings) -> No
     assert HIDE_CURSOR not in printed(shown)
     assert printed(shown).startswith("Can it?")
     assert printed(shown).count("search-") >= 1
+
+
+def test_it_says_what_the_verdict_would_be_now(findings: Findings) -> None:
+    asked: list[int] = []
+
+    def judge(study: Study) -> Verdict:
+        asked.append(len(study.trials("confirm")))
+        return findings.verdict if asked[-1] >= 3 else Verdict("undecided", 0.5, findings.verdict.estimate)
+
+    shown = console(terminal=False)
+    with LiveView(shown, lambda: 0.0, "Can it?", findings.target, judge=judge) as view:
+        replayed(findings, view)
+    said = [line.partition("if it ended now: ")[2] for line in printed(shown).splitlines() if "ended now" in line]
+
+    estimate = estimate_words(findings.verdict.estimate) if findings.verdict.estimate else ""
+    assert said == [
+        f"undecided: accuracy {estimate} on test data, probability 50 %",
+        f"demonstrated: accuracy {estimate} on test data",
+    ]
+    assert len(asked) == len(set(asked)) < len(findings.study.requests)  # not again for every trial
+
+
+def test_before_a_fresh_model_the_verdict_would_be_open(findings: Findings) -> None:
+    shown = console(terminal=True)
+    with LiveView(shown, time.time, "Can it?", findings.target, judge=lambda _: findings.verdict) as view:
+        view.update(Study(findings.study.opened), "range test")
+        time.sleep(0.3)
+    assert "undecided: no fresh model is confirmed yet" in plain(shown)
+
+
+def test_the_best_so_far_has_the_interval_of_its_items(findings: Findings) -> None:
+    shown = console(terminal=True)
+    with LiveView(shown, time.time, "Can it?", findings.target, items=600) as view:
+        view.update(findings.study, "search")
+        time.sleep(0.3)
+    low, high = wilson(0.9283, 600, 0.95)
+    assert f"accuracy 0.9283 (95 % interval {low:.4g} to {high:.4g}) on validation, target 0.92" in plain(shown)
+
+
+def test_running_trials_are_shown_with_their_reasons_and_not_all_of_many(findings: Findings) -> None:
+    study = Study(findings.study.opened)
+    shown = console(terminal=True)
+    with LiveView(shown, time.time, "Can it?", findings.target) as view:
+        for trial in findings.study.trials("search")[:7]:
+            study.apply(Requested(0.0, trial.request))
+        view.update(study, "search")
+        time.sleep(0.3)
+    said = [line for line in plain(shown).splitlines() if "epochs, max_lr" in line or "and 3 more" in line]
+    assert len(said) >= 5
+
+
+def test_no_colour_where_the_user_wants_none(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    shown = console(terminal=True)
+    with LiveView(shown, time.time, "Can it?", findings.target) as view:
+        view.update(findings.study, "confirmation")
+        time.sleep(0.3)
+    assert "1 failed" in plain(shown)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]", printed(shown))
 
 
 def test_an_improvement_of_an_error_is_downward(regression_findings: Findings) -> None:
@@ -127,7 +193,7 @@ def test_the_panel_shows_the_state_and_its_clock_runs_by_itself(findings: Findin
         time.sleep(0.8)
     frames = printed(shown)
 
-    assert "19 done, 1 running, 1 failed" in frames.replace("\x1b[31m", "").replace("\x1b[0m", "")
+    assert "19 done, 1 running, 1 failed" in plain(shown)
     assert "accuracy 0.9283 on validation, target 0.92" in frames
     assert sum(f"9:{second:02d}" in frames for second in range(60)) >= 3
 
