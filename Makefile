@@ -6,7 +6,7 @@ QUICK := not gpu and not slow
 DECIDING := tests/lr tests/planner tests/record tests/verdict
 
 .DEFAULT_GOAL := help
-.PHONY: help search ui test with-ray without-ray deciding lint schema format gpu wheel clean
+.PHONY: help search ui test with-ray without-ray deciding lint reference docs format gpu wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,9 +41,14 @@ lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs
 
-schema: .venv/.installed  ## the JSON schema of specs again, after a change to their keys or docstrings
+reference: .venv/.installed  ## the JSON schema and the pages of docs/reference that are made from the code
 	$(BIN)/python -m superconv_tune.spec.json_schema
+	$(BIN)/python -m docs.tools.reference
+
+docs: .venv/.installed  ## the site of docs/, into build/site
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --quiet --strict
 
 format: .venv/.installed  ## write the code as ruff likes it
 	$(BIN)/ruff check --fix .
@@ -52,8 +57,8 @@ format: .venv/.installed  ## write the code as ruff likes it
 gpu: .venv/.installed  ## whether everything works on the GPU of this machine, and how fast: under eight minutes
 	$(BIN)/python -m benchmarks.gpu
 
-wheel: .venv/.installed  ## dist/*.whl
-	$(BIN)/python -m build --wheel
+wheel: .venv/.installed  ## wheel and sdist, into dist/
+	$(BIN)/python -m build
 
 clean:  ## forget the environment and what was built; runs/ stays
 	rm -rf .venv build dist *.egg-info

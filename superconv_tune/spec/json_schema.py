@@ -1,6 +1,6 @@
 """The JSON schema of a spec, by which an editor completes keys and words and shows what they mean.
 
-``make schema`` writes it to ``spec.schema.json``. It says less than a spec is checked for: that two keys do not go
+``make reference`` writes it to ``spec.schema.json``. It says less than a spec is checked for: that two keys do not go
 together, or that a value lies outside its limits, is said when a spec is loaded.
 """
 

@@ -53,8 +53,9 @@ def commands() -> Iterator[list[str]]:
     for words in re.findall(r"CMD \[(.*)\]", dockerfile):
         yield [word.strip().strip('"') for word in words.split(",")]
     yield shlex.split(rayjob()["entrypoint"])
-    for file in ("search.sbatch", "README.md"):
-        text = (DOCKER / file).read_text(encoding="utf-8").replace("\\\n", " ")
+    how_to = DOCKER.parent / "docs" / "how_to"
+    for file in (DOCKER / "search.sbatch", *(how_to / f"{name}.md" for name in ("cluster", "kubernetes", "slurm"))):
+        text = file.read_text(encoding="utf-8").replace("\\\n", " ")
         for line in text.splitlines():
             match = re.search(r"\b(python -m superconv_tune\.\S+|ray (?:start|health-check|get-auth-token))\b.*", line)
             if match and not line.lstrip().startswith("#"):

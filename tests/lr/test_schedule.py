@@ -183,17 +183,17 @@ def test_a_label_names_what_differs_from_the_defaults() -> None:
     assert as_mapping(THREE_DROPS) == {"policy": "step", "milestones": [0.3, 0.6, 0.9], "gamma": 0.2}
 
 
-README = Path("README.md").read_text(encoding="utf-8").split("### Learning-rate policies")[1].split("###")[0]
+DOCUMENT = Path("docs/reference/schedules.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
-def test_the_readme_lists_the_options_of_every_policy_with_their_defaults(name: str) -> None:
-    (row,) = [line for line in README.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
+def test_the_document_lists_the_options_of_every_policy_with_their_defaults(name: str) -> None:
+    (row,) = [line for line in DOCUMENT.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
     for option in options_of(SCHEDULES[name]).values():
         default = list(option.default) if isinstance(option.default, tuple) else as_text(option.default)
         assert option.name == "name" or f"`{option.name}: {default}`" in row
 
 
-def test_the_readme_names_the_options_that_any_policy_takes() -> None:
+def test_the_document_names_the_options_that_any_policy_takes() -> None:
     for name in options_of(Schedule):
-        assert f"`{name}" in README
+        assert f"`{name}" in DOCUMENT

@@ -27,7 +27,7 @@ SHIPPED = [*Path("search_spaces").glob("*.yaml"), *PATH.parent.glob("*.yaml")]
 
 
 def test_the_committed_schema_is_what_the_code_makes() -> None:
-    assert PATH.read_text(encoding="utf-8") == as_text(), "run `make schema`, and commit what it writes"
+    assert PATH.read_text(encoding="utf-8") == as_text(), "run `make reference`, and commit what it writes"
     jsonschema.Draft7Validator.check_schema(SCHEMA)
 
 
