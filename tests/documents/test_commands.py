@@ -19,8 +19,8 @@ TOGETHER = [
     ["docs/tutorial/own_model.md"],
     ["docs/how_to/editor.md", "docs/how_to/notebook.md"],
 ]
-SHORTER = {"--budget 2m": "--budget 80s", "+10m": "+1m", "--epochs 20": "--epochs 2"}
-LIMIT_S = 400
+SHORTER = {"--budget 2m": "--budget 80s", "+10m": "+5m", "--epochs 20": "--epochs 2"}
+LIMIT_S = 500
 
 
 @pytest.mark.slow
