@@ -5,7 +5,6 @@ python -m docs.tools.reference
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import re
@@ -15,12 +14,12 @@ from typing import Any
 
 import typer
 
+from superconv_tune.commands.main import app
 from superconv_tune.spec.json_schema import PATH as SPEC_SCHEMA
 from superconv_tune.spec.json_schema import spec_schema
 
 FOLDER = Path(__file__).parents[1] / "reference"
 VERDICT_SCHEMA = SPEC_SCHEMA.parents[1] / "reporting" / "verdict.schema.json"
-COMMANDS = ("search", "submit", "report", "train", "verify", "range_test")
 NOTE = "<!-- Made from the code by `make reference`; edit the code. -->\n"
 
 SPEC_BEGINNING = """\
@@ -41,7 +40,8 @@ its meaning or is removed; new keys may come at any time.
 COMMANDS_BEGINNING = """\
 # Commands
 
-Each command says the same with `--help`.
+Each command says the same with `--help`, and `python -m superconv_tune.search` is `superconv-tune search`. In bash, zsh
+and fish `superconv-tune --install-completion` has the Tab key complete commands and options.
 """
 
 
@@ -50,7 +50,7 @@ def pages() -> dict[Path, str]:
     return {
         FOLDER / "spec.md": NOTE + SPEC_BEGINNING + "".join(_spec()),
         FOLDER / "verdict.md": NOTE + VERDICT_BEGINNING + "".join(_verdict()),
-        FOLDER / "commands.md": NOTE + COMMANDS_BEGINNING + "".join(map(_command, COMMANDS)),
+        FOLDER / "commands.md": NOTE + COMMANDS_BEGINNING + "".join(_commands()),
     }
 
 
@@ -162,10 +162,14 @@ def _json_kinds(known: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[
 # -- commands -------------------------------------------------------------------------------------------------------
 
 
-def _command(name: str) -> str:
-    command = typer.main.get_command(importlib.import_module(f"superconv_tune.{name}").app)
-    title = f"python -m superconv_tune.{name}"
-    about, _, examples = (inspect.cleandoc(part or "") for part in (command.help, "", command.epilog))
+def _commands() -> Iterator[str]:
+    whole: Any = typer.main.get_command(app)
+    for name, command in whole.commands.items():
+        yield _command(f"superconv-tune {name}", command)
+
+
+def _command(title: str, command: Any) -> str:
+    about, examples = (inspect.cleandoc(part or "") for part in (command.help, command.epilog))
     rows = [f"| {_option(param)} | {_cell(_meaning(param))} |" for param in command.params if _is_shown(param)]
     table = "\n".join(["| option | meaning |", "|---|---|", *rows])
     examples = re.sub(r"\n{2,}", "\n\n", examples.replace("\b", "").strip("\n"))

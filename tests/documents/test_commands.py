@@ -59,7 +59,11 @@ def shorter(text: str) -> str:
 
 def environment(folder: Path) -> dict[str, str]:
     """As it is where the package is installed, with nothing of the user's own folders."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    program = folder / "bin" / "superconv-tune"  # as pip makes it, of this checkout
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!{sys.executable}\nfrom superconv_tune.commands.main import main\nmain()\n")
+    program.chmod(0o755)
+    path = f"{program.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(folder), "COLUMNS": "120"}
 
 
