@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from superconv_tune.core.errors import UserError
 from superconv_tune.journal.journal import Journal
 from superconv_tune.journal.unstored import bring_in
 from superconv_tune.reporting.findings import Findings
@@ -16,10 +17,17 @@ from superconv_tune.study.publish import print_summary, write_files
 from superconv_tune.study.stored import StoredStudy, existing, stored
 
 
-def render(name: str, output: str, storage: str | None, console: Console) -> Path:
+def render(name: str, output: str, storage: str | None, console: Console, *, tensorboard: bool = False) -> Path:
     """Write the files of a study again from its journal, and print the summary.
 
     If the study has ended, or its driver has, what the journal and MLflow could not receive is sent to them now.
+
+    Args:
+        name: name of the study.
+        output: folder of all studies.
+        storage: database URL of the journal; None for the file in ``output``.
+        console: where the summary is printed.
+        tensorboard: whether TensorBoard's event files are written too.
 
     Returns:
         The report.
@@ -29,10 +37,23 @@ def render(name: str, output: str, storage: str | None, console: Console) -> Pat
     """
     findings, found = findings_from_journal(name, output, storage)
     files = write_files(findings, found.where)
+    if tensorboard:
+        _write_events(findings, found.where.folder / "tensorboard")
     with no_log():
         sent = _goes_on(found) or catch_up(findings, found, files)
     print_summary(console, findings, found, sent=sent)
     return found.where.folder / "report.html"
+
+
+def _write_events(findings: Findings, folder: Path) -> None:
+    from superconv_tune.reporting.tensorboard import write_events  # noqa: PLC0415 - only where it is wanted
+
+    try:
+        write_events(findings.study, folder)
+    except OSError as error:
+        raise UserError(
+            f"--tensorboard: {folder} cannot be written ({error.strerror}). Free space, or ask again."
+        ) from error
 
 
 def _goes_on(found: StoredStudy) -> bool:
