@@ -27,7 +27,9 @@ def write_events(study: Study, folder: Path) -> None:
 
 def _write_trial(writer: SummaryWriter, outcome: TrialOutcome, began_at: float) -> None:
     for phase, curve in (("range_test", outcome.range_curve), ("cycle", outcome.cycle_curve)):
-        for row in range(0 if curve is None else len(curve)):
+        if curve is None:
+            continue
+        for row in range(len(curve)):
             at = began_at + curve.elapsed_s[row]
             for name in SERIES:
                 writer.add_scalar(f"{phase}/{name}", getattr(curve, name)[row], int(curve.step[row]), at)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from superconv_tune.reporting.findings import Findings
@@ -39,4 +40,5 @@ def test_every_trial_is_a_run_with_its_curves(findings: Findings, tmp_path: Path
         steps, values = zip(*found[f"cycle/{name}"], strict=True)
         assert list(steps) == curve.step.tolist()
         np.testing.assert_allclose(values, getattr(curve, name), rtol=1e-6)
-    np.testing.assert_allclose([value for _, value in found["end/test"]], [outcome.test], rtol=1e-6)
+    [(_, test)] = found["end/test"]
+    assert test == pytest.approx(outcome.test)
