@@ -48,10 +48,11 @@ def test_an_empty_environment_comes_to_a_verdict(built: Path, tmp_path: Path) ->
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, timeout=120)
     python = tmp_path / "venv" / "bin" / "python"
     [wheel] = built.glob("*.whl")
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(wheel)], check=True, timeout=1500)
+    # Without PYTHONPATH, or pip takes this checkout for an installed package.
+    bare = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(wheel)], env=bare, check=True, timeout=1500)
     photos(tmp_path / "photos", per_class=60)
 
-    bare = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     env = bare | {"PATH": f"{python.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     command = re.sub(r"--budget \S+", "--budget 2m", search)
     done = subprocess.run(
