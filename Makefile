@@ -48,7 +48,7 @@ reference: .venv/.installed  ## the JSON schema and the pages of docs/reference 
 	$(BIN)/python -m docs.tools.reference
 
 docs: .venv/.installed  ## the site of docs/, into build/site
-	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
 format: .venv/.installed  ## write the code as ruff likes it
 	$(BIN)/ruff check --fix .

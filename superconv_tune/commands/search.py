@@ -53,7 +53,9 @@ def search(  # noqa: PLR0913 - a command line
     label: Annotated[
         str | None, typer.Option(help="Label column of a table: its name, its number from 0, or last.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Built-in model, instead of the spec's; several, with commas, compete.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Built-in model, instead of the spec's; several, with commas, compete.")
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="Metric of the target, such as accuracy or rmse.")] = None,
     target: Annotated[
         str | None, typer.Option(help="Value of the metric to be reached; none asks how far one can get.")
