@@ -42,6 +42,7 @@ ENDS = {
 # What a phase is for, by its name.
 PHASES = {
     "range test": "which learning rates the first cycles try",
+    "fits": "families that are fitted in seconds, such as trees",
     "search": "complete cycles, short ones first, the learning rate bracketed at every length",
     "confirmation": "fresh models of one recipe, for the verdict",
     "scaling": "the recipe at other lengths and on less data",

@@ -6,43 +6,56 @@ from dataclasses import fields
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.rate_grid import GRID_FACTOR
-from superconv_tune.record.purpose import Baseline, Confirm, Probe, Promoted, RangeTest, RunOff, Sampled, Scaling
+from superconv_tune.record.purpose import Baseline, Confirm, Fitted, Probe, Promoted, Scaling
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Cycle, TrialRequest
+from superconv_tune.record.trial import Cycle, Fit, TrialRequest
 from superconv_tune.reporting.sentences import number
 
 # What is understood by itself: each rung has its length, and the multiplier is part of the peak.
 UNSAID = {"cycle_epochs", "lr_multiplier"}
+# Purposes whose reason does not depend on the trial.
+REASONS = {
+    "range_test": "ramps of the learning rate: where the first cycles begin",
+    "run_off": "the best of its length again, with a fresh seed",
+    "sampled": "other values around the best of its length, from the sampler",
+}
 SAME_RATE = 0.1  # relative difference of two peaks
 
 
 def what(request: TrialRequest) -> str:
-    """What is trained: ``12 epochs, max_lr 0.1, batch_size 64``; empty where that does not describe it."""
-    if not isinstance(request.work, Cycle):
-        return ""
+    """What is trained: ``resnet9, 12 epochs, max_lr 0.1, batch_size 64``; empty where that does not describe it."""
+    family = [request.family] if request.family else []
     params = request.params
-    return f"{number(params.cycle_epochs)} epochs, max_lr {request.work.max_lr:.3g}, batch_size {params.batch_size}"
+    match request.work:
+        case Cycle(max_lr=max_lr):
+            facts = [f"{number(params.cycle_epochs)} epochs", f"max_lr {max_lr:.3g}", f"batch_size {params.batch_size}"]
+        case Fit(options=options):
+            facts = [f"{name} {value}" for name, value in options.items()]
+        case _:
+            return ""
+    return ", ".join(family + facts)
 
 
 def why(study: Study, request: TrialRequest, *, higher_is_better: bool) -> str:
     """Why the planner asked for a trial, by what is known now."""
+    own = study.arms.get(request.family, study)  # the search of its family, where several compete
     match request.purpose:
-        case RangeTest():
-            return "ramps of the learning rate: where the first cycles begin"
         case Confirm():
-            return f"fresh model {_place(study, request)} of the recipe, for the test part"
+            return f"fresh model {_place(own, request)} of the recipe, for the test part"
         case Scaling():
-            share = request.cycle.data_share
-            return "what length buys: the recipe in shorter cycles" if share == 1.0 else _on_less_data(share)
+            return _elsewhere(request.cycle.data_share)
+        case Fitted():
+            return _of_a_fit(request)
         case Baseline():
             return f"the recipe with the policy {request.schedule.label}"
-        case RunOff():
-            return "the best of its length again, with a fresh seed"
-        case Sampled():
-            return "other values around the best of its length, from the sampler"
         case Promoted() | Probe():
-            return _beside_the_best(study, request, higher_is_better=higher_is_better)
-    return request.purpose.name.replace("_", " ")
+            return _beside_the_best(own, request, higher_is_better=higher_is_better)
+    return REASONS.get(request.purpose.name, request.purpose.name.replace("_", " "))
+
+
+def _of_a_fit(request: TrialRequest) -> str:
+    is_default = isinstance(request.work, Fit) and not request.work.options
+    return "a family that is fitted in seconds" if is_default else "other options of a family that is fitted"
 
 
 def _place(study: Study, request: TrialRequest) -> str:
@@ -53,8 +66,10 @@ def _place(study: Study, request: TrialRequest) -> str:
     return f"{place} of {planned}" if place <= planned else f"{place}"
 
 
-def _on_less_data(share: float) -> str:
-    return f"what data buy: the recipe on {share:.0%} of the examples"
+def _elsewhere(data_share: float) -> str:
+    if data_share == 1.0:
+        return "what length buys: the recipe in shorter cycles"
+    return f"what data buy: the recipe on {data_share:.0%} of the examples"
 
 
 def _beside_the_best(study: Study, request: TrialRequest, *, higher_is_better: bool) -> str:

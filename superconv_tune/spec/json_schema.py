@@ -46,6 +46,7 @@ def spec_schema() -> JsonSchemaValue:
     reference, fields = {"$ref": "#/$defs/Schedule"}, ExperimentSpec.model_fields
     several = {"anyOf": [{"type": "array", "items": reference}, {"type": "string"}]}
     schema["properties"]["schedule"] |= reference | {"default": as_mapping(fields["schedule"].default)}
+    _list_families(schema)
     schema["properties"]["baselines"] = {
         "description": schema["properties"]["baselines"]["description"],
         "default": [as_mapping(schedule) for schedule in fields["baselines"].default],
@@ -57,6 +58,14 @@ def spec_schema() -> JsonSchemaValue:
 def as_text() -> str:
     """The content of `PATH`."""
     return json.dumps(spec_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _list_families(schema: JsonSchemaValue) -> None:
+    """In a file the families that compete are a list under ``model``; ``families`` is where the spec keeps them."""
+    known = schema["properties"]
+    several = known.pop("families")
+    words = {"description": "the family of models, or a list of those that compete; without it the data decide."}
+    known["model"] |= words | {"anyOf": [*known["model"]["anyOf"], {"type": "array", "items": several["items"]}]}
 
 
 class _Generator(GenerateJsonSchema):

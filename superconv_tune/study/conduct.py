@@ -109,7 +109,7 @@ def _live_view(study: Study, brief: Brief, call: Call) -> LiveView:
         time.time,
         _title(study, brief.target),
         brief.target,
-        judge=lambda now: verdict_of(now, brief),
+        judge=lambda now: verdict_of(now.lead, brief),
         items=yardstick_of(study, brief).items,
         verbose=call.debug,
     )

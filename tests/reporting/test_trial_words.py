@@ -7,9 +7,20 @@ from dataclasses import replace
 import pytest
 
 from superconv_tune.record.events import Observed, Requested
-from superconv_tune.record.purpose import Confirm, LongRun, Probe, Promoted, Proposal, Purpose, RunOff, Sampled, Scaling
+from superconv_tune.record.purpose import (
+    Confirm,
+    Fitted,
+    LongRun,
+    Probe,
+    Promoted,
+    Proposal,
+    Purpose,
+    RunOff,
+    Sampled,
+    Scaling,
+)
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.trial import Fit, TrialRequest
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.trial_words import what, why
 
@@ -25,6 +36,14 @@ def test_what_is_trained(request_: TrialRequest, findings: Findings) -> None:
     params = replace(request_.params, cycle_epochs=2.5, batch_size=64)
     cycle = replace(request_, params=params, work=replace(request_.cycle, max_lr=0.1234))
     assert what(cycle) == "2.5 epochs, max_lr 0.123, batch_size 64"
+
+
+def test_what_is_fitted(request_: TrialRequest, findings: Findings) -> None:
+    fit = replace(request_, purpose=Fitted(), work=Fit({"max_leaf_nodes": 15}), family="trees")
+    assert what(fit) == "trees, max_leaf_nodes 15"
+    assert why(findings.study, fit, higher_is_better=True) == "other options of a family that is fitted"
+    assert "in seconds" in why(findings.study, replace(fit, work=Fit()), higher_is_better=True)
+    assert what(replace(request_, family="mlp")).startswith("mlp, ")
 
 
 def test_every_purpose_has_a_reason_of_its_own(request_: TrialRequest, findings: Findings) -> None:

@@ -46,6 +46,7 @@ def test_every_shipped_spec_fits_and_names_it(path: Path) -> None:
         {"data": {"format": "auto", "path": "photos", "augment": ["flip"]}},
         {"task": "mine.py:task", "metric": {"name": "own", "direction": "max"}},
         {"task": {"factory": "mine.py:task", "args": {"size": 3}}, "model": {"factory": "m:net", "select": 0}},
+        {"data": "digits", "model": ["resnet9", {"name": "mlp", "width": 2}, {"factory": "net.py:net"}, "trees"]},
         {"data": "digits", "target": "none", "horizon": None, "budget": "1h30m", "trials": 8},
         {"data": "digits", "schedule": "cosine,warmup=linear", "baselines": "step,gamma=0.2,linear"},
         {"data": "digits", "schedule": {"policy": "step", "milestones": [0.3, 0.6]}, "baselines": ["wsd"]},
@@ -69,6 +70,7 @@ def _with_a_format(keys: dict[str, Any]) -> dict[str, Any]:
     [
         {"data": "digts"},
         {"data": "digits", "model": "resnet8"},
+        {"data": "digits", "model": ["resnet9", "resnet8"]},
         {"data": "digits", "model": {"name": "resnet9", "width": 0}},
         {"data": "digits", "epochs": 3},
         {"data": "digits", "budget": "soon"},
