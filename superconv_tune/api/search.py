@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -92,7 +94,7 @@ def search(  # noqa: PLR0913 - the options of the command
     asked = {key: value for key, value in given.items() if value is not None}
     with (
         _question(data, asked, name, started_at) as (spec, chosen),
-        _threads_restored(),
+        _undisturbed(),
         called(started_at, address, debug=debug) as call,
     ):
         console = Console(quiet=True) if quiet else call.console
@@ -171,10 +173,13 @@ def _spec(asked: Path | Mapping[str, object] | None, keys: Mapping[str, object])
 
 
 @contextmanager
-def _threads_restored() -> Iterator[None]:
-    """Give the program back its number of threads, which a search sets for the time that it measures."""
+def _undisturbed() -> Iterator[None]:
+    """Give the program back its number of threads, and keep what libraries miss in notebooks out of the cell."""
+    logging.getLogger("ray.widgets").setLevel(logging.WARNING)  # ipywidgets, for displays of its own
     before = torch.get_num_threads()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="IProgress not found")  # tqdm: the same
+            yield
     finally:
         torch.set_num_threads(before)

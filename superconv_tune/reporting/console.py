@@ -18,7 +18,7 @@ from superconv_tune.core.errors import one_line
 from superconv_tune.record.events import Closed
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial, TrialRequest
-from superconv_tune.reporting.in_place import InPlace
+from superconv_tune.reporting.in_place import InPlace, in_notebook
 from superconv_tune.reporting.sentences import ending_words, number
 from superconv_tune.reporting.trial_words import what, why
 from superconv_tune.verdict.statistics import wilson
@@ -115,7 +115,8 @@ class LiveView:
         self._judge = judge
         self._items = items
         self._verbose = verbose
-        self._has_panel = (console.is_terminal or console.is_jupyter) and not verbose
+        is_in_place = in_notebook() and not console.quiet
+        self._has_panel = (console.is_terminal or is_in_place) and not verbose
         self._snapshot = Snapshot()
         self._events: deque[str] = deque(maxlen=EVENTS_SHOWN)
         self._seen: set[tuple[str, int]] = set()
@@ -129,7 +130,7 @@ class LiveView:
         self._shown: set[str] = set()
         self._live: Live | InPlace = (
             InPlace(self._panel)
-            if console.is_jupyter
+            if is_in_place
             else Live(get_renderable=self._panel, console=console, refresh_per_second=REFRESHES_PER_S, transient=True)
         )
 

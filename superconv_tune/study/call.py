@@ -39,7 +39,8 @@ class Call:
     started_at: float
     address: str | None = None
     debug: bool = False
-    console: Console = field(default_factory=lambda: Console(soft_wrap=True, highlight=False))
+    # In a notebook it prints plain text too, and not a paragraph of HTML for every line.
+    console: Console = field(default_factory=lambda: Console(soft_wrap=True, highlight=False, force_jupyter=False))
     ray: Background[None] | None = None
     last_words: Callable[[str], None] = field(default=lambda _: None)
     fresh_ledger: str | None = None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import time
+from types import SimpleNamespace
 from typing import Any
 
+import IPython
 import IPython.display
 import pytest
 from rich.console import Console
@@ -37,6 +39,7 @@ class Shown:
 def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     found = Shown()
     monkeypatch.setattr(IPython.display, "display", found)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel="one"))
     return found
 
 
@@ -57,8 +60,10 @@ def test_it_is_updated_in_place_and_stays(shown: Shown, monkeypatch: pytest.Monk
 
 
 def test_a_search_in_a_notebook_has_the_panel(shown: Shown) -> None:
-    console = Console(file=io.StringIO(), force_jupyter=True)
-    with LiveView(console, lambda: 0.0, "it: is 0.9 within reach?", Target("accuracy", "max", 0.9)):
-        pass
+    for quiet in (True, False):
+        console = Console(file=io.StringIO(), quiet=quiet)
+        with LiveView(console, lambda: 0.0, "it: is 0.9 within reach?", Target("accuracy", "max", 0.9)):
+            pass
+        assert bool(shown.states) == (not quiet)
     assert "it: is 0.9 within reach?" in shown.states[0]
     assert "time left" in shown.states[-1]
