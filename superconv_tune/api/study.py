@@ -84,8 +84,7 @@ class Study:
 
     def leaderboard(self) -> pd.DataFrame:
         """The families of models that competed, the best first: what each reached, where, and in how many seconds."""
-        details = self.details
-        return pd.DataFrame(details.get("leaderboard") or [_confirmed(details)])
+        return pd.DataFrame(self.details["leaderboard"])
 
     def report(self, *, show: bool = False) -> Path:
         """The report, one HTML page; with ``show`` it opens in the browser."""
@@ -115,12 +114,3 @@ def _linked(name: str, words: str) -> str:
     """The words; as a link for the report, which a notebook's server shows if it is below its folder."""
     words = escape(one_line(words))
     return f'<a href="{words}" target="_blank">{words}</a>' if name == "report" else words
-
-
-def _confirmed(details: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a search of one family."""
-    question, best, estimate = details["question"], details["best"], details["estimate"]
-    model = question["model"] or {}
-    measured = {"part": "test", **estimate} if estimate else {"part": None, "value": None}
-    params = best["params"] if best else {}
-    return {"family": model.get("name") or model.get("factory"), "metric": question["metric"], **measured, **params}
