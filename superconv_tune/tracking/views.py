@@ -51,7 +51,7 @@ def searches() -> View:
     """All searches of an experiment, or of several that are compared, by target, verdict, estimate and minutes."""
     columns = [
         *_columns("tags", "metric", "target", "verdict"),
-        *_columns("metrics", "estimate", "estimate_low", "estimate_high", "minutes"),
+        *_columns("metrics", "estimate", "minutes", "estimate_low", "estimate_high"),
         *_columns("attributes", "Dataset", "Models", "Source"),
     ]
     return View(SEARCHES, "Searches", _state(f"tags.{ROLE} = 'search'", "attributes.start_time", columns))
