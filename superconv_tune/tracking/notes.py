@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.tracking.handle import StudyHandle
@@ -13,7 +13,7 @@ NOTE = "mlflow.note.content"  # tag of a run or of an experiment
 NOTE_CHARS = 5000  # the limit of MLflow 3.15 for the value of a tag
 OPEN = "**Open:**"  # how the note of an experiment begins, unless somebody has written another one
 PAGES = {"report.html": "report", "recipe.yaml": "recipe", "range_test.png": "figure"}  # files that are worth a link
-PURPOSES = {
+PURPOSES: Mapping[str, str] = {
     "range_test": "learning-rate range test",
     "edge_test": "range test with a search for the largest stable rate",
     "smoke": "check that training works",
@@ -24,6 +24,7 @@ PURPOSES = {
     "confirm": "fresh model of the recipe, on the test part",
     "scaling": "the recipe at another length, or on less data",
     "baseline": "another learning-rate policy",
+    "fitted": "family of models that is fitted, and not trained in cycles",
     "long_run": "long run of the recipe",
 }
 
@@ -93,7 +94,7 @@ def _result(handle: StudyHandle, request: TrialRequest, outcome: TrialOutcome) -
     return ", ".join([outcome.status, *length, *peak, *values]) + "."
 
 
-def _joined(links: dict[str, str]) -> str:
+def _joined(links: Mapping[str, str]) -> str:
     return " · ".join(f"[{words}]({address})" for words, address in links.items())
 
 
