@@ -63,7 +63,9 @@ def trials(handle: StudyHandle, name: str) -> View:
     validation = metric_name("validation", subject.metric)
     columns = [
         *_columns("metrics", validation, metric_name("test", subject.metric), "validation/loss", "max_lr"),
-        *_columns("params", "purpose", "cycle_epochs", "batch_size", "base_momentum", "max_momentum", "weight_decay"),
+        *_columns(
+            "params", "purpose", "family", "cycle_epochs", "batch_size", "base_momentum", "max_momentum", "weight_decay"
+        ),
         *_columns("tags", "status", "node"),
     ]
     # Sorted by start, the page would fold the trials of a search into one row, and draw none of them.
