@@ -86,13 +86,24 @@ class ResidentSource:
 
 @dataclass(frozen=True)
 class ResidentSet:
-    """Tensors on the device that are only read, in large batches, in order."""
+    """Tensors on the device that are only read, in large batches, in order.
+
+    Attributes:
+        inputs: as in `ResidentSource`, like all up to ``as_given``.
+        targets: likewise.
+        normaliser: likewise.
+        rows: likewise.
+        as_given: likewise.
+        enlargement: how many times as many values a model makes of an input before it reads it; batches are smaller
+            then.
+    """
 
     inputs: Tensor
     targets: Tensor
     normaliser: Normaliser | None = None
-    rows: Tensor | None = None  # as in ResidentSource
-    as_given: bool = False  # likewise
+    rows: Tensor | None = None
+    as_given: bool = False
+    enlargement: float = 1.0
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -100,7 +111,7 @@ class ResidentSet:
     def batches(self) -> Iterable[Batch]:
         """All items once."""
         scale = self.normaliser.on(self.inputs.device) if self.normaliser else None
-        fitting = EVALUATION_VALUES // max(1, math.prod(self.inputs.shape[1:]))
+        fitting = int(EVALUATION_VALUES / max(1.0, self.enlargement * math.prod(self.inputs.shape[1:])))
         size = min(EVALUATION_BATCH, max(1, fitting))
         for start in range(0, len(self.targets), size):
             here = slice(start, start + size)

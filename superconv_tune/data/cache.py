@@ -28,8 +28,8 @@ UNFINISHED = ".unfinished-"
 ABANDONED_S = 24 * 3600.0  # after which the remains of a killed process are deleted
 
 
-class Mapped(np.memmap[Any, np.dtype[np.uint8]]):
-    """A read-only uint8 array in a file; pickled as its path, so that its bytes are not sent between processes.
+class Mapped(np.memmap[Any, np.dtype[Any]]):
+    """A read-only array in a file; pickled as its path, so that its bytes are not sent between processes.
 
     A view of it is pickled like any array: send `numpy.asarray` of it to a machine that does not have the file.
     """
@@ -37,11 +37,16 @@ class Mapped(np.memmap[Any, np.dtype[np.uint8]]):
     def __reduce_ex__(self, protocol: Any) -> Any:
         if not isinstance(self.base, mmap.mmap):
             return np.asarray(self).__reduce_ex__(protocol)
-        return mapped, (Path(str(self.filename)), self.shape)
+        return mapped, (Path(str(self.filename)), self.shape, self.dtype.str)
 
 
-def mapped(path: Path, shape: tuple[int, ...]) -> Mapped:
-    """The array in a file of plain bytes, in C order.
+def mapped(path: Path, shape: tuple[int, ...], dtype: str = "u1") -> Mapped:
+    """The array in a file of plain values, in C order.
+
+    Args:
+        path: the file.
+        shape: of the array.
+        dtype: of its values, in numpy's letters; bytes by default.
 
     Raises:
         UserError: if the file is gone or has another size.
@@ -52,9 +57,9 @@ def mapped(path: Path, shape: tuple[int, ...]) -> Mapped:
         raise UserError(
             f"cache: {path} is gone ({error.strerror}). Do not delete the cache while a search runs."
         ) from error
-    if size != int(np.prod(shape)):
+    if size != int(np.prod(shape)) * np.dtype(dtype).itemsize:
         raise UserError(f"cache: {path} has {size} bytes and not the shape {shape}. Delete {path.parent}.")
-    return Mapped(path, dtype=np.uint8, mode="r", shape=shape)
+    return Mapped(path, dtype=dtype, mode="r", shape=shape)
 
 
 def key(*parts: object) -> str:

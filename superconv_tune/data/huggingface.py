@@ -10,7 +10,8 @@ from typing import Any
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.budget import require_memory
 from superconv_tune.data.class_folders import Listed, state
-from superconv_tune.data.images import decode, raw_images
+from superconv_tune.data.images import OPTIONS as IMAGE_OPTIONS
+from superconv_tune.data.images import decode, raw_images, wanted_shape
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import RawData
 from superconv_tune.data.recognise import SPLIT_FOLDERS
@@ -31,8 +32,7 @@ def hf(path: Path | None, args: Args) -> RawData:
     If there is a column of images, that one and the label are read, with the options of image_folder; otherwise all
     columns, with the options of table. ``label`` names the label column; by default it is the one of type ClassLabel.
     """
-    known = TABLE_OPTIONS | {"size": 0, "channels": ("auto", "grey", "colour")}
-    chosen = options("hf", args, known)
+    chosen = options("hf", args, TABLE_OPTIONS | IMAGE_OPTIONS)
     if path is None or not path.is_dir():
         raise UserError(f"data.path: no folder {path}. The format hf reads a folder that save_to_disk wrote.")
     if datasets is None:
@@ -87,7 +87,7 @@ def _images(parts: Mapping[str, Any], column: str, chosen: Mapping[str, Any], pa
                 unlabelled += 1
                 continue
             listed.append(_listed(f"{part}[{index}]", row[column], name_of(row[label]), part))
-    decoded = decode(listed, chosen["size"], chosen["channels"], str(path.resolve()))
+    decoded = decode(listed, wanted_shape(chosen), str(path.resolve()))
     lines = [f"{unlabelled:,} images without a label left out."] if unlabelled else []
     return raw_images(listed, decoded, f"hf {path}", lines)
 

@@ -47,6 +47,24 @@ PARTS = ("train", "validation", "test")
 PIXELS, INDEX = "pixels", "index.json"
 
 
+OPTIONS: dict[str, Any] = {"size": 0, "largest": 0, "channels": ("auto", "grey", "colour")}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The shape that images are to get.
+
+    Attributes:
+        size: side in pixels; 0 to derive it from the images.
+        most: largest side, if it is derived.
+        channels: ``grey``, ``colour``, or ``auto``.
+    """
+
+    size: int
+    most: int
+    channels: str
+
+
 @dataclass(frozen=True)
 class Decoded:
     """The images that could be decoded.
@@ -68,33 +86,37 @@ def image_folder(path: Path | None, args: Args) -> RawData:
     """A folder with a folder of images per class; or with ``train``, ``test`` and perhaps ``validation`` above those.
 
     Reads any file that Pillow reads; all others are left out and counted. ``size``: side in pixels; 0 takes the median
-    of the short sides, between 8 and 64, or 32 on a machine without a GPU. ``channels``: ``auto`` is grey if all images
-    are grey.
+    of the short sides, between 8 and ``largest``, or if that is 0, 64, or 32 on a machine without a GPU. ``channels``:
+    ``auto`` is grey if all images are grey.
     """
-    chosen = options("image_folder", args, {"size": 0, "channels": ("auto", "grey", "colour")})
+    chosen = options("image_folder", args, OPTIONS)
     if path is None or not path.is_dir():
         raise UserError(f"data.path: no folder {path}. The format image_folder reads a folder of class folders.")
     listed, warnings = images_in(path)
-    decoded = decode(listed, chosen["size"], chosen["channels"], str(path.resolve()))
+    decoded = decode(listed, wanted_shape(chosen), str(path.resolve()))
     return raw_images(listed, decoded, f"image_folder {path}", warnings)
 
 
-def decode(listed: Sequence[Listed], size: int, channels: str, origin: str) -> Decoded:
+def wanted_shape(chosen: Mapping[str, Any]) -> Wanted:
+    """The shape that the options ask for."""
+    most = chosen["largest"] or (MOST_ON_GPU if torch.cuda.is_available() else MOST_ON_CPU)
+    return Wanted(chosen["size"], chosen["size"] or most, chosen["channels"])
+
+
+def decode(listed: Sequence[Listed], wanted: Wanted, origin: str) -> Decoded:
     """The images as one array, from the cache if they were decoded before and have not changed.
 
     Args:
         listed: the images.
-        size: side in pixels; 0 to derive it from the images.
-        channels: ``grey``, ``colour``, or ``auto``.
+        wanted: their shape.
         origin: the folder that they come from.
 
     Raises:
         UserError: if none can be decoded, or the cache cannot be written.
     """
     states = [(image.name, *image.state) for image in listed]
-    most = size or (MOST_ON_GPU if torch.cuda.is_available() else MOST_ON_CPU)
-    name = cache.key(VERSION, PIL.__version__, origin, size, most, channels, states)
-    folder = cache.entry(name, partial(_store, listed, size, most, channels))
+    name = cache.key(VERSION, PIL.__version__, origin, wanted.size, wanted.most, wanted.channels, states)
+    folder = cache.entry(name, partial(_store, listed, wanted))
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -133,8 +155,8 @@ def raw_images(listed: Sequence[Listed], decoded: Decoded, what: str, warnings: 
     )
 
 
-def _store(listed: Sequence[Listed], size: int, most: int, channels: str, folder: Path) -> None:
-    """Decode into a folder; a ``size`` of 0 is derived from the images, up to ``most``."""
+def _store(listed: Sequence[Listed], wanted: Wanted, folder: Path) -> None:
+    """Decode into a folder."""
     sources = [image.source for image in listed]
     total = sum(image.state[0] for image in listed)
     with processes(total, len(sources)) as pool, progress(f"Decoding {len(listed):,} images", 2 * len(listed)) as done:
@@ -147,7 +169,8 @@ def _store(listed: Sequence[Listed], size: int, most: int, channels: str, folder
             )
         seen = [found for found in headers if isinstance(found, Header)]
         deep = deep_range([found.extremes for found in seen if found.extremes is not None])
-        shape = Shape(size or _side(seen, most), 1 if _all_grey(seen, channels) else 3, deep)
+        side, channels = wanted.size or _side(seen, wanted.most), 1 if _all_grey(seen, wanted.channels) else 3
+        shape = Shape(side, channels, deep)
         cache.require_room(len(fine) * shape.channels * shape.size**2)
         costs = {listed[i].name: found.decoding_bytes(shape.size) for i, found in zip(fine, seen, strict=True)}
         workers = pool if _fit_at_once(costs) else None
@@ -159,7 +182,7 @@ def _store(listed: Sequence[Listed], size: int, most: int, channels: str, folder
         "shape": [len(kept), shape.channels, shape.size, shape.size],
         "kept": kept,
         "skipped": {listed[index].name: reasons[index] for index in sorted(reasons)},
-        "words": _shape_words(seen, shape, is_derived=not size),
+        "words": _shape_words(seen, shape, is_derived=not wanted.size),
     }
     (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
 

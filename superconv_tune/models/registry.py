@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from superconv_tune.core.lazy import LazyFunction
 
+BACKBONE = "backbone"  # in place of the names of modules: all of a network but its head
+
 # Shape of one input, number of outputs, width, options by name.
 MODELS: dict[str, LazyFunction] = {
     "mlp": LazyFunction("superconv_tune.models.mlp:mlp"),

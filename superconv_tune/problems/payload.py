@@ -33,11 +33,14 @@ from superconv_tune.measures.loss_functions import LossFunction, loss_of
 from superconv_tune.measures.losses import LOSSES
 from superconv_tune.measures.metrics import METRICS
 from superconv_tune.models.make import make
+from superconv_tune.models.pretrained import Anatomy
+from superconv_tune.problems.features import Assembled, Backbone
 from superconv_tune.problems.fit import loss_name
 from superconv_tune.problems.guess import chance_loss, constant_guess, own_value_of, value_of
 from superconv_tune.problems.handling import Handling
 from superconv_tune.problems.live import LiveSource
-from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups
+from superconv_tune.problems.networks import Network
+from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups, unscaled
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Metric, Problem
 from superconv_tune.problems.select import selecting
 from superconv_tune.problems.source import Source, call, describe_error
@@ -120,6 +123,8 @@ class Payload:
         live_rows: items of the task's Dataset that are trained on, which are read when they are needed; None to train
             on the arrays.
         families: the same question with each of the families that compete, by name; empty for a single network.
+        anatomy: where the network of the user's factory ends; None if the spec says nothing that depends on it.
+        backbone: the frozen network whose features the arrays are; None if they are the inputs.
     """
 
     spec: ExperimentSpec
@@ -134,6 +139,8 @@ class Payload:
     handling: Handling | None = None
     live_rows: Indices | None = None
     families: Mapping[str, Payload] = field(default_factory=dict)
+    anatomy: Anatomy | None = None
+    backbone: Backbone | None = None
 
     def of(self, family: str) -> Payload:
         """The question with one of its families; empty for the first network, or the only model."""
@@ -287,7 +294,15 @@ def _parts(
         _on(part, payload.form, device) | read for part in (arrays_.train, arrays_.validation, arrays_.test)
     )
     source = _live(payload, task, device) or ResidentSource(**train, augmentations=tuple(augment))
-    return source, ResidentSet(**validation), ResidentSet(**test)
+    larger = _enlargement(payload, arrays_)
+    return source, ResidentSet(**validation, enlargement=larger), ResidentSet(**test, enlargement=larger)
+
+
+def _enlargement(payload: Payload, arrays_: Arrays) -> float:
+    """How many times as many values the network sees of an image as are stored."""
+    size = payload.spec.model.size if payload.spec.model else None
+    shape = arrays_.train.inputs.shape
+    return 1.0 if size is None or len(shape) != 4 else max(1.0, size**2 / math.prod(shape[2:]))
 
 
 def _made(loader: Loader, form: Form) -> LoaderFactory:
@@ -330,6 +345,21 @@ def _on(part: Part, form: Form, device: torch.device) -> dict[str, Any]:
     return {"inputs": as_tensor(inputs[:], device), "targets": targets}
 
 
+def network_of(payload: Payload, task: Task | None = None) -> Network:
+    """The network of the user's factory."""
+    wanted = payload.spec.model
+    assert payload.model is not None
+    assert wanted is not None
+    select = task.select if task and task.select is not None else wanted.select
+    return Network(payload.model, wanted, select, payload.anatomy, outputs_per_item(payload))
+
+
+def assembled(payload: Payload, head: nn.Module, task: Task | None = None) -> nn.Module:
+    """The network with a head that was trained on its features, for inputs that ``payload.backbone`` normalises."""
+    assert payload.arrays is not None
+    return Assembled(network_of(payload, task).backbone(), payload.arrays.normaliser, head)
+
+
 def _model(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:
     if task is not None and task.model is not None:
         return selecting(task.model, task.select)
@@ -338,8 +368,8 @@ def _model(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:
     if wanted.is_fitted:
         return _no_network
     if payload.model is not None:
-        select = task.select if task and task.select is not None else wanted.select
-        return selecting(partial(call, payload.model, wanted.args), select)
+        network = network_of(payload, task)
+        return partial(network.head_alone, payload.backbone.width) if payload.backbone else network.whole
     assert payload.arrays is not None
     assert wanted.name is not None
     shape = payload.arrays.train.inputs.shape[1:]
@@ -358,12 +388,15 @@ def _wanted_outputs(payload: Payload, arrays_: Arrays) -> int:
 
 def _optimizer(payload: Payload) -> Callable[[nn.Module, Hyperparameters], torch.optim.Optimizer]:
     wanted = payload.spec.optimizer
+    scales = network_of(payload).scales if payload.model is not None and payload.backbone is None else unscaled
     if payload.optimizer is not None:
         source = payload.optimizer
-        return lambda model, params: call(source, {"params": param_groups(model, params.weight_decay), **wanted.args})
+        return lambda model, params: call(
+            source, {"params": param_groups(model, params.weight_decay, scales(model)), **wanted.args}
+        )
     if wanted.name == "sgd":
-        return partial(OPTIMIZERS["sgd"], nesterov=wanted.nesterov)
-    return OPTIMIZERS[wanted.name]
+        return partial(OPTIMIZERS["sgd"], nesterov=wanted.nesterov, scales=scales)
+    return partial(OPTIMIZERS[wanted.name], scales=scales)
 
 
 def _loss(payload: Payload, task: Task | None, device: torch.device) -> LossFunction:

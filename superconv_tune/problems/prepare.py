@@ -16,6 +16,7 @@ from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.parts import Indices, Part, RawData
 from superconv_tune.data.split import Split, fingerprint, part_digest, split
 from superconv_tune.models.default import default_model
+from superconv_tune.problems.examine import loader_faults, with_network
 from superconv_tune.problems.fit import faults
 from superconv_tune.problems.own_data import OwnData, own_data
 from superconv_tune.problems.payload import Array, Arrays, DataCard, Payload, is_standardised, task_of
@@ -51,7 +52,7 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
     }
     if task_source is None:
         assert spec.data is not None
-        raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, spec.data.args)
+        raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, _args(spec))
         spec, raw = _with_metric(_with_model(_with_size(spec, raw), raw), raw)
         spec, raw = _with_augmentation(spec, raw)
         raise_any(_faults(spec, None, raw))
@@ -92,6 +93,14 @@ def _source(factory: str) -> Source:
     return locate(factory, Path())
 
 
+def _args(spec: ExperimentSpec) -> dict[str, Any]:
+    """The options of the reader; images whose size is derived may be as large as the network takes them."""
+    assert spec.data is not None
+    derives = spec.data.format in DERIVES_SIZE and not spec.data.args.get("size")
+    largest = spec.model.size if spec.model is not None and derives else None
+    return spec.data.args if largest is None else {"largest": largest, **spec.data.args}
+
+
 def _with_size(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
     """The spec with the derived size of images, because another machine might derive another size."""
     data = spec.data
@@ -129,6 +138,9 @@ def _with_augmentation(spec: ExperimentSpec, raw: RawData) -> tuple[ExperimentSp
     comparison with trials without augmentation shows.
     """
     data, shape = spec.data, raw.train.inputs.shape
+    if data is not None and spec.model is not None and spec.model.has_features:
+        space = spec.space.model_copy(update={"augment": 1})
+        return spec.model_copy(update={"data": data.model_copy(update={"augment": ()}), "space": space}), raw
     if data is None or data.augment is not None:
         return spec, raw
     are_photographs = data.format in DERIVES_SIZE and len(shape) == 4 and shape[1] == COLOURS
@@ -172,7 +184,8 @@ def _prepared(
         payload = replace(payload, has_own_loss=own.has_loss, form=own.form, live_rows=live)
     if is_standardised(payload) and not payload.has_own_model:
         payload = replace(payload, form=Scaled.of(train.targets))
-    return payload, _with_scale(card, payload, train.targets)
+    card = _with_scale(card, payload, train.targets)
+    return with_network(payload, card, raw, rows)
 
 
 def _with_scale(card: DataCard, payload: Payload, targets: Array) -> DataCard:
@@ -240,7 +253,7 @@ def _prepared_loaders(
         raise UserError(
             "task: the shape of what loaders yield is not known in advance. Return the model in the Task too."
         )
-    raise_any(faults(spec, task, None))
+    raise_any([*faults(spec, task, None), *loader_faults(spec)])
     inputs, _ = [first_batch(loader, name) for name, loader in loaders.items()][1]
     card = DataCard(
         kind="loader",

@@ -30,7 +30,7 @@ from superconv_tune.lr.schedule import Schedule, as_mapping, schedule_from
 from superconv_tune.lr.span import Span
 from superconv_tune.measures.losses import LOSSES
 from superconv_tune.measures.metrics import METRICS
-from superconv_tune.models.registry import FITTED, MODELS
+from superconv_tune.models.registry import BACKBONE, FITTED, MODELS
 from superconv_tune.proposer.samplers import SAMPLERS
 from superconv_tune.spec.fields import (
     NONE,
@@ -57,6 +57,8 @@ Sampler = Annotated[str, one_of(SAMPLERS)]
 
 LEAST_RELIABILITY, MOST_RELIABILITY = 0.5, 0.94
 MIN_BUDGET_S = 10.0  # the start of the workers alone takes about this long
+
+OF_FACTORIES = {"pretrained", "head", "freeze", "layer_decay", "lr_scale", "size", "normalise"}
 
 COMPLETE_CYCLES = (
     "trials are compared at the end of complete cycles, and none is stopped for lagging behind. Complete short cycles "
@@ -105,6 +107,29 @@ class TaskSpec(Section):
     args: dict[str, Any] = Field(default_factory=dict)
 
 
+def _names(value: object) -> object:
+    """Names of modules from one or several."""
+    return (value,) if isinstance(value, str) else value
+
+
+class PixelScale(Section):
+    """What the pixels of images are normalised by.
+
+    Attributes:
+        mean: of each channel, of pixels from 0 to 1.
+        std: of each channel, likewise.
+    """
+
+    mean: tuple[Number, ...] = Field(min_length=1)
+    std: tuple[Positive, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_channels(self) -> PixelScale:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"has {len(self.mean)} means, but {len(self.std)} stds. Give one of each per channel")
+        return self
+
+
 class ModelSpec(Section):
     """A family of models: one of the built-in ones, or the user's.
 
@@ -114,6 +139,18 @@ class ModelSpec(Section):
         width: factor on the number of units of a built-in model; None for the size in the literature.
         args: further options of the model, or keyword arguments of the factory.
         select: which of several outputs of a factory's model is the one: a key, attribute or index, such as ``logits``.
+        pretrained: whether the factory's network comes with weights; without it, that follows from the keys below and
+            from the arguments ``pretrained`` and ``weights`` of the factory.
+        head: what a network of a factory ends in: ``own`` for its own last layer; ``linear`` or ``mlp`` for a fresh
+            one, with as many outputs as the data need, in the place of the last linear layer or after the network.
+        freeze: modules or parameters that are not trained, by name, each with all below it; ``backbone`` for all but
+            the head: its features are computed once for each item, of images that are not augmented.
+        layer_decay: factor on the learning rate of each block of the network against the block above it; the head has
+            the rate of the schedule.
+        lr_scale: factors on the learning rate by names of modules or parameters; all others have that of the schedule.
+        size: side in pixels to which images are resized for the network.
+        normalise: mean and std that are taken off the pixels: of the ``data``, of the ``model`` (as timm's networks
+            note them), of ``imagenet``, or ``{mean: […], std: […]}`` of pixels from 0 to 1.
     """
 
     shorthand: ClassVar[str | None] = "name"
@@ -123,6 +160,40 @@ class ModelSpec(Section):
     width: Positive | None = None
     args: dict[str, Any] = Field(default_factory=dict)
     select: str | int | None = None
+    pretrained: bool | None = None
+    head: Annotated[Literal["own", "linear", "mlp"], one_of(("own", "linear", "mlp"))] = "own"
+    freeze: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    layer_decay: Annotated[Number, Field(gt=0, le=1)] | None = None
+    lr_scale: dict[str, Positive] = Field(default_factory=dict)
+    size: Annotated[Count, Field(le=4096)] | None = None
+    normalise: Literal["data", "model", "imagenet"] | PixelScale = "data"
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> ModelSpec:
+        given = sorted(self.model_fields_set & OF_FACTORIES)
+        if self.name and given:
+            raise ValueError(
+                f"{', '.join(given)}: for networks of a factory, but {self.name} is built in and trained from scratch. "
+                f"Leave them out"
+            )
+        if self.layer_decay is not None and self.lr_scale:
+            raise ValueError("layer_decay and lr_scale both scale the learning rate. Keep one")
+        if self.has_features and (self.layer_decay is not None or self.lr_scale):
+            raise ValueError("with `freeze: backbone` only the head is trained. Leave out layer_decay and lr_scale")
+        return self
+
+    @property
+    def has_features(self) -> bool:
+        """Whether only the head is trained, on features that are computed once."""
+        return self.freeze == (BACKBONE,)
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the network comes with weights, as far as the spec says."""
+        if self.pretrained is not None:
+            return self.pretrained
+        loads = any(self.args.get(name) for name in ("pretrained", "weights"))
+        return loads or bool(self.freeze or self.layer_decay or self.lr_scale) or self.normalise not in ("data",)
 
     @model_validator(mode="after")
     def _check_one(self) -> ModelSpec:

@@ -102,11 +102,12 @@ def supports_bf16(device: torch.device) -> bool:
 def apply(optimizer: torch.optim.Optimizer, knobs: Knobs) -> None:
     """Set learning rate, momentum and weight decay of all parameter groups.
 
+    The rate is the knob's, which is that of the head, times the group's ``"lr_scale"`` (no entry counts as 1).
     Momentum is ``betas[0]`` where a group has betas, ``momentum`` where it has that, and nothing otherwise. Weight
     decay goes to the groups that say ``"decay": True`` (no entry counts as True): biases and norms stay free of it.
     """
     for group in optimizer.param_groups:
-        group["lr"] = knobs.lr
+        group["lr"] = knobs.lr * group.get("lr_scale", 1.0)
         if "betas" in group:
             group["betas"] = (knobs.momentum, *group["betas"][1:])
         elif "momentum" in group:
