@@ -21,6 +21,8 @@ MOST_WIDENINGS = 5  # steps beyond the border where the best lies: a factor of 3
 # Centre of the first grid if the ramp gave no result.
 FALLBACK_LR: Mapping[str, float] = {"sgd": 0.05, "adamw": 1e-3}
 FALLBACK_LR_ELSE = 1e-2
+# Rates for pretrained weights over those for random ones, in the first ramp and grid: customary for fine-tuning.
+PRETRAINED = 0.1
 
 
 def first_grid(centre: float) -> list[float]:

@@ -8,6 +8,7 @@ from typing import Literal
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Dimension, Interval, SearchSpace
 from superconv_tune.lr.lr_range import RAMP_INTERVAL_ELSE, RAMP_INTERVALS
+from superconv_tune.lr.rate_grid import FALLBACK_LR, FALLBACK_LR_ELSE, PRETRAINED
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.verdict.verdict import Target
 
@@ -49,6 +50,7 @@ class Brief:
         baselines: schedules to compare the searched one with, the most important first.
         horizon: longest cycle that the question covers, in epochs; None for the longest that the verdict can predict.
         division: how the time is divided over cycle lengths.
+        is_fine_tuned: whether pretrained weights are trained, for which smaller learning rates are tried first.
     """
 
     target: Target
@@ -64,6 +66,7 @@ class Brief:
     baselines: tuple[Schedule, ...] = ()
     horizon: float | None = None
     division: Division = field(default_factory=Division)
+    is_fine_tuned: bool = False
 
     @property
     def epochs_bounds(self) -> tuple[float, float]:
@@ -73,7 +76,17 @@ class Brief:
     @property
     def ramp_interval(self) -> tuple[float, float]:
         """Lowest and highest learning rate of the first ramps."""
-        return RAMP_INTERVALS.get(self.optimizer, RAMP_INTERVAL_ELSE)
+        low, high = RAMP_INTERVALS.get(self.optimizer, RAMP_INTERVAL_ELSE)
+        return low * self._rate_factor, high * self._rate_factor
+
+    @property
+    def fallback_lr(self) -> float:
+        """Centre of the first grid if the ramp gave no result, as on pretrained weights that no rate improves."""
+        return FALLBACK_LR.get(self.optimizer, FALLBACK_LR_ELSE) * self._rate_factor
+
+    @property
+    def _rate_factor(self) -> float:
+        return PRETRAINED if self.is_fine_tuned else 1.0
 
 
 def bounds(dimension: Dimension | None, fixed: float) -> tuple[float, float]:

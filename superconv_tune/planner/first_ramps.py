@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from superconv_tune.lr.lr_range import RangeTestResult, pool
-from superconv_tune.lr.rate_grid import FALLBACK_LR, FALLBACK_LR_ELSE, GRID_FACTOR
+from superconv_tune.lr.rate_grid import GRID_FACTOR
 from superconv_tune.planner.situation import Situation
 from superconv_tune.record.purpose import RangeTest
 from superconv_tune.record.study import Study
@@ -42,7 +42,7 @@ def first_rate(situation: Situation) -> float:
     It is the range test's pick, moved to the nearest of a fixed series of rates, so that trials that began before its
     result are members of the grid; the middle of that series without a result.
     """
-    middle = FALLBACK_LR.get(situation.brief.optimizer, FALLBACK_LR_ELSE)
+    middle = situation.brief.fallback_lr
     pooled = pooled_range_test(situation.study)
     if pooled is None or pooled.refusal is not None:
         return middle

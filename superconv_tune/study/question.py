@@ -143,6 +143,7 @@ def brief_of(spec: ExperimentSpec) -> Brief:
         report_s=max(REPORT_S, REPORT_SHARE * spec.budget_s),
         baselines=tuple(dict.fromkeys(other for other in spec.baselines if other != spec.schedule)),
         horizon=spec.horizon,
+        is_fine_tuned=spec.model is not None and spec.model.is_pretrained and not spec.model.has_features,
     )
 
 
