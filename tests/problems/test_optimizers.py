@@ -6,8 +6,10 @@ import pytest
 from torch import nn
 
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.lr.schedule import Knobs
-from superconv_tune.problems.optimizers import OPTIMIZERS
+from superconv_tune.lr.policies import OneCycle
+from superconv_tune.lr.schedule import Knobs, Schedule
+from superconv_tune.lr.span import Span
+from superconv_tune.problems.optimizers import OPTIMIZERS, param_groups
 from superconv_tune.training.loop import apply
 
 
@@ -38,3 +40,35 @@ def test_knobs_reach_the_optimizer(name: str) -> None:
 
 def test_sgd_without_momentum_is_legal() -> None:
     OPTIMIZERS["sgd"](network(), Hyperparameters(base_momentum=0.0, momentum_width=0.0))
+
+
+SCALES = {"0.weight": ("bottom", 0.25), "0.bias": ("bottom", 0.25), "2.weight": ("head", 1.0)}
+
+
+def test_groups_have_names_scales_and_only_what_is_trained() -> None:
+    model = network()
+    list(model.children())[1].requires_grad_(False)
+    groups = param_groups(model, 0.1, SCALES)
+    found = [(group["name"], group["lr_scale"], group["weight_decay"], len(group["params"])) for group in groups]
+    assert found == [
+        ("bottom weights", 0.25, 0.1, 1),
+        ("head weights", 1.0, 0.1, 1),
+        ("bottom norms and biases", 0.25, 0.0, 1),
+    ]
+    assert [group["name"] for group in param_groups(network(), 0.1)] == ["weights", "norms and biases"]
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_every_rate_of_a_cycle_is_the_heads_times_the_scale(name: str) -> None:
+    optimizer = OPTIMIZERS[name](network(), Hyperparameters(), scales=lambda _: SCALES)
+    span = Span(steps=5, max_lr=0.8, pct_start=0.5, div_factor=4.0, final_div_factor=10.0)
+    knobs = Schedule(policy=OneCycle(anneal="linear")).knobs(span)
+    rates = []
+    for step in range(5):
+        apply(optimizer, knobs(step / 4))
+        rates.append({group["name"]: group["lr"] for group in optimizer.param_groups})
+    head = [0.2, 0.6, 0.644, 0.332, 0.02]  # by hand: up to 0.8 at step 1.5 of 4, then down to 0.2 / 10
+    assert [each["head weights"] for each in rates] == pytest.approx(head)
+    assert [each["bottom weights"] for each in rates] == pytest.approx([rate / 4 for rate in head])
+    assert [each["bottom norms and biases"] for each in rates] == pytest.approx([rate / 4 for rate in head])
+    assert [each["norms and biases"] for each in rates] == pytest.approx(head)
