@@ -44,7 +44,7 @@ def with_network(payload: Payload, card: DataCard, raw: RawData, rows: Split) ->
     device = device_for(with_gpu=payload.spec.resources.gpus_per_trial != 0)
     with isolated(device):
         network = network_of(payload, task_of(payload.spec, payload.task) if payload.task else None)
-        if wanted.normalise != "data":
+        if wanted.normalise.of != "data":
             scale = pixel_normaliser(wanted, network.given(), payload.arrays.train.inputs)
             payload = replace(payload, arrays=replace(payload.arrays, normaliser=scale))
         if not network.needs_anatomy:
@@ -109,7 +109,8 @@ def loader_faults(spec: ExperimentSpec) -> list[str]:
     model = spec.model
     if model is None:
         return []
-    given = [key for key in OF_ARRAYS if key in model.model_fields_set] + ["freeze: backbone"] * model.has_features
+    changed = model.model_dump(exclude_defaults=True)
+    given = [key for key in OF_ARRAYS if key in changed] + ["freeze: backbone"] * model.has_features
     return [
         f"model: {', '.join(given)} cannot be used with loaders, whose items are not known. Do it in the factory; "
         f"`freeze` takes names of modules, and `layer_decay`, `lr_scale` and `size` work."

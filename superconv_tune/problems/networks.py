@@ -129,13 +129,8 @@ def pixel_normaliser(wanted: ModelSpec, model: nn.Module, inputs: Any) -> Normal
     Raises:
         UserError: if the inputs are not images with such channels, or the network does not say what it was trained on.
     """
-    match wanted.normalise:
-        case "model":
-            mean, std = own_scale(model)
-        case PixelScale(mean=mean, std=std):
-            pass
-        case _:
-            mean, std = IMAGENET.mean, IMAGENET.std
+    scale = IMAGENET if wanted.normalise.of == "imagenet" else wanted.normalise
+    mean, std = own_scale(model) if scale.of == "model" else (scale.mean, scale.std)
     if inputs.ndim != 4 or inputs.shape[1] not in (1, len(mean)):
         raise UserError(
             f"model.normalise: {len(mean)} channels of images are normalised, but one input has the shape "

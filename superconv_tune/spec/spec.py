@@ -113,18 +113,25 @@ def _names(value: object) -> object:
 
 
 class PixelScale(Section):
-    """What the pixels of images are normalised by.
+    """What the pixels of images are normalised by: named, or in numbers.
 
     Attributes:
+        of: ``data`` for mean and std of the training part, ``model`` for those that the network was trained with and
+            notes (as timm's networks do), ``imagenet`` for those of its pixels.
         mean: of each channel, of pixels from 0 to 1.
         std: of each channel, likewise.
     """
 
-    mean: tuple[Number, ...] = Field(min_length=1)
-    std: tuple[Positive, ...] = Field(min_length=1)
+    shorthand: ClassVar[str | None] = "of"
+
+    of: Annotated[Literal["data", "model", "imagenet"], one_of(("data", "model", "imagenet"))] | None = None
+    mean: tuple[Number, ...] = ()
+    std: tuple[Positive, ...] = ()
 
     @model_validator(mode="after")
-    def _check_channels(self) -> PixelScale:
+    def _check_one(self) -> PixelScale:
+        if (self.of is None) != bool(self.mean or self.std):
+            raise ValueError("takes either data, model or imagenet, or mean and std. Write {mean: […], std: […]}")
         if len(self.mean) != len(self.std):
             raise ValueError(f"has {len(self.mean)} means, but {len(self.std)} stds. Give one of each per channel")
         return self
@@ -166,11 +173,11 @@ class ModelSpec(Section):
     layer_decay: Annotated[Number, Field(gt=0, le=1)] | None = None
     lr_scale: dict[str, Positive] = Field(default_factory=dict)
     size: Annotated[Count, Field(le=4096)] | None = None
-    normalise: Literal["data", "model", "imagenet"] | PixelScale = "data"
+    normalise: PixelScale = PixelScale(of="data")
 
     @model_validator(mode="after")
     def _check_weights(self) -> ModelSpec:
-        given = sorted(self.model_fields_set & OF_FACTORIES)
+        given = sorted(OF_FACTORIES & self.model_dump(exclude_defaults=True).keys())
         if self.name and given:
             raise ValueError(
                 f"{', '.join(given)}: for networks of a factory, but {self.name} is built in and trained from scratch. "
@@ -193,7 +200,7 @@ class ModelSpec(Section):
         if self.pretrained is not None:
             return self.pretrained
         loads = any(self.args.get(name) for name in ("pretrained", "weights"))
-        return loads or bool(self.freeze or self.layer_decay or self.lr_scale) or self.normalise not in ("data",)
+        return loads or bool(self.freeze or self.layer_decay or self.lr_scale) or self.normalise.of != "data"
 
     @model_validator(mode="after")
     def _check_one(self) -> ModelSpec:

@@ -6,11 +6,13 @@ import math
 
 import pytest
 
+from superconv_tune.lr.lr_range import RangeTestResult, Refusal
 from superconv_tune.lr.rate_grid import FALLBACK_LR
-from superconv_tune.record.events import Requested
-from superconv_tune.record.trial import Cycle
+from superconv_tune.record.events import Observed, Requested
+from superconv_tune.record.purpose import RangeTest
+from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from tests.planner.hours import hour
-from tests.simulated import World, brief
+from tests.simulated import START_S, WatchedConductor, World, brief, opened
 
 
 def test_it_runs_once_while_other_workers_already_train() -> None:
@@ -42,3 +44,26 @@ def test_a_misleading_one_is_corrected_by_the_trials(misled: float) -> None:
     assert recipe is not None
     best = 0.1 * recipe.params.cycle_epochs**0.25
     assert abs(math.log2(recipe.max_lr / best)) <= 1.0
+
+
+@pytest.mark.parametrize(("optimizer", "centre"), [("sgd", 0.005), ("adamw", 1e-4), ("factory", 1e-3)])
+def test_pretrained_weights_are_tried_with_lower_rates(optimizer: str, centre: float) -> None:
+    scratch, tuned = (brief(None, optimizer=optimizer, is_fine_tuned=tuned) for tuned in (False, True))
+    assert tuned.fallback_lr == pytest.approx(centre)
+    assert tuned.ramp_interval == pytest.approx([rate / 10 for rate in scratch.ramp_interval])
+
+
+@pytest.mark.parametrize("refused", list(Refusal))
+def test_without_a_descent_the_first_grid_lies_where_nothing_is_destroyed(refused: Refusal) -> None:
+    how = brief(None, is_fine_tuned=True)
+    start = opened(3600.0, 2)
+    conductor = WatchedConductor(start, how, lambda: start.started_at + START_S)
+    asked = conductor.next()
+    assert isinstance(asked, TrialRequest)
+    assert isinstance(asked.purpose, RangeTest)
+    nothing = RangeTestResult(0.0, 0.0, 0.0, 0.0, "none", 0.0, 285, refusal=refused)
+    outcome = TrialOutcome(asked.trial_id, 1, "no_lr", 0.1, str(refused), range_test=nothing)
+    conductor.record(Observed(start.started_at + START_S, outcome))
+    after = conductor.next()
+    assert isinstance(after, TrialRequest)
+    assert after.cycle.max_lr == pytest.approx(0.005)

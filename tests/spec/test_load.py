@@ -374,3 +374,59 @@ def test_an_address_with_a_password_that_has_no_clear_end_is_refused_without_it(
     spec = load_spec(write(tmp_path, {**GOOD, key: "postgresql://u:open%2Fsesame@h/d"}), {})
     assert getattr(spec, key).reveal() == "postgresql://u:open%2Fsesame@h/d"
     assert "sesame" not in spec.model_dump_json() + repr(spec)
+
+
+WEIGHTS = {"factory": "nets:net"}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            {"name": "mlp", "freeze": "fc", "size": 32},
+            "model: freeze, size: for networks of a factory, but mlp is built",
+        ),
+        (
+            WEIGHTS | {"layer_decay": 0.5, "lr_scale": {"fc": 2}},
+            "layer_decay and lr_scale both scale the learning rate",
+        ),
+        (WEIGHTS | {"freeze": "backbone", "layer_decay": 0.5}, "only the head is trained. Leave out layer_decay"),
+        (WEIGHTS | {"layer_decay": 1.5}, "model.layer_decay"),
+        (WEIGHTS | {"lr_scale": {"fc": 0}}, "model.lr_scale"),
+        (WEIGHTS | {"head": "lineal"}, "model.head: is unknown: 'lineal'. Did you mean 'linear'?"),
+        (WEIGHTS | {"normalise": {"mean": [0.5], "std": [0.1, 0.2]}}, "has 1 means, but 2 stds"),
+        (WEIGHTS | {"normalise": "imagnet"}, "model.normalise.of: is unknown: 'imagnet'. Did you mean 'imagenet'?"),
+        (WEIGHTS | {"size": 0}, "model.size"),
+    ],
+)
+def test_what_a_network_with_weights_cannot_be(tmp_path: Path, model: object, message: str) -> None:
+    messages = refused(tmp_path, {**GOOD, "model": model})
+    assert len(messages) == 1
+    assert message in messages[0]
+
+
+def test_a_network_is_pretrained_if_anything_says_so(tmp_path: Path) -> None:
+    keys: list[dict[str, object]] = [
+        {},
+        {"head": "linear", "size": 32},
+        {"freeze": ["stem"]},
+        {"layer_decay": 0.7},
+        {"lr_scale": {"stem": 0.1}},
+        {"normalise": "model"},
+        {"args": {"pretrained": True}},
+        {"args": {"weights": "DEFAULT"}},
+        {"pretrained": True},
+        {"pretrained": False, "layer_decay": 0.7},
+    ]
+    models = [load_spec(write(tmp_path, {**GOOD, "model": WEIGHTS | each}), {}).model for each in keys]
+    assert [model is not None and model.is_pretrained for model in models] == [False] * 2 + [True] * 7 + [False]
+
+
+def test_one_name_is_frozen_like_a_list_of_one(tmp_path: Path) -> None:
+    models = [
+        load_spec(write(tmp_path, {**GOOD, "model": WEIGHTS | {"freeze": each}}), {}).model for each in ("a", ["a"])
+    ]
+    assert models[0] == models[1]
+    assert models[0] is not None
+    assert models[0].freeze == ("a",)
+    assert not models[0].has_features
