@@ -188,7 +188,7 @@ class Arms:
         name = _name(arm)
         if name not in self._situations:
             until = self.study.deadline - self._fits.reserve_s()
-            self._situations[name] = Situation(arm.until(until), self.brief, self.now)
+            self._situations[name] = Situation(arm.until(until), replace(self.brief, family=name), self.now)
         return self._situations[name]
 
     @cached_property

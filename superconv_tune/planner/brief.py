@@ -50,7 +50,9 @@ class Brief:
         baselines: schedules to compare the searched one with, the most important first.
         horizon: longest cycle that the question covers, in epochs; None for the longest that the verdict can predict.
         division: how the time is divided over cycle lengths.
-        is_fine_tuned: whether pretrained weights are trained, for which smaller learning rates are tried first.
+        fine_tuned: names of the families whose pretrained weights are trained, for which smaller learning rates are
+            tried first; empty text for a single network.
+        family: the family whose trials are asked for; empty for a single network.
     """
 
     target: Target
@@ -66,7 +68,8 @@ class Brief:
     baselines: tuple[Schedule, ...] = ()
     horizon: float | None = None
     division: Division = field(default_factory=Division)
-    is_fine_tuned: bool = False
+    fine_tuned: frozenset[str] = frozenset()
+    family: str = ""
 
     @property
     def epochs_bounds(self) -> tuple[float, float]:
@@ -86,7 +89,7 @@ class Brief:
 
     @property
     def _rate_factor(self) -> float:
-        return PRETRAINED if self.is_fine_tuned else 1.0
+        return PRETRAINED if self.family in self.fine_tuned else 1.0
 
 
 def bounds(dimension: Dimension | None, fixed: float) -> tuple[float, float]:

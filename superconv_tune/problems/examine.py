@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from superconv_tune.problems.features import Backbone, differs_from_its_head, on
 from superconv_tune.problems.networks import Network, pixel_normaliser
 from superconv_tune.problems.payload import Arrays, DataCard, Payload, network_of, task_of
 from superconv_tune.problems.source import describe_error
-from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.spec.spec import ModelSpec
 from superconv_tune.training.memory import device_for
 from superconv_tune.training.randomness import isolated, seed_all
 
@@ -30,17 +31,32 @@ FROM_SCRATCH = (
 OF_ARRAYS = ("head", "normalise")  # keys of a model that need to see the data; and `freeze: backbone`
 
 
-def with_network(payload: Payload, card: DataCard, raw: RawData, rows: Split) -> tuple[Payload, DataCard]:
+@dataclass(frozen=True)
+class Looked:
+    """The data as they were read, and their split."""
+
+    raw: RawData
+    rows: Split
+
+
+def with_network(payload: Payload, card: DataCard, looked: Looked | None) -> tuple[Payload, DataCard]:
     """The question with what was found out about the network of a factory, and with its features if it is frozen.
+
+    Args:
+        payload: the question.
+        card: facts about its data, to which notes and warnings are added.
+        looked: the data; None if the user's loaders read them.
 
     Raises:
         UserError: if the network does not work, or does not fit what the spec says of it.
     """
     wanted = payload.spec.model
-    if wanted is None or payload.model is None or payload.arrays is None:
+    if wanted is None or payload.model is None or wanted.is_fitted:
         return payload, card
-    if wanted.is_pretrained:
+    if wanted.is_pretrained and FROM_SCRATCH not in card.warnings:
         card = replace(card, warnings=(*card.warnings, FROM_SCRATCH))
+    if looked is None or payload.arrays is None:
+        return payload, card
     device = device_for(with_gpu=payload.spec.resources.gpus_per_trial != 0)
     with isolated(device):
         network = network_of(payload, task_of(payload.spec, payload.task) if payload.task else None)
@@ -54,7 +70,7 @@ def with_network(payload: Payload, card: DataCard, raw: RawData, rows: Split) ->
         if not wanted.has_features:
             return payload, card
         raise_any(_feature_faults(payload, network, inputs))
-        parts, backbone = on_features(raw, rows, card.fingerprint, network, given, device)
+        parts, backbone = on_features(looked.raw, looked.rows, card.fingerprint, network, given, device)
     train = parts["train"]
     scaled = Normaliser.of(train.inputs, np.arange(len(train))) if wanted.head != "own" else None
     arrays = Arrays(train, parts["validation"], parts["test"], scaled)
@@ -104,11 +120,12 @@ def _feature_faults(payload: Payload, network: Network, inputs: Tensor) -> list[
     return []
 
 
-def loader_faults(spec: ExperimentSpec) -> list[str]:
-    """Keys of the model that need more of the data than loaders show."""
-    model = spec.model
-    if model is None:
-        return []
+def loader_faults(models: Sequence[ModelSpec | None]) -> list[str]:
+    """Keys of models that need more of the data than loaders show."""
+    return list(dict.fromkeys(fault for model in models if model is not None for fault in _loader_faults(model)))
+
+
+def _loader_faults(model: ModelSpec) -> list[str]:
     changed = model.model_dump(exclude_defaults=True)
     given = [key for key in OF_ARRAYS if key in changed] + ["freeze: backbone"] * model.has_features
     return [

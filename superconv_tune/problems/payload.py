@@ -171,20 +171,19 @@ class Payload:
 
 def portable(payload: Payload) -> Payload:
     """A copy with memory-mapped arrays inlined, for workers on other machines."""
-    if payload.arrays is None or not isinstance(payload.arrays.train.inputs, Rows):
-        return payload
-    base = np.asarray(payload.arrays.train.inputs.base)  # one array for all parts, so that it is sent once
+    found: dict[int, Array] = {}  # one array for all parts of all families that share it, so that it is sent once
 
     def inlined(part: Part) -> Part:
-        assert isinstance(part.inputs, Rows)
+        if not isinstance(part.inputs, Rows):
+            return part
+        base = found.setdefault(id(part.inputs.base), np.asarray(part.inputs.base))
         return replace(part, inputs=replace(part.inputs, base=base))
 
-    parts = payload.arrays
-    train, validation, test = map(inlined, (parts.train, parts.validation, parts.test))
-
     def with_parts(of: Payload) -> Payload:
-        normaliser = of.arrays.normaliser if of.arrays else None
-        return replace(of, arrays=Arrays(train, validation, test, normaliser))
+        if of.arrays is None:
+            return of
+        train, validation, test = map(inlined, (of.arrays.train, of.arrays.validation, of.arrays.test))
+        return replace(of, arrays=Arrays(train, validation, test, of.arrays.normaliser))
 
     families = {name: with_parts(each) for name, each in payload.families.items()}
     return replace(with_parts(payload), families=families)
@@ -284,7 +283,7 @@ def _parts(
             LoaderSet(_made(loaders[2], payload.form), loaders[2].examples, device),
         )
     arrays_ = payload.arrays
-    augment = (payload.spec.data.augment if payload.spec.data else None) or ()
+    augment = (payload.spec.data.augment if payload.spec.data and not payload.backbone else None) or ()
     if augment and arrays_.train.inputs.ndim != 4:
         shape = list(arrays_.train.inputs.shape[1:])
         raise UserError(f"data.augment: {', '.join(augment)} are for images, but the inputs have the shape {shape}.")

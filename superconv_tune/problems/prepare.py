@@ -16,7 +16,7 @@ from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.parts import Indices, Part, RawData
 from superconv_tune.data.split import Split, fingerprint, part_digest, split
 from superconv_tune.models.default import default_model
-from superconv_tune.problems.examine import loader_faults, with_network
+from superconv_tune.problems.examine import Looked, loader_faults, with_network
 from superconv_tune.problems.fit import faults
 from superconv_tune.problems.own_data import OwnData, own_data
 from superconv_tune.problems.payload import Array, Arrays, DataCard, Payload, is_standardised, task_of
@@ -56,14 +56,14 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
         spec, raw = _with_metric(_with_model(_with_size(spec, raw), raw), raw)
         spec, raw = _with_augmentation(spec, raw)
         raise_any(_faults(spec, None, raw))
-        return _with_families(*_prepared(spec, raw, sources))
+        return _prepared(spec, raw, sources)
     task = task_of(spec, task_source)
     if any(isinstance(part, Loader) for part in (task.train, task.validation, task.test)):
-        return _with_families(*_prepared_loaders(spec, task, task_source, sources))
+        return _prepared_loaders(spec, task, task_source, sources)
     own = own_data(task)
     spec = spec if task.model is not None else _with_model(spec, own.raw)
     raise_any(_faults(spec, task, own.raw))
-    return _with_families(*_prepared(spec, own.raw, sources, own))
+    return _prepared(spec, own.raw, sources, own)
 
 
 def _faults(spec: ExperimentSpec, task: Task | None, raw: RawData) -> list[str]:
@@ -72,10 +72,13 @@ def _faults(spec: ExperimentSpec, task: Task | None, raw: RawData) -> list[str]:
     return list(dict.fromkeys(fault for each in specs for fault in faults(each, task, raw)))
 
 
-def _with_families(payload: Payload, card: DataCard) -> tuple[Payload, DataCard]:
-    """The question, also with each of the families that compete."""
-    named = named_families(payload.spec)
-    found = replace(payload, families={name: _of_family(payload, name, each) for name, each in named.items()})
+def _with_families(payload: Payload, card: DataCard, looked: Looked | None) -> tuple[Payload, DataCard]:
+    """The question, also with each of the families that compete, and what was found out about their networks."""
+    families = {}
+    for name, each in named_families(payload.spec).items():
+        families[name], card = with_network(_of_family(payload, name, each), card, looked)
+    payload, card = with_network(payload, card, looked)
+    found = replace(payload, families=families)
     return replace(found, form=found.first.form), card
 
 
@@ -97,8 +100,8 @@ def _args(spec: ExperimentSpec) -> dict[str, Any]:
     """The options of the reader; images whose size is derived may be as large as the network takes them."""
     assert spec.data is not None
     derives = spec.data.format in DERIVES_SIZE and not spec.data.args.get("size")
-    largest = spec.model.size if spec.model is not None and derives else None
-    return spec.data.args if largest is None else {"largest": largest, **spec.data.args}
+    sizes = [model.size for model in spec.families or (spec.model,) if model is not None and model.size is not None]
+    return {"largest": max(sizes), **spec.data.args} if derives and sizes else spec.data.args
 
 
 def _with_size(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
@@ -138,7 +141,8 @@ def _with_augmentation(spec: ExperimentSpec, raw: RawData) -> tuple[ExperimentSp
     comparison with trials without augmentation shows.
     """
     data, shape = spec.data, raw.train.inputs.shape
-    if data is not None and spec.model is not None and spec.model.has_features:
+    models = spec.families or (spec.model,)
+    if data is not None and all(model is not None and model.has_features for model in models):
         space = spec.space.model_copy(update={"augment": 1})
         return spec.model_copy(update={"data": data.model_copy(update={"augment": ()}), "space": space}), raw
     if data is None or data.augment is not None:
@@ -184,8 +188,7 @@ def _prepared(
         payload = replace(payload, has_own_loss=own.has_loss, form=own.form, live_rows=live)
     if is_standardised(payload) and not payload.has_own_model:
         payload = replace(payload, form=Scaled.of(train.targets))
-    card = _with_scale(card, payload, train.targets)
-    return with_network(payload, card, raw, rows)
+    return _with_families(payload, _with_scale(card, payload, train.targets), Looked(raw, rows))
 
 
 def _with_scale(card: DataCard, payload: Payload, targets: Array) -> DataCard:
@@ -253,7 +256,7 @@ def _prepared_loaders(
         raise UserError(
             "task: the shape of what loaders yield is not known in advance. Return the model in the Task too."
         )
-    raise_any([*faults(spec, task, None), *loader_faults(spec)])
+    raise_any([*faults(spec, task, None), *loader_faults(models)])
     inputs, _ = [first_batch(loader, name) for name, loader in loaders.items()][1]
     card = DataCard(
         kind="loader",
@@ -269,4 +272,5 @@ def _prepared_loaders(
         test_digest=source.digest,
     )
     has_own_loss, form = task.loss is not None, AsGiven(may_be_columns=True)
-    return Payload(spec, None, "loader", None, **sources, has_own_loss=has_own_loss, form=form), card
+    payload = Payload(spec, None, "loader", None, **sources, has_own_loss=has_own_loss, form=form)
+    return _with_families(payload, card, None)

@@ -202,6 +202,11 @@ class ModelSpec(Section):
         loads = any(self.args.get(name) for name in ("pretrained", "weights"))
         return loads or bool(self.freeze or self.layer_decay or self.lr_scale) or self.normalise.of != "data"
 
+    @property
+    def is_fine_tuned(self) -> bool:
+        """Whether weights that the network comes with are trained further."""
+        return self.is_pretrained and not self.has_features
+
     @model_validator(mode="after")
     def _check_one(self) -> ModelSpec:
         if (self.name is None) == (self.factory is None):

@@ -12,7 +12,7 @@ from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.rehearse import ModelCard
 from superconv_tune.problems.try_out import try_out
 from superconv_tune.record.events import Family, Measured
-from superconv_tune.spec.spec import ExperimentSpec, defaults, search_space
+from superconv_tune.spec.spec import ExperimentSpec, ModelSpec, defaults, named_families, search_space
 from superconv_tune.study.speed import measure
 from superconv_tune.training.compiler import skip_compiler
 from superconv_tune.training.memory import device_for
@@ -130,6 +130,7 @@ def _tried(payload: Payload, card: DataCard, device: torch.device) -> _Tried:
 
 def brief_of(spec: ExperimentSpec) -> Brief:
     """What the planner needs of the spec."""
+    models: dict[str, ModelSpec | None] = {**named_families(spec)} or {"": spec.model}
     return Brief(
         target=Target(spec.metric_name, spec.direction, spec.target, spec.reliability),
         space=search_space(spec),
@@ -143,7 +144,7 @@ def brief_of(spec: ExperimentSpec) -> Brief:
         report_s=max(REPORT_S, REPORT_SHARE * spec.budget_s),
         baselines=tuple(dict.fromkeys(other for other in spec.baselines if other != spec.schedule)),
         horizon=spec.horizon,
-        is_fine_tuned=spec.model is not None and spec.model.is_pretrained and not spec.model.has_features,
+        fine_tuned=frozenset(name for name, model in models.items() if model is not None and model.is_fine_tuned),
     )
 
 

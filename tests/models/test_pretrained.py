@@ -199,17 +199,17 @@ def test_the_rate_falls_by_a_factor_per_block() -> None:
 
 
 @pytest.mark.slow
-def test_timm_has_the_same_blocks_for_a_vision_transformer() -> None:
-    timm = pytest.importorskip("timm")
-    optim = pytest.importorskip("timm.optim")
-    model = timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=3)
+@pytest.mark.parametrize(("name", "head"), [("vit_tiny_patch16_224", "head"), ("resnet18", "fc")])
+def test_timm_has_the_same_rates(name: str, head: str) -> None:
+    timm, optim = pytest.importorskip("timm"), pytest.importorskip("timm.optim")
+    model = timm.create_model(name, pretrained=False, num_classes=3)
+    assert anatomy(model, torch.randn(2, 3, 224, 224)).head == head
     groups = optim.param_groups_layer_decay(model, weight_decay=0.0, no_weight_decay_list=[], layer_decay=0.5)
     theirs = {id(parameter): group["lr_scale"] for group in groups for parameter in group["params"]}
-    ours = decayed_scales(model, 0.5, "head")
-    final_norm = {"norm.weight", "norm.bias"}  # timm counts it to the head, we to the block before it
-    for name, parameter in model.named_parameters():
-        wanted = 0.5 if name in final_norm else theirs[id(parameter)]
-        assert ours[name][1] == wanted, name
+    ours = decayed_scales(model, 0.5, head)
+    assert {key: scale for key, (_, scale) in ours.items()} == {
+        key: theirs[id(parameter)] for key, parameter in model.named_parameters()
+    }
 
 
 def test_rates_by_name_and_the_longest_name_counts() -> None:

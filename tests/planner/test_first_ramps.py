@@ -48,14 +48,14 @@ def test_a_misleading_one_is_corrected_by_the_trials(misled: float) -> None:
 
 @pytest.mark.parametrize(("optimizer", "centre"), [("sgd", 0.005), ("adamw", 1e-4), ("factory", 1e-3)])
 def test_pretrained_weights_are_tried_with_lower_rates(optimizer: str, centre: float) -> None:
-    scratch, tuned = (brief(None, optimizer=optimizer, is_fine_tuned=tuned) for tuned in (False, True))
+    scratch, tuned = (brief(None, optimizer=optimizer, fine_tuned=names) for names in (frozenset(), frozenset({""})))
     assert tuned.fallback_lr == pytest.approx(centre)
     assert tuned.ramp_interval == pytest.approx([rate / 10 for rate in scratch.ramp_interval])
 
 
 @pytest.mark.parametrize("refused", list(Refusal))
 def test_without_a_descent_the_first_grid_lies_where_nothing_is_destroyed(refused: Refusal) -> None:
-    how = brief(None, is_fine_tuned=True)
+    how = brief(None, fine_tuned=frozenset({""}))
     start = opened(3600.0, 2)
     conductor = WatchedConductor(start, how, lambda: start.started_at + START_S)
     asked = conductor.next()

@@ -27,6 +27,7 @@ from superconv_tune.record.purpose import Confirm, RangeTest
 from superconv_tune.record.trial import Cycle, Ramps, TrialOutcome, TrialRequest, Work
 from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.study.question import brief_of
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 from tests.samples import photos
@@ -300,6 +301,27 @@ def test_the_card_says_what_the_forecast_rests_on(weights: Path) -> None:
         True,
         False,
     ]
+
+
+def test_a_frozen_and_a_tuned_network_are_two_families(weights: Path) -> None:
+    spec = spec_of(weights)
+    assert spec.model is not None
+    keys = {"factory": spec.model.factory, "args": spec.model.args, "head": "linear"}
+    path = weights.with_name("spec.json")
+    models = [keys | {"freeze": "backbone"}, keys | {"layer_decay": 0.5}, "mlp"]
+    path.write_text(json.dumps({"name": "t", "data": "digits", "model": models}), encoding="utf-8")
+    spec = load_spec(path, {})
+    payload, card = prepare(spec)
+    assert sum("trained from scratch" in words for words in card.warnings) == 1
+    assert brief_of(spec).fine_tuned == {"network 2"}
+    sent = pickle.loads(pickle.dumps(portable(payload)))
+    shapes = {}
+    for name, each in sent.families.items():
+        found, problem, _ = try_out(each, CPU, Hyperparameters())
+        assert found.arrays is not None
+        shapes[name] = found.arrays.train.inputs.shape[1:]
+        assert ran(problem, Cycle(0.02), cycle_epochs=1, batch_size=64).status == "finished"
+    assert shapes == {"network": (192,), "network 2": (1, 8, 8), "mlp": (1, 8, 8)}
 
 
 LOADERS = """
