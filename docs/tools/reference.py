@@ -62,7 +62,7 @@ def _spec() -> Iterator[str]:
     yield _keys("The file itself", schema)
     titles = {"DataSpec": "data", "TaskSpec": "task", "ModelSpec": "model", "MetricSpec": "metric"}
     titles |= {"OptimizerSpec": "optimizer", "Space": "space", "Range": "a range of the space", "SplitSpec": "split"}
-    titles |= {"ResourcesSpec": "resources"}
+    titles |= {"ResourcesSpec": "resources", "PixelScale": "normalise"}
     rest = {name: name for name in schema["$defs"] if name != "Schedule"}
     for name, title in (titles | {key: word for key, word in rest.items() if key not in titles}).items():
         if name in schema["$defs"]:

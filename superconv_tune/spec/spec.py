@@ -169,7 +169,7 @@ class ModelSpec(Section):
     select: str | int | None = None
     pretrained: bool | None = None
     head: Annotated[Literal["own", "linear", "mlp"], one_of(("own", "linear", "mlp"))] = "own"
-    freeze: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    freeze: Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])] = ()
     layer_decay: Annotated[Number, Field(gt=0, le=1)] | None = None
     lr_scale: dict[str, Positive] = Field(default_factory=dict)
     size: Annotated[Count, Field(le=4096)] | None = None
