@@ -76,24 +76,25 @@ class Arms:
         racing = [arm for arm in self.study.arms.values() if not arm.is_fitted and not arm.is_dropped]
         if len(racing) > 1:
             return self._race(racing)
-        network = racing[0] if racing else None
-        choice = self._choice(network)
-        if choice is not None:
-            return choice
-        return self._nothing if network is None else self._allowed(network, self._step(network))
+        if not racing:
+            return self._choice(None, self._nothing) or self._nothing
+        decision = network_step(self._situation(racing[0]))
+        return self._choice(racing[0], decision) or self._allowed(racing[0], decision)
 
-    def _step(self, network: Study) -> Decision:
-        return network_step(self._situation(network))
+    def _choice(self, network: Study | None, decision: Decision) -> Plan | Recipe | None:
+        """The recipe of the best fit where it is the better one, or that of the network again; None for no change.
 
-    def _choice(self, network: Study | None) -> Plan | Recipe | None:
-        """The recipe of the best fit where it is the better one, or that of the network again; None for no change."""
+        Args:
+            network: the one that is left; None if all families are fitted.
+            decision: what it would do next.
+        """
         fit = self._fits.best
         if fit is None:
             return None
         if network is None:
             return self._freeze_fit(fit) if not self.study.running() else None
         if network.recipe is None:
-            return self._freeze_fit(fit) if self._leads(fit, network) else None
+            return self._freeze_fit(fit) if self._leads(fit, network, decision) else None
         if not self._is_confirmed(network):
             return None
         network_worth = self._confirmed_worth(network)
@@ -108,9 +109,9 @@ class Arms:
     def _freeze_fit(self, fit: Trial) -> Plan | Recipe | None:
         return None if self._fits.is_frozen(fit) else self._fits.freeze(fit)
 
-    def _leads(self, fit: Trial, network: Study) -> bool:
+    def _leads(self, fit: Trial, network: Study, decision: Decision) -> bool:
         """Whether the network is about to be confirmed, or cannot be, and the fit is better by more than noise."""
-        decision, situation = self._step(network), self._situation(network)
+        situation = self._situation(network)
         if not isinstance(decision, Recipe) and decision is not Signal.DONE:
             return False
         if situation.surface is None:

@@ -27,7 +27,8 @@ from superconv_tune.verdict.verdict import demonstrating
 Options = Mapping[str, object]
 
 SHARE = 0.05  # of the worker-seconds of the whole budget, for options other than the defaults
-FIRST_SHARE = 0.2  # of the time that is left, in which the fit of the defaults must have ended
+FIRST_SHARE = 0.3  # of the time that is left, in which the fit of the defaults must have ended once a worker has begun
+FIRST_TRIES = 2  # at the defaults: the first may have found a worker that was too late in starting
 LONGER = 1.5  # times the longest fit of its family so far, that another one is expected to take
 AROUND_S = 0.5  # seconds of a trial besides the fit
 SAFELY = 2.0  # standard errors by which a fit must pass the target to be confirmed at once
@@ -83,11 +84,12 @@ class FitSteps:
         return None
 
     def defaults(self) -> TrialRequest | None:
-        """The fit of a family with its default options, which was not asked for yet."""
+        """The fit of a family with its default options, which was not asked for yet, or came too late."""
         for name, arm in self._arms():
-            if not arm.asked("fit") and self._has_time(0.0):
-                deadline = self.now + FIRST_SHARE * (self.limit - self.now)
-                return self._request(name, Fitted(), Fit(OPTIONS[_kind(name)][0]), deadline)
+            is_begun = arm.running() or self.seconds(name) is not None
+            if not is_begun and len(arm.asked("fit")) < FIRST_TRIES and self._has_time(0.0):
+                deadline = self.now + START_S + FIRST_SHARE * (self.limit - self.now)
+                return self._request(name, Fitted(), Fit(OPTIONS[_kind(name)][0]), min(self.limit, deadline))
         return None
 
     def further(self) -> TrialRequest | None:
@@ -95,12 +97,12 @@ class FitSteps:
         if self.study.recipes:
             return None
         for name, arm in self._arms():
-            options, asked = OPTIONS[_kind(name)], len(arm.asked("fit"))
+            left = [options for options in OPTIONS[_kind(name)] if not _is_tried(arm, options)]
             seconds = self.seconds(name)
-            if asked == len(options) or seconds is None or not self._has_time(seconds):
+            if not left or seconds is None or not self._has_time(seconds):
                 continue
             if self._spent_s() + seconds <= SHARE * self.study.workers * self._budget_s:
-                return self._request(name, Fitted(), Fit(options[asked]), self._patient(seconds))
+                return self._request(name, Fitted(), Fit(left[0]), self._patient(seconds))
         return None
 
     def reached(self) -> Plan | Recipe | None:
@@ -169,9 +171,9 @@ class FitSteps:
         """Worker-seconds of all fits with other options than the defaults, those that run as predicted."""
         spent_s = 0.0
         for name, arm in self._arms():
-            for trial_id in list(arm.asked("fit"))[1:]:
-                outcome = arm.outcomes.get(trial_id)
-                spent_s += outcome.wall_s if outcome else self.seconds(name) or 0.0
+            for trial_id, request in arm.asked("fit").items():
+                outcome, is_default = arm.outcomes.get(trial_id), request.work == Fit()
+                spent_s += 0.0 if is_default else outcome.wall_s if outcome else self.seconds(name) or 0.0
         return spent_s
 
     @property
@@ -202,6 +204,10 @@ def next_seed(study: Study, brief: Brief) -> int:
 def next_number(study: Study) -> int:
     """The number of the next recipe of the whole study."""
     return 1 + max((recipe.number for recipe in study.recipes), default=0)
+
+
+def _is_tried(arm: Study, options: Options) -> bool:
+    return any(request.work == Fit(options) for request in arm.asked("fit").values())
 
 
 def _kind(family: str) -> str:

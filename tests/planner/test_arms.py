@@ -211,7 +211,7 @@ def drawn(of: dict[str, Any]) -> tuple[WatchedConductor, float]:
 
 
 @pytest.mark.no_cover
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(QUESTIONS)
 def test_whatever_competes_the_deadline_is_met_and_the_answer_is_about_the_best(of: dict[str, Any]) -> None:
     conductor, ended = drawn(of)
@@ -229,7 +229,7 @@ def test_whatever_competes_the_deadline_is_met_and_the_answer_is_about_the_best(
 
 
 @pytest.mark.no_cover
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(QUESTIONS)
 def test_replayed_events_give_the_same_decisions(of: dict[str, Any]) -> None:
     """Every trial, plan, recipe and drop follows from the events before it alone."""
