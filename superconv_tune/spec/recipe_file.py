@@ -34,6 +34,12 @@ HEADER = """\
 # Momentum runs between `base_momentum` and `base_momentum + momentum_width`.
 # `estimate` and `provenance` say where the recipe comes from; the long run does not depend on them.
 """
+HEADER_OF_FIT = """\
+# The recipe that the study below found: a model that is fitted in one go, and not trained in cycles.
+# Fit it again:  python -m superconv_tune.train recipe.yaml --epochs 1
+# `fit` has the options that differ from the defaults of the family; `model.args` may have more.
+# `estimate` and `provenance` say where the recipe comes from.
+"""
 HINT = "Name the recipe.yaml of a study."
 
 # Keys that people look for in a recipe, and what they want instead.
@@ -198,7 +204,9 @@ def recipe_text(recipe: RecipeFile) -> str:
     content |= recipe.question.model_dump(mode="json", include=set(QUESTION))
     absent = {"fit"} if recipe.fit is None else {"params"}
     content |= recipe.model_dump(mode="json", exclude={"question", "recipe_version", *absent})
-    return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    return (HEADER if recipe.fit is None else HEADER_OF_FIT) + yaml.safe_dump(
+        content, sort_keys=False, allow_unicode=True
+    )
 
 
 def read_recipe(path: Path) -> RecipeFile:

@@ -16,7 +16,7 @@ from superconv_tune.problems.payload import DataCard, Payload
 from superconv_tune.training.memory import device_for
 
 DATA = "data"  # key of the data, whose change is no change of the environment but another study
-PACKAGES = ("superconv-tune", "torch", "numpy", "ray", "optuna", "mlflow", "torchmetrics")
+PACKAGES = ("superconv-tune", "torch", "numpy", "ray", "optuna", "mlflow", "torchmetrics", "scikit-learn")
 
 
 def describe(payload: Payload, card: DataCard) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from superconv_tune.reporting.dry_run import plan_words
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.budget import Budget
 from superconv_tune.study.logs import no_log
-from superconv_tune.study.question import ready
+from superconv_tune.study.question import Question, ready
 
 START_S = 8.0  # assumed for imports, preflight and Ray's start, which a dry run does not measure
 
@@ -27,7 +27,17 @@ def planned(spec: ExperimentSpec) -> str:
     plan = plan_words(budget.plan, question.brief.space, workers, spec.budget_s)
     check = budget.check
     shortage = f"budget: {check.found.rstrip('.')}. {check.mend}" if check.mend else ""
-    return "\n".join(filter(None, (data_words(question.card), plan, shortage)))
+    return "\n".join(filter(None, (data_words(question.card), _families_words(question), plan, shortage)))
+
+
+def _families_words(question: Question) -> str:
+    """Which families compete; empty for a single network."""
+    fitted = [family.name for family in question.families if family.is_fitted]
+    networks = [family.name for family in question.families if not family.is_fitted]
+    found = [f"fitted first, in seconds: {', '.join(fitted)}"] if fitted else []
+    found += [f"networks that race: {', '.join(networks)}"] if len(networks) > 1 else networks[:1]
+    plan = f" The plan is that of {networks[0]} if it had all the time." if networks else ""
+    return f"families: {'; '.join(found)}.{plan}" if found else ""
 
 
 def expected_workers(spec: ExperimentSpec) -> int:

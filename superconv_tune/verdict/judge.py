@@ -78,7 +78,7 @@ def _assumed(case: Case) -> list[str]:
     if case.target.value is None or case.word != "demonstrated":
         return []
     possible = possible_failures(len(case.evidence.values), 1.0 - case.level)
-    if case.evidence.failed or possible <= 1.0 - case.target.reliability:
+    if case.evidence.is_fitted or case.evidence.failed or possible <= 1.0 - case.target.reliability:
         return []
     return [
         f"That no more than {MOST_FAILURES:.0%} of fresh trainings fail is taken for granted: that none of "
