@@ -63,7 +63,7 @@ class Judged:
         predicted = data_slope(self.evidence)
         if predicted is None or self.more_data is None:
             return None
-        return predicted, (log_odds(self.error) - log_odds(self.more_data)) / math.log(2.0)
+        return predicted.value, (log_odds(self.error) - log_odds(self.more_data)) / math.log(2.0)
 
 
 def library() -> list[Judged]:

@@ -34,6 +34,9 @@ def range_test(  # noqa: PLR0913 - a command line
     label: Annotated[
         str | None, typer.Option(help="Label column of a table: its name, its number from 0, or last.")
     ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="What stays on one side of the split: a column, or a pattern in image paths.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Built-in model, instead of the spec's.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd or adamw, instead of the spec's.")] = None,
     batch_size: Annotated[str | None, typer.Option(help="Batch size. Default: from the spec's space.")] = None,
@@ -69,7 +72,8 @@ def range_test(  # noqa: PLR0913 - a command line
 ) -> None:
     """Find the peak learning rate of a cycle: ramps, then short cycles at the rates that the ramps suggest."""
     given = {
-        "data.path": data, "data.args.label": label, "model": model, "optimizer.name": optimizer,
+        "data.path": data, "data.args.label": label, "split.group": group, "model": model,
+        "optimizer.name": optimizer,
         "space.batch_size": batch_size, "space.weight_decay": weight_decay, "space.base_momentum": base_momentum,
         "seed": seed, "tracking_uri": tracking_uri, "output": output,
     }  # fmt: skip

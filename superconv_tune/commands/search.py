@@ -53,6 +53,9 @@ def search(  # noqa: PLR0913 - a command line
     label: Annotated[
         str | None, typer.Option(help="Label column of a table: its name, its number from 0, or last.")
     ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="What stays on one side of the split: a column, or a pattern in image paths.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Built-in model, instead of the spec's; several, with commas, compete.")
     ] = None,
@@ -127,8 +130,8 @@ def search(  # noqa: PLR0913 - a command line
 ) -> None:
     """Can this target be reached within the budget, how sure are we, and with which recipe?"""
     given = {
-        "data.path": data, "data.args.label": label, "model": model, "metric": metric, "target": target,
-        "reliability": reliability, "horizon": horizon, "schedule": schedule,
+        "data.path": data, "data.args.label": label, "split.group": group, "model": model, "metric": metric,
+        "target": target, "reliability": reliability, "horizon": horizon, "schedule": schedule,
         "baselines": ",".join(baseline) if baseline else None, "strategy": strategy, "sampler": sampler,
         "trials": trials, "seed": seed, "resources.workers": workers, "tracking_uri": tracking_uri, "storage": storage,
         "output": output,

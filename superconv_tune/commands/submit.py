@@ -48,6 +48,9 @@ def submit(  # noqa: PLR0913 - a command line
     label: Annotated[
         str | None, typer.Option(help="Label column of a table: its name, its number from 0, or last.")
     ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="What stays on one side of the split: a column, or a pattern in image paths.")
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="Value of the metric to be reached; none asks how far one can get.")
     ] = None,
@@ -72,7 +75,8 @@ def submit(  # noqa: PLR0913 - a command line
 ) -> None:
     """Run a search as a job on a Ray cluster, and fetch its verdict and report."""
     given = {
-        "data.path": data_on_nodes or data, "data.args.label": label, "target": target, "resources.workers": workers,
+        "data.path": data_on_nodes or data, "data.args.label": label, "split.group": group,
+        "target": target, "resources.workers": workers,
         "budget": None if resume else budget,
     }  # fmt: skip
     options = {

@@ -17,7 +17,8 @@ class Yardstick:
     Attributes:
         name: name of the metric.
         direction: ``max`` if higher is better.
-        items: number of examples that one value averages over; None for a metric that is no mean over items.
+        items: number of examples that one value averages over; None for a metric that is no mean over items. That
+            they come in groups does not count here: values are compared that were measured on the same groups.
     """
 
     name: str

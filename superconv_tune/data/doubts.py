@@ -20,7 +20,9 @@ ALIKE = 0.995  # least correlation of their thumbnails and of their pixels; the 
 PAIRS = 2 * 10**9  # most that are compared, in a few seconds; of more, only every k-th held-out image is compared
 BLOCK = 2**19  # pairs at a time, which fit into the processor's cache
 SHOWN = 3  # pairs in a message
-RUNNING_NUMBER = re.compile(r"(.*\w.*?)[ _.-]?(?:\d+|\(\d+\))", re.DOTALL)  # the stem of a name, and its number
+# The stem of a name, and its number. A digit before it is a part of the number if nothing stands between.
+RUNNING_NUMBER = re.compile(r"(.*?[^\W_].*?)(?:[ _.-]|(?<!\d))(?:\d+|\(\d+\))", re.DOTALL)
+BY_STEM = r"([^/]*?)[ _.-]?\(?[0-9]+\)?\.[^./]*$"  # finds nearly the same in a path, without its folders
 MORE_STEMS = 2  # times as many stems as classes, from which they are more than names of classes
 MOSTLY = 0.5  # share of the names that have a stem with others
 
@@ -59,6 +61,22 @@ def doubts(parts: Mapping[str, Part], names: Mapping[str, Sequence[str]], classe
     if classes is None:
         return found
     return [*found, *_contradictions(parts, digests), *_uneven(parts["training"], classes)]
+
+
+def torn_groups(parts: Mapping[str, Part]) -> list[str]:
+    """A warning if data that came split have groups on two sides."""
+    found = []
+    for one, other in combinations(parts, 2):
+        groups = parts[one].groups, parts[other].groups
+        if groups[0] is None or groups[1] is None:
+            continue
+        torn = np.intersect1d(groups[0], groups[1])
+        if len(torn):
+            found.append(
+                f"{len(torn):,} of {parts[other].number_of_groups:,} groups of the {other} part are in the {one} part "
+                f"too, as the data came: results on them say little about new groups."
+            )
+    return found
 
 
 def _same(pair: tuple[str, str], digests: Mapping[str, Sequence[bytes]]) -> Twins:
@@ -151,8 +169,8 @@ def _belonging_together(names: Mapping[str, Sequence[str]], classes: Sequence[st
     return [
         f"{len(torn):,} of {len(stems['test']):,} examples of the test part have the name of one of the training part "
         f"but for a running number (such as {names['test'][first]} and {trained[stems['test'][first]]}). If such "
-        f"examples belong together (one patient, one recording), results say little about new ones: split them by "
-        f"hand into folders train/ and test/."
+        f"examples belong together (one patient, one recording), results say little about new ones: "
+        f"--group '{BY_STEM}' (in a spec `split: {{group: …}}`) keeps them on one side, and errors then count groups."
     ]
 
 

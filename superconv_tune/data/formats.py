@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.lazy import LazyFunction
@@ -26,10 +27,12 @@ class Format:
     Attributes:
         read: from a path (None for data that come with a package) and options to the data; raises a `UserError`.
         recognise: whether a file or folder looks like this format; None for data that come with a package.
+        group: what ``split.group`` names, which is read from the option ``group``; None for a format without groups.
     """
 
     read: Callable[[Path | None, Args], RawData]
     recognise: Recognise | None = None
+    group: Literal["a column", "a pattern"] | None = None
 
 
 # The first that recognises a path reads it, if the user names no format: the particular ones come before the general.
@@ -37,14 +40,14 @@ FORMATS: dict[str, Format] = {
     "digits": Format(LazyFunction("superconv_tune.data.packaged:digits")),
     "mnist1d": Format(LazyFunction("superconv_tune.data.generated:mnist1d")),
     "idx": Format(LazyFunction("superconv_tune.data.idx:idx"), named(inside=("*-ubyte*",))),
-    "hf": Format(LazyFunction("superconv_tune.data.huggingface:hf"), is_saved_dataset),
+    "hf": Format(LazyFunction("superconv_tune.data.huggingface:hf"), is_saved_dataset, "a column"),
     "npz": Format(LazyFunction("superconv_tune.data.arrays:npz"), named(file=("*.npz",))),
     "npy": Format(
         LazyFunction("superconv_tune.data.arrays:npy"), named(file=("*.npy",), inside=("x.npy", "x_train.npy"))
     ),
-    "jsonl": Format(LazyFunction("superconv_tune.data.jsonl:jsonl"), named(file=("*.jsonl", "*.jsonl.gz"))),
-    "table": Format(LazyFunction("superconv_tune.data.table:table"), is_table),
-    "image_folder": Format(LazyFunction("superconv_tune.data.images:image_folder"), has_images),
+    "jsonl": Format(LazyFunction("superconv_tune.data.jsonl:jsonl"), named(file=("*.jsonl", "*.jsonl.gz")), "a column"),
+    "table": Format(LazyFunction("superconv_tune.data.table:table"), is_table, "a column"),
+    "image_folder": Format(LazyFunction("superconv_tune.data.images:image_folder"), has_images, "a pattern"),
 }
 FROM_FILES = tuple(name for name, each in FORMATS.items() if each.recognise)  # the formats that read a path
 

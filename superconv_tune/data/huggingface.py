@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.budget import require_memory
 from superconv_tune.data.class_folders import Listed, state
+from superconv_tune.data.groups import of_column
 from superconv_tune.data.images import OPTIONS as IMAGE_OPTIONS
 from superconv_tune.data.images import decode, raw_images, wanted_shape
 from superconv_tune.data.options import Args, options
@@ -80,16 +83,26 @@ def _images(parts: Mapping[str, Any], column: str, chosen: Mapping[str, Any], pa
     is_class = isinstance(features[label], datasets.ClassLabel)
     name_of = features[label].int2str if is_class else str
     missing = (None, -1) if is_class else (None,)  # how the library marks a missing label; elsewhere -1 is one of two
-    listed, unlabelled = [], 0
+    group = chosen["group"]
+    if group and (group not in features or group in (label, column)):
+        raise UserError(f"split.group: {path} has no column {group!r} for groups; it has {', '.join(features)}.")
+    listed, groups, unlabelled = [], list[object](), 0
     for part, rows in parts.items():
         for index, row in enumerate(rows.cast_column(column, datasets.Image(decode=False))):
             if row[label] in missing:
                 unlabelled += 1
                 continue
+            groups.append(row.get(group))
             listed.append(_listed(f"{part}[{index}]", row[column], name_of(row[label]), part))
     decoded = decode(listed, wanted_shape(chosen), str(path.resolve()))
     lines = [f"{unlabelled:,} images without a label left out."] if unlabelled else []
-    return raw_images(listed, decoded, f"hf {path}", lines)
+    raw = raw_images(listed, decoded, f"hf {path}", lines)
+    if not group:
+        return raw
+    named = {image.name: name for image, name in zip(listed, groups, strict=True)}
+    values = {part: [named[image] for image in images] for part, images in raw.names.items()}
+    is_missing = np.array([value in (None, "") for found in values.values() for value in found])
+    return raw.grouped(of_column(group, values, is_missing))
 
 
 def _listed(name: str, stored: Mapping[str, Any], label: str, part: str) -> Listed:

@@ -32,6 +32,7 @@ from superconv_tune.data.decode import (
     processes,
     progress,
 )
+from superconv_tune.data.groups import of_paths
 from superconv_tune.data.limits import usable_cpus
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData, Rows
@@ -87,14 +88,16 @@ def image_folder(path: Path | None, args: Args) -> RawData:
 
     Reads any file that Pillow reads; all others are left out and counted. ``size``: side in pixels; 0 takes the median
     of the short sides, between 8 and ``largest``, or if that is 0, 64, or 32 on a machine without a GPU. ``channels``:
-    ``auto`` is grey if all images are grey.
+    ``auto`` is grey if all images are grey. ``group``: the spec's ``split.group``, a regular expression that finds the
+    group in an image's path.
     """
-    chosen = options("image_folder", args, OPTIONS)
+    chosen = options("image_folder", args, OPTIONS | {"group": ""})
     if path is None or not path.is_dir():
         raise UserError(f"data.path: no folder {path}. The format image_folder reads a folder of class folders.")
     listed, warnings = images_in(path)
     decoded = decode(listed, wanted_shape(chosen), str(path.resolve()))
-    return raw_images(listed, decoded, f"image_folder {path}", warnings)
+    raw = raw_images(listed, decoded, f"image_folder {path}", warnings)
+    return raw.grouped(of_paths(chosen["group"], raw.names)) if chosen["group"] else raw
 
 
 def wanted_shape(chosen: Mapping[str, Any]) -> Wanted:

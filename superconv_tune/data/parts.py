@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -75,10 +75,13 @@ class Part:
             that array is shared.
         targets: int64 classes from 0, shape [n]; or numbers, shape [n, ...], float32 or what `exact` makes of them; or
             other whole numbers, shape [n, ...].
+        groups: number of the group that each example belongs to, shape [n], the same in all parts; None if every
+            example stands for itself.
     """
 
     inputs: NDArray[Any] | Rows
     targets: NDArray[Any]
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -87,7 +90,12 @@ class Part:
         """Some of the examples; inputs in a shared array are not copied."""
         inputs = self.inputs
         taken = Rows(inputs.base, inputs.rows[rows]) if isinstance(inputs, Rows) else inputs[rows]
-        return Part(taken, self.targets[rows])
+        return Part(taken, self.targets[rows], None if self.groups is None else self.groups[rows])
+
+    @property
+    def number_of_groups(self) -> int:
+        """How many different groups there are; 0 if every example stands for itself."""
+        return 0 if self.groups is None else len(np.unique(self.groups))
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,15 @@ class RawData:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def grouped(self, groups: Mapping[str, NDArray[np.int64]]) -> RawData:
+        """The same with the groups of ``train``, ``validation`` and ``test``."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        found = {
+            name: replace(part, groups=groups.get(name)) if part is not None else None for name, part in parts.items()
+        }
+        assert found["train"] is not None
+        return replace(self, train=found["train"], validation=found["validation"], test=found["test"])
+
     @property
     def parts(self) -> dict[str, Part]:
         """The parts that exist, by their names in messages."""
@@ -145,7 +162,7 @@ def classified(train: Part, test: Part | None) -> RawData:
     found = np.unique(train.targets)
     names = tuple(str(label) for label in found.tolist())
     parts = [
-        Part(part.inputs, np.searchsorted(found, part.targets).astype(np.int64)) if part is not None else None
+        replace(part, targets=np.searchsorted(found, part.targets).astype(np.int64)) if part is not None else None
         for part in (train, test)
     ]
     if test is not None and not np.isin(test.targets, found).all():

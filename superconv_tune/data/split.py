@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.data.groups import held_out
 from superconv_tune.data.parts import Indices, Part, RawData, Rows
 
 CHUNK = 4096  # rows at a time, so that an array in a file need not fit into memory
+LEAST_GROUPS = 2  # in a part that errors are estimated on: one says nothing of how groups differ
 FIX = "Add examples of it, raise the share, or remove the class; are the targets numbers and not classes?"
 
 
@@ -38,6 +40,8 @@ class Split:
 def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
     """Split by seed, stratified by class; the same data, shares and seed give the same rows.
 
+    Where examples belong to groups, each is on one side as a whole, and the classes are as even as that allows.
+
     Args:
         raw: the data; a validation or test part that they come with is left unchanged.
         validation: share of the training part that is held out for the search, if the data have no such part.
@@ -45,21 +49,22 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
         seed: seed of the random split.
 
     Raises:
-        UserError: if a class or the data are too small to be in every part.
+        UserError: if a class, the data or the groups are too few to be in every part.
     """
     asked = {"validation": (validation, raw.validation), "test": (test, raw.test)}
     shares = {part: share for part, (share, given) in asked.items() if given is None}
     sizes = {part: round(share * len(raw.train)) for part, share in shares.items()}
     raise_any(_size_faults(sizes, len(raw.train)))
+    raise_any(_group_faults(raw, sizes))
     labels = raw.train.targets if raw.kind == "classification" else None
     rows, parts = np.arange(len(raw.train)), dict[str, Indices]()
     try:
         for draw, (part, size) in enumerate(reversed(sizes.items())):
-            rows, parts[part] = _two(rows, size, labels, seed + draw)
+            rows, parts[part] = _two(raw.train, rows, size, labels, seed + draw)
     except ValueError as error:  # in scikit-learn's words: a class of one, or more classes than the part has items
         raise UserError(f"split: these {len(raw.train)} examples cannot be split by class. {error} {FIX}") from error
     parts["train"] = rows
-    raise_any(_class_faults(raw, parts))
+    raise_any([*_class_faults(raw, parts), *_few_groups(raw, parts)])
     digest = _sha256(*(parts[part] for part in ("train", *shares)))
     return Split(rows, parts.get("validation"), parts.get("test"), digest)
 
@@ -93,12 +98,42 @@ def _class_faults(raw: RawData, parts: Mapping[str, Indices]) -> list[str]:
     for part, rows in parts.items():
         for lacking in np.flatnonzero(np.bincount(raw.train.targets[rows], minlength=raw.classes) == 0):
             name = raw.class_names[lacking] if raw.class_names else lacking
-            has = int((raw.train.targets == lacking).sum())
-            faults.append(f"split: class {name} has {has} examples, too few for one in the {part} part. {FIX}")
+            is_it = raw.train.targets == lacking
+            has = f"{int(is_it.sum())} examples"
+            if raw.train.groups is not None:
+                has += f" in {len(np.unique(raw.train.groups[is_it]))} groups"
+            faults.append(f"split: class {name} has {has}, too few for one in the {part} part. {FIX}")
     return faults
 
 
-def _two(rows: Indices, size: int, labels: NDArray[Any] | None, seed: int) -> tuple[Indices, Indices]:
+def _group_faults(raw: RawData, sizes: Mapping[str, int]) -> list[str]:
+    """A message if there are not enough groups for all parts, whatever their sizes."""
+    groups, needed = raw.train.number_of_groups, 1 + LEAST_GROUPS * len(sizes)
+    if not groups or groups >= needed:
+        return []
+    return [
+        f"split.group: {groups} groups are too few to train on some and hold others out; at least {needed} are needed. "
+        f"Add groups, or name what makes more of them."
+    ]
+
+
+def _few_groups(raw: RawData, parts: Mapping[str, Indices]) -> list[str]:
+    """A message for each part that is held out with one group only."""
+    if raw.train.groups is None:
+        return []
+    numbers = {part: len(np.unique(raw.train.groups[rows])) for part, rows in parts.items() if part != "train"}
+    return [
+        f"split.group: the {part} part has one group only of {raw.train.number_of_groups}, which says nothing of how "
+        f"groups differ. Raise split.{part} (--group needs whole groups on one side), or add groups."
+        for part, number in numbers.items()
+        if number < LEAST_GROUPS
+    ]
+
+
+def _two(train: Part, rows: Indices, size: int, labels: NDArray[Any] | None, seed: int) -> tuple[Indices, Indices]:
+    if train.groups is not None:
+        is_held = held_out(train.groups[rows], labels[rows] if labels is not None else None, size, seed)
+        return rows[~is_held], rows[is_held]
     stratify = labels[rows] if labels is not None else None
     kept, held = train_test_split(rows, test_size=size, random_state=seed % 2**32, stratify=stratify)
     return np.sort(kept), np.sort(held)

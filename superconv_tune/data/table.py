@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.budget import require_memory
 from superconv_tune.data.columns import described, encoded
 from superconv_tune.data.delimited import read_delimited, refuse_twice
+from superconv_tune.data.groups import Codes, of_column
 from superconv_tune.data.labels import column_of, label_column, targets
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData
@@ -29,6 +31,7 @@ OPTIONS: dict[str, Any] = {
     "ignore": [],
     "missing": [],
     "decimal": ("auto", ".", ","),
+    "group": "",
 }
 TEXT_OPTIONS = {"header": ("auto", True, False), "separator": "", "encoding": ""}  # of csv and tsv only
 SEPARATORS = {"tab": "\t", r"\t": "\t", "blank": " "}  # names of separators that are hard to write
@@ -42,7 +45,8 @@ def table(path: Path | None, args: Args) -> RawData:
     ``label`` is the label column: its name, its number from 0, or ``last``; by default the one called label, target,
     class or y. ``kind``: ``classification`` or ``regression``; by default words, and whole numbers of up to 50
     different values, are classes and other targets are numbers. ``ignore`` lists columns to leave out, and ``missing``
-    words that stand for a missing value.
+    words that stand for a missing value. ``group``: the spec's ``split.group``, the column that names an example's
+    group, which is no input.
 
     How a csv is written is found out: ``header`` (false: no line of names, columns c0, c1, …), ``separator``,
     ``decimal`` (mark) and ``encoding`` say it where that goes wrong.
@@ -81,20 +85,21 @@ def from_frames(
     names = list(frames["train"].columns)
     label = label_column(frames["train"], chosen["label"], where)
     ignored = _ignored(names, chosen["ignore"], where)
+    group = _group_column(names, chosen["group"], label, where)
     decimal = "." if chosen["decimal"] == "auto" else chosen["decimal"]
     whole = pd.concat(frames.values(), ignore_index=True)
     whole = whole.apply(_without, words=set(chosen["missing"])) if chosen["missing"] else whole
     part_of = np.repeat(list(frames), [len(frame) for frame in frames.values()])
     found = targets(whole[label], part_of == "train", {**chosen, "decimal": decimal}, where)
     whole, part_of = whole[found.is_labelled].reset_index(drop=True), part_of[found.is_labelled]
-    inputs = [name for name in names if name not in (label, *ignored)]
+    inputs = [name for name in names if name not in (label, group, *ignored)]
     columns, left_out = encoded(whole[inputs], part_of == "train", decimal, where)
     values = np.concatenate([each.values for each in columns], axis=1)
     parts = {part: Part(values[part_of == part], found.values[part_of == part]) for part in frames}
     classes = found.classes if found.kind == "classification" else None
     what = f"{len(classes)} classes" if classes is not None else "numbers to predict"
     note = f"{where}: {len(whole):,} lines, label column {label!r} ({what}), columns: {described(columns)}."
-    return RawData(
+    raw = RawData(
         train=parts["train"],
         test=parts.get("test"),
         kind=found.kind,
@@ -105,6 +110,24 @@ def from_frames(
         notes=(note, *notes),
         warnings=(*found.warnings, *left_out, *(each.note for each in columns if each.note)),
     )
+    return raw.grouped(_groups(whole[group], part_of, parts)) if group is not None else raw
+
+
+def _group_column(names: Sequence[str], asked: str, label: str, where: str) -> str | None:
+    """The column that names the groups; None if none is asked for."""
+    if not asked:
+        return None
+    found = column_of(names, asked)
+    if found is None or found == label:
+        fault = "no column" if found is None else "as its label the column"
+        raise UserError(f"split.group: {where} has {fault} {asked!r}. Name one of: {some(names)}.")
+    return found
+
+
+def _groups(column: pd.Series[Any], part_of: NDArray[np.str_], parts: Iterable[str]) -> dict[str, Codes]:
+    texts = column.astype("string").str.strip()
+    is_missing = (texts.isna() | texts.eq("").fillna(value=False)).to_numpy(bool)
+    return of_column(str(column.name), {part: texts[part_of == part].tolist() for part in parts}, is_missing)
 
 
 def _files(path: Path) -> dict[str, Path]:

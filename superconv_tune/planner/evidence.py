@@ -7,12 +7,13 @@ from collections import defaultdict
 
 import numpy as np
 
-from superconv_tune.core.bits import unpack
+from superconv_tune.core.bits import unpack, unpack_numbers
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.surface import SAME_RATE, Point
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Trial
+from superconv_tune.verdict import more_data
 from superconv_tune.verdict.calibration import library
 from superconv_tune.verdict.judge import judge
 from superconv_tune.verdict.ladder import rungs
@@ -50,6 +51,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
     correct = np.stack([unpack(text, outcomes[0].test_items) for text in packed]) if packed else None
     yardstick = yardstick_of(study, brief)
     floor_of, floor = _floor(study, yardstick)
+    packed_groups = study.opened.measured.test_groups
     return Evidence(
         values=tuple(outcome.test for outcome in outcomes if outcome.test is not None),
         correct=correct,
@@ -67,6 +69,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
         others=study.looks[-1].others if study.looks else (),
         is_fitted=study.is_fitted,
         items_se=max((outcome.test_se or 0.0 for outcome in outcomes), default=0.0),
+        groups=unpack_numbers(packed_groups) if packed_groups else None,
     )
 
 
@@ -158,7 +161,7 @@ def _repeats(study: Study) -> tuple[Repeat, ...]:
 
 def verdict_of(study: Study, brief: Brief) -> Verdict:
     """The verdict on the study so far."""
-    return judge(brief.target, gather(study, brief), library())
+    return judge(brief.target, gather(study, brief), library(), more_data.library())
 
 
 def word_of(study: Study, brief: Brief) -> Word | None:

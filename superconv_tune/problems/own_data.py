@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from superconv_tune.data.nested import IGNORED
 from superconv_tune.data.parts import Kind, Part, RawData, classified
 from superconv_tune.problems.targets import AS_GIVEN, Form, Labelled
-from superconv_tune.problems.user import Array, Task, arrays, differs
+from superconv_tune.problems.user import Array, Task, arrays, differs, groups_of
 
 LIVE = (
     "The items of train differ when they are read twice, as with random transforms: they are read anew in every epoch. "
@@ -45,6 +45,8 @@ def own_data(task: Task) -> OwnData:
     given = {"train": task.train, "validation": task.validation, "test": task.test}
     parts = {name: Part(*arrays(part, name)) for name, part in given.items() if part is not None}
     random = [name for name, part in given.items() if part is not None and differs(part)]
+    groups = groups_of(task, {name: len(part) for name, part in parts.items()})
+    parts = {name: replace(part, groups=groups.get(name)) for name, part in parts.items()}
     raw, form = _numbered(parts)
     warnings = [LIVE if name == "train" else READ_ONCE.format(name) for name in random]
     return OwnData(replace(raw, warnings=(*raw.warnings, *warnings)), form, "train" in random, task.loss is not None)

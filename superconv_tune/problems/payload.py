@@ -73,6 +73,9 @@ class DataCard:
         warnings: what in the data weakens the result, in sentences.
         test_digest: SHA-256 of the values of the test part; of the factory's text for the user's own loaders, and empty
             in the journals of earlier versions.
+        train_groups: number of groups that the training examples belong to; 0 if each stands for itself.
+        validation_groups: the same of the validation part.
+        test_groups: the same of the test part.
     """
 
     kind: str
@@ -88,6 +91,9 @@ class DataCard:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     test_digest: str = ""
+    train_groups: int = 0
+    validation_groups: int = 0
+    test_groups: int = 0
 
     @property
     def test_part(self) -> str:
@@ -234,6 +240,8 @@ def realise(payload: Payload, device: torch.device) -> Problem:
         handling=handling,
         has_own_loss=payload.has_own_loss,
         fitter=FITTER(payload) if payload.is_fitted else None,
+        validation_groups=payload.arrays.validation.groups if payload.arrays else None,
+        test_groups=payload.arrays.test.groups if payload.arrays else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from superconv_tune.core.errors import UserError, raise_any
-from superconv_tune.data.doubts import doubts
+from superconv_tune.data.doubts import doubts, torn_groups
 from superconv_tune.data.formats import load
 from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.parts import Indices, Part, RawData
@@ -97,11 +98,12 @@ def _source(factory: str) -> Source:
 
 
 def _args(spec: ExperimentSpec) -> dict[str, Any]:
-    """The options of the reader; images whose size is derived may be as large as the network takes them."""
+    """The options of the reader, and the groups; images whose size is derived may be as large as the network's."""
     assert spec.data is not None
+    args = spec.data.args if spec.split.group is None else {**spec.data.args, "group": spec.split.group}
     derives = spec.data.format in DERIVES_SIZE and not spec.data.args.get("size")
     sizes = [model.size for model in spec.families or (spec.model,) if model is not None and model.size is not None]
-    return {"largest": max(sizes), **spec.data.args} if derives and sizes else spec.data.args
+    return {"largest": max(sizes), **args} if derives and sizes else args
 
 
 def _with_size(spec: ExperimentSpec, raw: RawData) -> ExperimentSpec:
@@ -165,6 +167,8 @@ def _prepared(
         "test": _given(raw.test, raw.train, rows.test),
     }
     train, validation, test = parts.values()
+    # Names show what may belong together, which is said already where groups are given.
+    names = _names(raw, rows) if raw.train.groups is None else {}
     counts = np.bincount(train.targets).tolist() if raw.classes else []
     card = DataCard(
         kind=raw.kind,
@@ -177,9 +181,12 @@ def _prepared(
         test_items=len(test),
         fingerprint=fingerprint(raw),
         split_digest=rows.digest,
-        notes=raw.notes,
-        warnings=(*raw.warnings, *doubts(parts, _names(raw, rows), _class_names(raw))),
+        notes=(*raw.notes, *_groups_note(parts)),
+        warnings=(*raw.warnings, *torn_groups(parts), *doubts(parts, names, _class_names(raw))),
         test_digest=part_digest(test),
+        train_groups=train.number_of_groups,
+        validation_groups=validation.number_of_groups,
+        test_groups=test.number_of_groups,
     )
     normaliser = Normaliser.of(train.inputs, np.arange(len(train))) if _is_scaled(spec, raw) else None
     payload = Payload(spec, Arrays(train, validation, test, normaliser), raw.kind, raw.classes, **sources)
@@ -189,6 +196,13 @@ def _prepared(
     if is_standardised(payload) and not payload.has_own_model:
         payload = replace(payload, form=Scaled.of(train.targets))
     return _with_families(payload, _with_scale(card, payload, train.targets), Looked(raw, rows))
+
+
+def _groups_note(parts: Mapping[str, Part]) -> list[str]:
+    """How many groups are behind every part; empty if every example stands for itself."""
+    numbers = {name: part.number_of_groups for name, part in parts.items() if part.groups is not None}
+    words = ", ".join(f"{number:,} in the {name} part" for name, number in numbers.items())
+    return [f"Groups that stay together: {words}."] if words else []
 
 
 def _with_scale(card: DataCard, payload: Payload, targets: Array) -> DataCard:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from superconv_tune.core.hyperparameters import Hyperparameters
@@ -98,6 +100,8 @@ class Problem:
         handling: how the model is run.
         has_own_loss: whether the loss is the user's, so that nothing is known of the outputs.
         fitter: fits a family that is not trained in cycles, which has no ``make_model``; None for a network.
+        validation_groups: number of the group of each validation item; None if every item stands for itself.
+        test_groups: the same of the test items.
     """
 
     name: str
@@ -116,3 +120,5 @@ class Problem:
     handling: Handling = PLAIN
     has_own_loss: bool = False
     fitter: Fitter | None = None
+    validation_groups: NDArray[np.int64] | None = None
+    test_groups: NDArray[np.int64] | None = None

@@ -26,7 +26,7 @@ are standardised for it if their scale is far from 1, and metrics get them in yo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from superconv_tune.core.errors import UserError
+from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.data.groups import Codes, coded
 from superconv_tune.data.nested import count, pair
 from superconv_tune.data.parts import exact
 from superconv_tune.problems.problem import Metric
@@ -80,6 +81,9 @@ class Task:
         loss: takes outputs and targets, and returns the mean loss of the batch; None for the spec's.
         select: which of several outputs of the model is the one, by key, attribute or index, such as ``logits``; None
             to take what the model gives.
+        groups: for each item of ``train``, what it belongs to, such as the number of a patient: items of one group stay
+            on one side of the split, and errors count groups. For parts that are not split off, a mapping of such
+            arrays by part (``{"train": …, "test": …}``). None if every item stands for itself.
     """
 
     train: Part
@@ -89,6 +93,7 @@ class Task:
     metric: Metric | None = None
     loss: Callable[[Any, Any], Tensor] | None = None
     select: str | int | None = None
+    groups: Any = None
 
 
 def task_faults(task: Task, spec: ExperimentSpec) -> list[str]:
@@ -105,8 +110,10 @@ def task_faults(task: Task, spec: ExperimentSpec) -> list[str]:
         faults.append(f"task: loss is {_shown(task.loss)}, but has to be a function of outputs and targets.")
     if task.metric is not None and not isinstance(task.metric, Metric):
         faults.append(f"task: metric is {_shown(task.metric)}. Return a superconv_tune.problems.problem.Metric.")
-    for name in ("train", "validation", "test"):
-        part = getattr(task, name)
+    parts = {name: getattr(task, name) for name in ("train", "validation", "test")}
+    if task.groups is not None and any(isinstance(part, Loader) for part in parts.values()):
+        faults.append("task: groups are of parts that are split here, and not of a Loader. Leave them out.")
+    for name, part in parts.items():
         if isinstance(part, Loader) and not (isinstance(part.examples, int) and part.examples > 0):
             faults.append(
                 f"task: examples of the loader of {name} is a whole number of 1 or more, but got {part.examples!r}."
@@ -139,6 +146,44 @@ def arrays(part: Part, what: str) -> tuple[Array, Array]:
     if len(inputs) != len(targets):
         raise UserError(f"task: {what} has {len(inputs)} inputs, but {len(targets)} targets.")
     return inputs, targets
+
+
+def groups_of(task: Task, lengths: Mapping[str, int]) -> dict[str, Codes]:
+    """The number of the group of each item, by part; empty if the task names no groups.
+
+    Args:
+        task: the user's task.
+        lengths: number of items of each part.
+
+    Raises:
+        UserError: if the groups are not one for each item, or are none.
+    """
+    if task.groups is None:
+        return {}
+    given = task.groups if isinstance(task.groups, Mapping) else {"train": task.groups}
+    faults = [
+        f"task: groups has {part!r}, which is no part with items. Parts: {', '.join(lengths)}."
+        for part in given
+        if part not in lengths
+    ]
+    names = {part: _array(values) for part, values in given.items()}
+    faults += [
+        f"task: groups of {part} have the shape {values.shape}, but it has {lengths[part]} items. Give one for each."
+        for part, values in names.items()
+        if part in lengths and values.shape != (lengths[part],)
+    ]
+    faults += [
+        f"task: some groups of {part} are missing ({values[_is_missing(values)][0]}). Give one for each item."
+        for part, values in names.items()
+        if _is_missing(values).any()
+    ]
+    raise_any([*faults, *(["task: groups are missing for train."] if "train" not in given else [])])
+    return coded({part: values.tolist() for part, values in names.items()}, "the task")
+
+
+def _is_missing(values: Array) -> NDArray[np.bool_]:
+    """For each value, whether it is None or not a number, which is not equal to itself."""
+    return np.array([value is None or value != value for value in values.ravel().tolist()], np.bool_)
 
 
 def differs(part: Part) -> bool:

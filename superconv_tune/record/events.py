@@ -25,6 +25,7 @@ class Measured:
         trivial_value: metric of the best constant guess.
         precision: the faster number format of the forward pass.
         landmarks: floors and ceilings; empty until `Surveyed`.
+        test_groups: packed numbers of the group of each test item; empty if every item stands for itself.
     """
 
     train_items: int = 0
@@ -36,6 +37,7 @@ class Measured:
     trivial_value: float = 0.0
     precision: Precision = "fp32"
     landmarks: tuple[Landmark, ...] = ()
+    test_groups: str = ""
 
 
 @dataclass(frozen=True)

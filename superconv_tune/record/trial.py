@@ -194,6 +194,8 @@ class TrialOutcome:
         max_lr: the peak learning rate used, after the trial's own ramp may have capped it; None if no cycle ran.
         validation: metric on the validation part at the end of the cycle.
         validation_loss: mean loss on the validation part.
+        validation_worth: number of independent items that say as much about ``validation`` as its groups do; None where
+            every item stands for itself, or the metric is no mean over items.
         test: metric on the test part, for a cycle that reads it.
         test_correct: base64 of the packed bits "item i was right", for such a cycle and a metric of items.
         test_items: number of items behind ``test_correct``.
@@ -222,6 +224,7 @@ class TrialOutcome:
     max_lr: float | None = None
     validation: float | None = None
     validation_loss: float | None = None
+    validation_worth: float | None = None
     test: float | None = None
     test_correct: str | None = None
     test_items: int = 0

@@ -148,6 +148,7 @@ def _answer(findings: Findings) -> dict[str, Any]:
         "Longer cycles": reachable_words(verdict.reachable) if verdict.reachable else "no forecast",
         "Probability that the target is within reach": probability_words(verdict.probability),
         "Fresh models": str(len(findings.confirmations)),
+        **_test_part(opened.environment.get("data")),
         "Recipe": recipe_words(findings.winner) if findings.winner else "no trial finished",
         "Spent": budget_words(findings),
         "Full curves": f"in MLflow, run {opened.mlflow.get('run_id')}" if opened.mlflow else NO_CURVES,
@@ -172,6 +173,13 @@ def _answer(findings: Findings) -> dict[str, Any]:
         "changes": (*verdict.warnings, OUTLOOKS[verdict.word]),
         "metric": findings.target.metric,
     }
+
+
+def _test_part(card: object) -> dict[str, str]:
+    """How many groups are behind the test part; empty if every example stands for itself."""
+    if not isinstance(card, Mapping) or not card.get("test_groups"):
+        return {}
+    return {"Test part": f"{card['test_items']:,} examples of {card['test_groups']:,} groups"}
 
 
 def _drawn(panel: Panel, findings: Findings) -> Drawn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -90,6 +91,8 @@ class DataSpec(Section):
             raise ValueError(f"format {self.format} reads files, but no path is given. Add `path: …`")
         if not reads_path and self.path is not None:
             raise ValueError(f"format {self.format} reads no file, but got path {self.path!r}. Leave it out")
+        if "group" in self.args:
+            raise ValueError(f"groups are a matter of the split. Write `split: {{group: {self.args['group']}}}`")
         return self
 
 
@@ -329,6 +332,17 @@ def _without_repetition(schedules: tuple[Schedule, ...]) -> tuple[Schedule, ...]
     return tuple(dict.fromkeys(schedules))
 
 
+def _group(value: object) -> object:
+    """A column's name or number, or a pattern, as text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if is_none(value):
+        return None
+    if value is not None and not (isinstance(value, str) and value):
+        raise ValueError(f"is a column of a table, or a regular expression for the paths of images, but got {value!r}")
+    return value
+
+
 class SplitSpec(Section):
     """Which shares of the data are held out; parts that the data come with are kept as they are.
 
@@ -336,11 +350,14 @@ class SplitSpec(Section):
         validation: share on which the search compares trials.
         test: share that is read only for the verdict.
         seed: seed of the split, independent of the seed of the search.
+        group: what belongs together, such as the images of a patient, and stays on one side: of tables a column, of
+            folders of images a regular expression whose first bracket finds the group in an image's path.
     """
 
     validation: Annotated[Share, Field(gt=0)] = 0.15
     test: Share = 0.15
     seed: Seed = 0
+    group: Annotated[str | None, BeforeValidator(_group)] = None
 
     @model_validator(mode="after")
     def _check_rest(self) -> SplitSpec:
@@ -561,6 +578,25 @@ class ExperimentSpec(Section):
                 raise ValueError(f"{error} The schedule is {schedule.label}") from None
         return space
 
+    @field_validator("split")
+    @classmethod
+    def _groups_fit_data(cls, split: SplitSpec, info: ValidationInfo) -> SplitSpec:
+        if split.group is None or not {"data", "task"} <= set(info.data):
+            return split
+        data = info.data["data"]
+        if data is None:
+            raise ValueError("group is for data of a format; a task brings its own groups: Task(…, groups=array)")
+        kind = FORMATS[data.format].group
+        if kind is None:
+            known = ", ".join(name for name, each in FORMATS.items() if each.group)
+            raise ValueError(
+                f"group is not known to the format {data.format}, but to {known}; for others return them in a task: "
+                f"Task(…, groups=array)"
+            )
+        if kind == "a pattern":
+            _refuse_no_pattern(split.group)
+        return split
+
     @property
     def budget_s(self) -> float:
         """Wall clock from the command to the report, in seconds."""
@@ -596,6 +632,13 @@ def named_families(spec: ExperimentSpec) -> dict[str, ModelSpec]:
 def of_family(spec: ExperimentSpec, name: str) -> ExperimentSpec:
     """The same question with one of its families as the only model."""
     return spec.model_copy(update={"model": named_families(spec)[name], "families": ()})
+
+
+def _refuse_no_pattern(text: str) -> None:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"group {text!r} is no regular expression: {error}. Try '([^/_]+)_[0-9]+'") from None
 
 
 def search_space(spec: ExperimentSpec) -> SearchSpace:

@@ -42,7 +42,7 @@ def fit_again(recipe: RecipeFile, folder: Path) -> Result:
         deadline=math.inf,
     )
     outcome = run(request, problem, NullTracker(), time.time)
-    result = result_of(outcome, problem.metric.name, epochs=0.0, max_lr=0.0, losses=())
+    result = result_of(outcome, problem, epochs=0.0, max_lr=0.0, losses=())
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / RESULT, result)
     return result

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from superconv_tune.core.bits import unpack
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
@@ -36,7 +37,7 @@ from superconv_tune.training.memory import device_for
 from superconv_tune.trial.checkpointing import Checkpoint, identity
 from superconv_tune.trial.run import run as run_trial
 from superconv_tune.trial.tracker import Phase, Tracker
-from superconv_tune.verdict.statistics import wilson
+from superconv_tune.verdict.statistics import interval, proportion, wilson
 
 CHECKPOINT, WEIGHTS, RESULT, STATE = "checkpoint.pt", "weights.pt", "result.json", "run.json"
 LEVEL = 0.95  # of the interval of the test value
@@ -109,10 +110,11 @@ class Result:
         metric: name of the metric.
         validation: metric on the validation part; None if the run did not finish, as are the test values.
         test: metric on the test part.
-        test_low: lower end of the interval of ``test`` at `LEVEL`, over the test items; None for a metric that is not
-            a mean over items.
+        test_low: lower end of the interval of ``test`` at `LEVEL`, over the test items or their groups; None for a
+            metric that is not a mean over items.
         test_high: upper end of that interval.
         test_items: number of test items; 0 for a metric that is not a mean over items.
+        test_groups: number of groups that they come in; 0 if every item stands for itself.
         epochs: length of the cycle.
         max_lr: peak learning rate.
         losses: training loss of every step; None where it was not finite.
@@ -136,6 +138,7 @@ class Result:
     mlflow_run_id: str | None
     target_scale: tuple[float, ...] = ()
     target_offset: tuple[float, ...] = ()
+    test_groups: int = 0
 
 
 def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) -> LongRun:
@@ -215,8 +218,9 @@ def summary(folder: Path, result: Result) -> str:
     text = f"{result.metric}: validation {result.validation:.4g}, test {result.test:.4g}"
     if result.test_low is None or result.test_high is None:
         return f"{text}; no interval, because {result.metric} is not a mean over test items; see {folder}/"
-    interval = f"{100 * LEVEL:g} % interval {result.test_low:.4g} to {result.test_high:.4g}"
-    return f"{text}; {interval} over {result.test_items:,} test items; see {folder}/"
+    limits = f"{100 * LEVEL:g} % interval {result.test_low:.4g} to {result.test_high:.4g}"
+    groups = f" of {result.test_groups:,} groups" if result.test_groups else ""
+    return f"{text}; {limits} over {result.test_items:,} test items{groups}; see {folder}/"
 
 
 class _Shown:
@@ -264,23 +268,21 @@ def _trained(run: LongRun, attempt: int, tracker: Tracker, view: LongRunView) ->
     if outcome.status == "finished":
         torch.save(checkpoint.weights(place.path), run.folder / WEIGHTS)
     losses = tuple(loss if math.isfinite(loss) else None for loss in shown.curve.loss.tolist())
-    result = result_of(outcome, run.problem.metric.name, run.request.params.cycle_epochs, run.max_lr, losses)
+    result = result_of(outcome, run.problem, run.request.params.cycle_epochs, run.max_lr, losses)
     if not isinstance(run.form, Scaled):
         return result
     return replace(result, target_scale=_listed(run.form.scale), target_offset=_listed(run.form.offset))
 
 
 def result_of(
-    outcome: TrialOutcome, metric: str, epochs: float, max_lr: float, losses: tuple[float | None, ...]
+    outcome: TrialOutcome, problem: Problem, epochs: float, max_lr: float, losses: tuple[float | None, ...]
 ) -> Result:
     """The outcome as the result of a run, with an interval for a metric that is a mean over test items."""
-    low, high = (None, None)
-    if outcome.test is not None and outcome.test_items > 0:
-        low, high = wilson(outcome.test, outcome.test_items, LEVEL)
+    low, high = _limits(outcome, problem)
     return Result(
         status=outcome.status,
         reason=outcome.reason,
-        metric=metric,
+        metric=problem.metric.name,
         validation=outcome.validation,
         test=outcome.test,
         test_low=low,
@@ -290,7 +292,18 @@ def result_of(
         max_lr=max_lr,
         losses=losses,
         mlflow_run_id=outcome.mlflow_run_id,
+        test_groups=0 if problem.test_groups is None else len(np.unique(problem.test_groups)),
     )
+
+
+def _limits(outcome: TrialOutcome, problem: Problem) -> tuple[float | None, float | None]:
+    """The interval of the test value over items, or over the groups that they come in; None without items."""
+    if outcome.test is None or outcome.test_correct is None:
+        return None, None
+    if problem.test_groups is None:
+        return wilson(outcome.test, outcome.test_items, LEVEL)
+    correct = unpack(outcome.test_correct, outcome.test_items)
+    return interval(proportion(correct[None], problem.test_groups), LEVEL)
 
 
 def _listed(numbers: NDArray[Any]) -> tuple[float, ...]:

@@ -11,11 +11,13 @@ import torch
 from superconv_tune.core.check import Check
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.budget import free_memory
-from superconv_tune.problems.payload import Payload
+from superconv_tune.problems.payload import DataCard, Payload
 from superconv_tune.study.environment import package_version
 from superconv_tune.study.machine import GIB, NETWORK, filesystem, free_disk, is_writable
 from superconv_tune.study.places import Places
 from superconv_tune.study.question import Question
+from superconv_tune.verdict.groups import FEW
+from superconv_tune.verdict.verdict import ALPHA
 
 WORKER_BYTES = 600 * 2**20  # of one worker with torch and Ray, before it holds a model
 NUMBERS_PER_WEIGHT = 6  # weight, gradient, two moments, and a copy of the weights on their way to disk
@@ -149,6 +151,8 @@ def _data(question: Question) -> Check:
 def _split(question: Question) -> Check:
     card, spec = question.card, question.spec
     found = f"{card.train_items:,} train, {card.validation_items:,} validation, {card.test_items:,} test"
+    if card.test_groups:
+        return _group_split(card, f"{found} ({card.test_groups:,} groups)", spec.target if spec.item_level else None)
     if spec.target is None or not spec.item_level:
         return Check("split", found)
     error = math.sqrt(spec.target * (1.0 - spec.target) / card.test_items)
@@ -161,6 +165,24 @@ def _split(question: Question) -> Check:
         f"Even a perfect score on so few test examples would hardly demonstrate {spec.target:g}: raise split.test, or "
         f"add data.",
     )
+
+
+def _group_split(card: DataCard, found: str, target: float | None) -> Check:
+    """Whether the test part has enough groups for an interval, and to demonstrate the target if all of them are right.
+
+    If so many groups are all right, the lower limit of the share of right ones is the level to the power of one over
+    their number.
+    """
+    is_between = target is not None and 0.0 < target < 1.0
+    enough = max(FEW, math.ceil(math.log(ALPHA / 2.0) / math.log(target))) if target and is_between else FEW
+    if card.test_groups >= enough:
+        return Check("split", found)
+    why = (
+        "So few groups say little about new ones"
+        if card.test_groups < FEW
+        else f"Even a perfect score on so few test groups would hardly demonstrate {target:g}, which takes {enough:,}"
+    )
+    return Check("split", found, "warning", f"{why}: raise split.test, or add groups.")
 
 
 def _model(question: Question) -> Check:

@@ -22,6 +22,7 @@ from superconv_tune.training.loop import Runtime, has_images, train
 from superconv_tune.training.randomness import seed_all
 from superconv_tune.trial.failures import Stopped, endless, guarded
 from superconv_tune.trial.tracker import Phase, Tracker
+from superconv_tune.verdict.groups import Groups
 
 CURVE_POINTS = 200  # kept of a curve in the outcome; the tracker gets every step
 
@@ -218,6 +219,9 @@ class Attempt:
         # Without label smoothing, so that trials which smooth differently can be compared.
         loss = float(problem.loss(outputs, targets, 0.0))
         self.note(validation=value, objective=value, validation_loss=loss if math.isfinite(loss) else None)
+        if problem.validation_groups is not None and problem.metric.correct is not None:
+            correct = problem.metric.correct(outputs, targets).cpu().numpy()
+            self.note(validation_worth=Groups.of(correct, problem.validation_groups).items)
 
     def judge_test(self, outputs: Any, targets: Any) -> None:
         """Note the metric of the test part, and which of its items are right.

@@ -57,11 +57,18 @@ def _targets(part: EvaluationSet) -> Tensor:
 
 
 def _resampled_se(attempt: Attempt, outputs: Tensor, targets: Tensor) -> float | None:
-    """Standard error of the metric over samples of the test items, drawn with replacement (Efron 1979).
+    """Standard error of the metric over samples of the test items, or of their groups, drawn with replacement.
+
+    Efron 1979, The Annals of Statistics 7.
 
     None where it has no value on some of them: a sample may lack a class.
     """
-    rng = np.random.default_rng(attempt.request.seed)
-    rows = torch.from_numpy(rng.integers(0, len(outputs), size=(RESAMPLED, len(outputs)))).to(outputs.device)
-    values = [attempt.problem.metric.compute(outputs[each], targets[each]) for each in rows]
+    rng, groups = np.random.default_rng(attempt.request.seed), attempt.problem.test_groups
+    groups = np.arange(len(outputs)) if groups is None else groups
+    order, ends = np.argsort(groups, kind="stable"), np.cumsum(np.unique(groups, return_counts=True)[1])
+    members = np.split(order, ends[:-1])
+    values = []
+    for drawn in rng.integers(0, len(members), size=(RESAMPLED, len(members))):
+        rows = torch.from_numpy(np.concatenate([members[each] for each in drawn])).to(outputs.device)
+        values.append(attempt.problem.metric.compute(outputs[rows], targets[rows]))
     return float(np.std(values, ddof=1)) if all(map(math.isfinite, values)) else None

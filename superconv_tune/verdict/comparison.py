@@ -17,7 +17,7 @@ import numpy as np
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import INFORMATIVE, Trial
-from superconv_tune.verdict.ladder import best
+from superconv_tune.verdict.ladder import best, independent_items
 from superconv_tune.verdict.statistics import Spread, interval, with_known_noise
 
 LEVEL = 0.95
@@ -206,7 +206,8 @@ class _Judge:
         if rival is None:
             return None
         worth = self.yardstick.worth  # its own inverse
-        own, other = self._level(outcome.objective, 1), self._level(worth(rival[1]), rival[2])
+        items = independent_items(best_one, self.yardstick)
+        own, other = self._level(outcome.objective, 1, items), self._level(worth(rival[1]), rival[2], items)
         # Newcombe's interval of a difference (1998, method 10). Both are measured on the same items, which makes their
         # difference less noisy than that of independent values: the interval is rather too wide.
         down = math.hypot(own.worth - own.low, other.high - other.worth)
@@ -256,9 +257,9 @@ class _Judge:
             curve[_bucket(epochs)] = (epochs, worth, len(fresh))
         return curve
 
-    def _level(self, value: float, models: int) -> _Level:
+    def _level(self, value: float, models: int, items: float | None) -> _Level:
         repeats = [trial.value for trial in self.study.fresh_models()]
-        spread: Spread = with_known_noise(value, models, self.yardstick.items, repeats)
+        spread: Spread = with_known_noise(value, models, items, repeats)
         worths = sorted(map(self.yardstick.worth, interval(spread, LEVEL)))
         return _Level(self.yardstick.worth(value), worths[0], worths[1])
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
-from superconv_tune.verdict.outlook import Calibration, inside, log_odds
+from superconv_tune.verdict.groups import FEW
+from superconv_tune.verdict.more_data import FARTHEST, Growth, Slope, times_needed, with_more_data
+from superconv_tune.verdict.outlook import Calibration
 from superconv_tune.verdict.reliability import MIN_MODELS, MOST_FAILURES, possible_failures
 from superconv_tune.verdict.settling import obstacles, settling
 from superconv_tune.verdict.verdict import (
@@ -21,11 +21,16 @@ from superconv_tune.verdict.verdict import (
     is_overtrained,
 )
 
-MOST_DATA = 100.0  # times as much data, beyond which no figure is given
 
+def judge(target: Target, evidence: Evidence, calibration: Calibration, growth: Growth | None = None) -> Verdict:
+    """Judge the evidence: the verdict with its reasons and warnings.
 
-def judge(target: Target, evidence: Evidence, calibration: Calibration) -> Verdict:
-    """Judge the evidence: the verdict with its reasons and warnings."""
+    Args:
+        target: the question.
+        evidence: what the study found.
+        calibration: what longer cycles gained on tasks with known truth.
+        growth: what more data gained on data sets of which more is known; None to say nothing of it.
+    """
     case = Case.of(target, evidence, calibration)
     if case is None:
         return _unconfirmed(target, evidence)
@@ -36,7 +41,7 @@ def judge(target: Target, evidence: Evidence, calibration: Calibration) -> Verdi
         estimate=case.estimate,
         reachable=case.reachable,
         settling=None if is_open else settling(case),
-        reasons=tuple(_reasons(case)),
+        reasons=tuple(_reasons(case, growth)),
         warnings=tuple(_warnings(case)),
     )
 
@@ -52,9 +57,9 @@ def _unconfirmed(target: Target, evidence: Evidence) -> Verdict:
     return Verdict(None if target.value is None else "undecided", None, None, reasons=tuple(reasons))
 
 
-def _reasons(case: Case) -> list[str]:
+def _reasons(case: Case, growth: Growth | None) -> list[str]:
     """Sentences that explain the verdict, the most important first."""
-    measured = [_measured(case), *_longer(case), *_more_data(case)]
+    measured = [_measured(case), *_longer(case), *_more_data(case, growth)]
     if case.target.value is None:
         return measured
     return [_answer(case), *obstacles(case), *measured]
@@ -68,6 +73,7 @@ def _warnings(case: Case) -> list[str]:
         trained = models + case.evidence.failed
         found.append(f"{case.evidence.failed} of {trained} fresh trainings diverged; each counts as a miss.")
     found += _assumed(case)
+    found += _grouped(case)
     if case.outlook is None and _is_open(case) and not case.evidence.is_fitted:
         found.append(_why_no_outlook(case))
     return found
@@ -84,6 +90,19 @@ def _assumed(case: Case) -> list[str]:
         f"That no more than {MOST_FAILURES:.0%} of fresh trainings fail is taken for granted: that none of "
         f"{len(case.evidence.values)} did would be no surprise (at the confidence asked for) up to {possible:.0%}."
     ]
+
+
+def _grouped(case: Case) -> list[str]:
+    """What groups of items mean for the interval."""
+    groups = case.evidence.test_groups
+    if groups and case.evidence.correct is None and not case.evidence.items_se:
+        return [f"The interval counts seeds, and not that the test part has no more than {groups} groups."]
+    if 0 < groups < FEW:
+        return [
+            f"The test part has {groups} groups only, so that the interval is wide: a larger split.test, or more "
+            f"groups, would narrow it."
+        ]
+    return []
 
 
 def _is_open(case: Case) -> bool:
@@ -137,11 +156,12 @@ def _spent(case: Case) -> list[str]:
 
 
 def _measured(case: Case) -> str:
-    estimate, models = case.estimate, len(case.evidence.values)
+    estimate, models, groups = case.estimate, len(case.evidence.values), case.evidence.test_groups
     how = "fitted" if case.evidence.is_fitted else f"trained for {case.evidence.epochs:g} epochs"
+    part = f"test part of {groups} group{'s' * (groups != 1)}" if groups else "test part"
     return (
         f"{models} fresh model{'s' * (models != 1)} {how} reached "
-        f"{case.target.metric} {estimate.value:.4g} on the test part, {LEVEL:.0%} interval "
+        f"{case.target.metric} {estimate.value:.4g} on the {part}, {LEVEL:.0%} interval "
         f"[{estimate.low:.4g}, {estimate.high:.4g}]."
     )
 
@@ -171,24 +191,45 @@ def _longer(case: Case) -> list[str]:
     return sentences
 
 
-def _more_data(case: Case) -> list[str]:
-    """A sentence on the effect of less data, and the expected effect of more."""
-    slope, target = data_slope(case.evidence), case.target.value
-    if slope is None or not _is_open(case):
+def _more_data(case: Case, growth: Growth | None) -> list[str]:
+    """A sentence on the effect of less data, and what more would reach as intervals, where they are known to hold."""
+    slope, evidence = data_slope(case.evidence), case.evidence
+    if slope is None or not _is_open(case) or evidence.correct is None or not case.target.yardstick.higher_is_better:
         return []
-    if slope <= 0.0:
-        return ["With less training data the recipe was as good: more data of this kind would help little."]
-    less = "With less training data the recipe made more errors in the same number of steps"
-    if not case.is_sound:  # the errors may be those of the search, about which more data says nothing
-        return [f"{less}: more data would help; by how much is not estimated here."]
-    odds = log_odds(inside(1.0 - case.spread.mean, case.spread.items))
-    twice = 1.0 / (1.0 + math.exp(odds - slope * math.log(2.0)))
-    sentence = f"{less}; if this trend continues, twice the data would give {case.target.metric} of about {twice:.4g}"
+    lead = "With less training data the recipe " + (
+        "made more errors in the same number of steps" if slope.value > slope.se else "was about as good"
+    )
+    if evidence.groups is not None:
+        return [f"{lead}, all groups being in it; what data of further groups would gain is not estimated here."]
+    if not case.is_sound or growth is None:  # the errors may be those of the search, about which more data says nothing
+        return [f"{lead}; what more data would gain is not estimated here."]
+    metric = case.target.metric
+    twice, most = (_with_more(case, slope, times, growth) for times in (2.0, FARTHEST))
+    sentence = (
+        f"{lead}. In as many steps on twice the data, {metric} of {twice} is to be expected, and on {FARTHEST:g} times "
+        f"as much {most} ({REACHABLE_LEVEL:.0%} intervals, from data sets of which more is known)"
+    )
+    target = case.target.value
     if target is None or target <= case.spread.mean:
         return [f"{sentence}."]
-    log_times = (odds - log_odds(inside(1.0 - target, case.spread.items))) / slope
-    times = f"about {math.exp(log_times):.2g}" if log_times < math.log(MOST_DATA) else f"more than {MOST_DATA:g}"
-    return [f"{sentence}, and {target:g} would take {times} times as much."]
+    return [f"{sentence}; {target:g} would take {_times(case, slope, growth)} as much."]
+
+
+def _with_more(case: Case, slope: Slope, times: float, growth: Growth) -> str:
+    """The interval of the metric on more data, in words."""
+    found, tail = with_more_data(case.spread, slope, times, growth), (1.0 - REACHABLE_LEVEL) / 2.0
+    return f"{1.0 - found.error_at(1.0 - tail):.4g} to {1.0 - found.error_at(tail):.4g}"
+
+
+def _times(case: Case, slope: Slope, growth: Growth) -> str:
+    """How many times the data the target takes, in words."""
+    tail = (1.0 - REACHABLE_LEVEL) / 2.0
+    least, most = (
+        times_needed(case.spread, slope, 1.0 - case.needed, probability, growth) for probability in (tail, 1.0 - tail)
+    )
+    if least is None:
+        return f"more than {FARTHEST:g} times"
+    return f"{least:.2g} or more times" if most is None else f"{least:.2g} to {most:.2g} times"
 
 
 def _why_no_outlook(case: Case) -> str:

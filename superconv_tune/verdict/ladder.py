@@ -33,6 +33,11 @@ class Rung:
     trials: int
 
 
+def independent_items(trial: Trial, yardstick: Yardstick) -> float | None:
+    """Number of independent items behind the validation value of a trial, fewer where they come in groups."""
+    return trial.outcome.validation_worth or yardstick.items
+
+
 def complete_cycles(study: Study) -> list[Trial]:
     """Search trials that trained their whole cycle."""
     return [trial for trial in study.trials("search") if trial.is_whole]
@@ -53,7 +58,8 @@ def rungs(study: Study, yardstick: Yardstick) -> tuple[Rung, ...]:
 
 def _summary(trials: list[Trial], yardstick: Yardstick) -> Rung:
     top = max(trials, key=lambda trial: yardstick.worth(trial.value))
-    low, high = wilson(top.value, yardstick.items, 0.95) if yardstick.items else (top.value, top.value)
+    items = independent_items(top, yardstick)
+    low, high = wilson(top.value, items, 0.95) if items else (top.value, top.value)
     return Rung(top.request.params.cycle_epochs, top.value, low, high, len(trials))
 
 

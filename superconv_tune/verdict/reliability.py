@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtrc, nctdtr, ndtr, ndtri
 
+from superconv_tune.verdict.groups import Groups
 from superconv_tune.verdict.statistics import Spread, confidence_above, error_at, score
 
 MIN_MODELS = 3  # with fewer fresh models nothing is demonstrated, because the spread over seeds would be a guess
@@ -44,12 +45,14 @@ class Trainings:
         spread: spread of their mean.
         failed: number of those that diverged.
         items: number of items behind each value; None for a metric that is no mean over items.
+        groups: for each value, how often the items of every group are right; empty if every item stands for itself.
     """
 
     values: Sequence[float]
     spread: Spread
     failed: int = 0
     items: int | None = None
+    groups: Sequence[Groups] = ()
 
     @property
     def number(self) -> int:
@@ -59,8 +62,16 @@ class Trainings:
     @property
     def mirrored(self) -> Trainings:
         """The same with the sign of every value changed, for a metric of which lower values are better."""
-        spread = replace(self.spread, mean=-self.spread.mean, items=None)
-        return replace(self, values=[-value for value in self.values], spread=spread, items=None)
+        spread = replace(self.spread, mean=-self.spread.mean, items=None, groups=None)
+        return replace(self, values=[-value for value in self.values], spread=spread, items=None, groups=())
+
+    def single_confidences(self, value: float) -> list[float]:
+        """Confidence, for each model by itself, that it would reach ``value`` on all items; the worst model first."""
+        if self.groups:
+            ranked = sorted(self.groups, key=lambda groups: groups.mean)
+            return [float(ndtr(groups.score(value))) for groups in ranked]
+        items = None if self.items is None else float(self.items)
+        return [confidence_above(Spread(each, 0.0, math.inf, items), value) for each in sorted(self.values)]
 
 
 def p_value(trainings: Trainings, value: float, share: float) -> float:
@@ -112,15 +123,8 @@ def _p_counted(trainings: Trainings, value: float, share: float) -> float:
 
     For a given level it is one order statistic: the highest that the number of trainings allows.
     """
-    number, ranked = trainings.number, sorted(trainings.values)
+    number = trainings.number
     below = np.arange(trainings.failed, number)  # trainings that may miss; the next one is the limit
     by_training = bdtrc(number - below - 1, number, share)
-    by_items = [1.0 - confidence_above(_single(trainings, each), value) for each in ranked]
+    by_items = [1.0 - confidence for confidence in trainings.single_confidences(value)]
     return min(1.0, 2.0 * float(np.min(np.maximum(by_training, by_items), initial=1.0)))
-
-
-def _single(trainings: Trainings, value: float) -> Spread:
-    """The spread of one model's value, from the number of items."""
-    if trainings.items is None:
-        return Spread(value, 0.0, math.inf, None)
-    return Spread(value, 0.0, math.inf, float(trainings.items))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit  # `scipy.stats` takes half a second to import
 
 from superconv_tune.core.bits import Bits
+from superconv_tune.verdict.groups import HALVINGS, Groups
 
 
 @dataclass(frozen=True)
@@ -21,15 +23,25 @@ class Spread:
         se: standard error of the mean.
         df: degrees of freedom of ``se``.
         items: effective number of items of a proportion, ``mean (1 - mean) / se^2``; None if the mean is no proportion.
+        groups: the groups that the items of a proportion come in; None if every item stands for itself.
+        by_seed: part of ``se^2`` that comes from the seeds; given with groups only.
     """
 
     mean: float
     se: float
     df: float
     items: float | None
+    groups: Groups | None = None
+    by_seed: float = 0.0
+
+    @property
+    def upside_down(self) -> Spread:
+        """The spread of what is wrong, of a proportion with groups."""
+        assert self.groups is not None
+        return replace(self, mean=1.0 - self.mean, groups=self.groups.wrong)
 
 
-def proportion(correct: Bits) -> Spread:
+def proportion(correct: Bits, groups: NDArray[np.int64] | None = None) -> Spread:
     """The spread of an accuracy over items and seeds.
 
     ``correct[j, i]`` says whether model j is right on item i. The variance has two sources: which items are in the
@@ -37,6 +49,9 @@ def proportion(correct: Bits) -> Spread:
     test-set churn that the first counts already; it is not subtracted, because with three seeds the difference is
     estimated too poorly to be trusted (z intervals with it subtracted missed 6-8 % instead of the nominal 2.5 %).
     Degrees of freedom after Welch and Satterthwaite.
+
+    With ``groups``, the number of its group for each item, groups take the place of items; see
+    `superconv_tune.verdict.groups`.
 
     Raises:
         ValueError: if there is no model or no item.
@@ -48,12 +63,22 @@ def proportion(correct: Bits) -> Spread:
     mean = float(per_item.mean())
     by_item = float(per_item.var(ddof=1)) / items if items > 1 else 0.25
     by_seed = float(correct.mean(axis=1).var(ddof=1)) / models if models > 1 else 0.0
+    if groups is not None:
+        return _over_groups(Groups.of(per_item, groups), by_seed, models)
     variance = by_item + by_seed
     if variance == 0.0:  # all right or all wrong: the number of items is all that is known
         return Spread(mean, 0.0, math.inf, float(items))
     df = variance**2 / (by_item**2 / max(1, items - 1) + by_seed**2 / max(1, models - 1))
     effective = mean * (1.0 - mean) / variance
     return Spread(mean, math.sqrt(variance), df, min(effective, float(items * models)))
+
+
+def _over_groups(groups: Groups, by_seed: float, models: int) -> Spread:
+    """The spread over groups, whose limits hold for any number of them, and over seeds."""
+    by_group = groups.standard_error**2
+    variance = by_group + by_seed
+    df = (models - 1) * (variance / by_seed) ** 2 if by_seed > 0.0 else math.inf
+    return Spread(groups.mean, math.sqrt(variance), df, groups.items * by_group / variance, groups, by_seed)
 
 
 def over_seeds(values: Sequence[float], items_se: float = 0.0) -> Spread:
@@ -89,7 +114,7 @@ def difference(now: Sequence[float], before: Sequence[float]) -> Spread:
     return Spread(float(np.mean(now)) - float(np.mean(before)), se, float(df), None)
 
 
-def with_known_noise(mean: float, models: int, items: int | None, repeats: Sequence[float]) -> Spread:
+def with_known_noise(mean: float, models: int, items: float | None, repeats: Sequence[float]) -> Spread:
     """The spread of a mean over models that are too few to estimate it, with the noise of other seeds.
 
     Args:
@@ -119,6 +144,8 @@ def interval(spread: Spread, level: float) -> tuple[float, float]:
     Wilson 1927: ``(p + q^2/2n -+ q sqrt(p (1-p)/n + q^2/4n^2)) / (1 + q^2/n)``.
     """
     q = float(stdtrit(spread.df, 0.5 + level / 2.0))
+    if spread.groups is not None:
+        return _lower_limit(spread, q), 1.0 - _lower_limit(spread.upside_down, q)
     if spread.items is None:
         return spread.mean - q * spread.se, spread.mean + q * spread.se
     n, p = spread.items, spread.mean
@@ -127,6 +154,15 @@ def interval(spread: Spread, level: float) -> tuple[float, float]:
     centre = (p + q * q / (2 * n)) / (1 + q * q / n)
     half = q * math.sqrt(p * (1 - p) / n + q * q / (4 * n * n)) / (1 + q * q / n)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _lower_limit(spread: Spread, q: float) -> float:
+    """The largest value that the mean exceeds by ``q`` standard errors, by bisection."""
+    low, high = 0.0, spread.mean
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if score(spread, middle) >= q else (low, middle)
+    return low
 
 
 def confidence_above(spread: Spread, value: float) -> float:
@@ -141,6 +177,9 @@ def score(spread: Spread, value: float) -> float:
     """How many standard errors the mean lies above ``value``; for a proportion as the score test counts them."""
     if spread.items is not None and not 0.0 < value < 1.0:
         return math.inf if value <= 0.0 else -math.inf
+    if spread.groups is not None:
+        by_groups = spread.groups.score(value)
+        return by_groups if by_groups <= 0.0 else (spread.mean - value) / _error_beside(spread, value, by_groups)
     error = error_at(spread, value)
     if error == 0.0:
         return math.inf if spread.mean >= value else -math.inf
@@ -148,12 +187,23 @@ def score(spread: Spread, value: float) -> float:
 
 
 def error_at(spread: Spread, value: float) -> float:
-    """Standard error of the mean if ``value`` were true: it differs from ``spread.se`` only for a proportion."""
+    """Standard error of the mean if ``value`` were true: it differs from ``spread.se`` only for a proportion.
+
+    With groups it is the error with which a normal distribution gives the same confidence.
+    """
+    if spread.groups is not None:
+        by_groups = spread.groups.score(value)
+        return _error_beside(spread, value, by_groups) if by_groups > 0.0 else spread.se
     if spread.items is None:
         return spread.se
     return math.sqrt(value * (1.0 - value) / spread.items) if spread.items > 0 else math.inf
 
 
-def wilson(value: float, items: int, level: float) -> tuple[float, float]:
+def _error_beside(spread: Spread, value: float, by_groups: float) -> float:
+    """Standard error at ``value``, over groups with this normal score and over seeds."""
+    return math.hypot((spread.mean - value) / by_groups, math.sqrt(spread.by_seed))
+
+
+def wilson(value: float, items: float, level: float) -> tuple[float, float]:
     """Wilson's interval of one model's accuracy ``value`` on ``items`` items."""
     return interval(Spread(value, 0.0, math.inf, float(items)), level)

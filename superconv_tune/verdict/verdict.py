@@ -18,15 +18,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from superconv_tune.core.bits import Bits
 from superconv_tune.core.yardstick import Direction, Yardstick
+from superconv_tune.verdict.groups import Groups
 from superconv_tune.verdict.ladder import Rung
-from superconv_tune.verdict.outlook import REACH, Calibration, Outlook, inside, log_odds, outlook, slope_between
+from superconv_tune.verdict.more_data import Slope
+from superconv_tune.verdict.outlook import REACH, Calibration, Outlook, inside, outlook, slope_between
 from superconv_tune.verdict.reliability import MIN_MODELS, Trainings, least_models, p_value
 from superconv_tune.verdict.statistics import Spread, confidence_above, interval, over_seeds, proportion
 
@@ -168,6 +172,7 @@ class Evidence:
         is_fitted: whether the models are fitted and not trained in cycles, so that there are no longer ones.
         items_se: standard error of a value from the number of test items, where seeds do not show it: of fits, and a
             metric that is no mean over items. 0 where they do.
+        groups: number of the group of each test item, shape [items]; None if every item stands for itself.
     """
 
     values: Sequence[float]
@@ -186,6 +191,12 @@ class Evidence:
     others: Sequence[str] = ()
     is_fitted: bool = False
     items_se: float = 0.0
+    groups: NDArray[np.int64] | None = None
+
+    @property
+    def test_groups(self) -> int:
+        """Number of groups in the test part; 0 if every item stands for itself."""
+        return 0 if self.groups is None else len(np.unique(self.groups))
 
     @property
     def stretch(self) -> float:
@@ -196,14 +207,6 @@ class Evidence:
 def demonstrating(target: Target) -> int:
     """Number of fresh models with which the first look can demonstrate the target."""
     return least_models(target.reliability, ALPHA / 2.0)
-
-
-@dataclass(frozen=True)
-class Slope:
-    """Fall of the log odds of an error per log(length), with its standard error."""
-
-    value: float
-    se: float
 
 
 def last_step(evidence: Evidence) -> Slope | None:
@@ -233,18 +236,28 @@ def last_slope(evidence: Evidence) -> float | None:
     return None if step is None else step.value
 
 
-def data_slope(evidence: Evidence) -> float | None:
-    """Fall of the log odds per log(examples), by least squares over the shares at one length; None if unknown."""
+def data_slope(evidence: Evidence) -> Slope | None:
+    """Fall of the log odds of an error per log(examples), over the shares at one length; None if unknown."""
     shares = [repeat for repeat in evidence.repeats if repeat.data_share < 1.0]
-    if not shares:
+    if not shares or not evidence.validation_items:
         return None
     length = shares[0].epochs
-    points = [r for r in evidence.repeats if math.isclose(r.epochs, length)]
-    x = [math.log(r.data_share) for r in points]
-    y = [log_odds(inside(1.0 - r.value, evidence.validation_items)) for r in points]
-    mean_x, mean_y = math.fsum(x) / len(x), math.fsum(y) / len(y)
-    variance = math.fsum((a - mean_x) ** 2 for a in x)
-    return -math.fsum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / variance if variance else None
+    return slope_of_data([r for r in evidence.repeats if math.isclose(r.epochs, length)], evidence.validation_items)
+
+
+def slope_of_data(repeats: Sequence[Repeat], items: int) -> Slope | None:
+    """The same from models on shares of the data, by least squares; None if all are on the same share.
+
+    The standard error counts items as that of `last_step` does.
+    """
+    x = np.log([repeat.data_share for repeat in repeats])
+    errors = np.array([inside(1.0 - repeat.value, items) for repeat in repeats])
+    apart = x - x.mean()
+    if not apart.any():
+        return None
+    weights = apart / (apart @ apart)
+    variances = 0.5 / (items * np.array([repeat.models for repeat in repeats]) * errors * (1.0 - errors))
+    return Slope(-float(weights @ np.log(errors / (1.0 - errors))), math.sqrt(float(weights**2 @ variances)))
 
 
 def is_overtrained(evidence: Evidence) -> bool:
@@ -264,7 +277,7 @@ def by_length(evidence: Evidence) -> list[Repeat]:
 
 def _spread(evidence: Evidence) -> Spread | None:
     if evidence.correct is not None and len(evidence.correct):
-        return proportion(evidence.correct)
+        return proportion(evidence.correct, evidence.groups)
     return over_seeds(evidence.values, evidence.items_se) if len(evidence.values) > 1 else None
 
 
@@ -300,7 +313,7 @@ class Case:
             return None
         return Case(target, evidence, spread, _outlook(target, evidence, spread, calibration))
 
-    @property
+    @cached_property
     def estimate(self) -> Estimate:
         """The estimate for the recipe at the length at which it was trained."""
         return Estimate(self.spread.mean, *interval(self.spread, LEVEL), LEVEL)
@@ -328,16 +341,22 @@ class Case:
         margin = float(ndtri(target.reliability)) * seeds
         return target.value + margin if target.yardstick.higher_is_better else target.value - margin
 
-    @property
+    @cached_property
     def luck(self) -> float:
         """The p-value against "a fresh training, as long as the recipe's, reaches the target often enough"."""
         target, evidence = self.target, self.evidence
         assert target.value is not None
         items = None if evidence.correct is None else evidence.correct.shape[1]
-        trainings = Trainings(evidence.values, self.spread, evidence.failed, items)
+        trainings = Trainings(evidence.values, self.spread, evidence.failed, items, self._groups)
         if target.yardstick.higher_is_better:
             return p_value(trainings, target.value, target.reliability)
         return p_value(trainings.mirrored, -target.value, target.reliability)
+
+    @property
+    def _groups(self) -> list[Groups]:
+        """For each model, how often every group is right; empty if every item stands for itself."""
+        correct, groups = self.evidence.correct, self.evidence.groups
+        return [] if correct is None or groups is None else [Groups.of(row, groups) for row in correct]
 
     @property
     def confidence(self) -> float:

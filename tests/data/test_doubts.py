@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from superconv_tune.data.doubts import doubts
+from superconv_tune.data.doubts import BY_STEM, _stem, doubts
+from superconv_tune.data.groups import of_paths
 from superconv_tune.data.parts import Part
 from superconv_tune.data.prints import difference_hash, exact, thumbnails
 from superconv_tune.measures.metrics import METRICS
@@ -152,7 +153,21 @@ def test_names_that_differ_by_a_running_number_across_parts_are_doubted(pattern:
     if is_numbered:
         assert found[0].startswith("5 of 5 examples of the test part")
         assert pattern.format("anna", 5) in found[0]
-        assert "train/ and test/" in found[0]
+        assert f"--group '{BY_STEM}'" in found[0]
+
+
+@pytest.mark.parametrize("pattern", ["a/{}_{:03d}.png", "a/{} ({}).jpg", "{}.frame{}.png", "b/{}{}.png"])
+def test_the_pattern_that_is_named_finds_the_groups(pattern: str) -> None:
+    names = named("anna", "person3-x", "0012-", "dora", "emil", pattern=pattern)
+    codes = of_paths(BY_STEM, names)
+    assert {part: np.unique(found).tolist() for part, found in codes.items()} == {key: [0, 1, 2, 3, 4] for key in names}
+
+
+def test_all_digits_at_the_end_of_a_name_are_its_number() -> None:
+    found = [
+        _stem(name) for name in ("a/ben7_012.png", "img0041.jpg", "0012_005.png", "17.png", "x (3).png", "a-b.png")
+    ]
+    assert found == ["a/ben7", "img", "0012", "", "x", ""]
 
 
 def test_names_that_are_only_numbered_raise_no_doubt() -> None:

@@ -150,3 +150,39 @@ class Triples(Noisy):
 def test_items_that_are_no_pairs_are_refused_and_not_cut() -> None:
     with pytest.raises(UserError, match="pair"):
         arrays(Triples(lambda: 0.0), "train")
+
+
+def grouped(groups: Any, **parts: Any) -> Task:
+    rows = np.arange(ITEMS * 2.0).reshape(ITEMS, 2)
+    return Task((rows, np.arange(ITEMS) % 3), groups=groups, **parts)
+
+
+def test_a_task_brings_the_groups_of_its_items() -> None:
+    for groups in (np.arange(ITEMS) // 6, [f"p{number // 6:02d}" for number in range(ITEMS)]):
+        own = own_data(grouped(groups))
+        assert own.raw.train.groups is not None
+        assert own.raw.train.groups.tolist() == [number // 6 for number in range(ITEMS)]
+    test = (np.zeros((6, 2)), np.arange(6) % 3)
+    own = own_data(grouped({"train": np.arange(ITEMS) // 6, "test": [0, 0, 0, 77, 77, 77]}, test=test))
+    assert own.raw.test is not None
+    assert own.raw.test.groups is not None
+    assert own.raw.test.groups.tolist() == [0, 0, 0, 8, 8, 8]  # by their names as text
+    assert own_data(grouped(None)).raw.train.groups is None
+    assert own_data(grouped(np.arange(ITEMS) // 6, test=test)).raw.test.groups is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        (np.arange(5), r"groups of train have the shape \(5,\), but it has 60 items"),
+        (np.ones((ITEMS, 2)), r"the shape \(60, 2\)"),
+        ([None, *range(ITEMS - 1)], "some groups of train are missing"),
+        (np.append(np.nan, np.arange(ITEMS - 1)), "some groups of train are missing"),
+        ({"test": np.arange(ITEMS) // 6}, "groups has 'test', which is no part with items"),
+        (np.zeros(ITEMS), "into one group"),
+        (np.arange(ITEMS), "into a group of its own"),
+    ],
+)
+def test_groups_that_do_not_fit_the_items_are_refused(groups: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        own_data(grouped(groups))

@@ -1,6 +1,8 @@
 import re
 import subprocess
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -80,6 +82,16 @@ def test_the_verdict_comes_first(findings: Findings) -> None:
         assert words in text
     assert "python -m superconv_tune.report fashion-mnist-92" in text
     assert "Floors and ceilings A linear model reaches accuracy 0.83." in text
+
+
+def test_groups_behind_the_test_part_are_told(findings: Findings) -> None:
+    assert "Test part" not in Page(render_report(findings)).text
+    study, opened = findings.study, findings.study.opened
+    grouped = copy(study)
+    grouped.opened = replace(
+        opened, environment={**opened.environment, "data": {"test_items": 1500, "test_groups": 37}}
+    )
+    assert "Test part 1,500 examples of 37 groups" in Page(render_report(replace(findings, study=grouped))).text
 
 
 def test_hostile_words_are_shown_as_they_are(hostile_findings: Findings) -> None:

@@ -430,3 +430,31 @@ def test_one_name_is_frozen_like_a_list_of_one(tmp_path: Path) -> None:
     assert models[0] is not None
     assert models[0].freeze == ("a",)
     assert not models[0].has_features
+
+
+TABLE = {"format": "table", "path": "t.csv"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"data": "digits"}, "group is not known to the format digits, but to hf, jsonl, table, image_folder"),
+        ({"task": {"factory": "x:task"}}, "a task brings its own groups: Task(…, groups=array)"),
+        ({"data": {"format": "image_folder", "path": "."}}, "group '(x' is no regular expression: missing )"),
+        ({"data": TABLE, "split": {"group": True}}, "is a column of a table, or a regular expression"),
+        ({"data": {**TABLE, "args": {"group": "x"}}, "split": {}}, "Write `split: {group: x}`"),
+    ],
+)
+def test_groups_that_cannot_be_read_are_refused(content: dict[str, Any], said: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").touch()
+    messages = refused(tmp_path, {"name": "x", "split": {"group": "(x"}} | content)
+    assert any(said in message for message in messages), messages
+
+
+def test_a_group_is_a_name_or_a_number_or_an_option(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").touch()
+    for value, option in ((3, None), ("3", None), (None, "3")):
+        path = write(tmp_path, {"name": "x", "data": TABLE, "split": {"group": value, "test": 0.3}})
+        spec = load_spec(path, {} if option is None else {"split.group": option})
+        assert (spec.split.group, spec.split.test) == ("3", 0.3)
+        assert ExperimentSpec.model_validate(json.loads(json.dumps(spec.model_dump(mode="json")))) == spec

@@ -24,6 +24,7 @@ BASE: dict[str, Any] = {"name": "x", "data": {"format": "table", "path": "t.csv"
 WORDS: dict[str, tuple[str, ...]] = {
     "data.path": ("other.csv",),
     "data.args.label": ("last", "3", "-1", "size", "008"),
+    "split.group": ("none", "patient", "3", "(person[0-9]+)_"),
     "model": ("mlp",),
     "metric": ("rmse", "auroc"),
     "target": ("none", "None", "0.9", "1", "1e-1", ".5"),

@@ -113,6 +113,18 @@ def test_the_result_has_the_interval_of_the_test_items(recipe: Path, tmp_path: P
     )
 
 
+def test_the_interval_counts_the_groups_of_the_test_items(recipe: Path, tmp_path: Path) -> None:
+    run = open_run(recipe, 2.0, None, tmp_path / "run")
+    groups = np.arange(len(run.problem.test)) // 30
+    grouped = replace(run, problem=replace(run.problem, test_groups=groups))
+    result = train(grouped, LongRunRecord(recipe, "none"), Stopping(grouped, None))
+    assert result.test is not None
+    assert result.test_low is not None
+    assert result.test_low < wilson(result.test, 30, 0.95)[0]
+    assert result.test_groups == len(np.unique(groups))
+    assert f"test items of {result.test_groups} groups" in summary(grouped, result)
+
+
 def test_a_metric_without_items_has_no_interval_and_says_so(tmp_path: Path) -> None:
     recipe = written(tmp_path, metric="macro_f1")
     run = open_run(recipe, 2.0, None, tmp_path / "run")

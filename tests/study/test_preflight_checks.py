@@ -153,3 +153,18 @@ def test_clocks_that_differ_are_said(tmp_path: Path) -> None:
     (check,) = machine_checks(clocks, places(tmp_path, "t", None, "none"))
     assert check.state == "warning"
     assert check.found == "b is 600 s ahead, c is 3 s behind, d did not answer."
+
+
+GROUPED = OWN.replace("items=300", "items=300, of=5").replace(", model=", ", groups=np.arange(items) // of, model=")
+
+
+def test_groups_behind_the_test_part_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "OWN", GROUPED)
+    plenty = lines(tmp_path, items=2000, target=0.9)["split"]
+    assert (plenty.state, plenty.mend) == ("ok", "")
+    assert "300 test (60 groups)" in plenty.found
+    few = lines(tmp_path, items=600, target=0.9)["split"]
+    assert (few.state, "(18 groups)" in few.found) == ("warning", True)
+    assert "Even a perfect score on so few test groups would hardly demonstrate 0.9, which takes 36" in few.mend
+    assert "So few groups say little about new ones: raise split.test" in lines(tmp_path, items=200)["split"].mend
+    assert lines(tmp_path, items=600, target=1.0)["split"].state == "ok"

@@ -406,6 +406,15 @@ def test_a_trial_without_augmentation_reads_images_as_they_are(augment: int) -> 
     assert outcome.validation_loss == expected.validation_loss
 
 
+def test_a_validation_value_over_groups_is_worth_fewer_items() -> None:
+    problem = replace(toy_problem(), validation_groups=np.arange(200) // 10)
+    worth = go(ask(), problem).validation_worth
+    assert worth is not None
+    assert 20 < worth < 200
+    assert go(ask()).validation_worth is None
+    assert go(ask(), replace(problem, metric=replace(ACCURACY, correct=None))).validation_worth is None
+
+
 def test_a_metric_that_is_no_mean_over_items_has_no_bits() -> None:
     problem = replace(toy_problem(), metric=replace(ACCURACY, correct=None))
     outcome = go(ask(READS_TEST), problem)

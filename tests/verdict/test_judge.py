@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superconv_tune.verdict.judge import judge as judged
 from superconv_tune.verdict.ladder import Rung
+from superconv_tune.verdict.more_data import Growth
 from superconv_tune.verdict.outlook import Calibration
 from superconv_tune.verdict.settling import lengths
 from superconv_tune.verdict.verdict import FLAT as FLATTEST
 from superconv_tune.verdict.verdict import HOPELESS, Case, Evidence, Repeat, Target, Verdict, last_slope
 
 LIBRARY = Calibration(0.05, 2.0, tuple(np.linspace(-0.45, 0.45, 41)))
+GROWTH = Growth(0.0, 1.0, tuple(np.linspace(-0.4, 0.4, 41)))
 ORDER = {"infeasible": 0, "undecided": 1, "likely": 2, "demonstrated": 3}
 
 
@@ -36,7 +39,7 @@ def evidence(
 
 
 def judge(target: Target, evidence: Evidence) -> Verdict:
-    return judged(target, evidence, LIBRARY)
+    return judged(target, evidence, LIBRARY, GROWTH)
 
 
 def repeated(before: float, now: float, *parts: Repeat) -> tuple[Repeat, ...]:
@@ -137,6 +140,8 @@ def test_nothing_is_out_of_reach_where_the_search_may_be_at_fault(data: Evidence
             assert fault in words
     assert judge(ask(0.995), sound).word == "infeasible"
     assert "times as much" in " ".join(judge(ask(0.995), sound).reasons)
+    in_groups = replace(sound, groups=np.arange(1000, dtype=np.int64) // 5)
+    assert "further groups would gain is not estimated" in " ".join(judge(ask(0.995), in_groups).reasons)
 
 
 @given(
@@ -236,15 +241,28 @@ def test_longer_cycles_that_made_it_worse_are_reported() -> None:
     assert not any("made it worse" in reason for reason in judge(ask(0.99), evidence(0.90, repeats=FLAT)).reasons)
 
 
-def test_the_effect_of_more_data_is_reported() -> None:
+def test_the_effect_of_more_data_is_an_interval() -> None:
     """The odds of an error halve with every doubling of the data: from 1/9 to 1/36 takes four times as much."""
     halving = repeated(0.9, 0.92, Repeat(3.0, 0.5, 9 / 11, 1), Repeat(3.0, 0.25, 9 / 13, 1))
-    data = replace(evidence(0.90, repeats=halving), validation_items=20_000)  # so that the last step is surely flat
-    (sentence,) = [r for r in judge(ask(36 / 37), data).reasons if "data" in r and "twice" in r]
-    assert "about 0.9474" in sentence  # 18 / 19
-    assert "about 4 times as much" in sentence
+    data = replace(evidence(0.90, items=20_000, repeats=halving), validation_items=20_000)
+    (sentence,) = [r for r in judge(ask(36 / 37), data).reasons if "on twice the data" in r]
+    twice, most = re.findall(r"accuracy of ([\d.]+) to ([\d.]+) is|as much ([\d.]+) to ([\d.]+) \(90%", sentence)
+    assert float(twice[0]) < 18 / 19 < float(twice[1])  # odds of 1/18
+    assert float(most[2]) < 72 / 73 < float(most[3])
+    near = " ".join(judge(ask(0.93), data).reasons)  # 1.5 times: odds of 1/13
+    least, greatest = re.findall(r"0.93 would take ([\d.]+) to ([\d.]+) times as much", near)[0]
+    assert 1.0 < float(least) < 1.48 < float(greatest) < 8.0
+    far = judge(ask(0.9999), data).reasons
+    assert any("0.9999 would take more than 8 times as much" in reason for reason in far)
+    assert any(re.search(r"would take [\d.]+ or more times as much", r) for r in judge(ask(0.985), data).reasons)
     useless = repeated(0.90, 0.92, Repeat(3.0, 0.5, 0.90, 1))
-    assert any("help little" in reason for reason in judge(ask(0.975), evidence(0.90, repeats=useless)).reasons)
+    assert any("was about as good" in reason for reason in judge(ask(0.975), evidence(0.90, repeats=useless)).reasons)
+    assert not any("twice the data" in reason for reason in judged(ask(0.9), data, LIBRARY).reasons)
+
+
+def test_nothing_is_said_of_more_data_where_the_metric_is_none_of_the_library() -> None:
+    numbers = Evidence((1.0, 1.1, 0.9), None, 1, (), None, 9.0, repeats=repeated(3.1, 3.0, Repeat(3.0, 0.5, 3.2, 1)))
+    assert not any("data the recipe" in reason for reason in judge(Target("rmse", "min", 0.5), numbers).reasons)
 
 
 def test_without_a_target_there_is_an_estimate_but_no_word() -> None:
@@ -336,6 +354,50 @@ def test_better_models_never_make_the_verdict_worse(
 ) -> None:
     low = judge(ask(value), evidence(accuracy, items=items, repeats=repeats)).word
     high = judge(ask(value), evidence(min(1.0, accuracy + better), items=items, repeats=repeats)).word
+    assert low is not None
+    assert high is not None
+    assert ORDER[high] >= ORDER[low]
+
+
+def in_groups(accuracy: float, number: int) -> Evidence:
+    """1,000 items in groups of which each is right as often as all."""
+    data = evidence(accuracy)
+    return replace(data, groups=np.arange(1000, dtype=np.int64) % number)
+
+
+def test_items_that_come_in_groups_demonstrate_less() -> None:
+    alone, grouped, many = evidence(0.98), in_groups(0.98, 12), in_groups(0.98, 200)
+    assert judge(ask(0.9), alone).word == "demonstrated"
+    few = judge(ask(0.9), grouped)
+    assert few.word in ("undecided", "likely")
+    assert "on the test part of 12 groups" in " ".join(few.reasons)
+    assert few.estimate is not None
+    assert few.estimate.low < 0.8
+    assert few.estimate.value == pytest.approx(0.98)
+    assert judge(ask(0.9), many).word == "demonstrated"
+    assert judge(ask(0.7), grouped).word == "demonstrated"
+
+
+def test_few_groups_are_warned_of() -> None:
+    assert any("The test part has 5 groups only" in warning for warning in judge(ask(0.9), in_groups(0.9, 5)).warnings)
+    assert not any("groups only" in warning for warning in judge(ask(0.9), in_groups(0.9, 8)).warnings)
+
+
+def test_a_metric_without_items_says_that_its_interval_leaves_groups_out() -> None:
+    numbers = Evidence((1.0, 1.1, 0.9), None, 1, (), None, 10.0, groups=np.arange(30, dtype=np.int64) // 10)
+    warnings = judge(Target("rmse", "min", 2.0), numbers).warnings
+    assert any("no more than 3 groups" in warning for warning in warnings)
+
+
+@given(
+    accuracy=st.floats(0.5, 0.995), better=st.floats(0.0, 0.3), value=st.floats(0.3, 0.999), number=st.integers(2, 60)
+)
+@settings(max_examples=25, deadline=None)
+def test_better_models_on_groups_never_make_the_verdict_worse(
+    accuracy: float, better: float, value: float, number: int
+) -> None:
+    low = judge(ask(value), in_groups(accuracy, number)).word
+    high = judge(ask(value), in_groups(min(1.0, accuracy + better), number)).word
     assert low is not None
     assert high is not None
     assert ORDER[high] >= ORDER[low]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.yardstick import Direction, Yardstick
 from superconv_tune.record.trial import Status, Trial
-from superconv_tune.verdict.ladder import contenders, origin_of, winner
+from superconv_tune.verdict.ladder import contenders, origin_of, rungs, winner
+from superconv_tune.verdict.statistics import wilson
 from tests.record.story import Story
 
 ITEMS = 1_000
@@ -83,6 +85,16 @@ def test_a_configuration_with_a_diverged_seed_is_excluded_unless_all_have_one() 
     shaky = [*finished((0.4, 0.97)), (0.4, 0.1, "diverged")]
     assert chosen(study_of(*shaky, *finished((0.2, 0.95)))) == 0.2
     assert chosen(study_of(*shaky)) == 0.4
+
+
+def test_the_interval_of_a_rung_counts_groups() -> None:
+    story = study_of(*finished((0.1, 0.90)), rung=0)
+    (alone,) = rungs(story.study, yardstick())
+    (trial,) = story.study.trials("search")
+    story.study.outcomes[trial.request.trial_id] = replace(trial.outcome, validation_worth=20.0)
+    (grouped,) = rungs(story.study, yardstick())
+    assert (grouped.low, grouped.high) == wilson(0.90, 20, 0.95)
+    assert grouped.low < alone.low < alone.high < grouped.high
 
 
 def test_a_shorter_cycle_wins_only_past_the_interval_of_the_longest() -> None:

@@ -1,0 +1,1 @@
+"""What more training data gain, against what the verdict says of it."""
