@@ -3,8 +3,8 @@
 The recipe is the same, and so is the number of steps; only the examples are more. Errors are in log odds, as in
 `superconv_tune.verdict.outlook`: on halves and quarters of the data the recipe shows how fast they fall per logarithm
 of the number of examples, and `benchmarks/more_data` has recorded how fast they fall on twice, four and eight times the
-data of twenty tasks. A line predicts the one from the other. Its residuals, each by a line fitted without that data
-set, are the draws of the predicted distribution, and the noise of the user's own measurements is added.
+data. A line predicts the one from the other. Its residuals, each by a line fitted without that data set, are the draws
+of the predicted distribution, and the noise of the user's own measurements is added.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def test_the_interval_counts_the_groups_of_the_test_items(recipe: Path, tmp_path
     assert result.test_low is not None
     assert result.test_low < wilson(result.test, 30, 0.95)[0]
     assert result.test_groups == len(np.unique(groups))
-    assert f"test items of {result.test_groups} groups" in summary(grouped, result)
+    assert f"test items of {result.test_groups} groups" in summary(grouped.folder, result)
 
 
 def test_a_metric_without_items_has_no_interval_and_says_so(tmp_path: Path) -> None:
