@@ -51,7 +51,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
     correct = np.stack([unpack(text, outcomes[0].test_items) for text in packed]) if packed else None
     yardstick = yardstick_of(study, brief)
     floor_of, floor = _floor(study, yardstick)
-    packed_groups = study.opened.measured.test_groups
+    packed_groups = study.opened.test_groups
     return Evidence(
         values=tuple(outcome.test for outcome in outcomes if outcome.test is not None),
         correct=correct,

@@ -25,7 +25,6 @@ class Measured:
         trivial_value: metric of the best constant guess.
         precision: the faster number format of the forward pass.
         landmarks: floors and ceilings; empty until `Surveyed`.
-        test_groups: packed numbers of the group of each test item; empty if every item stands for itself.
     """
 
     train_items: int = 0
@@ -37,7 +36,6 @@ class Measured:
     trivial_value: float = 0.0
     precision: Precision = "fp32"
     landmarks: tuple[Landmark, ...] = ()
-    test_groups: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,7 @@ class Opened:
         mlflow: ``tracking_uri``, ``experiment_id``, ``run_id`` of the parent run.
         fresh_ledger: why earlier looks at the test part do not count; empty if they do.
         families: the families of models that compete; empty for a single network.
+        test_groups: packed numbers of the group of each test item; empty if every item stands for itself.
     """
 
     name: str
@@ -84,6 +83,7 @@ class Opened:
     mlflow: Mapping[str, str] = field(default_factory=dict)
     fresh_ledger: str = ""
     families: tuple[Family, ...] = ()
+    test_groups: str = ""
 
     @property
     def at(self) -> float:

@@ -124,4 +124,5 @@ def _opened(engine: Engine, where: Places, handle: StudyHandle | None, call: Cal
         mlflow={} if handle is None else handle.recorded,
         fresh_ledger=call.fresh_ledger or "",
         families=question.competing,
+        test_groups=question.test_groups,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from superconv_tune.core.bits import pack_numbers
 from superconv_tune.planner.brief import Brief, bounds
 from superconv_tune.problems.payload import DataCard, Payload, realise
 from superconv_tune.problems.prepare import prepare
@@ -50,6 +51,12 @@ class Question:
         resources = self.spec.resources.model_copy(update={"gpus_per_trial": per_trial})
         spec = self.spec.model_copy(update={"resources": resources})
         return replace(self, spec=spec, payload=_with_spec(self.payload, spec))
+
+    @property
+    def test_groups(self) -> str:
+        """Packed numbers of the group of each test item; empty if every item stands for itself."""
+        arrays = self.payload.arrays
+        return "" if arrays is None or arrays.test.groups is None else pack_numbers(arrays.test.groups)
 
     @property
     def competing(self) -> tuple[Family, ...]:

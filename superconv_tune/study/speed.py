@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from superconv_tune.core.bits import pack_numbers
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.problems.payload import DataCard
@@ -41,7 +40,6 @@ def measure(problem: Problem, card: DataCard, defaults: Hyperparameters, batch_s
         overhead_s=OVERHEAD_S,
         trivial_value=problem.trivial_value,
         precision=precision,
-        test_groups="" if problem.test_groups is None else pack_numbers(problem.test_groups),
     )
 
 

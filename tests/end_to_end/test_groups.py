@@ -72,7 +72,7 @@ def photographs(folder: Path) -> Path:
 @pytest.mark.slow
 def test_a_folder_whose_names_have_groups_is_searched_verified_and_trained(tmp_path: Path, start: Start) -> None:
     pictures = photographs(tmp_path / "pictures")
-    common = ["--debug", "--tracking-uri", "none", "--model", "mlp", "--baseline", "none", "--budget", "40s"]
+    common = ["--debug", "--tracking-uri", "none", "--model", "mlp", "--baseline", "none", "--budget", "60s"]
     warned = ended(start("search", "--data", str(pictures), *common, "--name", "plain"))
     pattern = warned.partition("--group '")[2].partition("'")[0]
     out = ended(

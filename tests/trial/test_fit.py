@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from superconv_tune.core.bits import unpack
@@ -51,10 +53,14 @@ class NearestCentre:
 
 
 def fitted(
-    *, reads_test: bool = False, left_s: float = 100.0, metric: Metric | None = None
+    *,
+    reads_test: bool = False,
+    left_s: float = 100.0,
+    metric: Metric | None = None,
+    groups: NDArray[np.int64] | None = None,
 ) -> tuple[TrialOutcome, Problem, Centres]:
     clock, problem = FakeClock(), toy_problem()
-    problem = problem if metric is None else replace(problem, metric=metric)
+    problem = replace(problem, metric=metric or problem.metric, test_groups=groups)
     fitter = Centres(problem, clock)
     request = TrialRequest(
         "1",
@@ -96,6 +102,19 @@ def test_the_noise_of_a_metric_that_is_no_mean_over_items_is_that_of_samples_of_
     assert outcome.test is not None
     of_a_mean = (outcome.test * (1.0 - outcome.test) / len(problem.test)) ** 0.5
     assert outcome.test_se == pytest.approx(of_a_mean, rel=0.25)
+
+
+def test_where_items_come_in_groups_the_samples_are_of_groups() -> None:
+    """Twenty groups, of which one or two are all wrong."""
+    known, _, _ = fitted(reads_test=True)
+    assert known.test_correct is not None
+    places = np.argsort(np.argsort(unpack(known.test_correct, known.test_items), kind="stable"))
+    metric = replace(toy_problem().metric, correct=None)
+    alone, _, _ = fitted(reads_test=True, metric=metric)
+    grouped, _, _ = fitted(reads_test=True, metric=metric, groups=places // 10)
+    assert grouped.test_se is not None
+    assert alone.test_se is not None
+    assert grouped.test_se > 1.8 * alone.test_se
 
 
 def test_a_fit_that_time_ended_is_marked() -> None:
