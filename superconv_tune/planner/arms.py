@@ -4,20 +4,22 @@ Every family is a study within the study (`superconv_tune.record.study`), which 
 Networks race: each of them trains the low rungs of a plan for the whole time, whose cycles take up to a number of
 seconds that is the same for all, whatever a step costs. Then those that lag behind are dropped (of more than two at
 least half: successive halving, Jamieson & Talwalkar 2016), and the others go on to longer cycles. The last one divides
-the time that is left again. Families that are fitted run beside them (`superconv_tune.planner.fits`).
+the time that is left again; what it does not use goes to those that were dropped. Families that are fitted run beside
+them (`superconv_tune.planner.fits`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from superconv_tune.planner.ask import Decision, Draw, Drop
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.choice import expected_of_search, looks_reached
-from superconv_tune.planner.evidence import has_all_seeds, is_decided
+from superconv_tune.planner.divide import SEEDS
+from superconv_tune.planner.evidence import has_all_seeds, is_decided, word_of
 from superconv_tune.planner.fits import FitSteps, next_id, next_number, next_seed
 from superconv_tune.planner.network import network_step, rungs_within, tasting_step
 from superconv_tune.planner.situation import Situation, first
@@ -73,41 +75,67 @@ class Arms:
     # -- networks and the best fit ----------------------------------------------------------------------------------
 
     def _of_networks(self) -> Decision:
-        racing = [arm for arm in self.study.arms.values() if not arm.is_fitted and not arm.is_dropped]
+        networks = [arm for arm in self.study.arms.values() if not arm.is_fitted]
+        racing = [arm for arm in networks if not arm.is_dropped]
         if len(racing) > 1:
             return self._race(racing)
-        if not racing:
-            return self._choice(None, self._nothing) or self._nothing
-        decision = network_step(self._situation(racing[0]))
-        return self._choice(racing[0], decision) or self._allowed(racing[0], decision)
+        left = racing[0] if racing else None
+        decision = network_step(self._situation(left)) if left else self._nothing
+        choice = self._choice_of_fit(left, decision) or self._best_again(self._is_confirmed)
+        if choice is not None:
+            return choice
+        if decision is Signal.DONE and not self._is_demonstrated:
+            return self._of_dropped([arm for arm in networks if arm.is_dropped])
+        return self._allowed(left, decision) if left else decision
 
-    def _choice(self, network: Study | None, decision: Decision) -> Plan | Recipe | None:
-        """The recipe of the best fit where it is the better one, or that of the network again; None for no change.
+    def _of_dropped(self, dropped: Sequence[Study]) -> Decision:
+        """The next step of the best network that was dropped, for time that nothing else uses.
+
+        It lagged in cycles of equal time; but the others may have come to the longest that are allowed.
+        """
+        for arm in sorted(dropped, key=lambda arm: -self._worth_within(arm, math.inf)):
+            decision = network_step(self._situation(arm))
+            if not isinstance(decision, Signal):
+                return self._stamped(arm, decision)
+        if self.study.running():
+            return Signal.WAIT
+        return self._best_again(lambda _: True) or Signal.DONE
+
+    def _choice_of_fit(self, network: Study | None, decision: Decision) -> Plan | Recipe | None:
+        """The recipe of the best fit, where it is better than the network that is left; None where it is not.
 
         Args:
             network: the one that is left; None if all families are fitted.
             decision: what it would do next.
         """
         fit = self._fits.best
-        if fit is None:
+        if fit is None or self._fits.is_frozen(fit):
             return None
         if network is None:
-            return self._freeze_fit(fit) if not self.study.running() else None
-        if network.recipe is None:
-            return self._freeze_fit(fit) if self._leads(fit, network, decision) else None
-        if not self._is_confirmed(network):
-            return None
-        network_worth = self._confirmed_worth(network)
-        if not self._fits.is_frozen(fit):
-            return self._freeze_fit(fit) if self._worth(fit.value) > network_worth else None
-        arm = self.study.arms[fit.request.family]
-        if not self._is_confirmed(arm) or arm.recipe is None:
-            return None
-        better = arm.recipe if self._confirmed_worth(arm) > network_worth else network.recipe
-        return None if self.study.recipe == better else better
+            is_better = not self.study.running()
+        elif network.recipe is None:
+            is_better = self._leads(fit, network, decision)
+        else:
+            is_settled = self._is_confirmed(network) or decision is Signal.DONE
+            is_better = is_settled and self._worth(fit.value) > self._confirmed_worth(network)
+        return self._fits.freeze(fit) if is_better else None
 
-    def _freeze_fit(self, fit: Trial) -> Plan | Recipe | None:
-        return None if self._fits.is_frozen(fit) else self._fits.freeze(fit)
+    def _best_again(self, is_settled: Callable[[Study], bool]) -> Recipe | None:
+        """The recipe of the family whose fresh models validate best, if it is not the current one; None if it is.
+
+        None also while the fresh models of a family are not settled.
+        """
+        arms = [arm for arm in self.study.arms.values() if arm.recipe is not None]
+        if len(arms) < 2 or not all(map(is_settled, arms)):
+            return None
+        best = max(arms, key=self._confirmed_worth)
+        is_known = self._confirmed_worth(best) > -math.inf
+        return best.recipe if is_known and best.recipe != self.study.recipe else None
+
+    @property
+    def _is_demonstrated(self) -> bool:
+        lead = self.study.lead
+        return lead.recipe is not None and word_of(lead, self.brief) == "demonstrated"
 
     def _leads(self, fit: Trial, network: Study, decision: Decision) -> bool:
         """Whether the network is about to be confirmed, or cannot be, and the fit is better by more than noise."""
@@ -124,9 +152,13 @@ class Arms:
         return has_all_seeds(arm) and not any(isinstance(request.purpose, Confirm) for request in arm.running())
 
     def _confirmed_worth(self, arm: Study) -> float:
-        """Mean worth of fresh models on the validation part; those that failed count as nothing learned."""
-        values = [trial.value for trial in arm.came_back(arm.of_recipe("confirm"))]
-        return sum(map(self._worth, values)) / len(values) if values else -math.inf
+        """Mean worth of fresh models on the validation part; those that failed count as nothing learned.
+
+        One that was cut short says nothing, and one alone may be lucky.
+        """
+        trials = arm.came_back(arm.of_recipe("confirm"))
+        values = [self._worth(trial.value) for trial in trials if trial.is_whole or trial.went_wrong]
+        return sum(values) / len(values) if len(values) >= SEEDS else -math.inf
 
     def _allowed(self, network: Study, decision: Decision) -> Decision:
         """The decision; where a fit is the recipe, and better, only another recipe of the network may change that."""
