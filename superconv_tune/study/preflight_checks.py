@@ -195,7 +195,10 @@ def _model(question: Question) -> Check:
     given, classes = math.prod(card.outputs), question.card.classes
     if classes is None or given <= max(2, classes):
         return Check("model", found)
-    return Check("model", found, "warning", f"It has {given} outputs for {classes} classes: is that intended?")
+    mend = (
+        f"It has {given} outputs for {classes} classes: is that intended? `head: linear` gives it a fresh last layer."
+    )
+    return Check("model", found, "warning", mend)
 
 
 def _smoke(question: Question) -> list[Check]:
