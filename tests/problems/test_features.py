@@ -303,6 +303,41 @@ def test_the_card_says_what_the_forecast_rests_on(weights: Path) -> None:
     ]
 
 
+TOKENS = """
+import torch
+from torch import nn
+from superconv_tune.problems.user import Task
+
+def task():
+    words = torch.randint(10, (200, 6), generator=torch.Generator().manual_seed(0))
+    return Task(train=(words, (words[:, 0] > 4).long()))
+
+def net():
+    return nn.Sequential(nn.Embedding(10, 8), nn.Flatten(), nn.Linear(48, 2))
+
+def broken():
+    return nn.Sequential(nn.Conv2d(3, 3, 1), nn.Linear(48, 2))
+"""
+
+
+def test_whole_numbers_reach_an_embedding_as_they_are(weights: Path) -> None:
+    weights.with_name("nets.py").write_text(TOKENS, encoding="utf-8")
+    task = {"factory": f"{weights.with_name('nets.py')}:task"}
+    path = weights.with_name("spec.json")
+
+    def spec(factory: str) -> ExperimentSpec:
+        model = {"factory": f"{weights.with_name('nets.py')}:{factory}", "freeze": "backbone"}
+        path.write_text(json.dumps({"name": "t", "task": task, "model": model}), encoding="utf-8")
+        return load_spec(path, {})
+
+    payload, problem, _ = tried(spec("net"))
+    assert payload.backbone is not None
+    assert (payload.backbone.as_given, payload.backbone.width) == (True, 48)
+    assert ran(problem, Cycle(0.1), cycle_epochs=1, batch_size=32).status == "finished"
+    with pytest.raises(UserError, match=r"model, given inputs of the shape \[4, 6\], failed: .*; and as floats: "):
+        prepare(spec("broken"))
+
+
 def test_a_frozen_and_a_tuned_network_are_two_families(weights: Path) -> None:
     spec = spec_of(weights)
     assert spec.model is not None
