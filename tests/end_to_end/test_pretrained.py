@@ -29,7 +29,7 @@ model:
   - {factory: "net.py:net", head: linear, freeze: backbone}
   - {factory: "net.py:net", head: linear, layer_decay: 0.5, size: 12}
 target: 0.8
-budget: 150s
+budget: 4m
 baselines: none
 """
 
