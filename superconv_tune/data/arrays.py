@@ -6,6 +6,7 @@ import math
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -15,13 +16,16 @@ from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.budget import require_memory
+from superconv_tune.data.idx import read as idx_array
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Kind, RawData, classified, numeric
+from superconv_tune.data.reading import ArrayReading, Channels
 
 Read = TypeVar("Read")
 
 LONG_NAMES = {"x": "x_train", "y": "y_train", "X": "x_train", "inputs": "x_train", "targets": "y_train"}
 COST = 2  # bytes of memory per byte of an array: as it was stored, and in the type that models take
+INPUTS = ("x", "X", "inputs", "x_test")  # names of an array of items to predict
 WANTED = ("x_train", "y_train", "x_test", "y_test")
 SHAPES = {"kind": ("auto", "classification", "regression"), "channels": ("auto", "first", "last", "none")}
 
@@ -55,6 +59,27 @@ def npy(path: Path | None, args: Args) -> RawData:
     return _raw(_named(arrays, folder), chosen)
 
 
+def array_in(path: Path) -> NDArray[Any]:
+    """The inputs alone, in a file of numpy or of the idx format.
+
+    Of an archive, the array called x, or x_test, or the only one.
+
+    Raises:
+        UserError: if the file cannot be read, or it is not clear which array is meant.
+    """
+    if not path.is_file():
+        raise UserError(f"predict: there is no file {path}.")
+    if path.suffix == ".npy":
+        return _readable(path, "npy", partial(_array, path))
+    if path.suffix != ".npz":
+        return idx_array(path)
+    arrays = _readable(path, "npz", partial(_archive, path))
+    found = next((arrays[name] for name in INPUTS if name in arrays), None)
+    if found is None and len(arrays) != 1:
+        raise UserError(f"predict: {path} has the arrays {', '.join(arrays) or 'none'}. Name that of the inputs x.")
+    return next(iter(arrays.values())) if found is None else found
+
+
 def _raw(arrays: Mapping[str, NDArray[Any]], chosen: Mapping[str, Any]) -> RawData:
     whole = arrays["y_train"].dtype.kind in "buiU"
     kind: Kind = "classification" if whole else "regression"
@@ -66,7 +91,8 @@ def _raw(arrays: Mapping[str, NDArray[Any]], chosen: Mapping[str, Any]) -> RawDa
         for part, what in (("train", "training"), ("test", "test"))
     )
     assert train is not None
-    return classified(train, test) if kind == "classification" else RawData(train, test, "regression", None)
+    raw = classified(train, test) if kind == "classification" else RawData(train, test, "regression", None)
+    return replace(raw, reading=ArrayReading(_channels(arrays["x_train"], chosen["channels"])))
 
 
 def _named(found: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
@@ -122,7 +148,19 @@ def _array_bytes(file: IO[bytes]) -> int:
     return math.prod(shape) * int(kind.itemsize)
 
 
+def _channels(inputs: NDArray[Any], asked: str) -> Channels:
+    """Where the axis of channels is."""
+    if asked == "none" or (asked == "auto" and inputs.ndim == 3):
+        return "none"
+    return "last" if asked == "last" else "first"
+
+
 def _channels_first(inputs: NDArray[Any], channels: str) -> NDArray[Any]:
-    if channels == "none" or (channels == "auto" and inputs.ndim == 3):
+    return channels_first(inputs, _channels(inputs, channels))
+
+
+def channels_first(inputs: NDArray[Any], channels: Channels) -> NDArray[Any]:
+    """Inputs [n, …] with an axis of channels behind the first, which was where ``channels`` says."""
+    if channels == "none":
         return inputs[:, None]
     return np.moveaxis(inputs, -1, 1) if channels == "last" else inputs

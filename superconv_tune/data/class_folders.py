@@ -51,6 +51,15 @@ def images_in(folder: Path) -> tuple[list[Listed], list[str]]:
     return [image for images, _ in found for image in images], [words for _, more in found for words in more]
 
 
+def files_below(folder: Path) -> list[Path]:
+    """All files below a folder but hidden ones, sorted; links are followed.
+
+    Raises:
+        UserError: if a folder cannot be listed.
+    """
+    return _inside(folder).files
+
+
 def _in_classes(folder: Path, root: Path, part: str) -> tuple[list[Listed], list[str]]:
     classes = _folders(folder)
     _refuse_no_classes(folder, classes)

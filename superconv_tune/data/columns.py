@@ -1,9 +1,9 @@
-"""The columns of a table as inputs: numbers, words, or the bytes of one text."""
+"""The columns of a table as inputs: numbers, words, or the bytes of one text; and those of a new table, as before."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.labels import MANY
-from superconv_tune.data.numbers import numbers
-from superconv_tune.data.parts import Column
+from superconv_tune.data.numbers import marked_numbers, numbers
+from superconv_tune.data.reading import Column
 from superconv_tune.data.words import count_of
 
 COUNTERS = ("id", "index", "unnamed: 0")  # columns that number the lines
@@ -75,45 +75,113 @@ def described(columns: Sequence[Encoded]) -> str:
     return f"{counts}; {sum(each.column.width for each in columns)} inputs"
 
 
+def encoded_again(values: pd.Series[Any], column: Column) -> NDArray[Any]:
+    """A column of another table as the inputs of this one, [n, width]: uint8 for text, else float32.
+
+    A missing number becomes the median of the training part, also where training knew of none; a word that training
+    did not know shares the input of the rare ones.
+
+    Raises:
+        UserError: if it holds lists, or infinite numbers.
+    """
+    _refuse_lists(values)
+    if column.kind == "numeric":
+        found = _numbers_again(values, column)
+        _refuse_infinite(found, column.name)
+        return _filled(found, column)
+    texts = _as_words(values)
+    return _one_hot(texts, column) if column.kind == "categorical" else _bytes(texts, column)
+
+
 def _column(values: pd.Series[Any], is_train: NDArray[np.bool_], decimal: str, *, is_alone: bool) -> Encoded | str:
     """One column as inputs, or why it is left out."""
-    name = str(values.name)
-    if values.dtype == object and values.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
-        raise UserError(f"column {name!r} holds lists, but a field is a number or a word. Leave it out: args.ignore.")
+    name, origin = str(values.name), ""
+    _refuse_lists(values)
     if pd.api.types.is_datetime64_any_dtype(values):
-        values = (values - values.min()) / pd.Timedelta(days=1)
+        origin = "" if values.isna().all() else pd.Timestamp(values.min()).isoformat()
+        values = _days(values, values.min())
     if values[is_train].isna().all():
         return "it is empty"
     if pd.api.types.is_numeric_dtype(values):
         if name.lower() in COUNTERS and values.is_unique and pd.api.types.is_integer_dtype(values):
             return "it numbers the lines"
-        return _numeric(name, values.to_numpy(np.float64, na_value=np.nan), is_train, "")
-    texts = values.astype("string").str.strip()
-    texts = texts.mask(texts.eq("").fillna(value=False))
-    found = numbers(texts, decimal)
-    if found is None or np.isnan(found[is_train]).all():
+        known = Column(name, "numeric", 1, mark=decimal, origin=origin)
+        return _numeric(known, values.to_numpy(np.float64, na_value=np.nan), is_train, "")
+    texts = _stripped(values)
+    found = marked_numbers(texts, decimal)
+    if found is None or np.isnan(found[0][is_train]).all():
         return _words(name, texts, is_train, is_alone=is_alone)
-    strays = texts[np.isnan(found)].dropna()
+    numbered, mark = found
+    strays = texts[np.isnan(numbered)].dropna()
     told = [
         f"{count_of(len(strays), 'word')} such as {word!r} among its numbers taken as missing; " for word in strays[:1]
     ]
-    return _numeric(name, found, is_train, "".join(told))
+    return _numeric(Column(name, "numeric", 1, mark=mark), numbered, is_train, "".join(told))
 
 
-def _numeric(name: str, values: NDArray[np.float64], is_train: NDArray[np.bool_], strays: str) -> Encoded:
+def _refuse_lists(values: pd.Series[Any]) -> None:
+    if values.dtype == object and values.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
+        raise UserError(
+            f"column {values.name!r} holds lists, but a field is a number or a word. Leave it out: args.ignore."
+        )
+
+
+def _refuse_infinite(values: NDArray[np.float64], name: str) -> None:
     if np.isinf(values).any():
         first = int(np.flatnonzero(np.isinf(values))[0])
         raise UserError(
             f"column {name!r} has {int(np.isinf(values).sum())} infinite values, the first at index {first}. "
             f"Remove or replace them."
         )
+
+
+def _days(values: pd.Series[Any], origin: Any) -> pd.Series[Any]:
+    days: pd.Series[Any] = (values - origin) / pd.Timedelta(days=1)
+    return days
+
+
+def _stripped(values: pd.Series[Any]) -> pd.Series[Any]:
+    """The column as text without blanks around it; nothing where that leaves nothing."""
+    texts = values.astype("string").str.strip()
+    return texts.mask(texts.eq("").fillna(value=False))
+
+
+def _as_words(values: pd.Series[Any]) -> pd.Series[Any]:
+    """A column of words, also where all words of this table happen to be whole numbers."""
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    return _stripped(values)
+
+
+def _numbers_again(values: pd.Series[Any], column: Column) -> NDArray[np.float64]:
+    if column.origin:
+        times = pd.to_datetime(values, errors="coerce")
+        values = _days(times, pd.Timestamp(column.origin))
+    if pd.api.types.is_numeric_dtype(values):
+        return values.to_numpy(np.float64, na_value=np.nan)
+    texts = _stripped(values).replace({"True": "1", "False": "0"})  # a missing one makes text of them
+    found = numbers(texts, column.mark, share=0.0)
+    assert found is not None
+    return found
+
+
+def _numeric(known: Column, values: NDArray[np.float64], is_train: NDArray[np.bool_], strays: str) -> Encoded:
+    _refuse_infinite(values, known.name)
     is_missing = np.isnan(values)
+    fill = float(_float32(np.asarray(np.nanmedian(values[is_train]))))
+    column = replace(known, width=2 if is_missing.any() else 1, fill=fill)
+    inputs = _filled(values, column)
     if not is_missing.any():
-        return Encoded(Column(name, "numeric", 1), _float32(values[:, None]))
-    median = np.nanmedian(values[is_train])
-    filled = _float32(np.stack([np.where(is_missing, median, values), is_missing], axis=1))
-    note = f"{strays}{count_of(int(is_missing.sum()), 'missing value')} filled with {median:g}."
-    return Encoded(Column(name, "numeric", 2), filled, f"Column {name!r}: {note}")
+        return Encoded(column, inputs)
+    note = f"{strays}{count_of(int(is_missing.sum()), 'missing value')} filled with {column.fill:g}."
+    return Encoded(column, inputs, f"Column {column.name!r}: {note}")
+
+
+def _filled(values: NDArray[np.float64], column: Column) -> NDArray[np.float32]:
+    """Numbers [n], or with a mark for missing ones [n, 2]."""
+    is_missing = np.isnan(values)
+    filled = np.where(is_missing, column.fill, values)
+    return _float32(np.stack([filled, is_missing], axis=1)[:, : column.width])
 
 
 def _words(name: str, texts: pd.Series[Any], is_train: NDArray[np.bool_], *, is_alone: bool) -> Encoded | str:
@@ -125,29 +193,43 @@ def _words(name: str, texts: pd.Series[Any], is_train: NDArray[np.bool_], *, is_
         return (
             f"{len(counts):,} different texts in {len(texts):,} lines, and a text is read only if it is the only column"
         )
-    kept = {text: place for place, text in enumerate(counts.index[:MANY])}  # the most frequent first
+    kept = tuple(map(str, counts.index[:MANY]))  # the most frequent first
+    column = Column(name, "categorical", len(kept) + 1, words=kept)
     missing = int(texts.isna().sum())
-    codes = np.array([kept.get(text, len(kept)) for text in texts.fillna("")])
-    inputs = np.eye(len(kept) + 1, dtype=np.float32)[codes]
     rare = len(counts) - len(kept)
     notes = [f"{count_of(missing, 'missing word')} became a word of their own"] * bool(missing)
     notes += [f"its {count_of(rare, 'rarest word')} became one"] * bool(rare)
-    note = f"Column {name!r}: {'; '.join(notes)}." if notes else ""
-    return Encoded(Column(name, "categorical", len(kept) + 1), inputs, note)
+    return Encoded(column, _one_hot(texts, column), f"Column {name!r}: {'; '.join(notes)}." if notes else "")
+
+
+def _one_hot(texts: pd.Series[Any], column: Column) -> NDArray[np.float32]:
+    places = {word: place for place, word in enumerate(column.words)}
+    codes = np.array([places.get(text, len(places)) for text in texts.fillna("")], dtype=np.intp)
+    return np.eye(column.width, dtype=np.float32)[codes]
 
 
 def _text(name: str, texts: pd.Series[Any]) -> Encoded:
-    """The column as UTF-8 bytes, with zeros after the end of each text; zero bytes inside a text are removed."""
-    encoded_texts = [text.replace("\0", "").encode() for text in texts.fillna("")]
-    lengths = np.array([len(text) for text in encoded_texts])
+    """The column as bytes, of which nearly all texts have no more."""
+    lengths = np.array([len(text) for text in _utf8(texts)])
     length = int(min(MOST_BYTES, max(1, np.ceil(np.quantile(lengths, TEXT_SHARE)))))
-    values = np.zeros((len(encoded_texts), length), np.uint8)
-    for row, text in zip(values, encoded_texts, strict=True):
-        cut = text[:length]
-        row[: len(cut)] = np.frombuffer(cut, np.uint8)
     longer = int((lengths > length).sum())
     note = f"Column {name!r}: {count_of(longer, 'text')} longer than {length} bytes cut." if longer else ""
-    return Encoded(Column(name, "text", length), values, note)
+    column = Column(name, "text", length)
+    return Encoded(column, _bytes(texts, column), note)
+
+
+def _bytes(texts: pd.Series[Any], column: Column) -> NDArray[np.uint8]:
+    """UTF-8 bytes, with zeros after the end of each text."""
+    values = np.zeros((len(texts), column.width), np.uint8)
+    for row, text in zip(values, _utf8(texts), strict=True):
+        cut = text[: column.width]
+        row[: len(cut)] = np.frombuffer(cut, np.uint8)
+    return values
+
+
+def _utf8(texts: pd.Series[Any]) -> list[bytes]:
+    """The texts as bytes; zero bytes inside a text are removed."""
+    return [text.replace("\0", "").encode() for text in texts.fillna("")]
 
 
 def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:

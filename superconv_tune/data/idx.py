@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +15,7 @@ from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.budget import require_memory, unpacked
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import RawData, classified, numeric
+from superconv_tune.data.reading import ArrayReading
 
 # Third byte of the magic number, as on the MNIST page of LeCun, Cortes and Burges; numbers are big-endian.
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -32,7 +34,7 @@ def idx(path: Path | None, args: Args) -> RawData:
     rows = slice(chosen["limit"] or None)
     train = numeric(images[rows], labels[rows], "training", "classification")
     test = numeric(*read_pair(path, "t10k"), "test", "classification") if any(path.glob("t10k-*")) else None
-    return classified(train, test)
+    return replace(classified(train, test), reading=ArrayReading("none"))
 
 
 def read_pair(folder: Path, prefix: str) -> tuple[NDArray[Any], NDArray[Any]]:

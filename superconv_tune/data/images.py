@@ -36,10 +36,11 @@ from superconv_tune.data.groups import of_paths
 from superconv_tune.data.limits import usable_cpus
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData, Rows
+from superconv_tune.data.reading import ImageReading
 from superconv_tune.data.spelling import alike, joined
 from superconv_tune.data.words import SHOWN_FILES, some
 
-VERSION = 3  # of the stored format; raise it when the decoding changes
+VERSION = 4  # of the stored format; raise it when the decoding changes
 LEAST = 8  # pixels of a side, if it is derived from the data
 MOST_ON_GPU, MOST_ON_CPU = 64, 32  # likewise; larger images would take too long for a first search
 STEP = 4  # sides are whole multiples of it, so that models can halve them
@@ -75,12 +76,14 @@ class Decoded:
         kept: indices of these images in the list of all images, in order.
         skipped: the other images by name, each with the reason.
         words: a description of the images and of how they were scaled.
+        reading: how they were scaled.
     """
 
     images: NDArray[Any]
     kept: tuple[int, ...]
     skipped: Mapping[str, str]
     words: str
+    reading: ImageReading
 
 
 def image_folder(path: Path | None, args: Args) -> RawData:
@@ -125,7 +128,8 @@ def decode(listed: Sequence[Listed], wanted: Wanted, origin: str) -> Decoded:
     except (OSError, ValueError) as error:
         raise UserError(f"cache: {folder / INDEX} cannot be read ({error}). Delete {folder}.") from error
     images = cache.mapped(folder / PIXELS, tuple(index["shape"]))
-    return Decoded(images, tuple(index["kept"]), index["skipped"], index["words"])
+    reading = ImageReading(index["shape"][-1], index["shape"][1], tuple(index["deep"]))
+    return Decoded(images, tuple(index["kept"]), index["skipped"], index["words"], reading)
 
 
 def raw_images(listed: Sequence[Listed], decoded: Decoded, what: str, warnings: Sequence[str]) -> RawData:
@@ -153,6 +157,7 @@ def raw_images(listed: Sequence[Listed], decoded: Decoded, what: str, warnings: 
         class_names=tuple(classes),
         validation=parts.get("validation"),
         names={part: [kept[row].name for row in chosen] for part, chosen in rows.items()},
+        reading=decoded.reading,
         notes=(f"{what}: {len(kept):,} images of {len(classes)} classes{_shares(rows)}, {decoded.words}",),
         warnings=(*warnings, *told, *alike(classes), *_skipped_words(decoded.skipped, len(listed))),
     )
@@ -183,6 +188,7 @@ def _store(listed: Sequence[Listed], wanted: Wanted, folder: Path) -> None:
         raise UserError(f"data: none of {len(listed):,} images can be decoded. {_reasons(reasons.values())}")
     index = {
         "shape": [len(kept), shape.channels, shape.size, shape.size],
+        "deep": shape.deep,
         "kept": kept,
         "skipped": {listed[index].name: reasons[index] for index in sorted(reasons)},
         "words": _shape_words(seen, shape, is_derived=not wanted.size),

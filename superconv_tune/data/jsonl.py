@@ -23,10 +23,15 @@ def jsonl(path: Path | None, args: Args) -> RawData:
     chosen = options("jsonl", args, OPTIONS)
     if path is None or not path.is_file():
         raise UserError(f"data.path: no file {path}. The format jsonl reads one .jsonl file.")
-    return from_frames({"train": pd.DataFrame(_rows(path))}, chosen, f"jsonl {path}")
+    return from_frames({"train": read_rows(path)}, chosen, f"jsonl {path}")
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path) -> pd.DataFrame:
+    """The objects of a file as rows.
+
+    Raises:
+        UserError: if it cannot be read, or holds something else.
+    """
     opened = unpacked(path, TEXT_COST, is_packed=path.suffix == ".gz")
     try:
         with opened as (file, _), TextIOWrapper(file, encoding="utf-8-sig") as text:
@@ -36,7 +41,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     rows = [_row(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
     if not rows:
         raise UserError(f"data.path: {path} is empty.")
-    return rows
+    return pd.DataFrame(rows)
 
 
 def _row(line: str, where: str) -> dict[str, Any]:

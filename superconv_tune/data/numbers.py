@@ -44,6 +44,14 @@ def numbers(texts: pd.Series[Any], decimal: str, share: float = NUMERIC_SHARE) -
         decimal: the decimal mark of its file. The other mark is taken where only that makes the column numbers.
         share: least share of numbers among the values that are not missing.
     """
+    found = marked_numbers(texts, decimal, share)
+    return None if found is None else found[0]
+
+
+def marked_numbers(
+    texts: pd.Series[Any], decimal: str, share: float = NUMERIC_SHARE
+) -> tuple[NDArray[np.float64], str] | None:
+    """As `numbers`, with the decimal mark that they were read by; with a share of 0 that is ``decimal``."""
     places, found = pd.factorize(texts)  # a word that occurs often is looked at once
     words, counts = pd.Series(found, dtype="string"), np.bincount(places[places >= 0], minlength=len(found))
     is_given = ~is_missing(words)
@@ -51,7 +59,7 @@ def numbers(texts: pd.Series[Any], decimal: str, share: float = NUMERIC_SHARE) -
         values = _read(words, mark, is_given)
         if counts[is_given & np.isnan(values)].sum() <= (1 - share) * counts[is_given].sum():
             of_each: NDArray[np.float64] = np.append(values, np.nan)[places]
-            return of_each
+            return of_each, mark
     return None
 
 

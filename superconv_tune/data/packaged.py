@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.datasets import load_digits
 
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData, classified
+from superconv_tune.data.reading import ArrayReading
 
 
 def digits(_path: Path | None, args: Args) -> RawData:
@@ -16,4 +18,5 @@ def digits(_path: Path | None, args: Args) -> RawData:
     options("digits", args, {})
     bunch = load_digits()
     images = (bunch.images * (255.0 / 16.0)).round().astype(np.uint8)
-    return classified(Part(images[:, None], bunch.target.astype(np.int64)), None)
+    raw = classified(Part(images[:, None], bunch.target.astype(np.int64)), None)
+    return replace(raw, reading=ArrayReading("none"))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.data.reading import AS_THEY_ARE, Column, Reading, TableReading
 
 # structured: whole numbers, but not one class per item, such as a class per pixel or several labels
 Kind = Literal["classification", "regression", "structured"]
@@ -99,21 +100,6 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a table, and the inputs that it became.
-
-    Attributes:
-        name: as in the table.
-        kind: ``numeric``, ``categorical`` (one input per word) or ``text`` (bytes from 1, 0 where a text has ended).
-        width: number of inputs that it became.
-    """
-
-    name: str
-    kind: Literal["numeric", "categorical", "text"]
-    width: int
-
-
-@dataclass(frozen=True)
 class RawData:
     """A data set as it was read.
 
@@ -125,7 +111,7 @@ class RawData:
         class_names: in the order of the classes; None if they have no names.
         validation: the validation part that the data come with; None if they come with none.
         names: names of the examples of ``train``, ``validation`` and ``test``; empty if they have no names.
-        columns: the columns of a table, in the order of the inputs; empty for other data.
+        reading: how the inputs were read.
         notes: how the data were read, in sentences.
         warnings: what was left out or filled in, in sentences.
     """
@@ -137,7 +123,7 @@ class RawData:
     class_names: tuple[str, ...] | None = None
     validation: Part | None = None
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    columns: tuple[Column, ...] = ()
+    reading: Reading = AS_THEY_ARE
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -149,6 +135,11 @@ class RawData:
         }
         assert found["train"] is not None
         return replace(self, train=found["train"], validation=found["validation"], test=found["test"])
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of a table, in the order of the inputs; empty for other data."""
+        return self.reading.columns if isinstance(self.reading, TableReading) else ()
 
     @property
     def parts(self) -> dict[str, Part]:

@@ -22,6 +22,7 @@ from superconv_tune.data.groups import Codes, of_column
 from superconv_tune.data.labels import column_of, label_column, targets
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData
+from superconv_tune.data.reading import TableReading
 from superconv_tune.data.recognise import SPLIT_FOLDERS, TABLE_SUFFIXES, is_hidden
 from superconv_tune.data.words import some
 
@@ -61,7 +62,7 @@ def table(path: Path | None, args: Args) -> RawData:
     where, frames, notes = f"table {path}", dict[str, pd.DataFrame](), list[str]()
     files = _files(path)
     for part in sorted(files, key=lambda part: part != "train"):  # first the one whose spelling is that of the others
-        frames[part], chosen, told = _frame(files[part], chosen, where, is_first=not frames)
+        frames[part], chosen, told = read_frame(files[part], chosen, where, is_first=not frames)
         notes += told
     return from_frames(frames, chosen, where, notes)
 
@@ -88,7 +89,7 @@ def from_frames(
     group = _group_column(names, chosen["group"], label, where)
     decimal = "." if chosen["decimal"] == "auto" else chosen["decimal"]
     whole = pd.concat(frames.values(), ignore_index=True)
-    whole = whole.apply(_without, words=set(chosen["missing"])) if chosen["missing"] else whole
+    whole = whole.apply(without_words, words=set(chosen["missing"])) if chosen["missing"] else whole
     part_of = np.repeat(list(frames), [len(frame) for frame in frames.values()])
     found = targets(whole[label], part_of == "train", {**chosen, "decimal": decimal}, where)
     whole, part_of = whole[found.is_labelled].reset_index(drop=True), part_of[found.is_labelled]
@@ -106,7 +107,13 @@ def from_frames(
         classes=len(classes) if classes is not None else None,
         class_names=classes,
         validation=parts.get("validation"),
-        columns=tuple(each.column for each in columns),
+        reading=TableReading(
+            columns=tuple(each.column for each in columns),
+            names=tuple(names),
+            label=label,
+            missing=tuple(chosen["missing"]),
+            options={name: chosen[name] for name in ("decimal", *TEXT_OPTIONS) if name in chosen},
+        ),
         notes=(note, *notes),
         warnings=(*found.warnings, *left_out, *(each.note for each in columns if each.note)),
     )
@@ -147,7 +154,7 @@ def _files(path: Path) -> dict[str, Path]:
     return parts
 
 
-def _frame(
+def read_frame(
     file: Path, chosen: dict[str, Any], where: str, *, is_first: bool
 ) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
     """One file; the options with what was found for them; and sentences on how it was read.
@@ -206,7 +213,7 @@ def _ignored(names: Sequence[str], asked: Sequence[str], where: str) -> list[str
     return [name for name in found.values() if name is not None]
 
 
-def _without(values: pd.Series[Any], words: set[str]) -> pd.Series[Any]:
+def without_words(values: pd.Series[Any], words: set[str]) -> pd.Series[Any]:
     """The column, with some words or numbers as missing values."""
     if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_bool_dtype(values):
         return values
