@@ -17,18 +17,21 @@ if TYPE_CHECKING:
     from superconv_tune.api.study import Study
     from superconv_tune.core.errors import UserError
     from superconv_tune.finder.notebook import find_lr
+    from superconv_tune.kept.predictor import Predictor, load
     from superconv_tune.problems.problem import Metric
     from superconv_tune.problems.user import Loader, Task
 
-__all__ = ["Loader", "Metric", "Study", "Task", "UserError", "find_lr", "search"]
+__all__ = ["Loader", "Metric", "Predictor", "Study", "Task", "UserError", "find_lr", "load", "search"]
 
 _PLACES = {
     "Loader": "superconv_tune.problems.user",
     "Metric": "superconv_tune.problems.problem",
+    "Predictor": "superconv_tune.kept.predictor",
     "Study": "superconv_tune.api.study",
     "Task": "superconv_tune.problems.user",
     "UserError": "superconv_tune.core.errors",
     "find_lr": "superconv_tune.finder.notebook",
+    "load": "superconv_tune.kept.predictor",
     "search": "superconv_tune.api.search",
 }
 

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from superconv_tune.core.errors import one_line
+from superconv_tune.kept.predictor import Predictor, load
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.summary import headline, rows, summary
 from superconv_tune.reporting.verdict_json import verdict_json
@@ -76,6 +77,14 @@ class Study:
         """The content of recipe.yaml, which ``train`` and ``verify`` read; None if no trial finished."""
         path = self.folder / "recipe.yaml"
         return read_yaml(path, "recipe", "") if path.exists() else None
+
+    def model(self, *, ensemble: bool = False) -> Predictor:
+        """The kept model that validated best, or all kept models together.
+
+        Raises:
+            UserError: if none was kept.
+        """
+        return load(self.folder, ensemble=ensemble)
 
     @property
     def details(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from superconv_tune.problems.problem import Problem
 from superconv_tune.record.conductor import Conductor, Signal
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.training.memory import release
+from superconv_tune.trial.keeper import Keeper
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Tracker
 
@@ -171,11 +172,13 @@ class TrainingExecutor:
     Args:
         problem_of: data, model, loss and metric with a family of models; empty for the only one.
         tracker: records each trial.
+        keeper: keeps models; None keeps none.
     """
 
-    def __init__(self, problem_of: Callable[[str], Problem], tracker: Tracker) -> None:
+    def __init__(self, problem_of: Callable[[str], Problem], tracker: Tracker, keeper: Keeper | None = None) -> None:
         self._problem_of = problem_of
         self._tracker = tracker
+        self._keeper = keeper
 
     def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome, float]:
         """Train a whole trial; 0 seconds are left when it returns."""
@@ -183,7 +186,8 @@ class TrainingExecutor:
         problem = self._problem_of(request.family)
         release(problem.device)
         try:
-            return run(request, problem, self._tracker, time.time, guard=_ended_by_signals()), 0.0
+            guard = _ended_by_signals()
+            return run(request, problem, self._tracker, time.time, guard=guard, keeper=self._keeper), 0.0
         except _Interrupted:
             worst, reason = problem.trivial_value, "the search was ended while the trial ran"
             return TrialOutcome(request.trial_id, request.attempt, "interrupted", worst, reason), 0.0

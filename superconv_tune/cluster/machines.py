@@ -53,25 +53,26 @@ def other_machines() -> tuple[Machine, ...]:
     return tuple(_measured(node, host) for node, host in hosts.items())
 
 
-def collect(machines: Sequence[Machine], folder: Path, record: str) -> None:
-    """Bring what trackers on other machines could not send to MLflow into the same folder on this machine.
+def collect(machines: Sequence[Machine], folder: Path, record: str, what: str) -> None:
+    """Bring what workers have left on other machines into the same folder on this machine.
 
     Args:
         machines: the other machines.
         folder: the folder, which has the same path everywhere.
         record: name of the file that is written last into each of its subfolders.
+        what: what the subfolders hold, for messages.
     """
     asked = {_on(machine.node, taken, folder, record): machine for machine in machines}
     ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=COLLECT_S) if asked else ([], [])
     for task in late:
-        logger.warning("%s did not answer: what MLflow did not accept stays there in %s.", asked[task].host, folder)
+        logger.warning("%s did not answer in time: %s stay there in %s.", asked[task].host, what, folder)
     for task in ready:
         try:
             kept = keep(ray.get(task), folder)
             if kept:
                 ray.get(_on(asked[task].node, drop, folder, kept), timeout=ANSWER_S)
         except (RayError, OSError) as error:
-            logger.warning("What MLflow did not accept stays on %s in %s: %s", asked[task].host, folder, error)
+            logger.warning("On %s, %s stay in %s: %s", asked[task].host, what, folder, error)
 
 
 def taken(folder: Path, record: str) -> dict[str, dict[str, bytes]]:

@@ -28,6 +28,7 @@ from superconv_tune.tracking.worker import MlflowTracker
 from superconv_tune.training.compiler import skip_compiler
 from superconv_tune.training.gpu_share import shortage
 from superconv_tune.training.memory import device_for, free_and_missing, release
+from superconv_tune.trial.keeper import Keeper
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 
@@ -47,6 +48,7 @@ class Setting:
         clock_offsets: the driver's Unix time minus the monotonic clock of other machines, by Ray's id of the node.
         host: name of the driver's machine.
         folder: working folder of the search.
+        keeper: keeps models on the worker's node; None keeps none.
     """
 
     payload: Payload
@@ -56,6 +58,7 @@ class Setting:
     clock_offsets: Mapping[str, float] = field(default_factory=dict)
     host: str = field(default_factory=platform.node)
     folder: str = field(default_factory=os.getcwd)
+    keeper: Keeper | None = None
 
 
 class Leave(Exception):  # noqa: N818 - a decision and not an error
@@ -75,6 +78,7 @@ class TrialActor(tune.Trainable):
         self._problem = self._problems.of("")
         self._clock = _clock(setting)
         self._mlflow = None if setting.handle is None else _tracker(setting.handle, setting.spill_dir, self._now)
+        self._keeper = setting.keeper
         self._config = config
         self._is_spent = False
         gc.freeze()  # modules and data stay; otherwise the collection between trials would visit all of them again
@@ -113,6 +117,7 @@ class TrialActor(tune.Trainable):
             tracker,
             self._now,
             guard=_ended_if_it_hangs(request.deadline - self._now()),
+            keeper=self._keeper,
         )
         return {"objective": outcome.objective, "outcome": json.dumps(encode(outcome)), "done": True}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from superconv_tune.commands import range_test, report, search, submit, train, verify
+from superconv_tune.commands import predict, range_test, report, search, submit, train, verify
 from superconv_tune.core.streams import lasting_outputs
 
 HELP = """Can a target be reached on this data within a budget of time, how sure are we, and with which recipe?
@@ -28,6 +28,9 @@ app.command("search", epilog=search.EXAMPLES, short_help="A verdict on a target,
 app.command("submit", epilog=submit.EXAMPLES, short_help="The same, as a job on a Ray cluster.")(submit.submit)
 app.command("report", epilog=report.EXAMPLES, short_help="Write a report again, or compare studies.")(report.report)
 app.command("train", epilog=train.EXAMPLES, short_help="The long run with a recipe.")(train.train)
+app.command("predict", epilog=predict.EXAMPLES, short_help="New items, with the model that a study kept.")(
+    predict.predict
+)
 app.command("verify", epilog=verify.EXAMPLES, short_help="Train a recipe again: do the figures repeat?")(verify.verify)
 app.command("range-test", epilog=range_test.EXAMPLES, short_help="The learning-rate range test alone.")(
     range_test.range_test

@@ -87,6 +87,9 @@ def search(  # noqa: PLR0913 - a command line
         str | None, typer.Option(help="Largest number of search trials. Default: as many as the time allows.")
     ] = None,
     seed: Annotated[str | None, typer.Option(help="Every random choice derives from it.")] = None,
+    keep_models: Annotated[
+        str | None, typer.Option(help="Largest number of confirmed models to keep; 0 keeps none. Default: 3.")
+    ] = None,
     workers: Annotated[str | None, typer.Option(help="Number of trials at once. Default: as many as fit.")] = None,
     address: Annotated[
         str | None, typer.Option(help="Ray cluster: auto or host:port. Default: a local one for this search.")
@@ -133,8 +136,8 @@ def search(  # noqa: PLR0913 - a command line
         "data.path": data, "data.args.label": label, "split.group": group, "model": model, "metric": metric,
         "target": target, "reliability": reliability, "horizon": horizon, "schedule": schedule,
         "baselines": ",".join(baseline) if baseline else None, "strategy": strategy, "sampler": sampler,
-        "trials": trials, "seed": seed, "resources.workers": workers, "tracking_uri": tracking_uri, "storage": storage,
-        "output": output,
+        "trials": trials, "seed": seed, "keep_models": keep_models, "resources.workers": workers,
+        "tracking_uri": tracking_uri, "storage": storage, "output": output,
     }  # fmt: skip
     overrides = {key: value for key, value in given.items() if value is not None}
     with exit_on_user_error():

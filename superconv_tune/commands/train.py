@@ -39,7 +39,7 @@ def train(
         typer.Option(help="Address of MLflow, or none. Default: the file of the recipe's study (runs/mlflow.db)."),
     ] = None,
 ) -> None:
-    """Train one long cycle with a recipe, and write checkpoint.pt, weights.pt and result.json."""
+    """Train one long cycle with a recipe, and write checkpoint.pt, weights.pt, result.json and model/."""
     with exit_on_user_error(f"interrupted; the same command resumes after the last epoch saved in {output}/."):
         status = _train(recipe, epochs, max_lr, output, tracking_uri)
     raise typer.Exit(0 if status == "finished" else 1)

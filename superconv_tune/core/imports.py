@@ -1,10 +1,11 @@
-"""Imports that take seconds."""
+"""Imports that take seconds, and what is installed."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 
 
 @contextmanager
@@ -24,3 +25,11 @@ def fast_imports() -> Iterator[None]:
 def ease_exit() -> None:
     """Let the process end at once: the interpreter would otherwise visit every imported object, for seconds."""
     gc.freeze()
+
+
+def package_version(package: str) -> str | None:
+    """The version of an installed package; None if it is not installed, as ours may not be in a checkout."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -158,7 +158,8 @@ def _numbers_again(values: pd.Series[Any], column: Column) -> NDArray[np.float64
         times = pd.to_datetime(values, errors="coerce")
         values = _days(times, pd.Timestamp(column.origin))
     if pd.api.types.is_numeric_dtype(values):
-        return values.to_numpy(np.float64, na_value=np.nan)
+        typed: NDArray[np.float64] = values.to_numpy(np.float64, na_value=np.nan)
+        return typed
     texts = _stripped(values).replace({"True": "1", "False": "0"})  # a missing one makes text of them
     found = numbers(texts, column.mark, share=0.0)
     assert found is not None

@@ -27,6 +27,7 @@ from rich.progress import Progress
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.budget import require_memory
 from superconv_tune.data.limits import usable_cpus
+from superconv_tune.data.reading import ImageReading
 
 Source = Path | bytes  # of one image: a file, or its content
 Report = Callable[[int], object]
@@ -87,21 +88,6 @@ class Header:
         return self.width * self.height * each // factor**2 + self.width * self.height * coefficients
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What images are scaled to.
-
-    Attributes:
-        size: side of the squares, in pixels.
-        channels: 1 or 3.
-        deep: the values that become black and white in images whose pixels have more than 8 bits.
-    """
-
-    size: int
-    channels: int
-    deep: tuple[int, int] = (0, 2**16 - 1)
-
-
 def header(source: Source) -> Header | str:
     """Size, colour and kind of an image, or why it cannot be read."""
 
@@ -136,7 +122,7 @@ def deep_range(extremes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     return 0, 2 ** max(8, high.bit_length()) - 1
 
 
-def pixels(source: Source, shape: Shape) -> NDArray[np.uint8] | str:
+def pixels(source: Source, reading: ImageReading) -> NDArray[np.uint8] | str:
     """The middle square of an image, scaled: uint8 [channels, size, size]; or why it cannot be read.
 
     It is rotated as its EXIF says; transparent pixels become white; of several frames the first counts.
@@ -144,15 +130,17 @@ def pixels(source: Source, shape: Shape) -> NDArray[np.uint8] | str:
 
     def read(image: Image.Image) -> NDArray[np.uint8]:
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
-        image.draft(None, (shape.size, shape.size))  # a JPEG is decoded at a half, a quarter or an eighth of its size
-        plain = _plain(image, "L" if shape.channels == 1 else "RGB", shape.deep)
+        image.draft(
+            None, (reading.size, reading.size)
+        )  # a JPEG is decoded at a half, a quarter or an eighth of its size
+        plain = _plain(image, "L" if reading.channels == 1 else "RGB", reading.deep)
         side = min(plain.size)
         left, top = (plain.width - side) / 2, (plain.height - side) / 2
         scaled = plain.resize(
-            (shape.size, shape.size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
+            (reading.size, reading.size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
         )
         values = np.asarray(scaled.transpose(turn) if turn is not None else scaled)
-        return np.ascontiguousarray(values.reshape(shape.size, shape.size, shape.channels).transpose(2, 0, 1))
+        return np.ascontiguousarray(values.reshape(reading.size, reading.size, reading.channels).transpose(2, 0, 1))
 
     return _opened(source, read)
 

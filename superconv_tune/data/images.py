@@ -23,7 +23,6 @@ from superconv_tune.data.budget import most_bytes, require_memory
 from superconv_tune.data.class_folders import Listed, images_in
 from superconv_tune.data.decode import (
     Header,
-    Shape,
     Source,
     deep_range,
     each,
@@ -178,20 +177,20 @@ def _store(listed: Sequence[Listed], wanted: Wanted, folder: Path) -> None:
         seen = [found for found in headers if isinstance(found, Header)]
         deep = deep_range([found.extremes for found in seen if found.extremes is not None])
         side, channels = wanted.size or _side(seen, wanted.most), 1 if _all_grey(seen, wanted.channels) else 3
-        shape = Shape(side, channels, deep)
-        cache.require_room(len(fine) * shape.channels * shape.size**2)
-        costs = {listed[i].name: found.decoding_bytes(shape.size) for i, found in zip(fine, seen, strict=True)}
+        reading = ImageReading(side, channels, deep)
+        cache.require_room(len(fine) * reading.channels * reading.size**2)
+        costs = {listed[i].name: found.decoding_bytes(reading.size) for i, found in zip(fine, seen, strict=True)}
         workers = pool if _fit_at_once(costs) else None
-        decoded = each(workers, partial(_pixels, shape), [sources[i] for i in fine], done)
+        decoded = each(workers, partial(_pixels, reading), [sources[i] for i in fine], done)
         kept = _write(folder / PIXELS, decoded, fine, reasons)
     if not kept:
         raise UserError(f"data: none of {len(listed):,} images can be decoded. {_reasons(reasons.values())}")
     index = {
-        "shape": [len(kept), shape.channels, shape.size, shape.size],
-        "deep": shape.deep,
+        "shape": [len(kept), reading.channels, reading.size, reading.size],
+        "deep": reading.deep,
         "kept": kept,
         "skipped": {listed[index].name: reasons[index] for index in sorted(reasons)},
-        "words": _shape_words(seen, shape, is_derived=not wanted.size),
+        "words": _shape_words(seen, reading, is_derived=not wanted.size),
     }
     (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
 
@@ -231,8 +230,8 @@ def _headers(sources: list[Source]) -> list[Header | str]:
     return [header(source) for source in sources]
 
 
-def _pixels(shape: Shape, sources: list[Source]) -> list[NDArray[np.uint8] | str]:
-    return [pixels(source, shape) for source in sources]
+def _pixels(reading: ImageReading, sources: list[Source]) -> list[NDArray[np.uint8] | str]:
+    return [pixels(source, reading) for source in sources]
 
 
 def _side(headers: Sequence[Header], most: int) -> int:
@@ -245,24 +244,24 @@ def _all_grey(headers: Sequence[Header], channels: str) -> bool:
     return all(found.is_grey for found in headers) if channels == "auto" else channels == "grey"
 
 
-def _shape_words(headers: Sequence[Header], shape: Shape, *, is_derived: bool) -> str:
+def _shape_words(headers: Sequence[Header], reading: ImageReading, *, is_derived: bool) -> str:
     short = [min(found.width, found.height) for found in headers]
     long = np.mean([max(found.width, found.height) >= LONG * min(found.width, found.height) for found in headers])
-    colour = "grey" if shape.channels == 1 else "colour"
+    colour = "grey" if reading.channels == 1 else "colour"
     sides = (
         f"{min(short)}" if min(short) == max(short) else f"{min(short)} to {max(short)} (median {np.median(short):g})"
     )
-    words = f"{colour}, short sides of {sides} pixels, scaled and cropped to {shape.size} x {shape.size}"
+    words = f"{colour}, short sides of {sides} pixels, scaled and cropped to {reading.size} x {reading.size}"
     words += "; `args: {size: …}` chooses another size" if is_derived else ""
-    words += "".join(_unusual(headers, shape))
+    words += "".join(_unusual(headers, reading))
     return words + (f"; {long:.0%} are twice as long as wide or longer and lose half" if long >= 0.05 else "") + "."
 
 
-def _unusual(headers: Sequence[Header], shape: Shape) -> list[str]:
+def _unusual(headers: Sequence[Header], reading: ImageReading) -> list[str]:
     deep = sum(found.extremes is not None for found in headers)
     frames = sum(found.has_frames for found in headers)
     cut = sum(found.is_cut for found in headers)
-    low, high = shape.deep
+    low, high = reading.deep
     return [
         f"; {deep:,} with more than 8 bits, of which {low:,} became black and {high:,} white" if deep else "",
         f"; {cut:,} with 16 bits per colour, of which the upper 8 are read" if cut else "",

@@ -17,9 +17,9 @@ from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.arrays import array_in, channels_first
 from superconv_tune.data.class_folders import files_below
 from superconv_tune.data.columns import encoded_again
-from superconv_tune.data.decode import Shape, each, pixels, processes, progress
+from superconv_tune.data.decode import each, pixels, processes, progress
 from superconv_tune.data.jsonl import read_rows
-from superconv_tune.data.reading import ArrayReading, ImageReading, Reading, TableReading
+from superconv_tune.data.reading import ArrayReading, Column, ImageReading, Reading, TableReading
 from superconv_tune.data.table import read_frame, without_words
 from superconv_tune.data.words import SHOWN_FILES, some
 
@@ -63,6 +63,19 @@ def inputs_of(given: Any, reading: Reading, shape: tuple[int, ...], kind: np.dty
         given = array_in(Path(given))
     array = _placed(np.asarray(given), reading, shape)
     return Inputs(_typed(array, kind), _numbered(len(array)))
+
+
+def typical(reading: Reading, shape: tuple[int, ...], kind: np.dtype[Any]) -> Any:
+    """One item as it may be given: a line of the median numbers and the most frequent words, or an array of zeros."""
+    if not isinstance(reading, TableReading):
+        return np.zeros((1, *shape), kind)
+    return pd.DataFrame({column.name: [_typical(column)] for column in reading.columns})
+
+
+def _typical(column: Column) -> Any:
+    if column.kind != "numeric":
+        return column.words[0] if column.words else ""
+    return pd.Timestamp(column.origin) if column.origin else column.fill
 
 
 def _are_places(given: Any) -> bool:
@@ -132,7 +145,7 @@ def _of_files(given: str | Path | Sequence[str | Path], reading: ImageReading) -
     decoded = _decoded(files, reading)
     reasons = {name: found for name, found in zip(names, decoded, strict=True) if isinstance(found, str)}
     if reasons and is_named:
-        raise UserError(f"predict: {name} is {reason}." for name, reason in list(reasons.items())[:SHOWN_FILES])
+        raise UserError([f"predict: {name} is {reason}." for name, reason in list(reasons.items())[:SHOWN_FILES]])
     kept = [(name, found) for name, found in zip(names, decoded, strict=True) if not isinstance(found, str)]
     if not kept:
         raise UserError(f"predict: {given} holds no image that can be read.")
@@ -140,14 +153,13 @@ def _of_files(given: str | Path | Sequence[str | Path], reading: ImageReading) -
 
 
 def _decoded(files: Sequence[Path], reading: ImageReading) -> list[NDArray[np.uint8] | str]:
-    shape = Shape(reading.size, reading.channels, reading.deep)
     total = sum(file.stat().st_size for file in files if file.is_file())
     with processes(total, len(files)) as pool, progress(f"Decoding {len(files):,} images", len(files)) as done:
-        return list(chain.from_iterable(each(pool, partial(_chunk, shape), files, done)))
+        return list(chain.from_iterable(each(pool, partial(_chunk, reading), files, done)))
 
 
-def _chunk(shape: Shape, files: list[Path]) -> list[NDArray[np.uint8] | str]:
-    return [pixels(file, shape) for file in files]
+def _chunk(reading: ImageReading, files: list[Path]) -> list[NDArray[np.uint8] | str]:
+    return [pixels(file, reading) for file in files]
 
 
 def _placed(array: NDArray[Any], reading: Reading, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -29,6 +29,7 @@ from superconv_tune.data.batches import (
 from superconv_tune.data.nested import joined, pair
 from superconv_tune.data.normalise import Normaliser, normalised
 from superconv_tune.data.parts import Indices, Part, Rows
+from superconv_tune.data.reading import AS_THEY_ARE, Reading
 from superconv_tune.measures.loss_functions import LossFunction, loss_of
 from superconv_tune.measures.losses import LOSSES
 from superconv_tune.measures.metrics import METRICS
@@ -131,6 +132,8 @@ class Payload:
         families: the same question with each of the families that compete, by name; empty for a single network.
         anatomy: where the network of the user's factory ends; None if the spec says nothing that depends on it.
         backbone: the frozen network whose features the arrays are; None if they are the inputs.
+        reading: how the inputs were read.
+        class_names: as in `DataCard`.
     """
 
     spec: ExperimentSpec
@@ -147,6 +150,8 @@ class Payload:
     families: Mapping[str, Payload] = field(default_factory=dict)
     anatomy: Anatomy | None = None
     backbone: Backbone | None = None
+    reading: Reading = AS_THEY_ARE
+    class_names: tuple[str, ...] = ()
 
     def of(self, family: str) -> Payload:
         """The question with one of its families; empty for the first network, or the only model."""
@@ -227,7 +232,7 @@ def realise(payload: Payload, device: torch.device) -> Problem:
     return Problem(
         name=spec.name,
         device=device,
-        make_model=_model(payload, task),
+        make_model=network(payload, task),
         make_optimizer=_optimizer(payload),
         loss=loss,
         metric=metric,
@@ -367,7 +372,8 @@ def assembled(payload: Payload, head: nn.Module, task: Task | None = None) -> nn
     return Assembled(network_of(payload, task).backbone(), payload.arrays.normaliser, head)
 
 
-def _model(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:
+def network(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:
+    """Makes a fresh model of the question; of the arrays only the shapes count."""
     if task is not None and task.model is not None:
         return selecting(task.model, task.select)
     wanted = payload.spec.model

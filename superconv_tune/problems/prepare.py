@@ -190,6 +190,7 @@ def _prepared(
     )
     normaliser = Normaliser.of(train.inputs, np.arange(len(train))) if _is_scaled(spec, raw) else None
     payload = Payload(spec, Arrays(train, validation, test, normaliser), raw.kind, raw.classes, **sources)
+    payload = replace(payload, reading=raw.reading, class_names=card.class_names)
     if own is not None:
         live = rows.train if own.is_live else None
         payload = replace(payload, has_own_loss=own.has_loss, form=own.form, live_rows=live)

@@ -11,6 +11,7 @@ from typing import Any, get_args
 from superconv_tune.core.codec import encode
 from superconv_tune.core.secrets import masked
 from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.record.kept import KeptModels
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Fit, Status, Trial, TrialOutcome
 from superconv_tune.verdict.comparison import ComparedPolicy, Shortfall
@@ -35,6 +36,7 @@ class Findings:
         baselines: the comparison with other policies.
         shortfall: the comparisons that are missing or were made at another length, and why.
         leaderboard: what every family of models reached, the best one first.
+        kept: the trained models in the study's folder; None if there are none.
     """
 
     study: Study
@@ -48,6 +50,7 @@ class Findings:
     baselines: tuple[ComparedPolicy, ...] = ()
     shortfall: Shortfall = field(default_factory=Shortfall)
     leaderboard: tuple[Standing, ...] = ()
+    kept: KeptModels | None = None
 
     @property
     def limit_s(self) -> float:

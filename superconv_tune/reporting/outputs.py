@@ -11,7 +11,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from superconv_tune.core.curve import Curve
-from superconv_tune.reporting.files import write_atomically
+from superconv_tune.core.files import write_atomically
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.recipe_yaml import write_recipe
 from superconv_tune.reporting.report import render_report

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from superconv_tune.core.codec import encode
+from superconv_tune.core.files import write_atomically
 from superconv_tune.record.trial import Fit, Trial
-from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings, publishable
 from superconv_tune.spec.recipe_file import (
     QUESTION,

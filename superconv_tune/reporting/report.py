@@ -32,6 +32,7 @@ from superconv_tune.reporting.sentences import (
     estimate_words,
     goal,
     in_words,
+    kept_words,
     number,
     probability_words,
     reachable_words,
@@ -153,6 +154,8 @@ def _answer(findings: Findings) -> dict[str, Any]:
         "Spent": budget_words(findings),
         "Full curves": f"in MLflow, run {opened.mlflow.get('run_id')}" if opened.mlflow else NO_CURVES,
     }
+    if findings.kept is not None:
+        facts["Trained models"] = kept_words(findings.kept)
     if verdict.settling is not None:
         facts["What would settle it"] = settling_words(verdict.settling)
     if findings.target.value is None:
@@ -244,7 +247,8 @@ def _commands(findings: Findings) -> dict[str, str]:
         "Ask the same question again (the spec below, saved as spec.yaml)": "python -m superconv_tune.search spec.yaml",
         "Write this page again": f"python -m superconv_tune.report {name}",
     }
-    return (with_recipe if findings.winner else {}) | always
+    with_model = {"Predict with the model that is kept": f"python -m superconv_tune.predict {name} NEW_DATA"}
+    return (with_model if findings.kept else {}) | (with_recipe if findings.winner else {}) | always
 
 
 def _flat(part: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

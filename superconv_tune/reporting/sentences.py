@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from superconv_tune.record.kept import Ensemble, KeptModels
 from superconv_tune.record.trial import Fit, Trial
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.verdict.standing import Standing
@@ -60,6 +61,20 @@ def estimate_words(estimate: Estimate) -> str:
     """The estimate in words: ``0.951 (95 % interval 0.946 to 0.955)``."""
     level = f"{100 * estimate.level:.4g} %"
     return f"{number(estimate.value)} ({level} interval {number(estimate.low)} to {number(estimate.high)})"
+
+
+def kept_words(kept: KeptModels) -> str:
+    """The models that are kept, and what they reach together, in words."""
+    models = "1 model" if kept.models == 1 else f"{kept.models} models, of which the best on validation predicts"
+    return f"{kept.folder}: {models}{ensemble_words(kept.ensemble) if kept.ensemble else ''}"
+
+
+def ensemble_words(ensemble: Ensemble) -> str:
+    """What all kept models reach together, and at which price, as the end of a sentence."""
+    value = number(ensemble.value)
+    if ensemble.low is not None and ensemble.high is not None:
+        value = estimate_words(Estimate(ensemble.value, ensemble.low, ensemble.high, ensemble.level))
+    return f"; together they reach {value} on the test part, at {ensemble.models} times the cost of one"
 
 
 def reachable_words(reachable: Reachable) -> str:

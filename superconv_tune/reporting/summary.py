@@ -12,6 +12,7 @@ from superconv_tune.reporting.sentences import (
     LABELS,
     budget_words,
     estimate_words,
+    kept_words,
     probability_words,
     reachable_words,
     recipe_words,
@@ -48,6 +49,7 @@ def rows(findings: Findings, folder: Path, curves: str) -> dict[str, str]:
         "families": "; ".join(map(standing_words, findings.leaderboard)) if len(findings.leaderboard) > 1 else "",
         "compared": compared,
         "spent": budget_words(findings),
+        "model": kept_words(findings.kept) if findings.kept else "",
         "report": str(folder / "report.html"),
         "curves": curves,
     }

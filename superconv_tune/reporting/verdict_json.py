@@ -26,6 +26,8 @@ def verdict_json(findings: Findings) -> dict[str, Any]:
         "best": _best(findings),
         "confirmation": _confirmation(findings),
         "leaderboard": findings.leaderboard,
+        "kept": _kept(findings),
+        "ensemble": findings.kept.ensemble if findings.kept else None,
         "baselines": findings.baselines,
         "ladder": findings.ladder,
         "range_test": _range_test(findings),
@@ -69,6 +71,14 @@ def _confirmation(findings: Findings) -> list[dict[str, Any]]:
         }
         for trial in findings.confirmations
     ]
+
+
+def _kept(findings: Findings) -> dict[str, Any] | None:
+    """The trained models, in the folder ``model`` beside this file."""
+    kept = findings.kept
+    if kept is None:
+        return None
+    return {"models": kept.models, "seed": kept.seed, "size_bytes": kept.size_bytes}
 
 
 def _range_test(findings: Findings) -> dict[str, Any] | None:

@@ -132,7 +132,8 @@ Seconds = Annotated[float, BeforeValidator(to_seconds, json_schema_input_type=fl
 Number = Annotated[int | float, BeforeValidator(to_number, json_schema_input_type=float)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
-Seed = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
+CountOrZero = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
+Seed = CountOrZero
 Share = Annotated[Number, Field(ge=0, lt=1)]
 
 

@@ -37,6 +37,7 @@ from superconv_tune.spec.fields import (
     NONE,
     AddressField,
     Count,
+    CountOrZero,
     Number,
     OrNone,
     Positive,
@@ -461,6 +462,7 @@ class ExperimentSpec(Section):
         resources: what a trial needs of the cluster.
         scheduler: ``fifo``; all others are refused, with the reason.
         horizon: longest cycle that the verdict is about, in epochs; None for 8 times the longest cycle searched.
+        keep_models: largest number of confirmed models that are kept, those that validate best; 0 keeps none.
         tracking_uri: address of MLflow; None for a local file, ``none`` to record no curves.
         storage: database URL of journal and Optuna study; None for a local file.
         output: folder of all studies.
@@ -492,6 +494,7 @@ class ExperimentSpec(Section):
     resources: ResourcesSpec = ResourcesSpec()
     scheduler: Annotated[Literal["fifo"], BeforeValidator(_fifo)] = "fifo"
     horizon: Annotated[Positive | None, OrNone] = None
+    keep_models: CountOrZero = 3
     tracking_uri: Annotated[AddressField | None, BeforeValidator(_plain_none)] = None
     storage: AddressField | None = None
     output: str = "runs"

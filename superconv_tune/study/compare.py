@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.reporting.files import write_atomically
+from superconv_tune.core.files import write_atomically
 from superconv_tune.reporting.side_by_side import render_side_by_side, side_by_side_table
 from superconv_tune.study.render import findings_from_journal
 

@@ -18,6 +18,7 @@ from superconv_tune.planner.evidence import verdict_of, yardstick_of
 from superconv_tune.planner.first_ramps import pooled_range_test
 from superconv_tune.planner.leaderboard import leaderboard, leading
 from superconv_tune.proposer.proposer import Proposer
+from superconv_tune.record.kept import KeptModels
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial
 from superconv_tune.reporting.console import FAILED
@@ -56,7 +57,12 @@ def proposer_of(
 
 
 def findings_of(
-    study: Study, brief: Brief, proposer: Proposer | None, now: float, more_warnings: Sequence[str] = ()
+    study: Study,
+    brief: Brief,
+    proposer: Proposer | None,
+    now: float,
+    more_warnings: Sequence[str] = (),
+    kept: KeptModels | None = None,
 ) -> Findings:
     """Everything that the study found up to ``now``.
 
@@ -66,6 +72,7 @@ def findings_of(
         proposer: its sampler, which estimates importance; None if its database does not answer.
         now: Unix time in seconds.
         more_warnings: they join the warnings of its verdict.
+        kept: the models in its folder.
     """
     yardstick = yardstick_of(study, brief)
     lead = leading(study, brief)  # the family that the answer is about
@@ -84,6 +91,7 @@ def findings_of(
         baselines=compare(lead, yardstick),
         shortfall=shortfall(comparison_of(lead, brief, now), lead, brief),
         leaderboard=leaderboard(study, brief),
+        kept=kept,
     )
 
 

@@ -19,6 +19,7 @@ from superconv_tune.study.call import Call, Ended
 from superconv_tune.study.conclude import findings_of, proposer_of
 from superconv_tune.study.conductor import StudyConductor, phase
 from superconv_tune.study.engine import Engine
+from superconv_tune.study.kept_models import keep_models
 from superconv_tune.study.landmarks import LandmarksBeside
 from superconv_tune.study.ownership import watched
 from superconv_tune.study.parent_run import end_run
@@ -74,7 +75,7 @@ def _conducted(stored: StoredStudy, journal: Journal, engine: Engine, call: Call
                 with watched(journal, stored.name, end_early):
                     proposer.reconcile(study)
                     conductor.give_up_unfinished()
-                    engine.run(conductor, stored.handle(), stored.where.spill_dir)
+                    engine.run(conductor, stored.handle(), stored.where.spill_dir, stored.where.drafts)
                     conductor.close()
             except TakenOverError as error:
                 call.console.print(str(error), markup=False)
@@ -85,7 +86,8 @@ def _conducted(stored: StoredStudy, journal: Journal, engine: Engine, call: Call
             view.update(study, "report")
             lost = keep_unstored(conductor.unstored, stored, journal)
             sampler = None if conductor.unstored else proposer
-            findings = findings_of(study, brief, sampler, time.time(), (*lost, *stored.card.warnings))
+            kept = keep_models(study, stored.where, stored.spec.keep_models)
+            findings = findings_of(study, brief, sampler, time.time(), (*lost, *stored.card.warnings), kept)
             files = write_files(findings, stored.where)
             sent = _sent(findings, stored, files)
     print_summary(call.console, findings, stored, sent=sent)

@@ -41,13 +41,14 @@ class Engine(Protocol):
         """By how many seconds the clock of each other machine is ahead of this one's; None if it did not answer."""
         ...
 
-    def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:
+    def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path, drafts: Path) -> None:
         """Run trials until the conductor is done or says stop; on return none is running.
 
         Args:
             conductor: hands out trials and takes their outcomes.
             handle: parent run in MLflow; None records nothing.
             spill_dir: folder for records that MLflow did not accept.
+            drafts: folder for trained models.
 
         Raises:
             UserError: if an event cannot be stored.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from superconv_tune.core.codec import encode
+from superconv_tune.core.imports import package_version
 from superconv_tune.data.limits import usable_cpus
 from superconv_tune.problems.payload import DataCard, Payload
 from superconv_tune.training.memory import device_for
@@ -66,14 +66,6 @@ def _device(payload: Payload) -> str:
     """The kind of device that the preflight trained on."""
     device = device_for(with_gpu=payload.spec.resources.gpus_per_trial != 0)
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def package_version(package: str) -> str | None:
-    """The version of an installed package; None if it is not installed, as ours may not be in a checkout."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _cpu_model() -> str:

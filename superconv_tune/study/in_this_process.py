@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 
 from superconv_tune.cluster.in_process import InProcessCluster, RealClock, TrainingExecutor
+from superconv_tune.kept.keeper import keeper_of
 from superconv_tune.problems.payload import Problems
 from superconv_tune.record.conductor import Conductor
 from superconv_tune.study.question import Question
@@ -37,14 +38,16 @@ class InThisProcess:
     def rehearsed(self) -> None:
         """Do nothing: the preflight has tried a step in this process."""
 
-    def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:
+    def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path, drafts: Path) -> None:
         """Run trials until the conductor is done or says stop.
 
         Raises:
             UserError: if an event cannot be stored.
         """
         device = device_for(with_gpu=self.question.spec.resources.gpus_per_trial != 0)
-        executor = TrainingExecutor(Problems(self.question.payload, device).of, _tracker(handle, spill_dir))
+        payload = self.question.payload
+        tracker, keeper = _tracker(handle, spill_dir), keeper_of(payload, drafts)
+        executor = TrainingExecutor(Problems(payload, device).of, tracker, keeper)
         gc.freeze()  # modules and data stay; otherwise the collection between trials would visit all of them again
         try:
             InProcessCluster(executor, RealClock(), self.workers).run(conductor)

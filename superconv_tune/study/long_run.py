@@ -17,14 +17,18 @@ from superconv_tune.core.bits import unpack
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.files import write_atomically
+from superconv_tune.kept.keeper import ModelKeeper
+from superconv_tune.kept.predictor import FOLDER
+from superconv_tune.kept.shelf import publish
 from superconv_tune.lr.horizon import HorizonRule, exponent_of
+from superconv_tune.problems.payload import Payload
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
-from superconv_tune.problems.targets import AS_GIVEN, Form, Scaled
+from superconv_tune.problems.targets import Scaled
 from superconv_tune.problems.try_out import try_out
 from superconv_tune.record.purpose import LongRun as LongRunPurpose
-from superconv_tune.record.trial import INFORMATIVE, Cycle, Precision, Status, TrialOutcome, TrialRequest
-from superconv_tune.reporting.files import write_atomically
+from superconv_tune.record.trial import INFORMATIVE, Cycle, Status, TrialOutcome, TrialRequest
 from superconv_tune.reporting.long_run_view import LongRunView
 from superconv_tune.spec.recipe_file import RecipeFile, read_recipe
 from superconv_tune.study.logs import search_log
@@ -32,7 +36,7 @@ from superconv_tune.study.long_run_record import LongRunRecord
 from superconv_tune.study.subject import subject_of
 from superconv_tune.tracking.handle import Subject
 from superconv_tune.training import checkpoint
-from superconv_tune.training.loop import supports_bf16
+from superconv_tune.training.loop import supported
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.checkpointing import Checkpoint, identity
 from superconv_tune.trial.run import run as run_trial
@@ -40,6 +44,7 @@ from superconv_tune.trial.tracker import Phase, Tracker
 from superconv_tune.verdict.statistics import interval, proportion, wilson
 
 CHECKPOINT, WEIGHTS, RESULT, STATE = "checkpoint.pt", "weights.pt", "result.json", "run.json"
+DRAFTS = "drafts"  # subfolder of what is to become the folder of the model
 LEVEL = 0.95  # of the interval of the test value
 
 
@@ -49,23 +54,23 @@ class LongRun:
 
     Attributes:
         recipe: the recipe that is trained.
+        payload: the question, as it was tried out.
         problem: data, model, loss and metric.
         request: the run as a trial.
         folder: for checkpoint, weights and result.
         state: number of attempts so far, and the parent run in MLflow.
         subject: what it is about, for MLflow.
         notices: sentences that the user should read before it begins.
-        form: in which the model learns the targets.
     """
 
     recipe: RecipeFile
+    payload: Payload
     problem: Problem
     request: TrialRequest
     folder: Path
     state: LongRunState
     subject: Subject
     notices: tuple[str, ...] = ()
-    form: Form = AS_GIVEN
 
     @property
     def max_lr(self) -> float:
@@ -153,7 +158,7 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     rule = HorizonRule(found.cycle.max_lr, found.cycle.cycle_epochs, exponent_of(found.question.optimizer.name))
     payload, card = prepare(found.question)
     device = device_for(with_gpu=True)
-    precision = _supported(found.precision, device)
+    precision = supported(found.precision, device)
     request = TrialRequest(
         trial_id="long_run",
         attempt=1,
@@ -170,11 +175,11 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     notices = () if precision == found.precision else (notice,)
     payload, problem, _ = try_out(payload, device, request.params)
     subject = subject_of(payload, card, "superconv_tune.train")
-    return LongRun(found, problem, request, folder, state, subject, notices, payload.form)
+    return LongRun(found, payload, problem, request, folder, state, subject, notices)
 
 
 def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:
-    """Train, from the checkpoint if there is one; then write weights and result into the folder.
+    """Train, from the checkpoint if there is one; then write weights, model and result into the folder.
 
     On the same machine the curve is bit for bit the same as without an interruption. A run that finished or diverged
     is not trained again.
@@ -263,15 +268,19 @@ def _trained(run: LongRun, attempt: int, tracker: Tracker, view: LongRunView) ->
     if first_step > 0:
         view.say(f"resumes after epoch {first_step / run.steps_per_epoch:.4g}")
     shown = _Shown(tracker, view, first_step)
+    request, drafts = replace(run.request, attempt=attempt), run.folder / DRAFTS
     with view:
-        outcome = run_trial(replace(run.request, attempt=attempt), run.problem, shown, time.time, checkpoint=place)
+        keeper = ModelKeeper(drafts, run.payload, most=1)
+        outcome = run_trial(request, run.problem, shown, time.time, checkpoint=place, keeper=keeper)
     if outcome.status == "finished":
         torch.save(checkpoint.weights(place.path), run.folder / WEIGHTS)
+        publish(drafts, run.folder / FOLDER, [request.trial_id], most=1)
     losses = tuple(loss if math.isfinite(loss) else None for loss in shown.curve.loss.tolist())
     result = result_of(outcome, run.problem, run.request.params.cycle_epochs, run.max_lr, losses)
-    if not isinstance(run.form, Scaled):
+    form = run.payload.form
+    if not isinstance(form, Scaled):
         return result
-    return replace(result, target_scale=_listed(run.form.scale), target_offset=_listed(run.form.offset))
+    return replace(result, target_scale=_listed(form.scale), target_offset=_listed(form.offset))
 
 
 def result_of(
@@ -308,12 +317,6 @@ def _limits(outcome: TrialOutcome, problem: Problem) -> tuple[float | None, floa
 
 def _listed(numbers: NDArray[Any]) -> tuple[float, ...]:
     return tuple(np.atleast_1d(numbers).tolist())
-
-
-def _supported(wanted: Precision, device: torch.device) -> Precision:
-    """The precision of the recipe if the device supports it, else fp32."""
-    works = {"fp32": True, "bf16": supports_bf16(device), "fp16": device.type == "cuda"}
-    return wanted if works[wanted] else "fp32"
 
 
 def _state(folder: Path, fresh: LongRunState) -> LongRunState:

@@ -14,6 +14,7 @@ from superconv_tune.cluster.rehearsal import begin_rehearsal
 from superconv_tune.cluster.slots import Share
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.background import Background
+from superconv_tune.kept.keeper import DRAFT, keeper_of
 from superconv_tune.problems.payload import Payload, portable
 from superconv_tune.record.conductor import Conductor
 from superconv_tune.spec.spec import ExperimentSpec, defaults
@@ -53,7 +54,7 @@ class OnRay:
         """By how many seconds the clock of each other machine is ahead of this one's, by its name."""
         return {machine.host: machine.ahead_s for machine in self.elsewhere}
 
-    def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path) -> None:
+    def run(self, conductor: Conductor, handle: StudyHandle | None, spill_dir: Path, drafts: Path) -> None:
         """Run trials, as many at once as the search's share of the cluster allows.
 
         Raises:
@@ -62,10 +63,13 @@ class OnRay:
         question = self.question
         payload = _payload(question, is_local=self.is_local)
         offsets = {machine.node: machine.offset_s for machine in self.elsewhere if machine.offset_s is not None}
-        setting = Setting(payload, handle, str(spill_dir), threads(question.spec), offsets)
+        keeper = keeper_of(payload, drafts)
+        setting = Setting(payload, handle, str(spill_dir), threads(question.spec), offsets, keeper=keeper)
         run(conductor, setting, _resources(question.spec), self.share)
         if handle is not None:
-            collect(self.elsewhere, spill_dir / handle.run_id, RECORD)
+            collect(self.elsewhere, spill_dir / handle.run_id, RECORD, "records for MLflow")
+        if keeper is not None:
+            collect(self.elsewhere, drafts, DRAFT, "trained models")
 
     def rehearsed(self) -> None:
         """Wait for the end of a training step in a process like those that will run the trials.

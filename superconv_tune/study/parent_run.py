@@ -127,7 +127,22 @@ def end_run(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
     except TrackingError as error:
         logger.warning("The parent run was not ended: %s", error)
         return False
-    return not left
+    return _send_model(findings, stored, handle) and not left
+
+
+def _send_model(findings: Findings, stored: StoredStudy, handle: StudyHandle) -> bool:
+    """Send the kept model, last of all because it may be large; False if MLflow did not accept it."""
+    if not findings.kept:
+        return True
+    from superconv_tune.tracking import model  # noqa: PLC0415 - MLflow need not be installed
+
+    try:
+        if not model.has_model(handle, stored.where.model):
+            model.log_model(handle, stored.where.model, stored.spec.name)
+    except TrackingError as error:
+        logger.warning("The model was not sent: %s", error)
+        return False
+    return True
 
 
 def catch_up(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool:
@@ -140,7 +155,7 @@ def catch_up(findings: Findings, stored: StoredStudy, files: list[Path]) -> bool
 
         _follow_move(handle, stored.where)
         is_behind = bool(worker.unsent(handle, stored.where.spill_dir)) or study_run.is_open(handle)
-        return not is_behind or end_run(findings, stored, files)
+        return end_run(findings, stored, files) if is_behind else _send_model(findings, stored, handle)
     except (TrackingError, UserError) as error:  # the latter if its password is not set
         logger.warning("MLflow could not be brought up to date: %s", error)
         return False

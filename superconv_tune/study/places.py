@@ -58,6 +58,16 @@ class Places:
         """Folder in which workers keep records that MLflow did not accept."""
         return self.folder.absolute() / "spill"
 
+    @property
+    def drafts(self) -> Path:
+        """Folder in which workers keep models until the study chooses among them."""
+        return self.folder.absolute() / "drafts"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the models that the study keeps."""
+        return self.folder / "model"
+
     def command(self, verb: str, *options: str) -> str:
         """A command about this study, as a shell takes it: ``report``, or ``search`` with ``--resume``."""
         named = ["--resume", self.name] if verb == "search" else [self.name]

@@ -10,9 +10,9 @@ import torch
 
 from superconv_tune.core.check import Check
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.imports import package_version
 from superconv_tune.data.budget import free_memory
 from superconv_tune.problems.payload import DataCard, Payload
-from superconv_tune.study.environment import package_version
 from superconv_tune.study.machine import GIB, NETWORK, filesystem, free_disk, is_writable
 from superconv_tune.study.places import Places
 from superconv_tune.study.question import Question

@@ -11,6 +11,7 @@ from superconv_tune.journal.journal import Journal
 from superconv_tune.journal.unstored import bring_in
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.study.conclude import findings_of, proposer_of
+from superconv_tune.study.kept_models import keep_models, kept_models
 from superconv_tune.study.logs import no_log
 from superconv_tune.study.parent_run import catch_up
 from superconv_tune.study.publish import print_summary, write_files
@@ -74,9 +75,13 @@ def findings_from_journal(name: str, output: str, storage: str | None) -> tuple[
     with Journal(where.storage) as journal:
         bring_in(journal, name, where.folder)
         found = stored(journal, where)
+        is_over = found.study.closed is not None or not journal.is_driven(name)
         last = journal.events(name)[-1].at
     brief = found.brief
     proposer = proposer_of(name, brief, found.spec.sampler, where.storage, journal.options)
     if found.study.closed is not None:  # a search that goes on does it itself
         proposer.reconcile(found.study)
-    return findings_of(found.study, brief, proposer, last, found.card.warnings), found
+    if is_over and where.drafts.exists():  # its driver ended before it chose among its models
+        keep_models(found.study, where, found.spec.keep_models)
+    kept = kept_models(found.study, where)
+    return findings_of(found.study, brief, proposer, last, found.card.warnings, kept), found

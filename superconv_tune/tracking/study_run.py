@@ -115,15 +115,20 @@ def reopen_study(handle: StudyHandle) -> None:
         show(client, handle, client.get_run(handle.run_id).info.run_name)
 
 
+def is_gone(handle: StudyHandle) -> bool:
+    """Whether the file of the store is not there: the study's files were moved without it."""
+    path = handle.tracking_uri.file
+    return path is not None and not path.exists()
+
+
 def is_open(handle: StudyHandle) -> bool:
     """Whether the parent run is still marked as running, because MLflow was unreachable when the study ended.
 
     Raises:
         TrackingError: if MLflow cannot be read.
     """
-    path = handle.tracking_uri.file
-    if path is not None and not path.exists():
-        return False  # the study's files were moved without the store
+    if is_gone(handle):
+        return False
     try:
         return bool(connect(handle.tracking_uri).get_run(handle.run_id).info.status == "RUNNING")
     except STORE_ERRORS as error:

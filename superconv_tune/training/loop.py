@@ -91,6 +91,12 @@ def has_images(model: nn.Module) -> bool:
     return any(isinstance(module, nn.Conv2d) for module in model.modules())
 
 
+def supported(wanted: Precision, device: torch.device) -> Precision:
+    """The precision if the device supports it, else fp32."""
+    works = {"fp32": True, "bf16": supports_bf16(device), "fp16": device.type == "cuda"}
+    return wanted if works[wanted] else "fp32"
+
+
 def supports_bf16(device: torch.device) -> bool:
     """Whether the device can compute in bf16, which need not be faster."""
     if device.type == "cuda":

@@ -18,6 +18,7 @@ from superconv_tune.trial.checkpointing import Checkpoint
 from superconv_tune.trial.cycle import run_cycle
 from superconv_tune.trial.failures import Stopped, explain
 from superconv_tune.trial.fit import run_fit
+from superconv_tune.trial.keeper import Keeper, kept
 from superconv_tune.trial.ramp import capped_max_lr, edge_test, range_test
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import FaultTolerantTracker
@@ -33,6 +34,7 @@ def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
     node: str | None = None,
     guard: AbstractContextManager[None] | None = None,
     checkpoint: Checkpoint | None = None,
+    keeper: Keeper | None = None,
 ) -> TrialOutcome:
     """Run one attempt of a trial from its first ramp to its last evaluation.
 
@@ -48,6 +50,7 @@ def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
         node: host name for the outcome; this machine's if None.
         guard: entered while the trial computes, and not while the tracker waits for its server.
         checkpoint: where a cycle is saved after every epoch and resumed from; None for no checkpoint.
+        keeper: keeps the model of a cycle that reads the test part; None keeps none.
 
     Returns:
         The outcome. A failure of data, model, loss, metric or memory is an outcome too, with a finite objective; only
@@ -62,7 +65,7 @@ def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
     recorder.start(request)
     attempt = Attempt(request, problem, recorder, clock, node or platform.node())
     with isolated(problem.device), guard or nullcontext():
-        _run_phases(attempt, checkpoint)
+        _run_phases(attempt, checkpoint, keeper)
     outcome = replace(attempt.outcome(), mlflow_run_id=recorder.run_id())
     if outcome.status == "oom":
         release(problem.device)  # so that the next trial finds all memory
@@ -70,7 +73,7 @@ def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
     return outcome
 
 
-def _run_phases(attempt: Attempt, checkpoint: Checkpoint | None) -> None:
+def _run_phases(attempt: Attempt, checkpoint: Checkpoint | None, keeper: Keeper | None) -> None:
     try:
         match attempt.request.work:
             case Ramps(finds_edge=True) as ramps:
@@ -78,9 +81,12 @@ def _run_phases(attempt: Attempt, checkpoint: Checkpoint | None) -> None:
             case Ramps() as ramps:
                 range_test(attempt, ramps)
             case Cycle() as cycle:
-                _train_and_judge(attempt, cycle, checkpoint)
+                _train_and_judge(attempt, cycle, checkpoint, keeper)
             case Fit() as fit:
-                run_fit(attempt, fit)
+                model = run_fit(attempt, fit)
+                if keeper is not None and fit.reads_test:
+                    outputs = model.outputs("test", attempt.problem.device)
+                    kept(keeper, attempt.request, attempt.outcome(), model, outputs)
     except Exception as error:  # noqa: BLE001 - a trial returns its failure, whatever it is
         status, reason = explain(error)
         attempt.note(status=status, reason=reason)
@@ -88,9 +94,12 @@ def _run_phases(attempt: Attempt, checkpoint: Checkpoint | None) -> None:
             _log.exception("Trial %s ended as %s.", attempt.request.trial_id, status)
 
 
-def _train_and_judge(attempt: Attempt, cycle: Cycle, checkpoint: Checkpoint | None) -> None:
+def _train_and_judge(attempt: Attempt, cycle: Cycle, checkpoint: Checkpoint | None, keeper: Keeper | None) -> None:
     learner = run_cycle(attempt, capped_max_lr(attempt, cycle), checkpoint)
     with attempt.timed("eval_s"):
         attempt.judge_validation(*attempt.evaluate(learner, attempt.problem.validation))
         if cycle.reads_test:
-            attempt.judge_test(*attempt.evaluate(learner, attempt.problem.test))
+            outputs, targets = attempt.evaluate(learner, attempt.problem.test)
+            attempt.judge_test(outputs, targets)
+            if keeper is not None:
+                kept(keeper, attempt.request, attempt.outcome(), learner.model, outputs)

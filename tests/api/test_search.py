@@ -70,6 +70,14 @@ def test_a_table_is_answered(study: superconv_tune.Study) -> None:
     assert study.details == json.loads((study.folder / "verdict.json").read_text(encoding="utf-8"))
 
 
+def test_its_model_predicts_new_lines(study: superconv_tune.Study) -> None:
+    inputs, names = clouds()
+    frame = pd.DataFrame(inputs, columns=list("abcdef"))
+    for model in (study.model(), study.model(ensemble=True)):
+        assert (model.predict(frame) == names).mean() > 0.6
+        assert model.labels == ("ant", "bee", "cat")
+
+
 def test_it_shows_itself(study: superconv_tune.Study) -> None:
     assert str(study).startswith("DEMONSTRATED: Yes.")
     assert repr(study) == f"<Study 'insects': {str(study).splitlines()[0]}>"

@@ -148,15 +148,16 @@ def test_what_fits_is_read_as_it_is(tmp_path: Path, little_memory: None) -> None
 MEASURE = """
 import sys
 from pathlib import Path
-from superconv_tune.data.decode import Shape, pixels
+from superconv_tune.data.decode import pixels
+from superconv_tune.data.reading import ImageReading
 def kilobytes(name):
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name))
 small, large = map(Path, sys.argv[1:])
-pixels(small, Shape(32, 3))
+pixels(small, ImageReading(32, 3))
 Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
 before = kilobytes("VmRSS")
-assert not isinstance(pixels(large, Shape(32, 3)), str)
+assert not isinstance(pixels(large, ImageReading(32, 3)), str)
 print(kilobytes("VmHWM") - before)
 """
 

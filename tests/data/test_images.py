@@ -16,16 +16,17 @@ from PIL import Image
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.data import cache
-from superconv_tune.data.decode import Header, Shape, deep_range, header, pixels
+from superconv_tune.data.decode import Header, deep_range, header, pixels
 from superconv_tune.data.formats import load
 from superconv_tune.data.images import MOST_ON_CPU, MOST_ON_GPU
 from superconv_tune.data.parts import RawData, Rows
+from superconv_tune.data.reading import ImageReading
 from tests.samples import CLASSES, photos, picture
 
 MOST = MOST_ON_GPU if torch.cuda.is_available() else MOST_ON_CPU
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
-SMALL = Shape(8, 3)
+SMALL = ImageReading(8, 3)
 
 
 def read(folder: Path, **args: object) -> RawData:
@@ -37,7 +38,7 @@ def saved(image: Image.Image, path: Path, **options: Any) -> Path:
     return path
 
 
-def decoded(path: Path, shape: Shape = SMALL) -> np.ndarray:
+def decoded(path: Path, shape: ImageReading = SMALL) -> np.ndarray:
     found = pixels(path, shape)
     assert not isinstance(found, str), found
     return found
@@ -118,11 +119,11 @@ def test_kinds_of_pixels(tmp_path: Path) -> None:
     assert red_white[:, 4, 7].tolist() == list(WHITE)
     gif = decoded(saved(palette, tmp_path / "a.gif"))
     assert (gif[:, 4, 0].tolist(), gif[:, 4, 7].tolist()) == (list(RED), list(BLUE))
-    assert (decoded(saved(deep, tmp_path / "deep.png"), Shape(8, 1)) == 128).all()
-    assert (decoded(saved(deep, tmp_path / "deep.tif"), Shape(8, 3)) == 128).all()
+    assert (decoded(saved(deep, tmp_path / "deep.png"), ImageReading(8, 1)) == 128).all()
+    assert (decoded(saved(deep, tmp_path / "deep.tif"), ImageReading(8, 3)) == 128).all()
     ink = decoded(saved(Image.new("CMYK", (9, 9), (0, 255, 255, 0)), tmp_path / "ink.jpg"))
     assert np.abs(ink[:, 4, 4].astype(int) - RED).max() < 10
-    one_bit = decoded(saved(Image.new("1", (9, 9), 1), tmp_path / "bit.png"), Shape(8, 1))
+    one_bit = decoded(saved(Image.new("1", (9, 9), 1), tmp_path / "bit.png"), ImageReading(8, 1))
     assert (one_bit == 255).all()
 
 
@@ -204,7 +205,7 @@ def test_classes_that_differ_in_case_are_asked_about(tmp_path: Path) -> None:
 
 def test_a_large_jpeg_is_scaled_by_the_mean_of_its_pixels(tmp_path: Path) -> None:
     ramp = np.tile(np.linspace(0, 255, 800).astype(np.uint8), (800, 1))
-    small = decoded(saved(Image.fromarray(ramp), tmp_path / "a.jpg", quality=95), Shape(8, 1))[0]
+    small = decoded(saved(Image.fromarray(ramp), tmp_path / "a.jpg", quality=95), ImageReading(8, 1))[0]
     assert np.abs(small.mean(axis=0) - ramp.reshape(800, 8, 100).mean(axis=(0, 2))).max() < 4
 
 
@@ -257,7 +258,7 @@ def test_what_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -> None:
     for reason in ("1 not an image", "1 empty", "1 damaged"):
         assert reason in skipped
     row = list(data.names["train"]).index("cat/19.png")
-    np.testing.assert_array_equal(data.train.inputs[row], decoded(folder / "cat" / "19.png", Shape(20, 3)))
+    np.testing.assert_array_equal(data.train.inputs[row], decoded(folder / "cat" / "19.png", ImageReading(20, 3)))
 
 
 def entries() -> list[Path]:

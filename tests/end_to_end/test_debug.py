@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -10,9 +11,15 @@ from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 
 from benchmarks.servers.nodes import ROOT, SETTINGS
+from superconv_tune.core.bits import unpack
+from superconv_tune.journal.journal import Journal
+from superconv_tune.problems.prepare import prepare
+from superconv_tune.record.events import Observed
+from superconv_tune.spec.load import load_spec
 
 # Python imports this at its start, before the command. Neither the packages nor their versions are to be found.
 WITHOUT = """
@@ -87,7 +94,23 @@ def test_a_search_without_ray_and_mlflow(tmp_path: Path, environment: dict[str, 
     assert verdict["mlflow"]["run_id"] is None
     again = ran(tmp_path, environment, "superconv_tune.report", "it")
     assert again.returncode == 0, again.stderr
+    assert_predicted(tmp_path, environment)
     assert not (tmp_path / "runs" / "mlflow.db").exists()
+
+
+def assert_predicted(folder: Path, environment: dict[str, str]) -> None:
+    """The kept model repeats what its trial recorded of every test item."""
+    arrays = prepare(load_spec(None, {"model": "mlp"}))[0].arrays
+    assert arrays is not None
+    np.save(folder / "test.npy", arrays.test.inputs)
+    done = ran(folder, environment, "superconv_tune.predict", "runs/it", "test.npy")
+    assert done.returncode == 0, done.stderr
+    with (folder / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        right = [int(row["prediction"]) for row in csv.DictReader(file)] == arrays.test.targets
+    with Journal(f"sqlite:///{folder / 'runs' / 'studies.db'}") as journal:
+        outcomes = [event.outcome for event in journal.events("it") if isinstance(event, Observed)]
+    recorded = [unpack(each.test_correct, each.test_items) for each in outcomes if each.test_correct]
+    assert any(np.array_equal(right, bits) for bits in recorded)
 
 
 def test_a_range_test_without_them(tmp_path: Path, environment: dict[str, str]) -> None:

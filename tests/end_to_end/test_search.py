@@ -9,12 +9,18 @@ from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
+import mlflow.pyfunc
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+import superconv_tune
+from superconv_tune.core.bits import unpack
 from superconv_tune.journal.journal import Journal
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.record.events import Observed
+from superconv_tune.spec.load import load_spec
 from superconv_tune.tracking.client import connect
 from tests.end_to_end.conftest import Start
 
@@ -59,7 +65,26 @@ def test_a_search_ends_with_a_verdict_and_every_curve(start: Start, spec: Path, 
     recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
     assert recipe["params"]["max_lr"] > 0.0
     check_mlflow(tmp_path)
+    check_model(tmp_path)
     check_verify(start, tmp_path)
+
+
+def check_model(folder: Path) -> None:
+    """The kept model, loaded by us and by MLflow, repeats what its trial recorded on a worker."""
+    with journal(folder) as entries:
+        events = entries.events("it")
+    recorded = [e.outcome for e in events if isinstance(e, Observed) and e.outcome.test_correct]
+    arrays = prepare(load_spec(folder / "small.yaml", {}))[0].arrays
+    assert arrays is not None
+    predictor = superconv_tune.load(folder / "runs" / "it")
+    right = predictor.predict(arrays.test.inputs) == arrays.test.targets
+    assert any(np.array_equal(right, unpack(each.test_correct or "", each.test_items)) for each in recorded)
+    client = connect(uri := f"sqlite:///{folder / 'runs' / 'mlflow.db'}")
+    (version,) = client.search_model_versions("name = 'small'")
+    mlflow.set_tracking_uri(uri)
+    loaded = mlflow.pyfunc.load_model(f"models:/small/{version.version}")
+    np.testing.assert_array_equal(loaded.predict(arrays.test.inputs), predictor.predict(arrays.test.inputs))
+    assert not (folder / "runs" / "it" / "drafts").exists()
 
 
 def check_verify(start: Start, folder: Path) -> None:

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from superconv_tune.core.curve import COLUMNS, Curve
+from superconv_tune.core.files import write_atomically
 from superconv_tune.core.hyperparameters import Hyperparameters
-from superconv_tune.reporting.files import write_atomically
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.outputs import write_outputs, write_ramps
 from superconv_tune.reporting.verdict_json import verdict_json

@@ -36,6 +36,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "strategy": ("ladder", "free"),
     "sampler": ("auto", "random"),
     "trials": ("none", "7", "1_000"),
+    "keep_models": ("0", "3", "05"),
     "seed": ("0", "7", "010"),  # which YAML 1.1 takes for 8: opensanctions/opensanctions#3845
     "resources.workers": ("auto", "3", "03"),
     "tracking_uri": ("none", "None", "http://127.0.0.1:5000"),
@@ -52,6 +53,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "budget": ("1:30", "1:30.5", "none", "3", "soon"),  # the first is 90 in YAML 1.1: yaml/pyyaml#272, #395
     "horizon": ("0", "-1", "long"),
     "trials": ("0", "many", "1.5"),
+    "keep_models": ("-1", "none", "1.5"),
     "seed": ("-1", "none", "1.5"),
     "resources.workers": ("0", "none", "1.5"),
     "model": ("none", "lenet"),

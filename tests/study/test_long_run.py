@@ -16,6 +16,7 @@ import torch
 import yaml
 from rich.console import Console
 
+import superconv_tune
 from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
@@ -23,10 +24,10 @@ from superconv_tune.lr.schedule import schedule_from
 from superconv_tune.lr.span import Span
 from superconv_tune.record.trial import TrialRequest
 from superconv_tune.reporting.long_run_view import LongRunView
-from superconv_tune.study import long_run
-from superconv_tune.study.long_run import CHECKPOINT, RESULT, WEIGHTS, LongRun, Result, open_run, summary, train
+from superconv_tune.study.long_run import CHECKPOINT, DRAFTS, RESULT, WEIGHTS, LongRun, Result, open_run, summary, train
 from superconv_tune.study.long_run_record import LongRunRecord
 from superconv_tune.tracking.client import connect
+from superconv_tune.training import loop
 from superconv_tune.verdict.statistics import wilson
 
 PARAMS = Hyperparameters(cycle_epochs=2.0, batch_size=64)
@@ -95,6 +96,17 @@ def test_an_interrupted_run_has_the_same_curve_bit_for_bit(recipe: Path, tmp_pat
     assert len(whole.losses) == open_run(recipe, 4.0, None, tmp_path / "whole").steps
     weights = [torch.load(tmp_path / name / WEIGHTS, weights_only=True) for name in ("whole", "cut")]
     assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+    assert_same_model(tmp_path / "whole", tmp_path / "cut", whole)
+
+
+def assert_same_model(whole: Path, cut: Path, result: Result) -> None:
+    """Both runs end in a model that is right on as many test items as the result says."""
+    arrays = open_run(whole.parent / "recipe.yaml", 4.0, None, whole).payload.arrays
+    assert arrays is not None
+    said = [superconv_tune.load(folder).predict(arrays.test.inputs) for folder in (whole, cut)]
+    np.testing.assert_array_equal(*said)
+    assert (said[0] == arrays.test.targets).mean() == result.test
+    assert not (cut / DRAFTS).exists()
 
 
 def test_the_result_has_the_interval_of_the_test_items(recipe: Path, tmp_path: Path) -> None:
@@ -203,10 +215,10 @@ def test_what_the_recipe_says_is_what_is_trained(tmp_path: Path) -> None:
 
 def test_a_precision_that_the_device_lacks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = written(tmp_path, precision="bf16")
-    monkeypatch.setattr(long_run, "supports_bf16", lambda device: True)
+    monkeypatch.setattr(loop, "supports_bf16", lambda device: True)
     run = open_run(recipe, 1.0, None, tmp_path / "run")
     assert (run.request.precision, run.notices) == ("bf16", ())
-    monkeypatch.setattr(long_run, "supports_bf16", lambda device: False)
+    monkeypatch.setattr(loop, "supports_bf16", lambda device: False)
     run = open_run(recipe, 1.0, None, tmp_path / "run")
     assert run.request.precision == "fp32"
     (notice,) = run.notices

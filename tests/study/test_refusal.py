@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.study.environment import package_version
+from superconv_tune.core.imports import package_version
 from superconv_tune.study.exit_code import exit_code
 from superconv_tune.study.refusal import (
     exit_on_user_error,

@@ -1,0 +1,232 @@
+"""Loads kept models, and predicts with them; neither Ray nor MLflow nor Optuna is imported for it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from superconv_tune.core.errors import UserError
+from superconv_tune.core.lazy import LazyFunction
+from superconv_tune.data.batches import ResidentSet, as_tensor
+from superconv_tune.data.inputs import Inputs, inputs_of
+from superconv_tune.data.nested import count
+from superconv_tune.data.parts import Part
+from superconv_tune.kept.answers import predictions, probabilities, together
+from superconv_tune.kept.description import INDEX, Description, Member, question_of, read_index
+from superconv_tune.kept.weights import estimators, fill
+from superconv_tune.problems.payload import network, task_of
+from superconv_tune.training.evaluation import evaluate
+from superconv_tune.training.loop import Runtime, has_images, supported
+from superconv_tune.training.memory import device_for
+from superconv_tune.training.randomness import isolated
+
+FOLDER = "model"  # in the folder of a study
+# scikit-learn takes a second to import, and most models are networks.
+_fitted = LazyFunction("superconv_tune.problems.fitted:FittedModel")
+_features = LazyFunction("superconv_tune.problems.fitted:features")
+
+
+class Model(Protocol):
+    """A trained model."""
+
+    def outputs(self, values: Any) -> Any:
+        """Its outputs for inputs [n, ...] before normalisation, as it gave them in training."""
+        ...
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of items.
+
+    Attributes:
+        items: name of every item: its file, or its number.
+        values: predicted label of every item, or the numbers in the units of the targets.
+        labels: of the classes, in the order of the probabilities; empty if there are no classes.
+        probabilities: [n, classes]; None if there are no classes.
+        left_out: files of a folder that are no images that can be read, each with the reason.
+    """
+
+    items: tuple[str, ...]
+    values: Any
+    labels: tuple[Any, ...]
+    probabilities: NDArray[np.float64] | None
+    left_out: Mapping[str, str]
+
+
+class Predictor:
+    """One model, or several that predict together.
+
+    Items are what the search was given: a folder of images, image files, a table in a file or a DataFrame, or arrays in
+    the shape of the data. Of a task of your own they are arrays as its Dataset gives them, or what its loaders give.
+
+    Attributes:
+        description: how the model was made, and how inputs are read.
+        models: those that predict together.
+    """
+
+    def __init__(self, description: Description, models: Sequence[Model]) -> None:
+        self.description = description
+        self.models = tuple(models)
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The labels of the classes, in the order of the probabilities; empty if there are no classes."""
+        return self.description.answer.labels
+
+    def predict(self, items: Any) -> Any:
+        """The label of every item, or the numbers in the units of the targets.
+
+        A model whose outputs have a meaning that only you know gives them as they are.
+
+        Raises:
+            UserError: if the items cannot be read, or are not like those that the model was trained on.
+        """
+        return predictions(self._outputs(self._read(items).values), self.description.answer)
+
+    def predict_proba(self, items: Any) -> NDArray[np.float64]:
+        """Probability of every class, [n, classes], in the order of `labels`.
+
+        Raises:
+            UserError: likewise, or if there are no classes.
+        """
+        found: NDArray[np.float64] = probabilities(
+            self._outputs(self._read(items).values), self.description.answer
+        ).numpy(force=True)
+        return found
+
+    def predictions(self, items: Any) -> Predictions:
+        """Both of them, with the names of the items.
+
+        Raises:
+            UserError: as `predict`.
+        """
+        read, answer = self._read(items), self.description.answer
+        outputs = self._outputs(read.values)
+        has_classes = answer.kind == "classes"
+        return Predictions(
+            items=read.items,
+            values=predictions(outputs, answer),
+            labels=self.labels,
+            probabilities=probabilities(outputs, answer).numpy(force=True) if has_classes else None,
+            left_out=read.left_out,
+        )
+
+    def _read(self, items: Any) -> Inputs:
+        known = self.description
+        if not known.input_type:  # only the user's loaders know what inputs are
+            return Inputs(items, tuple(map(str, range(count(items)))))
+        read = inputs_of(items, known.reading, known.input_shape, np.dtype(known.input_type))
+        if not read.items:
+            raise UserError("predict: there are no items.")
+        return read
+
+    def _outputs(self, values: Any) -> Any:
+        return together([model.outputs(values) for model in self.models], self.description.answer)
+
+
+def load(folder: str | Path, *, ensemble: bool = False, device: str | None = None) -> Predictor:
+    """The model in a folder: ``runs/NAME``, or ``runs/NAME/model``.
+
+    A model of your own code runs that code, whose text is in the folder, as every worker did. A task of your own is
+    called too, because it brings the model, and reads its data again if it does that.
+
+    Args:
+        folder: the folder.
+        ensemble: whether all kept models predict together; the one that validated best if not.
+        device: such as ``cpu`` or ``cuda:1``; None for the first GPU if there is one.
+
+    Raises:
+        UserError: if the folder holds no model, it is damaged, or its code no longer works.
+    """
+    place = Path(folder)
+    place = place if (place / INDEX).exists() else place / FOLDER
+    kept = read_index(place)
+    members = kept.members if ensemble else kept.members[:1]
+    if not members:
+        raise UserError(f"{place / INDEX} names no model.")
+    where = device_for(with_gpu=True) if device is None else torch.device(device)
+    with isolated(where):
+        return Predictor(kept.description, [_loaded(member, kept.description, place, where) for member in members])
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network on its device.
+
+    Attributes:
+        module: the network.
+        description: how it is run.
+        runtime: its device, precision and memory format.
+    """
+
+    module: nn.Module
+    description: Description
+    runtime: Runtime
+
+    def outputs(self, values: Any) -> Any:
+        """Its outputs for inputs [n, ...]; batch by batch as in training, so that they are the same to the last bit."""
+        if not self.description.input_type:
+            return evaluate(self.module, [(values, torch.zeros(0))], self.runtime)[0]
+        targets = torch.zeros(len(values), device=self.runtime.device)
+        inputs = as_tensor(values, self.runtime.device)
+        as_given = self.description.handling.as_given
+        part = ResidentSet(inputs, targets, self.description.normaliser, as_given=as_given)
+        return evaluate(self.module, part.batches(), self.runtime)[0]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model of a family that is not trained in cycles.
+
+    Attributes:
+        model: a `superconv_tune.problems.fitted.FittedModel`.
+    """
+
+    model: Any
+
+    def outputs(self, values: NDArray[Any]) -> Tensor:
+        """Its outputs for inputs [n, ...], as the metric reads them."""
+        rows = _features(Part(values, np.zeros(len(values))))
+        found: Tensor = self.model.outputs_of(rows, torch.device("cpu"))
+        return found
+
+
+def _loaded(member: Member, description: Description, folder: Path, device: torch.device) -> Model:
+    content = _content(folder / member.file, member.sha256)
+    if member.weights == "skops":
+        return Fitted(_fitted(estimators(content), is_whole=True, payload=question_of(description)))
+    question, handling = question_of(description), description.handling
+    task = task_of(question.spec, question.task) if question.task else None
+    module = network(question, task)()
+    fill(module, content)
+    runtime = Runtime(
+        device,
+        supported(description.precision, device),
+        channels_last=handling.channels_last and has_images(module),
+        evaluates_with_grad=handling.evaluates_with_grad,
+        is_double=handling.is_double,
+    )
+    return Network(runtime.place(module).eval(), description, runtime)
+
+
+def _content(file: Path, sha256: str) -> bytes:
+    """The weights in a file.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read ({error.strerror}). Copy the whole folder of the model.") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UserError(f"{file} is damaged: its content is not the one that {INDEX} names. Copy it again.")
+    return content
