@@ -3,7 +3,7 @@
     import superconv_tune
 
     study = superconv_tune.search(frame, label="species", target=0.95, budget="10m")
-    study.verdict, study.estimate, study.leaderboard()
+    study.verdict, study.estimate, study.leaderboard(), study.predict(new)
 
 The names below are all that other programs should import; they keep their meaning between versions (see CHANGELOG).
 Each is imported when it is first used, because torch and pandas take seconds.
@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from superconv_tune.api.estimators import Classifier, Regressor
     from superconv_tune.api.search import search
     from superconv_tune.api.study import Study
     from superconv_tune.core.errors import UserError
@@ -21,12 +22,26 @@ if TYPE_CHECKING:
     from superconv_tune.problems.problem import Metric
     from superconv_tune.problems.user import Loader, Task
 
-__all__ = ["Loader", "Metric", "Predictor", "Study", "Task", "UserError", "find_lr", "load", "search"]
+__all__ = [
+    "Classifier",
+    "Loader",
+    "Metric",
+    "Predictor",
+    "Regressor",
+    "Study",
+    "Task",
+    "UserError",
+    "find_lr",
+    "load",
+    "search",
+]
 
 _PLACES = {
+    "Classifier": "superconv_tune.api.estimators",
     "Loader": "superconv_tune.problems.user",
     "Metric": "superconv_tune.problems.problem",
     "Predictor": "superconv_tune.kept.predictor",
+    "Regressor": "superconv_tune.api.estimators",
     "Study": "superconv_tune.api.study",
     "Task": "superconv_tune.problems.user",
     "UserError": "superconv_tune.core.errors",

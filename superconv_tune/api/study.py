@@ -86,6 +86,14 @@ class Study:
         """
         return load(self.folder, ensemble=ensemble)
 
+    def predict(self, items: Any) -> Any:
+        """What the kept model that validated best says of new items; see `Predictor.predict`.
+
+        Raises:
+            UserError: if none was kept, or the items cannot be read.
+        """
+        return self.model().predict(items)
+
     @property
     def details(self) -> dict[str, Any]:
         """The content of verdict.json."""

@@ -76,6 +76,7 @@ def test_its_model_predicts_new_lines(study: superconv_tune.Study) -> None:
     for model in (study.model(), study.model(ensemble=True)):
         assert (model.predict(frame) == names).mean() > 0.6
         assert model.labels == ("ant", "bee", "cat")
+    assert (study.predict(frame) == study.model().predict(frame)).all()
 
 
 def test_it_shows_itself(study: superconv_tune.Study) -> None:
