@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from superconv_tune.core.errors import one_line
 from superconv_tune.kept.predictor import Predictor, load
+from superconv_tune.reporting import recipe_yaml
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.summary import headline, rows, summary
 from superconv_tune.reporting.verdict_json import verdict_json
 from superconv_tune.spec.files import expanded
-from superconv_tune.spec.load import read_yaml
+from superconv_tune.spec.recipe_file import recipe_text
 from superconv_tune.study.render import findings_from_journal
 from superconv_tune.verdict.verdict import Estimate
 
@@ -75,8 +77,11 @@ class Study:
     @property
     def recipe(self) -> Mapping[str, Any] | None:
         """The content of recipe.yaml, which ``train`` and ``verify`` read; None if no trial finished."""
-        path = self.folder / "recipe.yaml"
-        return read_yaml(path, "recipe", "") if path.exists() else None
+        winner = self.findings.winner
+        if winner is None:
+            return None
+        content: dict[str, Any] = yaml.safe_load(recipe_text(recipe_yaml.recipe(self.findings, winner)))
+        return content
 
     def model(self, *, ensemble: bool = False) -> Predictor:
         """The kept model that validated best, or all kept models together.

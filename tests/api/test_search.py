@@ -19,7 +19,7 @@ import torch
 
 import superconv_tune
 from superconv_tune.data.cache import PLACE
-from superconv_tune.spec.load import load_spec
+from superconv_tune.spec.load import load_spec, read_yaml
 from superconv_tune.study.verification import Verification
 from tests.study.conftest import CONTENT, workplace_in
 
@@ -66,6 +66,7 @@ def test_a_table_is_answered(study: superconv_tune.Study) -> None:
     assert not study.interrupted
     assert study.recipe is not None
     assert study.recipe["data"]["path"] == str(study.folder / "data.parquet")
+    assert study.recipe == read_yaml(study.folder / "recipe.yaml", "recipe", "")
     assert study.report().read_text(encoding="utf-8").strip().startswith("<!doctype html>")
     assert study.details == json.loads((study.folder / "verdict.json").read_text(encoding="utf-8"))
 
