@@ -1,4 +1,4 @@
-"""A frozen and a tuned network from the command line, under a real Ray, and the long run with the recipe."""
+"""A frozen and a tuned network from the command line, and the long run with the recipe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 from superconv_tune.data import cache
 from tests.end_to_end.conftest import Start
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NETWORK = """
 from torch import nn
@@ -29,7 +29,7 @@ model:
   - {factory: "net.py:net", head: linear, freeze: backbone}
   - {factory: "net.py:net", head: linear, layer_decay: 0.5, size: 12}
 target: 0.8
-budget: 4m
+budget: 75s
 baselines: none
 """
 
@@ -44,7 +44,7 @@ def test_features_and_rates_of_blocks_reach_a_verdict(tmp_path: Path, start: Sta
     (tmp_path / "net.py").write_text(NETWORK, encoding="utf-8")
     (tmp_path / "weights.yaml").write_text(SPEC, encoding="utf-8")
     places = {cache.PLACE: str(tmp_path / "cache")}
-    output = done(start("search", "weights.yaml", "--tracking-uri", "none", **places))
+    output = done(start("search", "weights.yaml", "--debug", "--tracking-uri", "none", **places))
     assert "Only the head is trained, on 144 features" in output
     verdicts = list((tmp_path / "runs").glob("*/verdict.json"))
     assert len(verdicts) == 1
