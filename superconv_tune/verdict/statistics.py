@@ -13,6 +13,8 @@ from scipy.special import stdtr, stdtrit  # `scipy.stats` takes half a second to
 from superconv_tune.core.bits import Bits
 from superconv_tune.verdict.groups import HALVINGS, Groups
 
+NEGLIGIBLE = 1e-9  # share of a variance that counts as none
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -96,7 +98,9 @@ def over_seeds(values: Sequence[float], items_se: float = 0.0) -> Spread:
         raise ValueError(f"At least two values are needed, but got {len(values)}.")
     by_seed, seeds = float(np.var(values, ddof=1)) / len(values), len(values) - 1
     variance = by_seed + items_se**2
-    df = float(seeds) if not items_se else math.inf if not by_seed else seeds * (variance / by_seed) ** 2
+    df = float(seeds)
+    if items_se:  # by rounding, equal values may have a variance
+        df = math.inf if by_seed < NEGLIGIBLE * variance else seeds * (variance / by_seed) ** 2
     return Spread(mean=float(np.mean(values)), se=math.sqrt(variance), df=df, items=None)
 
 

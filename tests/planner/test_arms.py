@@ -19,7 +19,7 @@ from superconv_tune.record.events import Dropped, Event, Frozen, Looked, Observe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Fit
 from tests.families import Fitting, Question, compete, fresh_values
-from tests.simulated import START_S, WatchedConductor, World, brief
+from tests.simulated import START_S, WatchedConductor, Workers, World, brief, opened, searched
 
 NET, WEAK = World(ceiling=0.97), World(ceiling=0.93)
 
@@ -278,3 +278,10 @@ def test_nothing_is_fitted_where_no_time_is_left() -> None:
     assert steps.defaults() is None
     early = replace(steps, now=conductor.study.opened.started_at + START_S)
     assert early.defaults() is not None
+
+
+def test_a_single_network_stands_alone_on_its_leaderboard() -> None:
+    conductor, _ = searched(Workers(NET), replace(opened(600.0, 2), spec={"model": {"name": "mlp"}}), brief(0.9))
+    [row] = leaderboard(conductor.study, conductor.brief)
+    assert (row.family, row.part, row.size, row.is_recipe) == ("mlp", "test", None, True)
+    assert leaderboard(Study(opened(600.0, 2)), conductor.brief) == ()

@@ -401,3 +401,29 @@ def test_better_models_on_groups_never_make_the_verdict_worse(
     assert low is not None
     assert high is not None
     assert ORDER[high] >= ORDER[low]
+
+
+@pytest.mark.parametrize("accuracy", [0.5, 0.9])
+def test_of_fitted_models_nothing_is_said_of_longer_cycles(accuracy: float) -> None:
+    """And so a target that they miss is not infeasible."""
+    found = replace(evidence(accuracy, models=4), is_fitted=True, is_bracketed=False, epochs=0.0)
+    verdict = judge(ask(0.95), found)
+    assert verdict.word == "undecided"
+    assert (verdict.reachable, verdict.settling) == (None, None)
+    told = " ".join((*verdict.reasons, *verdict.warnings))
+    assert "4 fresh models fitted reached accuracy" in told
+    assert "epochs" not in told
+    assert "What longer cycles would reach" not in told
+
+
+def test_fitted_models_demonstrate_like_others() -> None:
+    verdict = judge(ask(0.85), replace(evidence(0.9, models=4), is_fitted=True, epochs=0.0))
+    assert verdict.word == "demonstrated"
+    assert not any("taken for granted" in warning for warning in verdict.warnings)
+
+
+def test_another_family_that_is_as_good_stands_against_a_no() -> None:
+    flat = replace(evidence(0.9, repeats=FLAT), floor=0.93, floor_of="another family (trees)")
+    verdict = judge(ask(0.99), flat)
+    assert verdict.word == "undecided"
+    assert any("another family (trees) is as good as these models" in reason for reason in verdict.reasons)

@@ -100,3 +100,17 @@ def test_the_difference_of_two_means_is_student_s_two_sample_t() -> None:
     assert interval(difference(now, before), 0.95) == pytest.approx((expected.low, expected.high))
     with pytest.raises(ValueError, match="three"):
         difference([0.9], [0.8])
+
+
+def test_models_that_are_equal_are_as_uncertain_as_the_items_they_share() -> None:
+    spread = over_seeds([0.8, 0.8, 0.8], items_se=0.02)
+    assert [spread.mean, spread.se] == pytest.approx([0.8, 0.02])
+    assert spread.df == np.inf
+    assert confidence_above(spread, 0.8 - 1.96 * 0.02) == pytest.approx(0.975, abs=1e-3)
+
+
+def test_the_noise_of_seeds_and_of_items_add_up() -> None:
+    values = [0.70, 0.74, 0.78]
+    alone, both = over_seeds(values), over_seeds(values, items_se=0.03)
+    assert both.se == pytest.approx(np.hypot(alone.se, 0.03))
+    assert alone.df < both.df < np.inf
