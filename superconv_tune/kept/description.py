@@ -19,6 +19,7 @@ from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.parts import Part
 from superconv_tune.data.reading import Reading
 from superconv_tune.models.pretrained import Anatomy
+from superconv_tune.problems.features import Backbone
 from superconv_tune.problems.handling import Handling
 from superconv_tune.problems.payload import Arrays, Payload
 from superconv_tune.problems.source import Source
@@ -66,7 +67,7 @@ class Description:
         direction: ``max`` if a higher metric is better.
         answer: what the outputs stand for.
         reading: how the inputs were read.
-        normaliser: of the inputs; None if they are not normalised.
+        normaliser: of what is trained on, which is the inputs, or their features; None if that is not normalised.
         input_shape: of one input; empty where the user's own loaders read the data.
         input_type: number format of the inputs before normalisation; empty likewise.
         handling: how the model is run.
@@ -78,6 +79,7 @@ class Description:
         recipe: the recipe that was trained: hyperparameters, peak learning rate, schedule.
         versions: of the packages that trained it.
         note: what to know before loading it; empty for nothing.
+        backbone: the frozen network on whose features the head was trained; None if it was trained on the inputs.
     """
 
     question: Mapping[str, Any]
@@ -98,6 +100,17 @@ class Description:
     recipe: Mapping[str, Any]
     versions: Mapping[str, str]
     note: str = ""
+    backbone: Backbone | None = None
+
+    @property
+    def input_normaliser(self) -> Normaliser | None:
+        """Of the inputs of the whole network; None if they are not normalised."""
+        return self.backbone.normaliser if self.backbone else self.normaliser
+
+    @property
+    def keeps_input_type(self) -> bool:
+        """Whether the whole network reads inputs in their own number format, and not as float32."""
+        return self.backbone.as_given if self.backbone else self.handling.as_given
 
 
 @dataclass(frozen=True)
@@ -152,8 +165,10 @@ def described(payload: Payload, precision: Precision, recipe: Mapping[str, Any])
         precision: in which it is trained.
         recipe: hyperparameters, peak learning rate and schedule.
     """
-    spec, arrays = payload.spec, payload.arrays
+    spec, arrays, backbone = payload.spec, payload.arrays, payload.backbone
     inputs = arrays.train.inputs if arrays else None
+    of_arrays = (tuple(inputs.shape[1:]), inputs.dtype.name) if inputs is not None else ((), "")
+    input_shape, input_type = (backbone.input_shape, backbone.input_type) if backbone else of_arrays
     values = spec.model_dump(mode="json")
     return Description(
         question={part: values[part] for part in QUESTION},
@@ -163,8 +178,8 @@ def described(payload: Payload, precision: Precision, recipe: Mapping[str, Any])
         answer=_answer(payload),
         reading=payload.reading,
         normaliser=arrays.normaliser if arrays else None,
-        input_shape=tuple(inputs.shape[1:]) if inputs is not None else (),
-        input_type=inputs.dtype.name if inputs is not None else "",
+        input_shape=input_shape,
+        input_type=input_type,
         handling=payload.handling or Handling(channels_last=not payload.has_own_model),
         precision=precision,
         has_own_loss=payload.has_own_loss,
@@ -174,14 +189,17 @@ def described(payload: Payload, precision: Precision, recipe: Mapping[str, Any])
         recipe=recipe,
         versions={package: found for package in PACKAGES if (found := package_version(package)) is not None},
         note=RUNS_CODE if payload.task or payload.model else "",
+        backbone=backbone,
     )
 
 
 def question_of(description: Description) -> Payload:
     """The question without its data: what is needed to make a model of it."""
-    answer, arrays = description.answer, None
+    answer, backbone, arrays = description.answer, description.backbone, None
     if description.input_type:
-        inputs = np.zeros((0, *description.input_shape), description.input_type)
+        of_inputs = (description.input_shape, description.input_type)
+        shape, kind = ((backbone.width,), "float32") if backbone else of_inputs
+        inputs = np.zeros((0, *shape), kind)
         part = Part(inputs, np.zeros((0, *answer.shape)))
         arrays = Arrays(part, part, part, description.normaliser)
     return Payload(
@@ -197,6 +215,7 @@ def question_of(description: Description) -> Payload:
         form=Scaled(np.array(answer.offset), np.array(answer.scale), as_float64=False) if answer.scale else AS_GIVEN,
         reading=description.reading,
         anatomy=description.anatomy,
+        backbone=backbone,
     )
 
 

@@ -25,8 +25,10 @@ from superconv_tune.kept.answers import are_of_classes, in_units
 from superconv_tune.kept.description import Answer, Description, Member, as_json, described
 from superconv_tune.kept.weights import format_of, packed, packed_tensors
 from superconv_tune.lr.schedule import as_mapping
-from superconv_tune.problems.payload import Payload
+from superconv_tune.problems.features import sha256_of
+from superconv_tune.problems.payload import Payload, assembled, task_of
 from superconv_tune.record.trial import Fit, TrialOutcome, TrialRequest
+from superconv_tune.training.randomness import isolated
 
 DRAFT = "draft.json"  # written last into the folder of a trial
 MOST_BYTES = 2 * 2**30  # of the weights of one model; a larger one is not kept
@@ -72,15 +74,13 @@ class ModelKeeper:
             outputs: its outputs on the test part, as the metric reads them.
 
         Raises:
-            ValueError: if it has a state that cannot be kept, is too large, or was trained on features.
+            ValueError: if it has a state that cannot be kept, is too large, or its frozen network is another one now.
             OSError: if the folder cannot be written.
         """
         if outcome.shortened or outcome.validation is None or outcome.test is None:
             return
         payload = self.payload.of(request.family)
-        if payload.backbone is not None:
-            raise ValueError("it is a head on features that a frozen network computed, which is not kept yet")
-        content = packed(model)
+        content = packed(_whole(payload, model))
         if len(content) > MOST_BYTES:
             raise ValueError(f"its weights take {len(content):,} bytes, and at most {MOST_BYTES:,} are kept")
         weights = format_of(model)
@@ -121,6 +121,22 @@ class ModelKeeper:
         for draft in drafts:
             if draft.member.trial not in kept:
                 remove(self.folder / draft.member.trial)
+
+
+def _whole(payload: Payload, model: Any) -> Any:
+    """The model from the inputs on: a head that was trained on features together with the network that gives them.
+
+    Raises:
+        ValueError: if the factory gives another network now.
+    """
+    if payload.backbone is None:
+        return model
+    with isolated(torch.device("cpu")):
+        task = task_of(payload.spec, payload.task) if payload.task else None
+        whole = assembled(payload, model, task)
+    if sha256_of(whole.backbone) != payload.backbone.sha256:
+        raise ValueError("its factory now gives another network than the one that computed the features")
+    return whole
 
 
 def _recipe(request: TrialRequest, outcome: TrialOutcome) -> dict[str, Any]:

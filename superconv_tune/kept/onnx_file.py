@@ -67,17 +67,18 @@ class _Whole(nn.Module):
         self._description = description
         self.mean: Tensor | None
         self.inverse_std: Tensor | None
-        mean, inverse_std = description.normaliser.on(torch.device("cpu")) if description.normaliser else (None, None)
+        scale = description.input_normaliser
+        mean, inverse_std = scale.on(torch.device("cpu")) if scale else (None, None)
         self.register_buffer("mean", mean)
         self.register_buffer("inverse_std", inverse_std)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        answer, handling = self._description.answer, self._description.handling
-        if self.mean is not None and self.inverse_std is not None and not handling.as_given:
+        answer, as_given = self._description.answer, self._description.keeps_input_type
+        if self.mean is not None and self.inverse_std is not None and not as_given:
             inputs = normalised(inputs, self.mean, self.inverse_std)
-        elif not handling.as_given:
+        elif not as_given:
             inputs = inputs.float()
-        if handling.is_double and inputs.dtype == torch.float32:
+        if self._description.handling.is_double and inputs.dtype == torch.float32:
             inputs = inputs.double()
         joint = together([network(inputs) for network in self.networks], answer)
         found = probabilities(joint, answer) if answer.kind == "classes" else in_units(joint, answer)

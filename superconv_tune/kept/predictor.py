@@ -22,7 +22,8 @@ from superconv_tune.data.parts import Part
 from superconv_tune.kept.answers import predictions, probabilities, together
 from superconv_tune.kept.description import INDEX, Description, Member, question_of, read_index
 from superconv_tune.kept.weights import estimators, fill
-from superconv_tune.problems.payload import network, task_of
+from superconv_tune.problems.features import Assembled, computed
+from superconv_tune.problems.payload import assembled, enlargement, network, task_of
 from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime, has_images, supported
 from superconv_tune.training.memory import device_for
@@ -162,24 +163,35 @@ class Network:
     """A network on its device.
 
     Attributes:
-        module: the network.
+        module: the network, from the inputs on.
         description: how it is run.
         runtime: its device, precision and memory format.
+        enlargement: as in `superconv_tune.data.batches.ResidentSet`.
     """
 
     module: nn.Module
     description: Description
     runtime: Runtime
+    enlargement: float = 1.0
 
     def outputs(self, values: Any) -> Any:
         """Its outputs for inputs [n, ...]; batch by batch as in training, so that they are the same to the last bit."""
-        if not self.description.input_type:
-            return evaluate(self.module, [(values, torch.zeros(0))], self.runtime)[0]
-        targets = torch.zeros(len(values), device=self.runtime.device)
-        inputs = as_tensor(values, self.runtime.device)
-        as_given = self.description.handling.as_given
-        part = ResidentSet(inputs, targets, self.description.normaliser, as_given=as_given)
-        return evaluate(self.module, part.batches(), self.runtime)[0]
+        known, device, trained = self.description, self.runtime.device, self.module
+        if not known.input_type:
+            return evaluate(trained, [(values, torch.zeros(0))], self.runtime)[0]
+        if known.backbone is not None:  # its features first, in their own batches and precision, as for training
+            assert isinstance(trained, Assembled)
+            part = Part(values, np.zeros(len(values)))
+            values = np.concatenate(list(computed(part, trained.backbone, known.backbone, device)))
+            trained = trained.head
+        evaluated = ResidentSet(
+            as_tensor(values, device),
+            torch.zeros(len(values), device=device),
+            known.normaliser,
+            as_given=known.handling.as_given,
+            enlargement=self.enlargement,
+        )
+        return evaluate(trained, evaluated.batches(), self.runtime)[0]
 
 
 @dataclass(frozen=True)
@@ -206,6 +218,8 @@ def _loaded(member: Member, description: Description, folder: Path, device: torc
     question, handling = question_of(description), description.handling
     task = task_of(question.spec, question.task) if question.task else None
     module = network(question, task)()
+    if question.backbone is not None:
+        module = assembled(question, module, task)
     fill(module, content)
     runtime = Runtime(
         device,
@@ -214,7 +228,7 @@ def _loaded(member: Member, description: Description, folder: Path, device: torc
         evaluates_with_grad=handling.evaluates_with_grad,
         is_double=handling.is_double,
     )
-    return Network(runtime.place(module).eval(), description, runtime)
+    return Network(runtime.place(module).eval(), description, runtime, enlargement(question))
 
 
 def _content(file: Path, sha256: str) -> bytes:

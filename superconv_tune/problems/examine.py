@@ -94,7 +94,8 @@ def _examined(payload: Payload, network: Network) -> tuple[Backbone, Tensor, Ana
         part = ResidentSet(few, torch.zeros(len(few)), normaliser, as_given=as_given)
         inputs, _ = next(iter(part.batches()))
         try:
-            return Backbone(normaliser, as_given), inputs, anatomy(model, inputs)
+            found = Backbone(normaliser, as_given, tuple(few.shape[1:]), train.inputs.dtype.name)
+            return found, inputs, anatomy(model, inputs)
         except UserError:
             raise
         except Exception as error:  # noqa: BLE001 - a user's model may do anything

@@ -42,14 +42,20 @@ class Backbone:
     Attributes:
         normaliser: of the inputs; None to convert them to float32 only.
         as_given: whether the inputs keep their number format.
+        input_shape: of one input.
+        input_type: number format of the inputs before normalisation.
         width: numbers per item; 0 before they were computed.
         parameters: number of frozen parameters; likewise.
+        sha256: of the frozen network and its weights; empty likewise.
     """
 
     normaliser: Normaliser | None
     as_given: bool
+    input_shape: tuple[int, ...]
+    input_type: str
     width: int = 0
     parameters: int = 0
+    sha256: str = ""
 
     @property
     def note(self) -> str:
@@ -101,11 +107,12 @@ def on_features(
     Raises:
         UserError: if the features are not one row of finite numbers per item.
     """
-    model = _same(network.backbone)
+    model = frozen(network)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     given = {"train": raw.train, "validation": raw.validation, "test": raw.test}
     parts = {name: part for name, part in given.items() if part is not None}
-    name = cache.key(VERSION, torch.__version__, fingerprint, _code(network), _sha256(model), repr(backbone))
+    sha256 = sha256_of(model)
+    name = cache.key(VERSION, torch.__version__, fingerprint, _code(network), sha256, repr(backbone))
     folder = cache.entry(name, partial(_store, list(parts.values()), model, backbone, device))
     shape = tuple(json.loads((folder / INDEX).read_text(encoding="utf-8"))["shape"])
     base = cache.mapped(folder / FEATURES, shape, "f4")
@@ -117,7 +124,15 @@ def on_features(
         found = chosen[name] if chosen[name] is not None else np.arange(len(parts[source]))
         assert found is not None
         made[name] = Part(Rows(base, starts[source] + found), parts[source].targets[found])
-    return made, replace(backbone, width=shape[1], parameters=parameters)
+    return made, replace(backbone, width=shape[1], parameters=parameters, sha256=sha256)
+
+
+def frozen(network: Network) -> nn.Module:
+    """The network without its head, frozen; its random weights, if it has any, are the same each time.
+
+    It seeds the global generators: see `superconv_tune.training.randomness.isolated`.
+    """
+    return _same(network.backbone)
 
 
 def _same(make: Callable[[], nn.Module]) -> nn.Module:
@@ -131,7 +146,8 @@ def _code(network: Network) -> list[object]:
     return [sorted(network.source.digests.items()), network.source.function, repr(network.wanted.args), network.select]
 
 
-def _sha256(model: nn.Module) -> str:
+def sha256_of(model: nn.Module) -> str:
+    """SHA-256 of a network's structure and weights."""
     digest = hashlib.sha256(repr(model).encode())
     for name, tensor in model.state_dict().items():
         digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
@@ -141,14 +157,12 @@ def _sha256(model: nn.Module) -> str:
 
 def _store(parts: list[Part], model: nn.Module, backbone: Backbone, device: torch.device, folder: Path) -> None:
     items, done = sum(map(len, parts)), 0
-    runtime = Runtime(device, channels_last=has_images(model))
-    model = runtime.place(model)
     with (
         (folder / FEATURES).open("wb") as file,
         all_cores(),
         progress(f"Computing the features of {items:,} items", items) as report,
     ):
-        for found in (found for part in parts for found in _computed(part, model, backbone, runtime)):
+        for found in (found for part in parts for found in computed(part, model, backbone, device)):
             if not done:
                 cache.require_room(items * found.nbytes // len(found))
             file.write(np.ascontiguousarray(found).data)
@@ -159,7 +173,20 @@ def _store(parts: list[Part], model: nn.Module, backbone: Backbone, device: torc
     (folder / INDEX).write_text(json.dumps({"shape": [items, found.shape[1]]}), encoding="utf-8")
 
 
-def _computed(part: Part, model: nn.Module, backbone: Backbone, runtime: Runtime) -> Iterator[NDArray[np.float32]]:
+def computed(part: Part, model: nn.Module, backbone: Backbone, device: torch.device) -> Iterator[NDArray[np.float32]]:
+    """The features of a part, [items, width], batch by batch and always in fp32.
+
+    Args:
+        part: the inputs.
+        model: the frozen network, which is moved to the device.
+        backbone: how it reads the inputs.
+        device: where it is computed.
+
+    Raises:
+        UserError: if the features are not one row of finite numbers per item.
+    """
+    runtime = Runtime(device, channels_last=has_images(model))
+    model = runtime.place(model)
     for start in range(0, len(part), BATCH):
         inputs = torch.from_numpy(np.array(part.inputs[start : start + BATCH]))
         batch = ResidentSet(inputs, torch.zeros(len(inputs)), backbone.normaliser, as_given=backbone.as_given)
@@ -195,7 +222,7 @@ def all_cores() -> Iterator[None]:
 
 def differs_from_its_head(network: Network, inputs: Any) -> bool:
     """Whether the network changes what its own head gives, so that the head alone would learn something else."""
-    whole, features = _same(network.given).eval(), _same(network.backbone)
+    whole, features = _same(network.given).eval(), frozen(network)
     assert network.anatomy is not None
     with torch.no_grad():
         outputs = whole(inputs)

@@ -35,7 +35,7 @@ from superconv_tune.measures.losses import LOSSES
 from superconv_tune.measures.metrics import METRICS
 from superconv_tune.models.make import make
 from superconv_tune.models.pretrained import Anatomy
-from superconv_tune.problems.features import Assembled, Backbone
+from superconv_tune.problems.features import Assembled, Backbone, frozen
 from superconv_tune.problems.fit import loss_name
 from superconv_tune.problems.guess import chance_loss, constant_guess, own_value_of, value_of
 from superconv_tune.problems.handling import Handling
@@ -306,14 +306,14 @@ def _parts(
         _on(part, payload.form, device) | read for part in (arrays_.train, arrays_.validation, arrays_.test)
     )
     source = _live(payload, task, device) or ResidentSource(**train, augmentations=tuple(augment))
-    larger = _enlargement(payload, arrays_)
+    larger = enlargement(payload)
     return source, ResidentSet(**validation, enlargement=larger), ResidentSet(**test, enlargement=larger)
 
 
-def _enlargement(payload: Payload, arrays_: Arrays) -> float:
+def enlargement(payload: Payload) -> float:
     """How many times as many values the network sees of an image as are stored."""
     size = payload.spec.model.size if payload.spec.model else None
-    shape = arrays_.train.inputs.shape
+    shape = payload.arrays.train.inputs.shape if payload.arrays else ()
     return 1.0 if size is None or len(shape) != 4 else max(1.0, size**2 / math.prod(shape[2:]))
 
 
@@ -366,10 +366,13 @@ def network_of(payload: Payload, task: Task | None = None) -> Network:
     return Network(payload.model, wanted, select, payload.anatomy, outputs_per_item(payload))
 
 
-def assembled(payload: Payload, head: nn.Module, task: Task | None = None) -> nn.Module:
-    """The network with a head that was trained on its features, for inputs that ``payload.backbone`` normalises."""
+def assembled(payload: Payload, head: nn.Module, task: Task | None = None) -> Assembled:
+    """The network with a head that was trained on its features, for inputs that ``payload.backbone`` normalises.
+
+    It seeds the global generators: see `superconv_tune.training.randomness.isolated`.
+    """
     assert payload.arrays is not None
-    return Assembled(network_of(payload, task).backbone(), payload.arrays.normaliser, head)
+    return Assembled(frozen(network_of(payload, task)), payload.arrays.normaliser, head)
 
 
 def network(payload: Payload, task: Task | None) -> Callable[[], nn.Module]:

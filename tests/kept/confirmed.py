@@ -61,8 +61,13 @@ class Confirmed:
 
     @property
     def test_inputs(self) -> NDArray[Any]:
-        assert self.payload.arrays is not None
-        return np.asarray(self.payload.arrays.test.inputs)
+        """The inputs of the test part; of a frozen network the payload itself holds the features."""
+        payload, spec = self.payload, self.payload.spec
+        if payload.backbone is not None:
+            assert spec.model is not None
+            payload, _ = prepare(spec.model_copy(update={"model": spec.model.model_copy(update={"freeze": ()})}))
+        assert payload.arrays is not None
+        return np.asarray(payload.arrays.test.inputs)
 
     @property
     def test_targets(self) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tests.problems.pretrained import NETWORK, saved
 from tests.samples import csv_file, flowers, idx_folder, npz_file, photos
 
 MLP = {"name": "mlp", "width": 0.2}
@@ -132,6 +133,24 @@ def factory(folder: Path) -> dict[str, Any]:
     return {"data": "digits", "model": {"factory": "net.py:net", "args": {"hidden": 8}}}
 
 
+def pretrained(folder: Path, **keys: Any) -> dict[str, Any]:
+    (folder / "nets.py").write_text(NETWORK, encoding="utf-8")
+    args = {"weights": str(saved(folder / "weights.pt", seed=0))}
+    return {"data": "digits", "model": {"factory": "nets.py:network", "args": args, **keys}}
+
+
+def frozen(folder: Path) -> dict[str, Any]:
+    return pretrained(folder, freeze="backbone", head="linear", normalise="model", size=12)
+
+
+def frozen_with_its_own_head(folder: Path) -> dict[str, Any]:
+    return pretrained(folder, freeze="backbone")
+
+
+def tuned(folder: Path) -> dict[str, Any]:
+    return pretrained(folder, head="linear", layer_decay=0.5, size=12)
+
+
 def own_labels(folder: Path) -> dict[str, Any]:
     (folder / "layers.py").write_text(LAYERS, encoding="utf-8")
     return task(folder, OWN_LABELS) | {"loss": "bce"}
@@ -147,6 +166,10 @@ def task(folder: Path, code: str) -> dict[str, Any]:
 
 
 NETWORKS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
-    each.__name__: each for each in (digits, table, numbers, text, pictures, npz, idx, factory, own_labels, tokens)
+    each.__name__: each
+    for each in (
+        *(digits, table, numbers, text, pictures, npz, idx, factory, own_labels, tokens),
+        *(frozen, frozen_with_its_own_head, tuned),
+    )
 }
 QUESTIONS = {**NETWORKS, **{each.__name__: each for each in (trees, trees_of_numbers, linear, linear_of_numbers)}}

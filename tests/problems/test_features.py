@@ -30,40 +30,10 @@ from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.question import brief_of
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
+from tests.problems.pretrained import NETWORK, saved
 from tests.samples import photos
 
 CPU = torch.device("cpu")
-
-NETWORK = """
-import torch
-from torch import nn
-
-class Net(nn.Module):
-    def __init__(self, channels, outputs):
-        super().__init__()
-        self.conv = nn.Conv2d(channels, 12, 3, padding=1)
-        self.norm = nn.BatchNorm2d(12)
-        self.pool = nn.AdaptiveAvgPool2d(4)
-        self.fc = nn.Linear(192, outputs)
-
-    def forward(self, images):
-        hidden = self.pool(torch.relu(self.norm(self.conv(images))))
-        return self.fc(torch.nn.functional.dropout(hidden.flatten(1), 0.1, self.training))
-
-def network(weights, channels=1, outputs=10):
-    model = Net(channels, outputs)
-    model.load_state_dict(torch.load(weights, weights_only=True))
-    model.pretrained_cfg = {"mean": (0.5,) * channels, "std": (0.25,) * channels}
-    return model
-
-def scaled(weights, channels=1, outputs=10):
-    return nn.Sequential(network(weights, channels, outputs), nn.Tanh())
-
-def sgd(params, names):
-    with open(names, "w") as file:
-        file.write("\\n".join(f"{group['name']} {group['lr_scale']:g}" for group in params))
-    return torch.optim.SGD(params, lr=0.1, momentum=0.9)
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -76,17 +46,6 @@ def weights(tmp_path: Path) -> Path:
     """The folder of a factory and its weights, whose batch norm has seen data."""
     (tmp_path / "nets.py").write_text(NETWORK, encoding="utf-8")
     return saved(tmp_path / "weights.pt", seed=0)
-
-
-def saved(path: Path, seed: int, channels: int = 1) -> Path:
-    names: dict[str, Any] = {}
-    exec(NETWORK, names)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = names["Net"](channels, 10)
-        model(torch.randn(64, channels, 8, 8))
-        torch.save(model.state_dict(), path)
-    return path
 
 
 def spec_of(weights: Path, *, factory: str = "network", data: Any = "digits", **content: Any) -> ExperimentSpec:
