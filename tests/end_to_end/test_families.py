@@ -12,7 +12,9 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from superconv_tune.commands.predict import app
 from superconv_tune.spec.recipe_file import read_recipe
 
 
@@ -54,6 +56,12 @@ def test_a_target_that_trees_reach_and_a_line_does_not_is_demonstrated(table: Pa
     recipe = read_recipe(study / "recipe.yaml")
     assert recipe.question.model is not None
     assert (recipe.question.model.name, recipe.fit, recipe.params) == ("trees", {}, None)
+    said_of = folder / "predictions.csv"
+    done = CliRunner().invoke(app, [str(study), str(table), "--output", str(said_of)])
+    assert done.exit_code == 0, done.output
+    found = [row["prediction"] for row in csv.DictReader(said_of.read_text(encoding="utf-8").splitlines())]
+    labels = [row["signs"] for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines())]
+    assert np.mean(np.array(found) == np.array(labels)) > 0.9
     ran(folder, "superconv_tune.train", "runs/it/recipe.yaml", "--epochs", "1")
     result = json.loads((folder / "long_run" / "result.json").read_text(encoding="utf-8"))
     assert result["test"] == pytest.approx(verdict["estimate"]["value"], abs=0.03)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from superconv_tune.data import cache
+from superconv_tune.data.formats import load
 from tests.end_to_end.conftest import Start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -56,3 +59,12 @@ def test_features_and_rates_of_blocks_reach_a_verdict(tmp_path: Path, start: Sta
     assert model["head"] == "linear"
     assert "freeze" in model or "layer_decay" in model
     done(start("train", str(recipe), "--epochs", "2", "--tracking-uri", "none", **places))
+    raw = load("digits", None, {})
+    np.save(tmp_path / "new.npy", np.asarray(raw.train.inputs))
+    for folder in (str(recipe.parent), "long_run"):
+        said = done(start("predict", folder, "new.npy", "--onnx", f"{tmp_path}/model.onnx", **places))
+        assert "Wrote 1,797 predictions" in said
+        rows = csv.DictReader((tmp_path / "predictions.csv").read_text(encoding="utf-8").splitlines())
+        right = np.array([int(row["prediction"]) for row in rows]) == np.asarray(raw.train.targets)
+        assert right.mean() > 0.7  # most of these items were trained on
+        assert (tmp_path / "model.onnx").stat().st_size > 0

@@ -22,6 +22,8 @@ from superconv_tune.spec.load import load_spec
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 from tests.kept.confirmed import PARAMS, request
+from tests.kept.questions import QUESTIONS
+from tests.problems.pretrained import saved
 
 CPU = torch.device("cpu")
 
@@ -80,6 +82,20 @@ def test_a_model_that_cannot_be_kept_costs_no_trial(
     assert outcome.test is not None
     assert "The model of trial c0 is not kept" in caplog.text
     assert drafts_in(folder) == []
+
+
+def test_a_head_is_not_kept_with_another_network_than_the_one_that_it_was_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SUPERCONV_TUNE_CACHE", str(tmp_path / "cache"))
+    place = tmp_path / "spec.json"
+    place.write_text(json.dumps({"name": "heads"} | QUESTIONS["frozen"](tmp_path)), encoding="utf-8")
+    payload, _ = prepare(load_spec(place, {}))
+    saved(tmp_path / "weights.pt", seed=1)
+    with caplog.at_level(logging.WARNING):
+        assert trained(payload, ModelKeeper(tmp_path / "drafts", payload, 3)).status == "finished"
+    assert "another network than the one that computed the features" in caplog.text
+    assert drafts_in(tmp_path / "drafts") == []
 
 
 def test_outputs_that_are_too_large_are_left_out(

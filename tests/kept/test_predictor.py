@@ -15,10 +15,13 @@ import superconv_tune
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.formats import load as load_data
 from superconv_tune.data.split import split
+from superconv_tune.kept.description import read_index
 from superconv_tune.kept.predictor import load
+from superconv_tune.kept.weights import tensors_in
 from superconv_tune.measures.metrics import METRICS
 from tests.kept.confirmed import Confirmed, confirmed
 from tests.kept.questions import LOADERS, QUESTIONS, wide
+from tests.problems.pretrained import saved
 from tests.samples import CLASSES, flowers
 
 
@@ -176,6 +179,28 @@ def test_code_that_makes_another_network_now_is_refused(tmp_path: Path) -> None:
     index.write_text(index.read_text(encoding="utf-8").replace('"hidden": 8', '"hidden": 9'), encoding="utf-8")
     with pytest.raises(UserError, match="do not fit the network"):
         load(asked.folder)
+
+
+@pytest.fixture
+def frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Confirmed:
+    monkeypatch.setenv("SUPERCONV_TUNE_CACHE", str(tmp_path / "cache"))
+    return confirmed(tmp_path, QUESTIONS["frozen"](tmp_path), models=1)
+
+
+def test_the_kept_weights_count_and_not_those_that_the_factory_reads_now(frozen: Confirmed, tmp_path: Path) -> None:
+    expected = load(frozen.folder).predict_proba(frozen.test_inputs)
+    saved(tmp_path / "weights.pt", seed=1)
+    np.testing.assert_array_equal(load(frozen.folder).predict_proba(frozen.test_inputs), expected)
+    (tmp_path / "weights.pt").unlink()  # the factory still reads it, whatever comes of it
+    with pytest.raises(UserError, match=r"network.* failed.*weights\.pt"):
+        load(frozen.folder)
+
+
+def test_a_head_says_the_same_from_inputs_as_from_the_features_of_its_trial(frozen: Confirmed) -> None:
+    (member,) = read_index(frozen.folder).members
+    recorded = tensors_in((frozen.folder / member.outputs).read_bytes())["outputs"]
+    (model,) = load(frozen.folder).models
+    torch.testing.assert_close(model.outputs(frozen.test_inputs), recorded, rtol=1e-5, atol=1e-5)
 
 
 def test_no_items_are_refused(table: Confirmed) -> None:
