@@ -255,7 +255,6 @@ REFUSED: dict[str, tuple[Make, dict[str, object], tuple[str, ...]]] = {
     "an archive of objects": (archive(x=GRID.astype(object), y=LABELS), {}, ("not a readable .npz",)),
     "no labels": (archive(x=GRID), {}, ("has no y_train",)),
     "labels missing": (archive(x=GRID, y=LABELS[:50]), {}, ("60 inputs, but 50 targets",)),
-    "labels that are words": (archive(x=GRID, y=LABELS.astype(str)), {}, ("targets", "have to be numbers")),
     "not a number": (archive(x=np.where(GRID > 2, np.nan, GRID), y=LABELS), {}, ("NaN or infinite", "index")),
     "infinite": (archive(x=np.where(GRID > 2, np.inf, GRID), y=LABELS), {}, ("NaN or infinite", "index")),
     "one label": (archive(x=GRID, y=0 * LABELS), {}, ("all targets are the same",)),

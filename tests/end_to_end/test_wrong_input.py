@@ -23,7 +23,7 @@ def refused(start: Start, tmp_path: Path, *arguments: str) -> str:
 
 def test_help_has_examples_and_answers_without_torch(start: Start) -> None:
     out, _ = start("search", "--help").communicate(timeout=30)
-    assert "python -m superconv_tune.search --resume NAME" in out
+    assert "superconv-tune search --resume NAME" in out
     assert "130" in out
 
 
