@@ -22,6 +22,7 @@ from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.events import (
     Closed,
+    Dropped,
     Event,
     Frozen,
     Looked,
@@ -64,6 +65,7 @@ EVENTS: list[Event] = [
     Looked(4.7, 1, 4, 7, ("other", "another")),
     Resumed(5.0, 3601.0, 4),
     Resized(5.5, 3),
+    Dropped(5.6, "mlp"),
     Surveyed(5.7, (Landmark("a linear model", "floor", 0.8, "a linear model reaches 0.8."),)),
     Closed(6.0, "decided"),
 ]
