@@ -16,7 +16,7 @@ import numpy as np
 
 from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.record.events import Planned, Requested
-from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, TrialRequest
+from superconv_tune.record.trial import Cycle, Ramps, TrialRequest
 from tests.planner.test_properties import faulty, search
 from tests.simulated import WatchedConductor, brief
 
@@ -73,12 +73,13 @@ def _plan(event: Planned) -> list[Any]:
 
 
 def _request(request: TrialRequest) -> list[Any]:
-    """Id, attempt, kind, schedule, rung, seed, deadline, peak, share of the data, own ramp, hyperparameters."""
+    """Id, attempt, kind, schedule, rung, seed, deadline, peak, share of the data, ramp, hyperparameters."""
     params = [getattr(request.params, field.name) for field in fields(request.params)]
+    ramp: list[float] | None = None
     match request.work:
         case Ramps(low=low, high=high, steps=steps):
-            peak, share, ramp = None, 1.0, OwnRamp(low, high, steps)
-        case Cycle(max_lr=max_lr, data_share=share, own_ramp=ramp):
+            peak, share, ramp = None, 1.0, [_short(low), _short(high), steps]
+        case Cycle(max_lr=max_lr, data_share=share):
             peak = _short(max_lr)
     return [
         request.trial_id,
@@ -90,7 +91,7 @@ def _request(request: TrialRequest) -> list[Any]:
         _short(request.deadline),
         peak,
         share,
-        None if ramp is None else [_short(ramp.low), _short(ramp.high), ramp.steps],
+        ramp,
         [_short(value) for value in params],
     ]
 

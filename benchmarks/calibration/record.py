@@ -86,7 +86,7 @@ class TrainingWorld:
         outcome = run(
             replace(request, deadline=time.time() + PATIENCE_S), self.problem, NullTracker(), time.time, "virtual"
         )
-        ramp_s = float(_ramp_steps(request))
+        ramp_s = float(RAMP_STEPS if isinstance(request.work, Ramps) else 0)
         train_s = float(outcome.steps)
         ramp = outcome.range_curve
         return replace(
@@ -97,12 +97,6 @@ class TrainingWorld:
             wall_s=train_s + ramp_s,
             range_curve=None if ramp is None else replace(ramp, elapsed_s=ramp.step.astype(np.float64)),
         ), train_s + ramp_s
-
-
-def _ramp_steps(request: TrialRequest) -> int:
-    if isinstance(request.work, Ramps):
-        return RAMP_STEPS
-    return request.cycle.own_ramp.steps if request.cycle.own_ramp else 0
 
 
 def rows(name: str) -> list[Row]:

@@ -19,7 +19,7 @@ from benchmarks.division.surface import Cycle, Surface
 from benchmarks.rows import read as rows_of
 from superconv_tune.core.bits import pack
 from superconv_tune.lr.lr_range import RangeTestResult, Refusal
-from superconv_tune.record.trial import OwnRamp, Ramps, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
 
 TABLE = Path(__file__).parent.parent / "cycles"
 SIZES = (32, 64, 128, 256)
@@ -30,7 +30,6 @@ LONGEST = 243.0  # epochs of the longest cycle that is asked for, in a world as 
 RAMP_ERROR = 1.2  # octaves, standard deviation of the range test's pick about the best peak of one epoch
 REFUSED = 0.1  # share of range tests that give no peak
 COARSE_PER_DECADE, FINE_PER_DECADE = 15, 60  # steps of a ramp
-CAP_FACTOR = 2.0  # of the edge that a trial's own ramp found, above which it caps the peak
 EDGE = 8.0  # times the range test's pick
 HALF_THE_DATA = 0.03  # accuracy that is lost with every halving of the data, at the same number of steps
 BASELINE_HANDICAP = 0.01  # accuracy that other policies lose
@@ -288,14 +287,12 @@ class TabledWorld:
 
     def _cycle(self, request: TrialRequest, now: float, rng: np.random.Generator) -> tuple[TrialOutcome, float]:
         task, params, cycle = self.task, request.params, request.cycle
-        max_lr = cycle.max_lr
-        ramp_s = 0.0
-        if cycle.own_ramp is not None:
-            max_lr, ramp_s = self._capped(max_lr, cycle.own_ramp, params.batch_size, rng)
-        setting = Setting(params.cycle_epochs, params.batch_size, max_lr, params.weight_decay, params.label_smoothing)
+        setting = Setting(
+            params.cycle_epochs, params.batch_size, cycle.max_lr, params.weight_decay, params.label_smoothing
+        )
         parts = 1.0 + (task.items.test / task.items.validation if cycle.reads_test else 0.0)
         eval_s = task.slow * task.eval_s * parts
-        room_s = max(0.0, request.deadline - now - ramp_s - eval_s - AROUND_S)
+        room_s = max(0.0, request.deadline - now - eval_s - AROUND_S)
         planned_s = task.train_s(setting.epochs, setting.batch_size)
         kept = min(1.0, room_s / planned_s)
         less = HALF_THE_DATA * math.log2(cycle.data_share) - BASELINE_HANDICAP * (request.kind == "baseline")
@@ -304,13 +301,13 @@ class TabledWorld:
         validation = task.drawn(skill, task.items.validation, rng)
         right = rng.random(task.items.test) < skill
         reads_test = cycle.reads_test and not lost
-        wall_s = ramp_s + train_s + (0.0 if lost else eval_s) + AROUND_S
+        wall_s = train_s + (0.0 if lost else eval_s) + AROUND_S
         return TrialOutcome(
             request.trial_id,
             request.attempt,
             "diverged" if lost else "finished",
             objective=task.surface.trivial if lost else validation,
-            max_lr=max_lr,
+            max_lr=cycle.max_lr,
             validation=None if lost else validation,
             test=float(right.mean()) if reads_test else None,
             test_correct=pack(right) if reads_test else None,
@@ -320,15 +317,8 @@ class TabledWorld:
             shortened=kept < 1.0 and not lost,
             train_s=train_s,
             eval_s=0.0 if lost else eval_s,
-            range_test_s=ramp_s,
             wall_s=wall_s,
         ), wall_s
-
-    def _capped(self, max_lr: float, ramp: OwnRamp, batch_size: int, rng: np.random.Generator) -> tuple[float, float]:
-        """The peak after a trial's own ramp, and the seconds of the ramp."""
-        seen = _range_test(self.task, batch_size, ramp.steps, rng)
-        seconds = ramp.steps * self.task.slow * self.task.step_s[batch_size]
-        return (max_lr if seen.refusal is not None else min(max_lr, CAP_FACTOR * seen.edge)), seconds
 
 
 def _range_test(task: Task, batch_size: int, steps: int, rng: np.random.Generator) -> RangeTestResult:

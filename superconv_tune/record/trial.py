@@ -34,21 +34,6 @@ LOST: frozenset[Status] = frozenset({"preempted", "interrupted"})  # through no 
 
 
 @dataclass(frozen=True)
-class OwnRamp:
-    """The short ramp before a cycle, on a fresh model, which caps the peak where it sees an edge below it.
-
-    Attributes:
-        low: first learning rate.
-        high: last learning rate.
-        steps: number of optimizer steps.
-    """
-
-    low: float
-    high: float
-    steps: int
-
-
-@dataclass(frozen=True)
 class Ramps:
     """Learning-rate ramps on fresh models, without a cycle.
 
@@ -79,13 +64,11 @@ class Cycle:
 
     Attributes:
         max_lr: the requested peak, with ``lr_multiplier`` included.
-        own_ramp: the ramp before it; None for none.
         data_share: share of the training examples that the cycle uses; the number of steps does not depend on it.
         reads_test: whether the model is evaluated on the test part at the end.
     """
 
     max_lr: float
-    own_ramp: OwnRamp | None = None
     data_share: float = 1.0
     reads_test: bool = False
     name: Literal["cycle"] = "cycle"
@@ -191,7 +174,8 @@ class TrialOutcome:
         status: how the attempt ended.
         objective: always finite; the validation metric, or the metric of a constant guess where nothing was learned.
         reason: one sentence for the report; empty where nothing needs an explanation.
-        max_lr: the peak learning rate used, after the trial's own ramp may have capped it; None if no cycle ran.
+        max_lr: the peak learning rate used; None if no cycle ran. In journals of earlier versions it may lie below the
+            requested one, capped by a ramp before the cycle.
         validation: metric on the validation part at the end of the cycle.
         validation_loss: mean loss on the validation part.
         validation_worth: number of independent items that say as much about ``validation`` as its groups do; None where
@@ -206,8 +190,8 @@ class TrialOutcome:
         eval_s: seconds in evaluation.
         range_test_s: seconds in the ramps.
         wall_s: seconds from the start of the trial to its end.
-        range_test: analysis of the trial's own ramp; its edge is the bisected one where ``finds_edge`` was set.
-        range_curve: the curve of that ramp, thinned.
+        range_test: analysis of the trial's ramps; its edge is the bisected one where ``finds_edge`` was set.
+        range_curve: the curve of those ramps, thinned.
         cycle_curve: the curve of the cycle, thinned.
         mlflow_run_id: id of the MLflow run that holds the full curves.
         node: host name of the worker.
@@ -275,7 +259,7 @@ class Trial:
 
     @property
     def max_lr(self) -> float:
-        """The peak learning rate that was used, after the trial's own ramp may have capped it.
+        """The peak learning rate that was used.
 
         Raises:
             ValueError: if no cycle was begun.

@@ -1,7 +1,9 @@
 """Convert the events of older journals to those of the current version.
 
 Version 1 (superconv_tune 0.1.0) had one flat request: what a trial was for followed from fields that were left empty,
-and a recipe was whatever had the same peak. It did not say which trials were promoted; those are `Sampled` here.
+and a recipe was whatever had the same peak. It did not say which trials were promoted; those are `Sampled` here. Its
+cycles, and early ones of version 2, could begin with a ramp that capped the peak. Trials that ran keep the peak that
+they had; what they asked for is read without the ramp.
 """
 
 from __future__ import annotations
@@ -160,11 +162,9 @@ def _ramps(old: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cycle(old: Mapping[str, Any]) -> dict[str, Any]:
-    ramp = old.get("ramp") if old["kind"] not in ("confirm", "scaling") else None
     return {
         "name": "cycle",
         "max_lr": old["pick_lr"] * old["params"].get("lr_multiplier", 1.0),
-        "own_ramp": None if ramp is None else {"low": ramp[0], "high": ramp[1], "steps": old["ramp_steps"]},
         "data_share": old.get("data_share", 1.0),
         "reads_test": old["kind"] == "confirm",
     }

@@ -19,7 +19,7 @@ from superconv_tune.trial.cycle import run_cycle
 from superconv_tune.trial.failures import Stopped, explain
 from superconv_tune.trial.fit import run_fit
 from superconv_tune.trial.keeper import Keeper, kept
-from superconv_tune.trial.ramp import capped_max_lr, edge_test, range_test
+from superconv_tune.trial.ramp import edge_test, range_test
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import FaultTolerantTracker
 
@@ -36,11 +36,11 @@ def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
     checkpoint: Checkpoint | None = None,
     keeper: Keeper | None = None,
 ) -> TrialOutcome:
-    """Run one attempt of a trial from its first ramp to its last evaluation.
+    """Run one attempt of a trial from its first step to its last evaluation.
 
-    Its work is either ramps, a whole cycle on a fresh model, or the fit of a family that is not trained in cycles. A
-    cycle may begin with a ramp of its own. Cycles and fits are validated at the end, and may read the test part once
-    too. What is trained depends on the request alone, unless the deadline shortens it.
+    Its work is either ramps, a whole cycle on a fresh model, or the fit of a family that is not trained in cycles.
+    Cycles and fits are validated at the end, and may read the test part once too. What is trained depends on the
+    request alone, unless the deadline shortens it.
 
     Args:
         request: what to run.
@@ -95,7 +95,7 @@ def _run_phases(attempt: Attempt, checkpoint: Checkpoint | None, keeper: Keeper 
 
 
 def _train_and_judge(attempt: Attempt, cycle: Cycle, checkpoint: Checkpoint | None, keeper: Keeper | None) -> None:
-    learner = run_cycle(attempt, capped_max_lr(attempt, cycle), checkpoint)
+    learner = run_cycle(attempt, cycle.max_lr, checkpoint)
     with attempt.timed("eval_s"):
         attempt.judge_validation(*attempt.evaluate(learner, attempt.problem.validation))
         if cycle.reads_test:

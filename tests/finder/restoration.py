@@ -25,8 +25,8 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.finder.find import FinderPlan
 from superconv_tune.finder.notebook import find_lr
 from superconv_tune.lr.schedule import Schedule
-from superconv_tune.record.purpose import Probe
-from superconv_tune.record.trial import Cycle, OwnRamp, TrialOutcome, TrialRequest
+from superconv_tune.record.purpose import Probe, RangeTest
+from superconv_tune.record.trial import Cycle, Ramps, TrialOutcome, TrialRequest
 from superconv_tune.training.randomness import seed_all
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
@@ -35,7 +35,7 @@ ITEMS, FEATURES, CLASSES = 200, 8, 4
 SHORT = FinderPlan(replicates=1, probe_seeds=1, probe_epochs=1.0)
 OF_A_NOTEBOOK = ("weights and buffers", "training modes", "optimizer", "generators", "next epoch", "training after it")
 LOADERS = {"its own generator": True, "the global generator": False}
-OF_A_TRIAL = "a trial after its own ramp"
+OF_A_TRIAL = "a trial after a range test"
 CASES = (*(f"{what}, DataLoader with {loader}" for loader in LOADERS for what in OF_A_NOTEBOOK), OF_A_TRIAL)
 
 
@@ -123,13 +123,13 @@ def _trial_is_untouched() -> bool:
     task = TASKS["digits-mlp"]
     problem = task.problem("sgd")
     params = Hyperparameters(cycle_epochs=2.0, batch_size=task.batch_size)
-    plain = TrialRequest(
+    cycle = TrialRequest(
         "t", 1, Probe(0.01), Cycle(0.01), params=params, schedule=Schedule(), seed=0, deadline=math.inf
     )
-    ramped = replace(plain, work=Cycle(0.01, OwnRamp(1e-4, 1.0, steps=100)))
-    one, other = (run(request, problem, NullTracker(), time.time) for request in (plain, ramped))
-    assert other.range_curve is not None
-    return _learned(one) == _learned(other)
+    ramps = replace(cycle, purpose=RangeTest(), work=Ramps(1e-4, 1.0, steps=100))
+    before, test, after = (run(request, problem, NullTracker(), time.time) for request in (cycle, ramps, cycle))
+    assert test.range_curve is not None
+    return _learned(before) == _learned(after)
 
 
 def _learned(outcome: TrialOutcome) -> tuple[str, float | None, float | None]:

@@ -40,12 +40,12 @@ from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import Proposal, Sampled
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Cycle, OwnRamp, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 
 LOSS = np.array([2.3, 1.0, math.nan, math.inf])
 CURVE = Curve(np.arange(4.0), np.full(4, 0.1), np.full(4, 0.9), LOSS, np.linspace(0.0, 1.0, 4))
 REQUEST = TrialRequest(
-    "0001-search", 1, Sampled(Proposal("rung0", 3), 0.1), Cycle(0.15, OwnRamp(1e-3, 1.0, 40)),
+    "0001-search", 1, Sampled(Proposal("rung0", 3), 0.1), Cycle(0.15),
     params=Hyperparameters(batch_size=64, lr_multiplier=1.5), schedule=Schedule(), seed=7, deadline=1e9, rung=0,
 )  # fmt: skip
 OUTCOME = TrialOutcome(

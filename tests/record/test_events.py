@@ -43,12 +43,12 @@ from superconv_tune.record.purpose import (
     Smoke,
 )
 from superconv_tune.record.recipe import Recipe
-from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, Ramps, TrialOutcome, TrialRequest
 
 PROPOSAL = Proposal("rung0", 2)
 COSINE = schedule_from("cosine,warmup=exponential")
 REQUEST = TrialRequest(
-    "a", 1, Sampled(PROPOSAL, 0.1), Cycle(0.15, OwnRamp(0.01, 1.0, 40), 0.5, reads_test=True),
+    "a", 1, Sampled(PROPOSAL, 0.1), Cycle(0.15, data_share=0.5, reads_test=True),
     params=Hyperparameters(lr_multiplier=1.5), schedule=Schedule(), seed=3, deadline=10.0, rung=0, precision="bf16",
 )  # fmt: skip
 PURPOSES: list[Purpose] = [

@@ -29,7 +29,7 @@ TRIAL = Trial(REQUEST, TrialOutcome("0007-search", 1, "finished", 0.9, max_lr=0.
 
 
 def test_a_recipe_has_the_peak_that_was_really_used() -> None:
-    """The own ramp capped the peak of 0.3; the multiplier is part of the peak and must not count twice."""
+    """An old journal may have capped the peak of 0.3; the multiplier is part of the peak and must not count twice."""
     recipe = Recipe.of(TRIAL, number=2)
     assert recipe == Recipe(2, "0007-search", replace(PARAMS, lr_multiplier=1.0), 0.25, COSINE)
 

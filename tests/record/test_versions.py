@@ -14,17 +14,20 @@ import pytest
 
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import InProcessCluster
-from superconv_tune.core.codec import decode
+from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import UserError
+from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.journal.journal import EVENTS, KINDS, Journal
 from superconv_tune.journal.memory import MemoryJournal
+from superconv_tune.lr.lr_range import RangeTestResult
+from superconv_tune.lr.schedule import Schedule
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.evidence import confirmed, verdict_of
 from superconv_tune.proposer.at_random import RandomProposer
 from superconv_tune.record.events import Closed, Event, Frozen, Observed, Requested, Resumed
 from superconv_tune.record.purpose import Baseline, Confirm, Probe, RangeTest, RunOff, Sampled, Scaling
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Ramps, TrialRequest
+from superconv_tune.record.trial import Cycle, Ramps, TrialRequest
 from superconv_tune.record.versions import KEY, VERSION, NewerVersionError, stamped, upgraded, upgraded_request
 from superconv_tune.study.conductor import StudyConductor
 from tests.simulated import Workers, World, brief
@@ -155,10 +158,37 @@ def test_the_work_of_every_trial_is_unchanged(tmp_path: Path, of: Written) -> No
         assert request.cycle.max_lr == old["pick_lr"] * old["params"]["lr_multiplier"]
         assert request.cycle.reads_test == (request.kind == "confirm")
         assert request.cycle.data_share == old["data_share"]
-        own = request.cycle.own_ramp
-        if own is not None:
-            assert ([own.low, own.high], own.steps) == (old["ramp"], old["ramp_steps"])
-        assert (own is None) == (old["ramp"] is None or request.kind in ("confirm", "scaling"))
+
+
+def test_a_cycle_that_began_with_a_ramp_keeps_its_peak_and_what_the_ramp_said(tmp_path: Path) -> None:
+    of = journals()["digits"]
+    study = Study.replay(through_the_journal(of, tmp_path))
+    returned = [value["outcome"] for kind, value in of.rows if kind == "Observed"]
+    ramped = {trial_id for trial_id, old in of.requests("search").items() if old["ramp"] is not None}
+    seen = [outcome for outcome in returned if outcome["trial_id"] in ramped]
+    assert len(seen) == 3
+    for outcome in seen:
+        read = study.outcomes[outcome["trial_id"]]
+        assert (read.max_lr, read.range_test_s) == (outcome["max_lr"], outcome["range_test_s"])
+        assert read.range_test == decode(RangeTestResult, outcome["range_test"])
+
+
+def test_a_cycle_of_version_2_that_asks_for_a_ramp_is_read_without_it() -> None:
+    request = TrialRequest(
+        "a",
+        1,
+        Probe(0.1),
+        Cycle(0.1, data_share=0.5),
+        params=Hyperparameters(),
+        schedule=Schedule(),
+        seed=3,
+        deadline=10.0,
+    )
+    event = Requested(1.0, request)
+    value = stamped(encode(event))
+    value["request"]["work"]["own_ramp"] = {"low": 1e-3, "high": 1.0, "steps": 40}
+    ((kind, read),) = upgraded([("Requested", value)])
+    assert decode(KINDS[kind], read) == event
 
 
 @pytest.mark.parametrize("of", journals().values(), ids=journals())

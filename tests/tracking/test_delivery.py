@@ -10,14 +10,14 @@ from superconv_tune.core.curve import COLUMNS, Curve
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Probe
-from superconv_tune.record.trial import Cycle, OwnRamp, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.tracking.attempt import Attempt, curve_table, save, saved_curves
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import create_run, deliver
 from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import curve_points
 
-WORK = Cycle(0.05, OwnRamp(1e-5, 1.0, 100))
+WORK = Cycle(0.05)
 REQUEST = TrialRequest(
     "s-1", 1, Probe(0.05), WORK, params=Hyperparameters(), schedule=Schedule(), seed=7, deadline=2e9, rung=0
 )

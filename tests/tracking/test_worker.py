@@ -22,7 +22,7 @@ from superconv_tune.core.secrets import Address
 from superconv_tune.lr.lr_range import RangeTestResult
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.purpose import Probe, RangeTest
-from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, Ramps, TrialOutcome, TrialRequest
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.delivery import request_params
 from superconv_tune.tracking.handle import StudyHandle
@@ -36,9 +36,8 @@ FOUND = RangeTestResult(0.1, 0.4, 0.05, 0.01, "good", 0.0, 120)
 
 
 def asked(trial_id: str = "s-1", attempt: int = 1) -> TrialRequest:
-    work = Cycle(0.05, OwnRamp(1e-4, 1.0, 100))
     return TrialRequest(
-        trial_id, attempt, Probe(0.05), work, params=PARAMS, schedule=Schedule(), seed=7, deadline=2e9, rung=0
+        trial_id, attempt, Probe(0.05), Cycle(0.05), params=PARAMS, schedule=Schedule(), seed=7, deadline=2e9, rung=0
     )
 
 

@@ -15,7 +15,7 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.purpose import LongRun
-from superconv_tune.record.trial import Cycle, OwnRamp, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.trial.checkpointing import Checkpoint
 from superconv_tune.trial.run import run
 from tests.fakes import FakeClock, MemoryTracker, toy_problem
@@ -113,12 +113,11 @@ def test_a_continued_cycle_diverges_at_the_same_step(tmp_path: Path) -> None:
     assert same(tracker.curve("cycle").take(slice(0, -EPOCH)), whole_tracker.curve("cycle").take(slice(0, -EPOCH)))
 
 
-def test_a_ramp_before_the_cycle_does_not_move_it(tmp_path: Path) -> None:
-    request = replace(REQUEST, work=Cycle(0.1, own_ramp=OwnRamp(1e-3, 10.0, 60)))
-    whole = go(request, toy_problem(), None, MemoryTracker())
+def test_a_cycle_that_has_ended_is_judged_again_as_it_was(tmp_path: Path) -> None:
+    whole = go(REQUEST, toy_problem(), None, MemoryTracker())
+    assert taught(go(REQUEST, toy_problem(), tmp_path / "c.pt", MemoryTracker())) == taught(whole)
     tracker = MemoryTracker()
-    assert taught(go(request, toy_problem(), tmp_path / "c.pt", tracker)) == taught(whole)
-    assert taught(go(request, toy_problem(), tmp_path / "c.pt", MemoryTracker())) == taught(whole)
+    assert taught(go(REQUEST, toy_problem(), tmp_path / "c.pt", tracker)) == taught(whole)
     np.testing.assert_array_equal(tracker.curve("cycle").step, np.arange(6 * EPOCH))
 
 

@@ -25,7 +25,7 @@ from superconv_tune.lr.schedule import Schedule
 from superconv_tune.lr.span import Span
 from superconv_tune.problems.problem import Metric, Problem
 from superconv_tune.record.purpose import Confirm, EdgeTest, Probe, Purpose, RangeTest, Scaling
-from superconv_tune.record.trial import Cycle, OwnRamp, Ramps, Status, TrialOutcome, TrialRequest, Work
+from superconv_tune.record.trial import Cycle, Ramps, Status, TrialOutcome, TrialRequest, Work
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
@@ -42,7 +42,6 @@ from tests.fakes import (
 
 EPOCH = 15  # steps: 480 items in batches of 32
 PARAMS = Hyperparameters(cycle_epochs=8.0, batch_size=32)
-RAMPED = Cycle(0.1, OwnRamp(1e-3, 10.0, 100))
 READS_TEST = Cycle(0.1, reads_test=True)
 
 
@@ -113,12 +112,11 @@ def test_the_recorded_cycle_is_the_schedule_step_by_step() -> None:
 
 def test_the_tracker_sees_the_request_every_block_and_the_outcome() -> None:
     tracker = MemoryTracker()
-    outcome = go(ask(RAMPED), tracker=tracker)
-    assert tracker.requests == [ask(RAMPED)]
+    outcome = go(ask(), tracker=tracker)
+    assert tracker.requests == [ask()]
     assert tracker.outcomes == [outcome]
     assert outcome.mlflow_run_id == "run-1"
-    phases = [phase for phase, _ in tracker.blocks]
-    assert phases == sorted(phases, reverse=True)  # range_test, then cycle
+    assert {phase for phase, _ in tracker.blocks} == {"cycle"}
     assert outcome.steps == len(tracker.curve("cycle"))
 
 
@@ -169,26 +167,25 @@ def test_a_part_of_an_epoch_is_at_least_one_step() -> None:
 
 def test_the_same_request_gives_the_same_trial_bit_for_bit() -> None:
     assert go(ask(READS_TEST)) == go(ask(READS_TEST))
-    assert go(ask(RAMPED)) == go(ask(RAMPED))
+    assert go(ramps()) == go(ramps())
 
 
 @pytest.mark.parametrize("purpose", [Confirm(1), Scaling(2), RangeTest()])
 def test_what_a_trial_is_for_changes_nothing_in_it(purpose: Purpose) -> None:
-    assert go(ask(RAMPED, purpose=purpose)) == go(ask(RAMPED))
+    assert go(ask(purpose=purpose)) == go(ask())
+    assert go(replace(ramps(), purpose=purpose)) == go(ramps())
 
 
 def test_another_seed_is_another_trial() -> None:
     assert go(ask()).cycle_curve != go(ask(seed=8)).cycle_curve
 
 
-def test_a_ramp_before_the_cycle_leaves_no_trace_in_it() -> None:
+def test_a_range_test_leaves_no_trace_in_a_cycle_after_it() -> None:
     """Claim 2 of the science notes: the same trial with and without a preceding range test."""
-    with_ramp = go(ask(Cycle(1e-2, OwnRamp(1e-3, 10.0, 120))))
-    assert with_ramp.max_lr is not None
-    without = go(ask(Cycle(with_ramp.max_lr)))
-    assert with_ramp.range_curve is not None
-    assert with_ramp.cycle_curve == without.cycle_curve
-    assert with_ramp.validation_loss == without.validation_loss
+    problem = toy_problem()
+    without = go(ask(), problem)
+    assert go(ramps(), problem).range_curve is not None
+    assert go(ask(), problem) == without
 
 
 def test_the_caller_s_random_state_is_untouched_and_without_influence() -> None:
@@ -349,29 +346,17 @@ def test_a_ramp_that_says_nothing_is_no_lr_with_its_reason() -> None:
     assert outcome.objective == 0.25
 
 
-def test_a_trial_s_own_ramp_caps_a_peak_beyond_its_edge() -> None:
-    outcome = go(ask(Cycle(1e3, OwnRamp(1e-3, 1e3, 360))))
-    assert outcome.range_test is not None
-    assert outcome.max_lr == 2.0 * outcome.range_test.edge
-
-
-def test_a_ramp_leaves_a_peak_below_its_edge_alone_and_the_multiplier_that_is_in_it_counts_no_second_time() -> None:
-    cycle = Cycle(1.5e-2, OwnRamp(1e-3, 10.0, 200))
+def test_the_multiplier_that_is_in_the_peak_counts_no_second_time() -> None:
+    cycle = Cycle(1.5e-2)
     outcome = go(ask(cycle, params=replace(PARAMS, lr_multiplier=1.5)))
     assert outcome.max_lr == 1.5e-2
     assert outcome.cycle_curve == go(ask(cycle)).cycle_curve
 
 
-def test_a_ramp_without_an_edge_caps_nothing() -> None:
-    outcome = go(ask(Cycle(0.1, OwnRamp(1e-6, 1e-4, 60))))
-    assert outcome.max_lr == 0.1
-    assert outcome.status == "finished"
-
-
 # Confirmation
 
 
-def test_a_cycle_that_asks_for_no_ramp_runs_none_and_reads_the_test_part_once() -> None:
+def test_a_cycle_runs_no_ramp_and_reads_the_test_part_once() -> None:
     problem = toy_problem()
     outcome = go(ask(READS_TEST), problem)
     assert outcome.range_curve is None
@@ -448,7 +433,7 @@ def test_a_cycle_in_time_is_the_same_whatever_the_clock_says() -> None:
     assert timed.validation_loss == go(ask()).validation_loss
 
 
-@pytest.mark.parametrize("late", [ask(), ask(RAMPED), ask(READS_TEST), ramps(), edge()])
+@pytest.mark.parametrize("late", [ask(), ask(READS_TEST), ramps(), edge()])
 def test_a_trial_that_comes_too_late_does_nothing(late: TrialRequest) -> None:
     clock = FakeClock()
     outcome = go(replace(late, deadline=clock.now), clock=clock)
@@ -487,9 +472,13 @@ def test_seconds_are_told_apart() -> None:
     part = problem.validation
     assert isinstance(part, TensorPart)
     metric = replace(ACCURACY, compute=lambda o, t: clock.advance(3.0) or ACCURACY.compute(o, t))  # type: ignore[func-returns-value]
-    outcome = go(ask(Cycle(0.1, OwnRamp(1e-6, 1e-4, 40))), replace(problem, metric=metric), clock=clock)
-    assert (outcome.range_test_s, outcome.train_s, outcome.eval_s) == (20.0, 60.0, 3.0)
-    assert outcome.wall_s == 83.0
+    problem = replace(problem, metric=metric)
+    outcome = go(ask(), problem, clock=clock)
+    assert (outcome.range_test_s, outcome.train_s, outcome.eval_s) == (0.0, 60.0, 3.0)
+    assert outcome.wall_s == 63.0
+    outcome = go(ramps(1e-3, 0.5, steps=40, is_centred=False), problem, clock=clock)
+    assert (outcome.range_test_s, outcome.train_s, outcome.eval_s) == (20.0, 0.0, 0.0)
+    assert outcome.wall_s == 20.0
 
 
 def test_the_node_is_named() -> None:
