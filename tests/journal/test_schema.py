@@ -28,7 +28,7 @@ from superconv_tune.study.parent_run import check
 storage, tracking, name = Address(sys.argv[1]), Address(sys.argv[2]), sys.argv[3]
 print("ready", flush=True)
 sys.stdin.read()
-check(tracking, storage)
+check(tracking, storage, None)
 Journal(storage).close()
 with creating_tables(storage):
     Proposer(storage, name, {}, "max", "random", 0, 10).ask("0")
