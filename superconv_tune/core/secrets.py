@@ -15,7 +15,6 @@ from superconv_tune.core.errors import UserError
 
 MASK = "***"
 ENDS = "/?#"  # end the host of an address
-RESERVED = f"@{ENDS}"  # mean something in an address, so that a password must have them percent-encoded
 WHOLE_WORD_BELOW = 12  # characters: a short password, such as ``postgres``, is also a part of ordinary words
 
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*"

@@ -24,7 +24,7 @@ from superconv_tune.record.events import (
     Surveyed,
 )
 from superconv_tune.record.plan import Plan
-from superconv_tune.record.purpose import Kind, Purpose
+from superconv_tune.record.purpose import Kind
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.trial import LOST, Trial, TrialOutcome, TrialRequest
 
@@ -80,7 +80,7 @@ class Study:
         self.environment = opened.environment
         self.changes: tuple[str, ...] = ()
         # Indices for `asked`, `running` and `lost`, so that a decision need not go through thousands of trials.
-        self._asked: dict[Kind | type[Purpose], Requests] = {}
+        self._asked: dict[Kind, Requests] = {}
         self._asked_in_rung: dict[tuple[Kind, int], Requests] = {}
         self._running: Requests = {}
         self._lost: dict[str, None] = {}
@@ -181,10 +181,6 @@ class Study:
             return self._asked.get(kind, {})
         return self._asked_in_rung.get((kind, rung), {})
 
-    def asked_for(self, purpose: type[Purpose]) -> Requests:
-        """Requests of one purpose, by trial id in the order of asking; do not modify it."""
-        return self._asked.get(purpose, {})
-
     @property
     def recipe(self) -> Recipe | None:
         """The current recipe; None before one was frozen."""
@@ -242,8 +238,7 @@ class Study:
         self.outcomes.pop(trial_id, None)
         self._lost.pop(trial_id, None)
         self.requests[trial_id] = self._running[trial_id] = request
-        for key in (request.kind, type(request.purpose)):
-            self._asked.setdefault(key, {})[trial_id] = request
+        self._asked.setdefault(request.kind, {})[trial_id] = request
         self._asked_in_rung.setdefault((request.kind, request.rung), {})[trial_id] = request
 
     def _observe(self, outcome: TrialOutcome, at: float) -> None:

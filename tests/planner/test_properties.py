@@ -26,6 +26,7 @@ from superconv_tune.record.purpose import Promoted
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial, TrialRequest
+from tests.record.story import asked_for
 from tests.simulated import AROUND_S, SPACE, START_S, WatchedConductor, Workers, World, brief, opened, searched
 
 pytestmark = pytest.mark.no_cover  # many whole searches, which tracing makes three times slower
@@ -132,7 +133,7 @@ def test_cut_cycles_that_look_best_are_neither_promoted_nor_confirmed() -> None:
 
     conductor, _ = search(World(step_s=0.03, slow=slow), brief(None), 900.0, 4)
     assert sum(trial.outcome.shortened for trial in conductor.study.trials("search")) >= 3
-    assert conductor.study.asked_for(Promoted)
+    assert asked_for(conductor.study, Promoted)
     check_promotions(conductor)
 
 

@@ -14,6 +14,11 @@ from tests.simulated import opened
 ONE_CYCLE = Schedule()
 
 
+def asked_for(study: Study, purpose: type[Purpose]) -> dict[str, TrialRequest]:
+    """Requests of one purpose, by trial id in the order of asking."""
+    return {trial_id: asked for trial_id, asked in study.requests.items() if isinstance(asked.purpose, purpose)}
+
+
 class Story:
     """A study whose events all happen at time 0."""
 

@@ -10,7 +10,7 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.events import Closed, Observed, Opened, Planned, Requested, Resized, Resumed
 from superconv_tune.record.plan import Plan, RungPlan
-from superconv_tune.record.purpose import Confirm, Probe, RunOff, Scaling
+from superconv_tune.record.purpose import Confirm, Probe, Scaling
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Trial, TrialOutcome, TrialRequest
@@ -78,19 +78,17 @@ def test_a_second_opened_event_is_refused() -> None:
         study().apply(Opened("s", 0.0, 9.0, 2, {}))
 
 
-def test_requests_are_found_by_phase_by_rung_and_by_purpose() -> None:
+def test_requests_are_found_by_phase_and_by_rung() -> None:
     story = Story()
     low, high = story.searched(0.1, 0.8), story.searched(0.2, 0.9, rung=1)
     again, fresh = story.again(high, 0.9), story.fresh(0.9)
     of = {name: list(found) for name, found in {
         "search": story.study.asked("search"), "rung 1": story.study.asked("search", 1),
-        "probes": story.study.asked_for(Probe), "run-offs": story.study.asked_for(RunOff),
-        "fresh": story.study.asked_for(Confirm), "none": story.study.asked("baseline"),
+        "fresh": story.study.asked("confirm"), "none": story.study.asked("baseline"),
     }.items()}  # fmt: skip
     names = [trial.request.trial_id for trial in (low, high, again, fresh)]
     assert of == {
-        "search": names[:3], "rung 1": names[1:3], "probes": names[:2], "run-offs": [names[2]],
-        "fresh": [names[3]], "none": [],
+        "search": names[:3], "rung 1": names[1:3], "fresh": [names[3]], "none": [],
     }  # fmt: skip
     asked = story.ask(Probe(0.4))
     assert story.study.came_back([high.request, asked, low.request]) == [high, low]

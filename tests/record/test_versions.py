@@ -30,6 +30,7 @@ from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Ramps, TrialRequest
 from superconv_tune.record.versions import KEY, VERSION, NewerVersionError, stamped, upgraded, upgraded_request
 from superconv_tune.study.conductor import StudyConductor
+from tests.record.story import asked_for
 from tests.simulated import Workers, World, brief
 
 JOURNALS = Path(__file__).parent.parent / "golden" / "journal_v1.json.xz"
@@ -130,12 +131,12 @@ def test_a_search_on_digits_has_the_verdict_of_its_file(tmp_path: Path, read: An
 @pytest.mark.parametrize("of", journals().values(), ids=journals())
 def test_every_trial_has_the_purpose_that_version_1_inferred_from_empty_fields(tmp_path: Path, of: Written) -> None:
     study = Study.replay(through_the_journal(of, tmp_path))
-    assert study.asked_for(Probe).keys() == of.searched(is_proposed=False, is_lowest=True)
-    assert study.asked_for(Sampled).keys() == of.searched(is_proposed=True, is_lowest=False)
-    assert study.asked_for(RunOff).keys() == of.searched(is_proposed=False, is_lowest=False)
-    assert study.asked_for(RangeTest).keys() == of.requests("range_test").keys()
-    assert study.asked_for(Scaling).keys() == of.requests("scaling").keys()
-    assert study.asked_for(Baseline).keys() == of.requests("baseline").keys()
+    assert asked_for(study, Probe).keys() == of.searched(is_proposed=False, is_lowest=True)
+    assert asked_for(study, Sampled).keys() == of.searched(is_proposed=True, is_lowest=False)
+    assert asked_for(study, RunOff).keys() == of.searched(is_proposed=False, is_lowest=False)
+    assert asked_for(study, RangeTest).keys() == of.requests("range_test").keys()
+    assert asked_for(study, Scaling).keys() == of.requests("scaling").keys()
+    assert asked_for(study, Baseline).keys() == of.requests("baseline").keys()
     peaks = list(dict.fromkeys(request["pick_lr"] for request in of.requests("confirm").values()))
     for trial_id, old in of.requests("confirm").items():
         assert study.requests[trial_id].purpose == Confirm(peaks.index(old["pick_lr"]) + 1)
@@ -195,7 +196,7 @@ def test_a_cycle_of_version_2_that_asks_for_a_ramp_is_read_without_it() -> None:
 def test_recipes_and_run_offs_refer_to_the_trial_that_they_repeat(tmp_path: Path, of: Written) -> None:
     study = Study.replay(through_the_journal(of, tmp_path))
     pairs = [(study.trial(recipe.origin), recipe.max_lr, recipe.params) for recipe in study.recipes]
-    for request in study.asked_for(RunOff).values():
+    for request in asked_for(study, RunOff).values():
         assert isinstance(request.purpose, RunOff)
         first = study.trial(request.purpose.parent)
         assert first.request.rung == request.rung
