@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from superconv_tune.commands.options import Data, Group, Label, NewOutput, Seed, Spec, TrackingUri
 from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
@@ -29,14 +29,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(epilog=EXAMPLES)
 def range_test(  # noqa: PLR0913 - a command line
-    spec: Annotated[Path | None, typer.Argument(help="YAML file; without it, the built-in digits.")] = None,
-    data: Annotated[str | None, typer.Option(help="Path of the data, instead of the spec's.")] = None,
-    label: Annotated[
-        str | None, typer.Option(help="Label column of a table: its name, its number from 0, or last.")
-    ] = None,
-    group: Annotated[
-        str | None, typer.Option(help="What stays on one side of the split: a column, or a pattern in image paths.")
-    ] = None,
+    spec: Spec = None,
+    data: Data = None,
+    label: Label = None,
+    group: Group = None,
     model: Annotated[str | None, typer.Option(help="Built-in model, instead of the spec's.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd or adamw, instead of the spec's.")] = None,
     batch_size: Annotated[str | None, typer.Option(help="Batch size. Default: from the spec's space.")] = None,
@@ -63,11 +59,9 @@ def range_test(  # noqa: PLR0913 - a command line
         float | None, typer.Option(min=0.01, help="Length of the probes. Default: one epoch.")
     ] = None,
     edge: Annotated[bool, typer.Option("--edge", help="Also bisect the largest stable constant rate.")] = False,  # noqa: FBT002
-    seed: Annotated[str | None, typer.Option(help="Every random choice derives from it.")] = None,
-    tracking_uri: Annotated[
-        str | None, typer.Option(help="Address of MLflow, or none. Default: a file in the output folder.")
-    ] = None,
-    output: Annotated[str | None, typer.Option(help="Folder of all studies. Default: runs.")] = None,
+    seed: Seed = None,
+    tracking_uri: TrackingUri = None,
+    output: NewOutput = None,
     name: Annotated[str | None, typer.Option(help="Name of the folder of this test.")] = None,
 ) -> None:
     """Find the peak learning rate of a cycle: ramps, then short cycles at the rates that the ramps suggest."""

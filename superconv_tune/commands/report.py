@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from superconv_tune.commands.options import JournalStorage, Output
 from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
@@ -25,10 +26,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(epilog=EXAMPLES)
 def report(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Name of a study, or of several.")],
-    output: Annotated[str, typer.Option(help="Folder of all studies.")] = "runs",
-    storage: Annotated[
-        str | None, typer.Option(help="Database URL of the journal. Default: a file in the output folder.")
-    ] = None,
+    output: Output = "runs",
+    storage: JournalStorage = None,
     tensorboard: Annotated[  # noqa: FBT002
         bool, typer.Option("--tensorboard", help="Also write TensorBoard's event files, a run per trial.")
     ] = False,

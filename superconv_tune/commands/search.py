@@ -6,10 +6,22 @@ import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from superconv_tune.commands.options import (
+    AcceptChanges,
+    Data,
+    Group,
+    Label,
+    NewOutput,
+    Require,
+    Seed,
+    Spec,
+    Target,
+    TrackingUri,
+)
 from superconv_tune.core.background import end_if_left
 from superconv_tune.core.imports import ease_exit, fast_imports
 from superconv_tune.study.exit_code import exit_code
@@ -48,21 +60,15 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(epilog=EXAMPLES)
 def search(  # noqa: PLR0913 - a command line
-    spec: Annotated[Path | None, typer.Argument(help="YAML file; without it, the built-in digits.")] = None,
-    data: Annotated[str | None, typer.Option(help="Path of the data, instead of the spec's.")] = None,
-    label: Annotated[
-        str | None, typer.Option(help="Label column of a table: its name, its number from 0, or last.")
-    ] = None,
-    group: Annotated[
-        str | None, typer.Option(help="What stays on one side of the split: a column, or a pattern in image paths.")
-    ] = None,
+    spec: Spec = None,
+    data: Data = None,
+    label: Label = None,
+    group: Group = None,
     model: Annotated[
         str | None, typer.Option(help="Built-in model, instead of the spec's; several, with commas, compete.")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Metric of the target, such as accuracy or rmse.")] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Value of the metric to be reached; none asks how far one can get.")
-    ] = None,
+    target: Target = None,
     reliability: Annotated[
         str | None, typer.Option(help="Probability with which a fresh training is to reach it. Default: 0.5.")
     ] = None,
@@ -86,7 +92,7 @@ def search(  # noqa: PLR0913 - a command line
     trials: Annotated[
         str | None, typer.Option(help="Largest number of search trials. Default: as many as the time allows.")
     ] = None,
-    seed: Annotated[str | None, typer.Option(help="Every random choice derives from it.")] = None,
+    seed: Seed = None,
     keep_models: Annotated[
         str | None, typer.Option(help="Largest number of confirmed models to keep; 0 keeps none. Default: 3.")
     ] = None,
@@ -94,28 +100,22 @@ def search(  # noqa: PLR0913 - a command line
     address: Annotated[
         str | None, typer.Option(help="Ray cluster: auto or host:port. Default: a local one for this search.")
     ] = None,
-    tracking_uri: Annotated[
-        str | None, typer.Option(help="Address of MLflow, or none. Default: a file in the output folder.")
-    ] = None,
+    tracking_uri: TrackingUri = None,
     storage: Annotated[
         str | None,
         typer.Option(help="Database URL of journal and Optuna study. Default: a file in the output folder."),
     ] = None,
-    output: Annotated[str | None, typer.Option(help="Folder of all studies. Default: runs.")] = None,
+    output: NewOutput = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the study and its folder. Default: made from spec and time.")
     ] = None,
     resume: Annotated[str | None, typer.Option(metavar="NAME", help="Continue this study.")] = None,
-    accept_changes: Annotated[  # noqa: FBT002
-        bool, typer.Option("--accept-changes", help="Resume though code, versions or device changed; it is recorded.")
-    ] = False,
+    accept_changes: AcceptChanges = False,  # noqa: FBT002
     fresh_ledger: Annotated[
         str | None,
         typer.Option(metavar="REASON", help="Do not count the looks of earlier searches at the test part; say why."),
     ] = None,
-    require: Annotated[
-        Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 if the verdict is less.")
-    ] = None,
+    require: Require = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,  # noqa: FBT002
     debug: Annotated[bool, typer.Option("--debug", help="One process, without Ray: breakpoints work.")] = False,  # noqa: FBT002
     on_end: Annotated[

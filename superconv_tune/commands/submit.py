@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from superconv_tune.commands.options import AcceptChanges, Group, Label, Require, Target
 from superconv_tune.core.errors import raise_any
 from superconv_tune.study.refusal import exit_on_user_error, refuse_accepting_nothing
 
@@ -45,28 +46,18 @@ def submit(  # noqa: PLR0913 - a command line
     ] = None,
     data: Annotated[str | None, typer.Option(help="Path of the data on this machine; at most 64 MiB are sent.")] = None,
     data_on_nodes: Annotated[str | None, typer.Option(help="Path of the data on the nodes of the cluster.")] = None,
-    label: Annotated[
-        str | None, typer.Option(help="Label column of a table: its name, its number from 0, or last.")
-    ] = None,
-    group: Annotated[
-        str | None, typer.Option(help="What stays on one side of the split: a column, or a pattern in image paths.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Value of the metric to be reached; none asks how far one can get.")
-    ] = None,
+    label: Label = None,
+    group: Group = None,
+    target: Target = None,
     budget: Annotated[
         str | None, typer.Option(help="Time from the job's start to the report: 10m, 1h30m; +10m with --resume.")
     ] = None,
     workers: Annotated[
         str | None, typer.Option(help="Number of trials at once. Default: an equal part of the cluster.")
     ] = None,
-    require: Annotated[
-        Literal["demonstrated", "likely"] | None, typer.Option(help="Exit with 3 if the verdict is less.")
-    ] = None,
+    require: Require = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the study --name; SPEC is its spec.")] = False,  # noqa: FBT002
-    accept_changes: Annotated[  # noqa: FBT002
-        bool, typer.Option("--accept-changes", help="Resume though code, versions or device changed; it is recorded.")
-    ] = False,
+    accept_changes: AcceptChanges = False,  # noqa: FBT002
     output: Annotated[Path, typer.Option(help="Folder, on this machine, for fetched files.")] = Path("runs"),
     show: Annotated[bool, typer.Option("--list", help="List all searches of the cluster, newest first.")] = False,  # noqa: FBT002
     logs: Annotated[str | None, typer.Option(metavar="NAME", help="Print the output of this search so far.")] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from superconv_tune.commands.options import JournalStorage, Output
 from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
@@ -26,10 +27,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def verify(
     name: Annotated[str, typer.Argument(help="Name of the study.")],
     seeds: Annotated[int, typer.Option(min=2, max=20, help="Number of fresh models to train.")] = 3,
-    output: Annotated[str, typer.Option(help="Folder of all studies.")] = "runs",
-    storage: Annotated[
-        str | None, typer.Option(help="Database URL of the journal. Default: a file in the output folder.")
-    ] = None,
+    output: Output = "runs",
+    storage: JournalStorage = None,
     accept_changes: Annotated[  # noqa: FBT002
         bool, typer.Option("--accept-changes", help="Verify though code, versions or device changed; it is recorded.")
     ] = False,

@@ -119,7 +119,7 @@ def test_every_option_with_a_key_is_tried_here(command: str, folder: Path, monke
         raise UserError("seen")
 
     monkeypatch.setattr("superconv_tune.spec.load.load_spec", stop)
-    parameters = inspect.signature(getattr(module, command)).parameters.values()
+    parameters = inspect.signature(getattr(module, command), eval_str=True).parameters.values()
     free = [
         each.name for each in parameters if "str | None" in str(each.annotation) or "list[str]" in str(each.annotation)
     ]
