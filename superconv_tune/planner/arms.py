@@ -16,13 +16,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from superconv_tune.planner.ask import Decision, Draw, Drop
-from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.choice import expected_of_search, looks_reached
 from superconv_tune.planner.divide import SEEDS
 from superconv_tune.planner.evidence import has_all_seeds, is_decided, word_of
 from superconv_tune.planner.fits import FitSteps, next_id, next_number, next_seed
 from superconv_tune.planner.network import network_step, rungs_within, tasting_step
-from superconv_tune.planner.situation import Situation, first
+from superconv_tune.planner.situation import Moment, Situation, first
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Confirm
@@ -35,18 +34,8 @@ COMPARABLE = 1.25  # factor up to which the seconds of two cycles count as the s
 
 
 @dataclass(frozen=True)
-class Arms:
-    """One decision of a search among families.
-
-    Attributes:
-        study: the whole study.
-        brief: what the user asked for.
-        now: Unix time in seconds.
-    """
-
-    study: Study
-    brief: Brief
-    now: float
+class Arms(Moment):
+    """One decision of a search among families."""
 
     def next(self) -> Decision:
         """The next trial, plan, recipe, family to drop, or signal."""

@@ -16,7 +16,7 @@ from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.divide import SEEDS, seeds_of
 from superconv_tune.planner.evidence import yardstick_of
 from superconv_tune.planner.network import ATTEMPTS
-from superconv_tune.planner.situation import PATIENCE, START_S
+from superconv_tune.planner.situation import START_S, Moment
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Confirm, Fitted, Purpose
 from superconv_tune.record.recipe import Recipe
@@ -51,23 +51,8 @@ OPTIONS: Mapping[str, tuple[Options, ...]] = {
 
 
 @dataclass(frozen=True)
-class FitSteps:
-    """The steps of the families that are fitted: each returns what to do next, or None.
-
-    Attributes:
-        study: the whole study.
-        brief: what the user asked for.
-        now: Unix time in seconds.
-    """
-
-    study: Study
-    brief: Brief
-    now: float
-
-    @property
-    def limit(self) -> float:
-        """Unix time by which all trials must have ended."""
-        return self.study.deadline - self.brief.report_s
+class FitSteps(Moment):
+    """The steps of the families that are fitted: each returns what to do next, or None."""
 
     @property
     def best(self) -> Trial | None:
@@ -80,7 +65,7 @@ class FitSteps:
         for trial in self.study.lost():
             request = trial.request
             if isinstance(request.work, Fit) and self.study.losses[request.trial_id] < ATTEMPTS and self._has_time(0.0):
-                return replace(request, attempt=request.attempt + 1, deadline=self._patient(self.limit - self.now))
+                return replace(request, attempt=request.attempt + 1, deadline=self.patient_with(self.limit - self.now))
         return None
 
     def defaults(self) -> TrialRequest | None:
@@ -102,7 +87,7 @@ class FitSteps:
             if not left or seconds is None or not self._has_time(seconds):
                 continue
             if self._spent_s() + seconds <= SHARE * self.study.workers * self._budget_s:
-                return self._request(name, Fitted(), Fit(left[0]), self._patient(seconds))
+                return self._request(name, Fitted(), Fit(left[0]), self.patient_with(seconds))
         return None
 
     def reached(self) -> Plan | Recipe | None:
@@ -136,7 +121,7 @@ class FitSteps:
         if plan is None or asked >= plan.confirm_seeds or not self._has_time(seconds):
             return None
         work = Fit(recipe.fit, reads_test=True)
-        return self._request(recipe.family, Confirm(recipe.number), work, self._patient(seconds))
+        return self._request(recipe.family, Confirm(recipe.number), work, self.patient_with(seconds))
 
     def reserve_s(self) -> float:
         """Seconds on the clock that the confirmation of the best fit takes; 0 if it was asked for, or there is none."""
@@ -182,10 +167,6 @@ class FitSteps:
 
     def _has_time(self, seconds: float) -> bool:
         return self.now + seconds < self.limit
-
-    def _patient(self, seconds: float) -> float:
-        """The latest deadline of a fit, so that one that hangs does not hold its worker until the end."""
-        return min(self.limit, self.now + START_S + PATIENCE * seconds)
 
     def _worth(self, value: float) -> float:
         return self.brief.target.yardstick.worth(value)

@@ -41,7 +41,7 @@ def first(steps: Iterable[Step]) -> Decision | None:
 
 
 @dataclass(frozen=True)
-class Situation:
+class Moment:
     """The study, the brief and the time of one decision.
 
     Attributes:
@@ -54,12 +54,21 @@ class Situation:
     brief: Brief
     now: float
 
-    # -- small facts ------------------------------------------------------------------------------------------------
-
     @property
     def limit(self) -> float:
         """Unix time by which all trials must have ended."""
         return self.study.deadline - self.brief.report_s
+
+    def patient_with(self, seconds: float) -> float:
+        """The latest deadline of a trial of ``seconds``, so that one that hangs does not hold its worker to the end."""
+        return min(self.limit, self.now + START_S + PATIENCE * seconds)
+
+
+@dataclass(frozen=True)
+class Situation(Moment):
+    """The moment of a decision about a network, with the queries that its steps share."""
+
+    # -- small facts ------------------------------------------------------------------------------------------------
 
     @cached_property
     def yardstick(self) -> Yardstick:
@@ -82,12 +91,8 @@ class Situation:
         return min(self.patient(params), limit + max(LENIENCE_S, LENIENCE * self.cost.seconds(params)))
 
     def patient(self, params: Hyperparameters) -> float:
-        """The latest deadline of a trial, so that one that hangs does not hold its worker until the end."""
+        """The latest deadline of a trial with these parameters, as `patient_with`."""
         return self.patient_with(self.cost.seconds(params))
-
-    def patient_with(self, seconds: float) -> float:
-        """The latest deadline of a trial that is predicted to take ``seconds``."""
-        return min(self.limit, self.now + START_S + PATIENCE * seconds)
 
     @cached_property
     def usual(self) -> Hyperparameters:
