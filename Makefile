@@ -4,9 +4,11 @@ BIN := .venv/bin
 QUICK := not gpu and not slow
 # The tests of the rooms that decide: their coverage is measured, see pyproject.toml.
 DECIDING := tests/lr tests/planner tests/record tests/verdict
+# The tests that start whole commands, and wait for them.
+COMMANDS := tests/end_to_end tests/docker
 
 .DEFAULT_GOAL := help
-.PHONY: help search ui test with-ray without-ray deciding lint reference docs format gpu wheel clean
+.PHONY: help search ui test with-ray without-ray commands deciding lint reference docs format gpu wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -23,7 +25,7 @@ ui: .venv/.installed  ## the MLflow UI on everything searched so far, at http://
 	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///runs/mlflow.db --host 127.0.0.1 --workers 1
 
 test: .venv/.installed  ## what has to be green
-	@$(MAKE) --no-print-directory --jobs 2 with-ray lint without-ray deciding  # two at once: some wait more than they compute
+	@$(MAKE) --no-print-directory --jobs 3 with-ray without-ray commands deciding lint  # they wait more than they compute
 	@$(BIN)/coverage json --quiet -o .coverage.json
 	@$(BIN)/python -m tests.coverage_of_rooms .coverage.json
 
@@ -31,7 +33,10 @@ with-ray: .venv/.installed
 	$(BIN)/pytest -m "ray and $(QUICK)"
 
 without-ray: .venv/.installed
-	$(BIN)/pytest -m "not ray and $(QUICK)" $(addprefix --ignore=,$(DECIDING))
+	$(BIN)/pytest -m "not ray and $(QUICK)" $(addprefix --ignore=,$(DECIDING) $(COMMANDS))
+
+commands: .venv/.installed
+	$(BIN)/pytest -m "not ray and $(QUICK)" $(COMMANDS)
 
 deciding: .venv/.installed  # heavy simulations are marked no_cover: what they reach others reach too
 	$(BIN)/pytest -m "not ray and $(QUICK)" --cov --cov-report= $(DECIDING)

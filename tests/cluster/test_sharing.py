@@ -40,7 +40,7 @@ def pretended():
 with surroundings(None), pretended(), cluster(None):
     @ray.remote(num_cpus=0, num_gpus=0.5 if has_gpus() else 0)
     def seen():
-        return os.environ.get("CUDA_VISIBLE_DEVICES"), prepared(question.payload, 1, os.getcwd()).device.type
+        return os.environ.get("CUDA_VISIBLE_DEVICES"), prepared(question.payload, 1, os.getcwd()).of("").device.type
 
     settled = shared(question, None)
     at = str(defaults(question.spec).batch_size)
