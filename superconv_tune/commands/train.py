@@ -39,7 +39,10 @@ def train(
         typer.Option(help="Address of MLflow, or none. Default: the file of the recipe's study (runs/mlflow.db)."),
     ] = None,
 ) -> None:
-    """Train one long cycle with a recipe, and write checkpoint.pt, weights.pt, result.json and model/."""
+    """Train one long cycle with a recipe, and write checkpoint.pt, weights.pt, result.json and model/.
+
+    The recipe of a model that is fitted in one go, such as trees, is fitted again: result.json and model/.
+    """
     with exit_on_user_error(f"interrupted; the same command resumes after the last epoch saved in {output}/."):
         status = _train(recipe, epochs, max_lr, output, tracking_uri)
     raise typer.Exit(0 if status == "finished" else 1)

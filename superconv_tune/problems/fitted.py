@@ -149,12 +149,7 @@ class Fitter:
         scaled = scaler.transform(inputs)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            started_s = left_s()
-            model.set_params(max_iter=TRIED_ITERATIONS).fit(scaled, targets)
-            each_s = max((started_s - left_s()) / TRIED_ITERATIONS, 1e-9)
-            iterations = min(MOST_ITERATIONS, int(left_s() / (GROWTH * each_s)))
-            if iterations < FEWEST_ITERATIONS:
-                raise TimeoutError(f"An iteration of logistic regression takes {each_s:.2g} s.")
+            iterations = MOST_ITERATIONS if math.isinf(left_s()) else _affordable(model, scaled, targets, left_s)
             model.set_params(max_iter=iterations).fit(scaled, targets)
         return [make_pipeline(scaler, model)], iterations == MOST_ITERATIONS
 
@@ -163,6 +158,21 @@ class Fitter:
         """Weights of classes, where the loss says that all of them weigh the same."""
         is_balanced = loss_name(self.payload.spec, self.payload.kind) == BALANCED
         return {"class_weight": "balanced"} if is_balanced else {}
+
+
+def _affordable(model: LogisticRegression, inputs: Array, targets: Array, left_s: LeftS) -> int:
+    """Number of iterations that the seconds left allow, from how long the first few take.
+
+    Raises:
+        TimeoutError: if they allow too few.
+    """
+    started_s = left_s()
+    model.set_params(max_iter=TRIED_ITERATIONS).fit(inputs, targets)
+    each_s = max((started_s - left_s()) / TRIED_ITERATIONS, 1e-9)
+    iterations = min(MOST_ITERATIONS, int(left_s() / (GROWTH * each_s)))
+    if iterations < FEWEST_ITERATIONS:
+        raise TimeoutError(f"An iteration of logistic regression takes {each_s:.2g} s.")
+    return iterations
 
 
 def _grown(models: list[Any], columns: list[Array], inputs: Array, trees: int, left_s: LeftS) -> bool:

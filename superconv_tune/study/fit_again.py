@@ -1,4 +1,4 @@
-"""The recipe of a family that is fitted and not trained in cycles: fitted again, and measured on the test part."""
+"""The recipe of a family that is fitted and not trained in cycles: fitted again, measured, and kept."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 import torch
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.kept.keeper import ModelKeeper
+from superconv_tune.kept.predictor import FOLDER
+from superconv_tune.kept.shelf import publish
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.record.purpose import LongRun
 from superconv_tune.record.trial import Fit, TrialRequest
 from superconv_tune.spec.recipe_file import RecipeFile
-from superconv_tune.study.long_run import RESULT, Result, result_of, write_json
+from superconv_tune.study.long_run import DRAFTS, RESULT, Result, result_of, write_json
 from superconv_tune.study.question import threads
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
@@ -23,7 +26,7 @@ ONE_GO = "The model of this recipe is fitted in one go: it has no epochs and no 
 
 
 def fit_again(recipe: RecipeFile, folder: Path) -> Result:
-    """Fit the recipe's model on the training part, and write what it reaches into the folder.
+    """Fit the recipe's model on the training part; write what it reaches, and the model, into the folder.
 
     Raises:
         UserError: if its data no longer work.
@@ -41,8 +44,11 @@ def fit_again(recipe: RecipeFile, folder: Path) -> Result:
         seed=recipe.seed,
         deadline=math.inf,
     )
-    outcome = run(request, problem, NullTracker(), time.time)
-    result = result_of(outcome, problem, epochs=0.0, max_lr=0.0, losses=())
     folder.mkdir(parents=True, exist_ok=True)
+    drafts = folder / DRAFTS
+    outcome = run(request, problem, NullTracker(), time.time, keeper=ModelKeeper(drafts, payload, most=1))
+    if outcome.status == "finished":
+        publish(drafts, folder / FOLDER, [request.trial_id], most=1)
+    result = result_of(outcome, problem, epochs=0.0, max_lr=0.0, losses=())
     write_json(folder / RESULT, result)
     return result
