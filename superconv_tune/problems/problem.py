@@ -16,6 +16,7 @@ from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.data.batches import Batch
 from superconv_tune.measures.metrics import Metric as Metric  # where a task of the user's imports it from
 from superconv_tune.problems.handling import PLAIN, Handling
+from superconv_tune.training.team import Team
 
 
 class BatchSource(Protocol):
@@ -102,6 +103,7 @@ class Problem:
         fitter: fits a family that is not trained in cycles, which has no ``make_model``; None for a network.
         validation_groups: number of the group of each validation item; None if every item stands for itself.
         test_groups: the same of the test items.
+        team: the processes that train it together, each on its share of every batch; None for one alone.
     """
 
     name: str
@@ -122,3 +124,4 @@ class Problem:
     fitter: Fitter | None = None
     validation_groups: NDArray[np.int64] | None = None
     test_groups: NDArray[np.int64] | None = None
+    team: Team | None = None

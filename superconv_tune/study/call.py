@@ -77,11 +77,12 @@ def called(started_at: float, address: str | None, *, debug: bool) -> Iterator[C
             yield Call(started_at, address, debug, last_words=words)
             return
         place = found(address)
-        with no_log(), surroundings(place), Background(lambda: _ray(place)) as ray:
+        with no_log(), surroundings(place), Background(lambda: connected(place)) as ray:
             yield Call(started_at, place, ray=ray, last_words=words)
 
 
-def _ray(address: str | None) -> AbstractContextManager[None]:
+def connected(address: str | None) -> AbstractContextManager[None]:
+    """The connection to Ray, which is imported here, inside of its surroundings."""
     from superconv_tune.cluster.connection import cluster  # noqa: PLC0415 - imports Ray, beside torch
 
     return cluster(address)

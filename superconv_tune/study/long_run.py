@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.files import write_atomically
-from superconv_tune.kept.keeper import ModelKeeper
 from superconv_tune.kept.predictor import FOLDER
 from superconv_tune.kept.shelf import publish
 from superconv_tune.lr.horizon import HorizonRule, exponent_of
@@ -34,12 +32,12 @@ from superconv_tune.spec.recipe_file import RecipeFile, read_recipe
 from superconv_tune.study.logs import search_log
 from superconv_tune.study.long_run_record import LongRunRecord
 from superconv_tune.study.subject import subject_of
+from superconv_tune.study.trainer import ALONE, LongCycle, Trainer
 from superconv_tune.tracking.handle import Subject
 from superconv_tune.training import checkpoint
 from superconv_tune.training.loop import supported
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.checkpointing import Checkpoint, identity
-from superconv_tune.trial.run import run as run_trial
 from superconv_tune.trial.tracker import Phase, Tracker
 from superconv_tune.verdict.statistics import interval, proportion, wilson
 
@@ -178,28 +176,31 @@ def open_run(recipe: Path, epochs: float, max_lr: float | None, folder: Path) ->
     return LongRun(found, payload, problem, request, folder, state, subject, notices)
 
 
-def train(run: LongRun, record: LongRunRecord, view: LongRunView) -> Result:
+def train(run: LongRun, record: LongRunRecord, view: LongRunView, trainer: Trainer = ALONE) -> Result:
     """Train, from the checkpoint if there is one; then write weights, model and result into the folder.
 
-    On the same machine the curve is bit for bit the same as without an interruption. A run that finished or diverged
-    is not trained again.
+    On the same machine, and with as many processes, the curve is bit for bit the same as without an interruption. A
+    run that finished or diverged is not trained again.
 
     Raises:
-        UserError: if MLflow cannot be used.
+        UserError: if MLflow cannot be used, or the trainer cannot train it.
     """
     known = _known_result(run)
     if known is not None:
         view.say(f"This run has ended already; its result is in {run.folder}/. Another --output starts a new one.")
         return known
+    cycle = _cycle(run, view)
+    words = trainer.check(cycle)
+    if words:
+        view.say(words)
     run.folder.mkdir(parents=True, exist_ok=True)
     with search_log(run.folder):
         tracker = record.begin(run.recipe.question.name, run.subject, run.request, run.folder, run.state.mlflow)
-        attempts = run.state.attempts + 1
-        state = replace(run.state, attempts=attempts, mlflow=record.reference)
+        state = replace(run.state, attempts=cycle.request.attempt, mlflow=record.reference)
         write_json(run.folder / STATE, state)
         result = None
         try:
-            result = _trained(run, attempts, tracker, view)
+            result = _trained(run, cycle, trainer, tracker, view)
             write_json(run.folder / RESULT, result)
         finally:
             notice = record.end(result.status if result else None, _numbers(result), [run.folder / RESULT])
@@ -262,19 +263,29 @@ class _Shown:
         self._tracker.finish(outcome)
 
 
-def _trained(run: LongRun, attempt: int, tracker: Tracker, view: LongRunView) -> Result:
-    place = Checkpoint(run.folder / CHECKPOINT, view.saved)
+def _cycle(run: LongRun, view: LongRunView) -> LongCycle:
+    """The next attempt at the cycle."""
+    return LongCycle(
+        replace(run.request, attempt=run.state.attempts + 1),
+        run.payload,
+        run.problem,
+        Checkpoint(run.folder / CHECKPOINT, view.saved),
+        drafts=run.folder / DRAFTS,
+        state=run.folder / STATE,
+    )
+
+
+def _trained(run: LongRun, cycle: LongCycle, trainer: Trainer, tracker: Tracker, view: LongRunView) -> Result:
+    place = cycle.checkpoint
     first_step = place.steps()
     if first_step > 0:
         view.say(f"resumes after epoch {first_step / run.steps_per_epoch:.4g}")
     shown = _Shown(tracker, view, first_step)
-    request, drafts = replace(run.request, attempt=attempt), run.folder / DRAFTS
     with view:
-        keeper = ModelKeeper(drafts, run.payload, most=1)
-        outcome = run_trial(request, run.problem, shown, time.time, checkpoint=place, keeper=keeper)
+        outcome = trainer.train(cycle, shown)
     if outcome.status == "finished":
         torch.save(checkpoint.weights(place.path), run.folder / WEIGHTS)
-        publish(drafts, run.folder / FOLDER, [request.trial_id], most=1)
+        publish(cycle.drafts, run.folder / FOLDER, [cycle.request.trial_id], most=1)
     losses = tuple(loss if math.isfinite(loss) else None for loss in shown.curve.loss.tolist())
     result = result_of(outcome, run.problem, run.request.params.cycle_epochs, run.max_lr, losses)
     form = run.payload.form

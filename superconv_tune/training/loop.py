@@ -17,6 +17,7 @@ from superconv_tune.data.batches import Batch
 from superconv_tune.data.nested import mapped
 from superconv_tune.lr.schedule import Knobs
 from superconv_tune.record.trial import Precision
+from superconv_tune.training.team import Team
 
 Row = tuple[float, float, float, float]
 Loss = Callable[[Any, Any], Tensor]
@@ -29,7 +30,7 @@ SHORT: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.
 
 @dataclass(frozen=True)
 class Runtime:
-    """Device, precision and memory layout, the same for the model and for every batch.
+    """Device, precision and memory layout, the same for the model and for every batch, and who trains with it.
 
     Attributes:
         device: of parameters and batches.
@@ -39,6 +40,7 @@ class Runtime:
         evaluates_with_grad: gradients are recorded in evaluation, too, for models that compute some in their forward
             pass; the outputs carry none.
         is_double: float32 becomes float64 in every batch, for models whose weights are.
+        team: the processes that train the model together, of which this is one; None for this one alone.
     """
 
     device: torch.device
@@ -46,6 +48,7 @@ class Runtime:
     channels_last: bool = False
     evaluates_with_grad: bool = False
     is_double: bool = False
+    team: Team | None = None
 
     def place(self, model: nn.Module) -> nn.Module:
         """The model, moved to the device; call this before making an optimizer of its parameters."""
@@ -142,6 +145,8 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
     Losses stay on the device and are read once per block, so that no step waits for the one before it. A non-finite
     loss is recorded like any other: whether to go on is the caller's decision, taken by closing the generator.
 
+    In a team of processes, every step is taken with the mean gradient of all, and its loss is their mean.
+
     There is one point per real optimizer step: gradients of several micro-batches are one step, and a step that fp16
     skipped is taken again, with the same knobs on the next batch, until it is real.
 
@@ -181,10 +186,10 @@ def train(  # noqa: PLR0913  (the loop's parts come from different owners; a bun
         losses[len(rows)] = stepper.step(batches, micro_batches)
         rows.append(row)
         if len(rows) == block_steps or (round_steps and (step + 1) % round_steps == 0):
-            yield _read(rows, losses)
+            yield _read(rows, losses, runtime.team)
             rows.clear()
     if rows:
-        yield _read(rows, losses)
+        yield _read(rows, losses, runtime.team)
 
 
 @dataclass(frozen=True)
@@ -216,6 +221,8 @@ class _Stepper:
             share = value if len(batches) == 1 else value / len(batches)
             self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             values.append(share.detach())
+        if self.runtime.team is not None:  # before fp16 looks for an overflow, which then all processes see
+            self.runtime.team.average_gradients(self.model)
         self.scaler.step(self.optimizer)
         if self.scaler.is_enabled():
             before = self.scaler.get_scale()
@@ -229,8 +236,10 @@ class _Stepper:
         return values[0] if len(values) == 1 else torch.stack(values).sum()
 
 
-def _read(rows: list[Row], losses: Tensor) -> Curve:
+def _read(rows: list[Row], losses: Tensor, team: Team | None) -> Curve:
     """The block so far as columns; the one place where the host waits for the device."""
     step, lr, momentum, elapsed_s = np.array(rows, dtype=np.float64).T
+    if team is not None:
+        team.average(losses[: len(rows)])
     loss = losses[: len(rows)].cpu().numpy().astype(np.float64)
     return Curve(step, lr, momentum, loss, elapsed_s)

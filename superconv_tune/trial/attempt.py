@@ -139,8 +139,11 @@ class Attempt:
             channels_last=handling.channels_last and has_images(model),
             evaluates_with_grad=handling.evaluates_with_grad,
             is_double=handling.is_double,
+            team=self.problem.team,
         )
         model = runtime.place(model)
+        if runtime.team is not None:
+            runtime.team.agree(model)
         return Learner(model, self.problem.make_optimizer(model, self.request.params), runtime, runtime.scaler())
 
     def steps(

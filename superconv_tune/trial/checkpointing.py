@@ -7,9 +7,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from superconv_tune.core.codec import encode
 from superconv_tune.record.trial import TrialRequest
 from superconv_tune.training.checkpoint import load, peek, save
+from superconv_tune.training.randomness import seed_all
+from superconv_tune.training.team import Team
 from superconv_tune.trial.attempt import Attempt, Learner, Position
 from superconv_tune.trial.failures import Stopped
 
@@ -30,6 +34,9 @@ class Checkpoint:
     It holds model, optimizer, the loss scale of fp16, all global random states, the position in the training batches,
     and every step of the curve. The divergence watch is not saved: in a resumed cycle it reads the saved losses again.
 
+    Where several processes train together, the first one writes the file, and all of them read it. What the others
+    draw, as for dropout, begins anew in every epoch, from the seed, the process and the step, and needs not be saved.
+
     Attributes:
         path: the file, in a folder that exists; a kill during a write leaves the old file or the new one.
         saved: called after every write with the number of steps in the file.
@@ -44,12 +51,15 @@ class Checkpoint:
 
     def save(self, attempt: Attempt, learner: Learner) -> None:
         """Write the cycle as it is now."""
+        step, team = attempt.position.step, attempt.problem.team
+        if team is not None and not team.leads:
+            _draw_apart(attempt.request.seed, team, step)
+            return
         extra = {
             "trial": identity(attempt.request),
             "position": asdict(attempt.position),
             "scaler": learner.scaler.state_dict(),
         }
-        step = attempt.position.step
         save(self.path, learner.model, learner.optimizer, step, extra, attempt.curve("cycle"))
         self.saved(step)
 
@@ -61,6 +71,12 @@ class Checkpoint:
         Raises:
             Stopped: if the file belongs to another trial.
         """
+        position, team = self._restored(attempt, learner), attempt.problem.team
+        if team is not None and not team.leads:
+            _draw_apart(attempt.request.seed, team, position.step)
+        return position
+
+    def _restored(self, attempt: Attempt, learner: Learner) -> Position:
         if not self.path.exists():
             return Position()
         if peek(self.path).extra["trial"] != identity(attempt.request):
@@ -69,3 +85,8 @@ class Checkpoint:
         learner.scaler.load_state_dict(loaded.extra["scaler"])
         attempt.restore("cycle", loaded.curve)
         return Position(**loaded.extra["position"])
+
+
+def _draw_apart(seed: int, team: Team, step: int) -> None:
+    """Seed all generators of a process that follows, so that it does not drop the same units as the first one."""
+    seed_all(int(np.random.SeedSequence([seed, team.rank, step]).generate_state(1, np.uint64)[0]) >> 1)

@@ -10,6 +10,7 @@ import torch
 from superconv_tune.data.batches import Batch
 from superconv_tune.problems.source import REPORT, describe_error, first_line, is_ours
 from superconv_tune.record.trial import Status
+from superconv_tune.training.team import TeamError
 
 # In the words of torch's CPU allocator, of CUDA's driver, and of cuBLAS and cuDNN, which allocate beside torch.
 _NO_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
@@ -60,6 +61,8 @@ def explain(error: Exception) -> tuple[Status, str]:
         return error.status, error.reason
     if is_out_of_memory(error):
         return "oom", f"The device ran out of memory: {first_line(error)}. A smaller batch_size or model needs less."
+    if isinstance(error, TeamError):
+        return "preempted", f"Another of the processes that train together was lost ({error})."
     if isinstance(error, SourceError):
         return "data_error", f"The data could not be read: {describe_error(error.__cause__ or error)}."
     if is_ours(error):

@@ -42,6 +42,8 @@ def run(  # noqa: PLR0913 - the optional ones are for whoever embeds it
     Cycles and fits are validated at the end, and may read the test part once too. What is trained depends on the
     request alone, unless the deadline shortens it.
 
+    Of several processes that train a cycle together, each calls this; the first one alone evaluates the model.
+
     Args:
         request: what to run.
         problem: the data, model, loss and metric.
@@ -96,6 +98,9 @@ def _run_phases(attempt: Attempt, checkpoint: Checkpoint | None, keeper: Keeper 
 
 def _train_and_judge(attempt: Attempt, cycle: Cycle, checkpoint: Checkpoint | None, keeper: Keeper | None) -> None:
     learner = run_cycle(attempt, cycle.max_lr, checkpoint)
+    team = attempt.problem.team
+    if team is not None and not team.leads:
+        return
     with attempt.timed("eval_s"):
         attempt.judge_validation(*attempt.evaluate(learner, attempt.problem.validation))
         if cycle.reads_test:

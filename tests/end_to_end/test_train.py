@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -102,3 +103,64 @@ def test_the_recipe_of_a_search_is_trained_in_the_experiment_of_that_search(
         long_runs = database.execute("select count(*) from tags where key = 'kind' and value = 'long_run'").fetchone()
     assert kinds == [("small",)]
     assert long_runs == (1,)
+
+
+def losses(folder: Path) -> list[float]:
+    found: list[float] = json.loads((folder / "result.json").read_text(encoding="utf-8"))["losses"]
+    return found
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_processes_train_as_one_does_and_go_on_after_ctrl_c(start: Start, tmp_path: Path) -> None:
+    written(tmp_path)
+    common = ("train", "recipe.yaml", "--epochs", "40", "--tracking-uri", "none")
+    _, err = (alone := start(*common, "--output", "alone")).communicate(timeout=200)
+    assert alone.returncode == 0, err
+    two = (*common, "--output", "two", "--workers", "2")
+    process = start(*two)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 3 "):
+            process.send_signal(signal.SIGINT)
+            break
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "interrupted; the same command resumes after the last epoch saved in two/.\n"
+    out, err = (again := start(*two)).communicate(timeout=300)
+    assert again.returncode == 0, err
+    assert "2 processes, each with 32 of the 64 examples of every batch" in out
+    assert "resumes after epoch" in out
+    np.testing.assert_allclose(losses(tmp_path / "two"), losses(tmp_path / "alone"), rtol=1e-3, atol=1e-5)
+    assert (tmp_path / "two" / "model" / "model.json").exists()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_processes_are_one_run_in_mlflow(start: Start, tmp_path: Path) -> None:
+    written(tmp_path)
+    out, err = (process := start("train", "recipe.yaml", "--epochs", "3", "--workers", "2")).communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert "95 % interval" in out
+    result = json.loads((tmp_path / "long_run" / "result.json").read_text(encoding="utf-8"))
+    with closing(sqlite3.connect(tmp_path / "runs" / "mlflow.db")) as database:
+        status = [row[0] for row in database.execute("select status from runs")]
+        steps = database.execute(
+            "select count(distinct step), count(*) from metrics where run_uuid = ? and key = 'cycle/loss'",
+            (result["mlflow_run_id"],),
+        ).fetchone()
+    assert status == ["FINISHED", "FINISHED"]  # the parent and its one attempt
+    assert steps == (len(result["losses"]), len(result["losses"]))
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_more_processes_than_there_is_room_for_are_refused(start: Start, tmp_path: Path) -> None:
+    written(tmp_path, params=RECIPE["params"] | {"batch_size": 1024})  # type: ignore[operator]
+    _, err = (process := start("train", "recipe.yaml", "--epochs", "2", "--workers", "512")).communicate(timeout=200)
+    assert process.returncode == 2
+    assert "--workers: 512 processes need 512 " in err
+    assert not (tmp_path / "long_run").exists()
