@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from superconv_tune.data.batches import Batch
+from superconv_tune.training.team import TeamError
 from superconv_tune.trial.failures import Stopped, endless, explain, guarded
 
 BATCH: Batch = (torch.zeros(1), torch.zeros(1))
@@ -36,6 +37,12 @@ def test_a_source_that_cannot_even_begin_is_a_data_error() -> None:
         raise ValueError("no such folder")
 
     assert explain(raised(lambda: list(guarded(batches))))[0] == "data_error"
+
+
+def test_a_process_that_lost_another_one_is_not_to_blame() -> None:
+    status, reason = explain(TeamError("Connection closed by peer"))
+    assert status == "preempted"
+    assert "Another of the processes" in reason
 
 
 def test_batches_that_end_are_a_data_error() -> None:
