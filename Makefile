@@ -25,7 +25,7 @@ ui: .venv/.installed  ## the MLflow UI on everything searched so far, at http://
 	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///runs/mlflow.db --host 127.0.0.1 --workers 1
 
 test: .venv/.installed  ## what has to be green
-	@$(MAKE) --no-print-directory --jobs 3 with-ray without-ray commands deciding lint  # they wait more than they compute
+	@$(MAKE) --no-print-directory --jobs 2 with-ray without-ray commands deciding lint  # two at once: some wait more than they compute
 	@$(BIN)/coverage json --quiet -o .coverage.json
 	@$(BIN)/python -m tests.coverage_of_rooms .coverage.json
 
