@@ -130,9 +130,8 @@ def pixels(source: Source, reading: ImageReading) -> NDArray[np.uint8] | str:
 
     def read(image: Image.Image) -> NDArray[np.uint8]:
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
-        image.draft(
-            None, (reading.size, reading.size)
-        )  # a JPEG is decoded at a half, a quarter or an eighth of its size
+        # A JPEG is decoded at a half, a quarter or an eighth of its size.
+        image.draft(None, (reading.size, reading.size))
         plain = _plain(image, "L" if reading.channels == 1 else "RGB", reading.deep)
         side = min(plain.size)
         left, top = (plain.width - side) / 2, (plain.height - side) / 2

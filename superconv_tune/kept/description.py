@@ -262,7 +262,7 @@ def _answer(payload: Payload) -> Answer:
     shape = tuple(arrays.train.targets.shape[1:])
     if not isinstance(form, Scaled):
         return Answer("numbers", shape=shape)
-    return Answer("numbers", (), _listed(form.scale), _listed(form.offset), shape)
+    return Answer("numbers", (), *form.listed, shape)
 
 
 def _labels(payload: Payload) -> tuple[Any, ...]:
@@ -275,7 +275,3 @@ def _labels(payload: Payload) -> tuple[Any, ...]:
 
 def _is_whole(name: str) -> bool:
     return name.removeprefix("-").isdecimal() and str(int(name)) == name
-
-
-def _listed(numbers: Any) -> tuple[float, ...]:
-    return tuple(np.atleast_1d(numbers).tolist())

@@ -25,7 +25,7 @@ from superconv_tune.kept.weights import estimators, fill
 from superconv_tune.problems.features import Assembled, computed
 from superconv_tune.problems.payload import assembled, enlargement, network, task_of
 from superconv_tune.training.evaluation import evaluate
-from superconv_tune.training.loop import Runtime, has_images, supported
+from superconv_tune.training.loop import Runtime, supported
 from superconv_tune.training.memory import device_for
 from superconv_tune.training.randomness import isolated
 
@@ -215,19 +215,13 @@ def _loaded(member: Member, description: Description, folder: Path, device: torc
     content = _content(folder / member.file, member.sha256)
     if member.weights == "skops":
         return Fitted(_fitted(estimators(content), is_whole=True, payload=question_of(description)))
-    question, handling = question_of(description), description.handling
+    question = question_of(description)
     task = task_of(question.spec, question.task) if question.task else None
     module = network(question, task)()
     if question.backbone is not None:
         module = assembled(question, module, task)
     fill(module, content)
-    runtime = Runtime(
-        device,
-        supported(description.precision, device),
-        channels_last=handling.channels_last and has_images(module),
-        evaluates_with_grad=handling.evaluates_with_grad,
-        is_double=handling.is_double,
-    )
+    runtime = description.handling.runtime(module, device, supported(description.precision, device))
     return Network(runtime.place(module).eval(), description, runtime, enlargement(question))
 
 

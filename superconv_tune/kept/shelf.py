@@ -49,9 +49,10 @@ def publish(drafts: Path, folder: Path, trials: Collection[str], most: int) -> K
     Raises:
         OSError: if the folder cannot be written.
     """
+    left = drafts_in(drafts)
     fresh = [
         _Candidate(draft.member, draft.description, drafts / draft.member.trial)
-        for draft in drafts_in(drafts)
+        for draft in left
         if draft.member.trial in trials
     ]
     names = {candidate.member.trial for candidate in fresh}
@@ -63,7 +64,7 @@ def publish(drafts: Path, folder: Path, trials: Collection[str], most: int) -> K
     ]
     if fresh and most > 0:
         _write(_chosen([*fresh, *old], most), folder)
-    for draft in drafts_in(drafts):
+    for draft in left:
         remove(drafts / draft.member.trial)
     shutil.rmtree(drafts, ignore_errors=True)
     return facts(folder, trials)

@@ -36,8 +36,7 @@ def packed(model: Any) -> bytes:
     strange = [name for name, value in state.items() if not isinstance(value, Tensor)]
     if strange:
         raise ValueError(f"the model's state {strange[0]} is a {type(state[strange[0]]).__name__} and no tensor")
-    # Clones, because safetensors refuses tensors that share memory, as tied weights do.
-    return bytes_of({name: value.detach().cpu().contiguous().clone() for name, value in state.items()})
+    return packed_tensors(state)
 
 
 def fill(model: nn.Module, content: bytes) -> None:
@@ -67,6 +66,7 @@ def estimators(content: bytes) -> Any:
 
 def packed_tensors(tensors: dict[str, Tensor]) -> bytes:
     """Named tensors, such as outputs and targets."""
+    # Clones, because safetensors refuses tensors that share memory, as tied weights do.
     return bytes_of({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()})
 
 

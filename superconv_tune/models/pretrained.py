@@ -139,7 +139,7 @@ def _is_in(name: str, module: str) -> bool:
 
 def _unknown(model: nn.Module, names: Sequence[str]) -> list[str]:
     known = {name for name, _ in [*model.named_modules(), *model.named_parameters()] if name}
-    shown = [name for name, _ in [*model.named_children()]]
+    shown = [name for name, _ in model.named_children()]
     return [
         f"there is no module or parameter {name!r}. {did_you_mean(name, shown)}" for name in names if name not in known
     ]

@@ -106,7 +106,7 @@ class Arms(Moment):
             is_better = self._leads(fit, network, decision)
         else:
             is_settled = self._is_confirmed(network) or decision is Signal.DONE
-            is_better = is_settled and self._worth(fit.value) > self._confirmed_worth(network)
+            is_better = is_settled and self.worth(fit.value) > self._confirmed_worth(network)
         return self._fits.freeze(fit) if is_better else None
 
     def _best_again(self, is_settled: Callable[[Study], bool]) -> Recipe | None:
@@ -134,7 +134,7 @@ class Arms(Moment):
         if situation.surface is None:
             return True
         expected, noise = expected_of_search(situation)
-        return self._worth(fit.value) - expected > noise
+        return self.worth(fit.value) - expected > noise
 
     def _is_confirmed(self, arm: Study) -> bool:
         """Whether all planned fresh models of its recipe have ended, or no more of them will be asked for."""
@@ -146,7 +146,7 @@ class Arms(Moment):
         One that was cut short says nothing, and one alone may be lucky.
         """
         trials = arm.came_back(arm.of_recipe("confirm"))
-        values = [self._worth(trial.value) for trial in trials if trial.is_whole or trial.went_wrong]
+        values = [self.worth(trial.value) for trial in trials if trial.is_whole or trial.went_wrong]
         return sum(values) / len(values) if len(values) >= SEEDS else -math.inf
 
     def _allowed(self, network: Study, decision: Decision) -> Decision:
@@ -198,7 +198,7 @@ class Arms(Moment):
         """Worth of its best complete cycle on the rungs whose cycles take so many seconds at most."""
         count = rungs_within(arm.plan, most_s) if arm.plan else 0
         cycles = [trial for trial in arm.trials("search") if trial.is_whole and trial.request.rung < count]
-        return max((self._worth(trial.value) for trial in cycles), default=-math.inf)
+        return max((self.worth(trial.value) for trial in cycles), default=-math.inf)
 
     def _search_worth(self, arm: Study) -> float:
         return expected_of_search(self._situation(arm))[0]
@@ -235,9 +235,6 @@ class Arms(Moment):
     def _requested(self, family: str, request: TrialRequest) -> TrialRequest:
         trial_id, seed = next_id(self.study, request.purpose), next_seed(self.study, self.brief)
         return replace(request, trial_id=trial_id, seed=seed, family=family)
-
-    def _worth(self, value: float) -> float:
-        return self.brief.target.yardstick.worth(value)
 
 
 def _name(arm: Study) -> str:

@@ -22,6 +22,7 @@ from superconv_tune.record.purpose import Confirm, Fitted, Purpose
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Fit, Trial, TrialRequest
+from superconv_tune.verdict.ladder import best
 from superconv_tune.verdict.verdict import demonstrating
 
 Options = Mapping[str, object]
@@ -58,7 +59,7 @@ class FitSteps(Moment):
     def best(self) -> Trial | None:
         """The best fit so far, by the validation part, the first one of equals."""
         whole = [trial for trial in self.study.trials("fit") if trial.is_whole]
-        return max(whole, key=lambda trial: self._worth(trial.value), default=None)
+        return best(whole, self.brief.target.yardstick)
 
     def again(self) -> TrialRequest | None:
         """The next attempt of a fit that was lost with its worker."""
@@ -96,7 +97,7 @@ class FitSteps(Moment):
         if best is None or target is None or self.is_frozen(best):
             return None
         noise = yardstick_of(self.study, self.brief).standard_error(best.value)
-        return self.freeze(best) if self._worth(best.value) - self._worth(target) > SAFELY * noise else None
+        return self.freeze(best) if self.worth(best.value) - self.worth(target) > SAFELY * noise else None
 
     def freeze(self, fit: Trial) -> Plan | Recipe:
         """The recipe of a fit; before it the plan, which says how many fresh ones confirm it."""
@@ -167,9 +168,6 @@ class FitSteps(Moment):
 
     def _has_time(self, seconds: float) -> bool:
         return self.now + seconds < self.limit
-
-    def _worth(self, value: float) -> float:
-        return self.brief.target.yardstick.worth(value)
 
 
 def next_id(study: Study, purpose: Purpose) -> str:

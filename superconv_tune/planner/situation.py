@@ -59,6 +59,10 @@ class Moment:
         """Unix time by which all trials must have ended."""
         return self.study.deadline - self.brief.report_s
 
+    def worth(self, value: float) -> float:
+        """The value of the metric, the higher the better."""
+        return self.brief.target.yardstick.worth(value)
+
     def patient_with(self, seconds: float) -> float:
         """The latest deadline of a trial of ``seconds``, so that one that hangs does not hold its worker to the end."""
         return min(self.limit, self.now + START_S + PATIENCE * seconds)

@@ -43,7 +43,7 @@ TRIED_ITERATIONS = 5
 TRIED_EXAMPLES = 50  # of the check before a search
 UNLIMITED_S = 1e9
 FEWEST_ITERATIONS = 30  # with fewer a logistic regression is not worth having
-LEAST_LOGIT = -30.0  # of a class that no training example has
+LEAST_LOGIT = -30.0  # of a class that no example of the fit has
 
 Array = NDArray[Any]
 LeftS = Callable[[], float]
@@ -78,19 +78,11 @@ class FittedModel:
     def outputs_of(self, inputs: Array, device: torch.device) -> Tensor:
         """The same for rows of features [items, features]."""
         if self.payload.classes is not None:
-            return torch.from_numpy(self._logits(inputs)).float().to(device)
+            return torch.from_numpy(logits_of(self.estimators[0], inputs, self.payload.classes)).float().to(device)
         assert self.payload.arrays is not None
         numbers = np.stack([each.predict(inputs) for each in self.estimators], axis=-1)
         shape = self.payload.arrays.train.targets.shape[1:]
         return self.payload.form.batched(torch.from_numpy(numbers.reshape(len(inputs), *shape))).to(device)
-
-    def _logits(self, inputs: Array) -> Array:
-        estimator, classes = self.estimators[0], self.payload.classes
-        assert classes is not None
-        logits = np.full((len(inputs), classes), LEAST_LOGIT)
-        shares = estimator.predict_proba(inputs)
-        logits[:, estimator.classes_] = np.log(np.maximum(shares, math.exp(LEAST_LOGIT)))
-        return logits
 
 
 @dataclass(frozen=True)
@@ -230,6 +222,13 @@ def _few(targets: Array) -> Indices:
     if targets.dtype.kind == "f":
         return rows
     return np.unique(np.concatenate([rows, np.unique(targets, return_index=True)[1]]))
+
+
+def logits_of(estimator: Any, inputs: Array, classes: int) -> Array:
+    """Logits [items, classes] of a fitted classifier, which may not have seen all classes."""
+    logits = np.full((len(inputs), classes), LEAST_LOGIT)
+    logits[:, estimator.classes_] = np.log(np.maximum(estimator.predict_proba(inputs), math.exp(LEAST_LOGIT)))
+    return logits
 
 
 def features(part: Part) -> Array:

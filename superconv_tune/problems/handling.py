@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+from torch import nn
+
+from superconv_tune.record.trial import Precision
+from superconv_tune.training.loop import Runtime, has_images
+from superconv_tune.training.team import Team
+
 
 @dataclass(frozen=True)
 class Handling:
@@ -22,6 +29,19 @@ class Handling:
     is_double: bool = False
     evaluates_with_grad: bool = False
     untrained: float | None = None
+
+    def runtime(
+        self, model: nn.Module, device: torch.device, precision: Precision, team: Team | None = None
+    ) -> Runtime:
+        """How a model is trained and evaluated on a device."""
+        return Runtime(
+            device,
+            precision,
+            channels_last=self.channels_last and has_images(model),
+            evaluates_with_grad=self.evaluates_with_grad,
+            is_double=self.is_double,
+            team=team,
+        )
 
 
 PLAIN = Handling()

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from superconv_tune.data.parts import Part
 from superconv_tune.measures.metrics import METRICS
+from superconv_tune.problems.fitted import logits_of
 from superconv_tune.problems.payload import Payload
 from superconv_tune.problems.prepare import READS_BYTES
 from superconv_tune.problems.problem import Metric
@@ -47,7 +48,6 @@ FEW = 2 * FOLDS  # items of a class; with fewer its labels are not judged
 UNLIKELY = 0.25  # a label is doubtful if both methods give its class a lower probability
 ABLE = 0.4  # of the way from the commonest class to no error: less able methods do not judge labels
 WORTH_REPORTING = 0.05  # share of doubtful labels; Fashion-MNIST, which has look-alikes, shows 0.04
-LEAST_LOGIT = -30.0  # of a class that the sample lacks
 
 Array = NDArray[Any]
 Clock = Callable[[], float]
@@ -183,8 +183,7 @@ def _marks(payload: Payload, metric: Metric, sample: Sample) -> list[Landmark]:
         return []
     model = LogisticRegression(C=0.1, max_iter=50, tol=1e-3)
     fitted = model.fit(sample.train, sample.targets)
-    logits = np.full((len(sample.validation), payload.classes), LEAST_LOGIT)
-    logits[:, fitted.classes_] = np.log(np.maximum(fitted.predict_proba(sample.validation), np.exp(LEAST_LOGIT)))
+    logits = logits_of(fitted, sample.validation, payload.classes)
     floors = {"a linear model": logits, "the nearest neighbour": np.eye(payload.classes)[sample.targets[rows]]}
     scores = {name: torch.from_numpy(outputs).float() for name, outputs in floors.items()}
     found = [_floor(name, outputs, payload, metric, sample) for name, outputs in scores.items()]

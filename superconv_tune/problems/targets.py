@@ -150,6 +150,12 @@ class Scaled:
             offset = np.where(np.abs(offset) > OFF_CENTRE * scale, offset, 0.0)
         return Scaled(offset, scale, as_float64=targets.dtype == np.float64)
 
+    @property
+    def listed(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Scale and offset as plain numbers."""
+        scale, offset = (tuple(np.atleast_1d(each).tolist()) for each in (self.scale, self.offset))
+        return scale, offset
+
     def batched(self, targets: Tensor) -> Tensor:
         """The targets near 0, as float32."""
         offset, scale = self._on(targets.device)

@@ -61,9 +61,8 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         ledger = journal.ledger(question.card.test_part)
         looks = looks_check(ledger.others(name), call.fresh_ledger)
         engine = started(question, call)
-        check(
-            where.tracking_uri, where.storage, where.artifact_root
-        )  # takes seconds, and a worker is being tried meanwhile
+        # Takes seconds, and a worker is being tried meanwhile.
+        check(where.tracking_uri, where.storage, where.artifact_root)
         _show([*checks_of(question, where, workers), budget, looks], call)
         machines = machine_checks(engine.clocks, where)
         _show(machines, call)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from superconv_tune.core.bits import unpack
 from superconv_tune.core.codec import decode, encode
@@ -291,7 +290,8 @@ def _trained(run: LongRun, cycle: LongCycle, trainer: Trainer, tracker: Tracker,
     form = run.payload.form
     if not isinstance(form, Scaled):
         return result
-    return replace(result, target_scale=_listed(form.scale), target_offset=_listed(form.offset))
+    scale, offset = form.listed
+    return replace(result, target_scale=scale, target_offset=offset)
 
 
 def result_of(
@@ -324,10 +324,6 @@ def _limits(outcome: TrialOutcome, problem: Problem) -> tuple[float | None, floa
         return wilson(outcome.test, outcome.test_items, LEVEL)
     correct = unpack(outcome.test_correct, outcome.test_items)
     return interval(proportion(correct[None], problem.test_groups), LEVEL)
-
-
-def _listed(numbers: NDArray[Any]) -> tuple[float, ...]:
-    return tuple(np.atleast_1d(numbers).tolist())
 
 
 def _state(folder: Path, fresh: LongRunState) -> LongRunState:

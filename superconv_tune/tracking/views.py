@@ -18,9 +18,8 @@ from superconv_tune.tracking.series import metric_name
 VIEW = "mlflow.sharedViewState."  # how the key of such a tag begins
 SEARCHES = "searches"  # key of the view of all searches of an experiment
 ROLE = "role"  # tag of every run: `search`, `range_test`, `long_run` or `trial`
-TRAINING = (
-    "workflowType=machine_learning"  # MLflow 3.17 opens in the mode that the browser used last, at first in GenAI
-)
+# MLflow 3.17 opens in the mode that the browser used last, at first in GenAI.
+TRAINING = "workflowType=machine_learning"
 SMOOTHNESS = 40  # of the loss of single batches, from 0 to 100
 CARD_PIXELS = 380
 

@@ -18,7 +18,7 @@ from superconv_tune.lr.schedule import Knobs
 from superconv_tune.problems.problem import BatchSource, EvaluationSet, Problem
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.training.evaluation import evaluate
-from superconv_tune.training.loop import Runtime, has_images, train
+from superconv_tune.training.loop import Runtime, train
 from superconv_tune.training.randomness import seed_all
 from superconv_tune.trial.failures import Stopped, endless, guarded
 from superconv_tune.trial.tracker import Phase, Tracker
@@ -132,15 +132,8 @@ class Attempt:
         """A new model from the seed of the trial, which fixes later dropout draws too; no earlier state is kept."""
         seed_all(self.request.seed)
         model = self.problem.make_model()
-        handling = self.problem.handling
-        runtime = Runtime(
-            self.problem.device,
-            self.request.precision,
-            channels_last=handling.channels_last and has_images(model),
-            evaluates_with_grad=handling.evaluates_with_grad,
-            is_double=handling.is_double,
-            team=self.problem.team,
-        )
+        problem = self.problem
+        runtime = problem.handling.runtime(model, problem.device, self.request.precision, problem.team)
         model = runtime.place(model)
         if runtime.team is not None:
             runtime.team.agree(model)

@@ -18,8 +18,11 @@ MARGIN_S = 0.5  # between the end of the evaluation and the deadline
 RESAMPLED = 100  # samples of the test items, for the standard error of a metric that is no mean over them
 
 
-def run_fit(attempt: Attempt, fit: Fit) -> Fitted:
+def run_fit(attempt: Attempt, fit: Fit) -> tuple[Fitted, Tensor | None]:
     """Fit a model, judge it on the validation part, and on the test part if that is asked for.
+
+    Returns:
+        The model, and its outputs on the test part; None if that was not asked for.
 
     Raises:
         Stopped: if the deadline leaves no time for anything useful, or a metric is not finite.
@@ -35,20 +38,21 @@ def run_fit(attempt: Attempt, fit: Fit) -> Fitted:
             raise Stopped("deadline", str(error)) from error
     attempt.note(shortened=not model.is_whole, model_bytes=model.size_bytes)
     with attempt.timed("eval_s"):
-        _judge(attempt, model, reads_test=fit.reads_test)
-    return model
+        return model, _judged(attempt, model, reads_test=fit.reads_test)
 
 
-def _judge(attempt: Attempt, model: Fitted, *, reads_test: bool) -> None:
+def _judged(attempt: Attempt, model: Fitted, *, reads_test: bool) -> Tensor | None:
+    """The outputs on the test part, if it is read."""
     problem = attempt.problem
     outputs, targets = model.outputs("validation", problem.device), _targets(problem.validation)
     attempt.judge_validation(outputs, targets)
     if not reads_test:
-        return
+        return None
     outputs, targets = model.outputs("test", problem.device), _targets(problem.test)
     attempt.judge_test(outputs, targets)
     if problem.metric.correct is None:
         attempt.note(test_se=_resampled_se(attempt, outputs, targets))
+    return outputs
 
 
 def _targets(part: EvaluationSet) -> Tensor:

@@ -85,9 +85,8 @@ def _run_phases(attempt: Attempt, checkpoint: Checkpoint | None, keeper: Keeper 
             case Cycle() as cycle:
                 _train_and_judge(attempt, cycle, checkpoint, keeper)
             case Fit() as fit:
-                model = run_fit(attempt, fit)
-                if keeper is not None and fit.reads_test:
-                    outputs = model.outputs("test", attempt.problem.device)
+                model, outputs = run_fit(attempt, fit)
+                if keeper is not None and outputs is not None:
                     kept(keeper, attempt.request, attempt.outcome(), model, outputs)
     except Exception as error:  # noqa: BLE001 - a trial returns its failure, whatever it is
         status, reason = explain(error)

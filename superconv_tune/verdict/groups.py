@@ -14,6 +14,7 @@ it. `tests/verdict/test_groups.py` simulates both.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -74,7 +75,8 @@ class Groups:
 
     def limits(self, normal_score: float) -> tuple[float, float]:
         """The lower and the upper limit, each at the confidence with this normal score."""
-        return self._lower(normal_score), 1.0 - self.wrong._lower(normal_score)
+        lower, upper = (lower_limit(each.score, normal_score, 1.0) for each in (self, self.wrong))
+        return lower, 1.0 - upper
 
     @cached_property
     def standard_error(self) -> float:
@@ -89,12 +91,20 @@ class Groups:
         mean = min(max(self.mean, least), 1.0 - least)
         return mean * (1.0 - mean) / self.standard_error**2
 
-    def _lower(self, normal_score: float) -> float:
-        low, high = 0.0, 1.0
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2.0
-            low, high = (middle, high) if self.score(middle) >= normal_score else (low, middle)
-        return low
+
+def lower_limit(score: Callable[[float], float], least: float, most: float) -> float:
+    """The largest value from 0 to ``most`` whose score is ``least`` or more, by bisection.
+
+    Args:
+        score: falls from 0 to ``most``.
+        least: score of the limit.
+        most: largest possible limit.
+    """
+    low, high = 0.0, most
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if score(middle) >= least else (low, middle)
+    return low
 
 
 def _score_above_zero(factors: Array) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit  # `scipy.stats` takes half a second to import
 
 from superconv_tune.core.bits import Bits
-from superconv_tune.verdict.groups import HALVINGS, Groups
+from superconv_tune.verdict.groups import Groups, lower_limit
 
 NEGLIGIBLE = 1e-9  # share of a variance that counts as none
 
@@ -149,7 +150,8 @@ def interval(spread: Spread, level: float) -> tuple[float, float]:
     """
     q = float(stdtrit(spread.df, 0.5 + level / 2.0))
     if spread.groups is not None:
-        return _lower_limit(spread, q), 1.0 - _lower_limit(spread.upside_down, q)
+        lower, upper = (lower_limit(partial(score, each), q, each.mean) for each in (spread, spread.upside_down))
+        return lower, 1.0 - upper
     if spread.items is None:
         return spread.mean - q * spread.se, spread.mean + q * spread.se
     n, p = spread.items, spread.mean
@@ -158,15 +160,6 @@ def interval(spread: Spread, level: float) -> tuple[float, float]:
     centre = (p + q * q / (2 * n)) / (1 + q * q / n)
     half = q * math.sqrt(p * (1 - p) / n + q * q / (4 * n * n)) / (1 + q * q / n)
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def _lower_limit(spread: Spread, q: float) -> float:
-    """The largest value that the mean exceeds by ``q`` standard errors, by bisection."""
-    low, high = 0.0, spread.mean
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if score(spread, middle) >= q else (low, middle)
-    return low
 
 
 def confidence_above(spread: Spread, value: float) -> float:

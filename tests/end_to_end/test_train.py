@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -54,10 +55,8 @@ def test_a_recipe_is_trained_and_its_result_told(start: Start, tmp_path: Path) -
     assert "nothing.yaml" in err
 
 
-def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(start: Start, tmp_path: Path) -> None:
-    written(tmp_path)
-    command = ("train", "recipe.yaml", "--epochs", "80", "--tracking-uri", "none")
-    process = start(*command)
+def interrupted(process: subprocess.Popen[str]) -> str:
+    """Interrupt a run after its third epoch; returns what it says on the standard error."""
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("epoch 3 "):
@@ -65,7 +64,16 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(start: Start, tmp_pa
             break
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "interrupted; the same command resumes after the last epoch saved in long_run/.\n"
+    return err
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(start: Start, tmp_path: Path) -> None:
+    written(tmp_path)
+    command = ("train", "recipe.yaml", "--epochs", "80", "--tracking-uri", "none")
+    assert (
+        interrupted(start(*command))
+        == "interrupted; the same command resumes after the last epoch saved in long_run/.\n"
+    )
     out, err = (again := start(*command)).communicate(timeout=200)
     assert again.returncode == 0, err
     assert "resumes after epoch" in out
@@ -119,14 +127,7 @@ def test_two_processes_train_as_one_does_and_go_on_after_ctrl_c(start: Start, tm
     _, err = (alone := start(*common, "--output", "alone")).communicate(timeout=200)
     assert alone.returncode == 0, err
     two = (*common, "--output", "two", "--workers", "2")
-    process = start(*two)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("epoch 3 "):
-            process.send_signal(signal.SIGINT)
-            break
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    err = interrupted(start(*two))
     assert err == "interrupted; the same command resumes after the last epoch saved in two/.\n"
     out, err = (again := start(*two)).communicate(timeout=300)
     assert again.returncode == 0, err
