@@ -1,0 +1,1 @@
+"""What longer cycles than those of a search would have reached, on data sets like those of users."""

@@ -1,0 +1,85 @@
+"""A search of a task by the program itself, on a clock with one virtual second per optimizer step.
+
+Planner, sampler and trials are those of the program; only the clock is not, so that every machine divides the budget
+alike and none is late.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from benchmarks.longer.tasks import Task
+from benchmarks.simulation import VirtualClock
+from superconv_tune.cluster.in_process import InProcessCluster
+from superconv_tune.data.batches import ResidentSource
+from superconv_tune.journal.journal import Journal
+from superconv_tune.planner.brief import Brief
+from superconv_tune.problems.problem import Problem
+from superconv_tune.record.events import Measured, Opened
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
+from superconv_tune.study.conclude import proposer_of
+from superconv_tune.study.conductor import StudyConductor
+from superconv_tune.trial.run import run
+from superconv_tune.trial.trackers import NullTracker
+
+WORKERS = 2
+SECONDS_PER_TOP_STEP = 4.0  # virtual, on two workers; the planner gives the longest cycles a half of it at most
+RAMP_STEPS = 285  # of a first range test
+PATIENCE_S = 1e6
+
+
+@dataclass(frozen=True)
+class TrainingWorld:
+    """Trials that are really trained, on the virtual clock."""
+
+    problem: Problem
+
+    def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome, float]:
+        """The outcome and its duration, both in virtual seconds; all workers are equally fast here."""
+        del now, slot
+        outcome = run(
+            replace(request, deadline=time.time() + PATIENCE_S), self.problem, NullTracker(), time.time, "virtual"
+        )
+        ramp_s = float(RAMP_STEPS if isinstance(request.work, Ramps) else 0)
+        train_s = float(outcome.steps)
+        ramp = outcome.range_curve
+        return replace(
+            outcome,
+            train_s=train_s,
+            eval_s=0.0,
+            range_test_s=ramp_s,
+            wall_s=train_s + ramp_s,
+            range_curve=None if ramp is None else replace(ramp, elapsed_s=ramp.step.astype(np.float64)),
+        ), train_s + ramp_s
+
+
+def searched(task: Task, problem: Problem, brief: Brief) -> Study:
+    """The whole search of a task."""
+    assert isinstance(problem.train, ResidentSource)
+    measured = Measured(
+        train_items=len(problem.train.targets),
+        validation_items=len(problem.validation),
+        test_items=len(problem.test),
+        step_s={str(task.batch_size): 1.0},
+        eval_s=0.0,
+        overhead_s=0.0,
+        trivial_value=problem.trivial_value,
+        precision=task.precision,
+    )
+    budget_s = SECONDS_PER_TOP_STEP * task.top_steps
+    study = Study(Opened("longer", 0.0, budget_s, WORKERS, spec={}, measured=measured))
+    with tempfile.TemporaryDirectory() as folder:
+        storage = f"sqlite:///{folder}/longer.db"
+        proposer = proposer_of("longer", brief, "auto", storage)
+        clock = VirtualClock()
+        with Journal(storage) as journal:
+            journal.append("longer", study.opened)
+            conductor = StudyConductor(study, brief, journal, proposer, clock, on_event=lambda: None)
+            InProcessCluster(TrainingWorld(problem), clock, WORKERS).run(conductor)
+        proposer.close()
+    return study
