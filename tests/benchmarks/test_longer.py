@@ -64,7 +64,7 @@ def test_a_climb_ends_where_no_neighbour_is_better_and_trains_nothing_twice() ->
 
     def value(setting: Setting) -> float:
         seen.append(setting)
-        return -abs(np.log(setting.max_lr / axis[9].max_lr))
+        return -float(abs(np.log(setting.max_lr / axis[9].max_lr)))
 
     assert climb(axis[2], axis, value) == axis[9]
     assert climb(axis[13], axis, value) == axis[9]
@@ -107,7 +107,7 @@ def test_wrong_labels_are_drawn_anew_and_inputs_stay(tmp_path: Path) -> None:
 
 
 def test_a_small_task_is_recorded_and_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TASKS, "phoneme-01", SMALL)  # type: ignore[arg-type]  # a dict that is read only elsewhere
+    monkeypatch.setitem(TASKS, "phoneme-01", SMALL)
     found, best = search_of("phoneme-01", tmp_path), truth_of("phoneme-01", tmp_path)
     assert [each["epochs"] for each in best["truths"]] == pytest.approx([SMALL.epochs * times for times in LONGER])
     assert all(0.0 < each["error"] < 0.95 for each in best["truths"])
