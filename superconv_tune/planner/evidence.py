@@ -70,7 +70,15 @@ def gather(study: Study, brief: Brief) -> Evidence:
         is_fitted=study.is_fitted,
         items_se=max((outcome.test_se or 0.0 for outcome in outcomes), default=0.0),
         groups=unpack_numbers(packed_groups) if packed_groups else None,
+        searched=_searched(study),
     )
+
+
+def _searched(study: Study) -> float:
+    """Length of the search's cycle that the recipe comes from; 0 without one."""
+    if study.recipe is None or study.is_fitted:
+        return 0.0
+    return study.requests[study.recipe.origin].params.cycle_epochs
 
 
 def uncounted_look(study: Study) -> tuple[int, int] | None:

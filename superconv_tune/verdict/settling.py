@@ -87,6 +87,11 @@ def _faults(case: Case) -> Iterator[str]:
 
 def _steepness(case: Case) -> str:
     step, whole = last_step(case.evidence), by_length(case.evidence)
+    if case.evidence.is_cut:
+        return (
+            f"there was time for cycles of {case.evidence.epochs:.3g} epochs only, and not for those of "
+            f"{case.evidence.searched:.3g} that the search chose it for"
+        )
     if step is None:
         return "the recipe was not repeated at a shorter length, so that it is not known what longer cycles would gain"
     shorter, longer = whole[-2:]

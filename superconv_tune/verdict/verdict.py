@@ -161,6 +161,7 @@ class Evidence:
         rungs: validation results of the ladder, shortest cycle first.
         validation_items: number of validation examples; None for a metric that is no mean over items.
         epochs: cycle length of the fresh models.
+        searched: cycle length of the search trial that the recipe comes from; 0 where it comes from none.
         repeats: results of the recipe at its own and other lengths, and on less data.
         horizon: longest cycle that the question covers, in epochs; None for `REACH` times ``epochs``.
         failed: number of fresh trainings of the recipe that diverged.
@@ -192,6 +193,7 @@ class Evidence:
     is_fitted: bool = False
     items_se: float = 0.0
     groups: NDArray[np.int64] | None = None
+    searched: float = 0.0
 
     @property
     def test_groups(self) -> int:
@@ -203,6 +205,11 @@ class Evidence:
         """The horizon divided by the length of the recipe, clamped to [1, `REACH`]."""
         return REACH if self.horizon is None else min(REACH, max(1.0, self.horizon / self.epochs))
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the recipe is much shorter than the cycles that the search chose it for, for want of time."""
+        return self.searched > LONGER * self.epochs
+
 
 def demonstrating(target: Target) -> int:
     """Number of fresh models with which the first look can demonstrate the target."""
@@ -212,11 +219,11 @@ def demonstrating(target: Target) -> int:
 def last_step(evidence: Evidence) -> Slope | None:
     """The slope of the last step in length; None if unknown.
 
-    It is 0 where longer cycles were searched but were no better, so that a shorter one became the recipe. Models of one
-    recipe differ on about half as many items as independent ones would (Jordan 2023, arXiv:2304.01910), and the
-    standard error counts these.
+    It is 0 where longer cycles were searched but were no better, so that a shorter one became the recipe; a recipe that
+    was cut for want of time says nothing of that kind. Models of one recipe differ on about half as many items as
+    independent ones would (Jordan 2023, arXiv:2304.01910), and the standard error counts these.
     """
-    if evidence.rungs and evidence.rungs[-1].epochs > LONGER * evidence.epochs:
+    if evidence.rungs and evidence.rungs[-1].epochs > LONGER * max(evidence.epochs, evidence.searched):
         return Slope(0.0, 0.0)
     whole, items = by_length(evidence), evidence.validation_items
     if len(whole) < 2:
@@ -422,15 +429,18 @@ class Case:
     def is_sound(self) -> bool:
         """Whether a target that was missed is not the fault of the search, as far as can be seen.
 
-        The learning rate was beaten from both sides, the last step in length hardly helped any more, and no simple
-        method is better.
+        The learning rate was beaten from both sides, the last step in length of a recipe that was not cut hardly helped
+        any more, and no simple method is better.
         """
         return self.evidence.is_bracketed and self.is_flat and not self.is_below_floor
 
     @property
     def is_flat(self) -> bool:
-        """Whether the last step in length hardly reduced the errors, even if it did so by a standard error more."""
-        step = last_step(self.evidence)
+        """Whether the last step in length hardly reduced the errors, even if it did so by a standard error more.
+
+        Of a recipe that was cut it is not known: the last steps of the search were longer ones.
+        """
+        step = None if self.evidence.is_cut else last_step(self.evidence)
         return step is not None and 1.0 - 3.0 ** -(step.value + step.se) <= FLAT
 
     @property

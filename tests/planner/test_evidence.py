@@ -14,6 +14,8 @@ from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.trial import Status, TrialRequest
+from superconv_tune.verdict.more_data import Slope
+from superconv_tune.verdict.verdict import last_step
 from tests.planner.hours import hour
 from tests.record.story import Story
 from tests.simulated import WatchedConductor, World, brief
@@ -65,6 +67,25 @@ def test_a_recipe_of_a_shorter_rung_needs_the_longer_ones_bracketed_too() -> Non
     assert is_bracketed(frozen(story(0.1, 0.2, 0.4), rung=0).study, ACCURACY)
     assert not is_bracketed(frozen(story(0.2, 0.4), rung=0).study, ACCURACY)
     assert not is_bracketed(story(0.1, 0.2, 0.4).study, ACCURACY)  # there is no recipe yet
+
+
+def confirmed_at(told: Story, epochs: float) -> Story:
+    """The recipe with cycles of this length, and three fresh models of it that were evaluated on the test part."""
+    assert told.study.recipe is not None
+    told.freeze(told.study.recipe.with_epochs(epochs))
+    for _ in range(3):
+        trial = told.fresh(0.7)
+        told.study.outcomes[trial.request.trial_id] = replace(trial.outcome, test=0.7)
+    return told
+
+
+def test_a_recipe_cut_for_want_of_time_does_not_say_that_longer_cycles_are_no_better() -> None:
+    cut = gather(confirmed_at(frozen(story(0.1, 0.2, 0.4)), 1.0).study, brief())
+    assert (cut.epochs, cut.searched, cut.is_cut) == (1.0, 3.0, True)
+    assert last_step(cut) is None
+    shorter = gather(confirmed_at(frozen(story(0.1, 0.2, 0.4), rung=0), 1.0).study, brief())
+    assert (shorter.epochs, shorter.searched, shorter.is_cut) == (1.0, 1.0, False)
+    assert last_step(shorter) == Slope(0.0, 0.0)
 
 
 def test_a_whole_search_brackets_its_rate() -> None:

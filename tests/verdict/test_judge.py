@@ -284,6 +284,18 @@ def test_where_longer_cycles_were_searched_and_were_no_better_longer_ones_promis
     assert flat.value < reached.value
 
 
+def test_a_recipe_cut_for_want_of_time_makes_nothing_infeasible() -> None:
+    """The search came to cycles three times as long, and saw them better: the fresh models were short of time."""
+    longer = (Rung(9.0, 0.90, 0.87, 0.92, 4), Rung(27.0, 0.99, 0.98, 1.0, 4))
+    given_up = replace(evidence(0.9, repeats=FLAT), rungs=longer, searched=9.0)
+    assert judge(ask(0.99), given_up).word == "infeasible"
+    for repeats in (FLAT, ()):
+        verdict = judge(ask(0.99), replace(given_up, repeats=repeats, searched=27.0))
+        assert verdict.word == "undecided"
+        assert "no more than" not in verdict.reasons[0]
+        assert "time for cycles of 9 epochs only, and not for those of 27" in " ".join(verdict.reasons)
+
+
 def test_without_a_confirmation_the_verdict_is_undecided() -> None:
     verdict = judge(ask(0.9), Evidence((), None, 1, (Rung(9.0, 0.900, 0.87, 0.92, 4),), 500, 0.0))
     assert verdict.word == "undecided"
