@@ -12,7 +12,7 @@ from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.surface import SAME_RATE, Point
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Cycle, Trial
+from superconv_tune.record.trial import Cycle, Trial, TrialOutcome
 from superconv_tune.verdict import more_data
 from superconv_tune.verdict.calibration import library
 from superconv_tune.verdict.judge import judge
@@ -68,10 +68,18 @@ def gather(study: Study, brief: Brief) -> Evidence:
         epoch_s=_epoch_s(study, trials),
         others=study.looks[-1].others if study.looks else (),
         is_fitted=study.is_fitted,
-        items_se=max((outcome.test_se or 0.0 for outcome in outcomes), default=0.0),
+        items_se=max((_items_se(study, outcome) for outcome in outcomes), default=0.0),
         groups=unpack_numbers(packed_groups) if packed_groups else None,
         searched=_searched(study),
+        test_items=study.opened.measured.test_items,
     )
+
+
+def _items_se(study: Study, outcome: TrialOutcome) -> float:
+    """Standard error of a test value from the number of items; where it is not known, seeds of a network show noise."""
+    if outcome.test_se is not None or outcome.test_correct is not None:
+        return outcome.test_se or 0.0
+    return math.inf if study.is_fitted else 0.0
 
 
 def _searched(study: Study) -> float:

@@ -195,8 +195,8 @@ class TrialOutcome:
         cycle_curve: the curve of the cycle, thinned.
         mlflow_run_id: id of the MLflow run that holds the full curves.
         node: host name of the worker.
-        test_se: standard error of ``test`` from the number of test items, for a fit and a metric that is no mean over
-            them: fits from other seeds may be equal, so that these say nothing about it.
+        test_se: standard error of ``test`` from the number of test items, for a metric that is no mean over them; None
+            where it is not known.
         model_bytes: size of a fitted model; 0 for a network.
     """
 

@@ -21,6 +21,7 @@ from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime, train
 from superconv_tune.training.randomness import seed_all
 from superconv_tune.trial.failures import Stopped, endless, guarded
+from superconv_tune.trial.item_noise import items_se
 from superconv_tune.trial.tracker import Phase, Tracker
 from superconv_tune.verdict.groups import Groups
 
@@ -220,16 +221,18 @@ class Attempt:
             self.note(validation_worth=Groups.of(correct, problem.validation_groups).items)
 
     def judge_test(self, outputs: Any, targets: Any) -> None:
-        """Note the metric of the test part, and which of its items are right.
+        """Note the metric of the test part, and which of its items are right, or else its noise from their number.
 
         Raises:
             Stopped: if the metric is not finite.
         """
-        metric = self.problem.metric
+        metric, groups = self.problem.metric, self.problem.test_groups
         self.note(test=_finite(metric.compute(outputs, targets), f"{metric.name} of the test part"))
         if metric.correct is not None:
             correct = metric.correct(outputs, targets)
             self.note(test_correct=pack(correct.cpu().numpy()), test_items=len(correct))
+        else:
+            self.note(test_se=items_se(metric, outputs, targets, groups, self.request.seed, self.clock))
 
     def evaluate(self, learner: Learner, part: EvaluationSet) -> tuple[Any, Any]:
         """Outputs and targets of the validation or test part."""

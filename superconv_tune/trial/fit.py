@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-import torch
 from torch import Tensor
 
 from superconv_tune.data.nested import joined
@@ -15,7 +11,6 @@ from superconv_tune.trial.attempt import Attempt
 from superconv_tune.trial.failures import Stopped, guarded
 
 MARGIN_S = 0.5  # between the end of the evaluation and the deadline
-RESAMPLED = 100  # samples of the test items, for the standard error of a metric that is no mean over them
 
 
 def run_fit(attempt: Attempt, fit: Fit) -> tuple[Fitted, Tensor | None]:
@@ -50,29 +45,9 @@ def _judged(attempt: Attempt, model: Fitted, *, reads_test: bool) -> Tensor | No
         return None
     outputs, targets = model.outputs("test", problem.device), _targets(problem.test)
     attempt.judge_test(outputs, targets)
-    if problem.metric.correct is None:
-        attempt.note(test_se=_resampled_se(attempt, outputs, targets))
     return outputs
 
 
 def _targets(part: EvaluationSet) -> Tensor:
     targets: Tensor = joined([targets for _, targets in guarded(part.batches)])
     return targets
-
-
-def _resampled_se(attempt: Attempt, outputs: Tensor, targets: Tensor) -> float | None:
-    """Standard error of the metric over samples of the test items, or of their groups, drawn with replacement.
-
-    Efron 1979, The Annals of Statistics 7.
-
-    None where it has no value on some of them: a sample may lack a class.
-    """
-    rng, groups = np.random.default_rng(attempt.request.seed), attempt.problem.test_groups
-    groups = np.arange(len(outputs)) if groups is None else groups
-    order, ends = np.argsort(groups, kind="stable"), np.cumsum(np.unique(groups, return_counts=True)[1])
-    members = np.split(order, ends[:-1])
-    values = []
-    for drawn in rng.integers(0, len(members), size=(RESAMPLED, len(members))):
-        rows = torch.from_numpy(np.concatenate([members[each] for each in drawn])).to(outputs.device)
-        values.append(attempt.problem.metric.compute(outputs[rows], targets[rows]))
-    return float(np.std(values, ddof=1)) if all(map(math.isfinite, values)) else None

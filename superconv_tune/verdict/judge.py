@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from superconv_tune.verdict.groups import FEW
 from superconv_tune.verdict.more_data import FARTHEST, Growth, Slope, times_needed, with_more_data
 from superconv_tune.verdict.outlook import Calibration
@@ -47,7 +49,7 @@ def judge(target: Target, evidence: Evidence, calibration: Calibration, growth: 
 
 
 def _unconfirmed(target: Target, evidence: Evidence) -> Verdict:
-    reasons = ["No fresh model of one recipe was confirmed on the test part."]
+    reasons = [_too_few(target, evidence)]
     if evidence.rungs:
         best = evidence.rungs[-1].value
         reasons.append(
@@ -55,6 +57,27 @@ def _unconfirmed(target: Target, evidence: Evidence) -> Verdict:
             "it was selected as the best, so it is optimistic."
         )
     return Verdict(None if target.value is None else "undecided", None, None, reasons=tuple(reasons))
+
+
+def _too_few(target: Target, evidence: Evidence) -> str:
+    """What the fresh models reached, of which too little is known to say how sure that is."""
+    models, failed = len(evidence.values), evidence.failed
+    diverged = f"{failed} fresh training{'s' * (failed != 1)} diverged" if failed else ""
+    if not models:
+        said = "No fresh model of one recipe was confirmed on the test part"
+        return f"{said}: {diverged}." if diverged else f"{said}."
+    also = f"; {diverged}" if diverged else ""
+    mean = math.fsum(evidence.values) / models
+    return (
+        f"{models} fresh model{'s' * (models != 1)} reached {target.metric} {mean:.4g} on the test part{also}. "
+        f"How sure that is cannot be said: {_unknown(evidence)}."
+    )
+
+
+def _unknown(evidence: Evidence) -> str:
+    if len(evidence.values) == 1:
+        return "it takes two models at least"
+    return "on samples of the test items the metric mostly has no value"
 
 
 def _reasons(case: Case, growth: Growth | None) -> list[str]:
@@ -73,7 +96,7 @@ def _warnings(case: Case) -> list[str]:
         trained = models + case.evidence.failed
         found.append(f"{case.evidence.failed} of {trained} fresh trainings diverged; each counts as a miss.")
     found += _assumed(case)
-    found += _grouped(case)
+    found += _counted(case)
     if case.outlook is None and _is_open(case) and not case.evidence.is_fitted:
         found.append(_why_no_outlook(case))
     return found
@@ -92,11 +115,17 @@ def _assumed(case: Case) -> list[str]:
     ]
 
 
-def _grouped(case: Case) -> list[str]:
-    """What groups of items mean for the interval."""
-    groups = case.evidence.test_groups
-    if groups and case.evidence.correct is None and not case.evidence.items_se:
-        return [f"The interval counts seeds, and not that the test part has no more than {groups} groups."]
+def _counted(case: Case) -> list[str]:
+    """What the number of test items, or of their groups, means for the interval."""
+    evidence, groups = case.evidence, case.evidence.test_groups
+    count, unit = (groups, "groups") if groups else (evidence.test_items, "items")
+    if count and evidence.correct is None and not evidence.items_se:
+        return [f"The interval counts seeds, and not that the test part has no more than {count} {unit}."]
+    if 0 < groups < FEW and evidence.correct is None:
+        return [
+            f"The test part has {groups} groups only, samples of which say little of others: the interval may be too "
+            f"narrow."
+        ]
     if 0 < groups < FEW:
         return [
             f"The test part has {groups} groups only, so that the interval is wide: a larger split.test, or more "

@@ -31,7 +31,7 @@ COUNTED_SHARE = 0.2  # of the level, for the test that assumes nothing
 LEAST_P = 1e-12
 MANY = 1e6  # degrees of freedom from which Student's t is normal
 NEARLY_ALL = 1.0 - 1e-9
-FAILURES = np.linspace(0.0, MOST_FAILURES, 21)
+FAILURES = np.linspace(0.0, MOST_FAILURES, 21)  # shares of failing trainings at which the p-value is computed
 
 Array = NDArray[np.float64]
 
@@ -46,6 +46,8 @@ class Trainings:
         failed: number of those that diverged.
         items: number of items behind each value; None for a metric that is no mean over items.
         groups: for each value, how often the items of every group are right; empty if every item stands for itself.
+        items_se: standard error of each value from the number of test items, for a metric that is no mean over items;
+            0 where it is not known.
     """
 
     values: Sequence[float]
@@ -53,6 +55,7 @@ class Trainings:
     failed: int = 0
     items: int | None = None
     groups: Sequence[Groups] = ()
+    items_se: float = 0.0
 
     @property
     def number(self) -> int:
@@ -71,7 +74,7 @@ class Trainings:
             ranked = sorted(self.groups, key=lambda groups: groups.mean)
             return [float(ndtr(groups.score(value))) for groups in ranked]
         items = None if self.items is None else float(self.items)
-        return [confidence_above(Spread(each, 0.0, math.inf, items), value) for each in sorted(self.values)]
+        return [confidence_above(Spread(each, self.items_se, math.inf, items), value) for each in sorted(self.values)]
 
 
 def p_value(trainings: Trainings, value: float, share: float) -> float:
@@ -99,7 +102,8 @@ def possible_failures(number: int, confidence: float = 0.95) -> float:
 def _p_alike(trainings: Trainings, value: float, share: float) -> float:
     if trainings.failed or len(trainings.values) < 2:
         return 1.0
-    spread, survivors = trainings.spread, 1.0 - FAILURES
+    # From the share at which all others must reach the target no value is evidence: the p-value is highest there.
+    spread, survivors = trainings.spread, 1.0 - np.append(FAILURES, min(MOST_FAILURES, 1.0 - share))
     wanted = share / survivors  # share of the others that must reach the target; from 1 on no value is evidence
     error = error_at(spread, value)
     seeds = float(np.std(trainings.values, ddof=1))

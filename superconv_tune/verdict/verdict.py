@@ -161,7 +161,6 @@ class Evidence:
         rungs: validation results of the ladder, shortest cycle first.
         validation_items: number of validation examples; None for a metric that is no mean over items.
         epochs: cycle length of the fresh models.
-        searched: cycle length of the search trial that the recipe comes from; 0 where it comes from none.
         repeats: results of the recipe at its own and other lengths, and on less data.
         horizon: longest cycle that the question covers, in epochs; None for `REACH` times ``epochs``.
         failed: number of fresh trainings of the recipe that diverged.
@@ -171,9 +170,11 @@ class Evidence:
         epoch_s: seconds on the clock that all fresh models of the recipe take per epoch of their length.
         others: names of other studies that looked at the same test part before.
         is_fitted: whether the models are fitted and not trained in cycles, so that there are no longer ones.
-        items_se: standard error of a value from the number of test items, where seeds do not show it: of fits, and a
-            metric that is no mean over items. 0 where they do.
+        items_se: standard error of a value from the number of test items, for a metric that is no mean over items; 0
+            where only seeds are counted, and infinity where they say nothing either: fits may be equal.
         groups: number of the group of each test item, shape [items]; None if every item stands for itself.
+        searched: cycle length of the search trial that the recipe comes from; 0 where it comes from none.
+        test_items: number of test examples; 0 if it is not known.
     """
 
     values: Sequence[float]
@@ -194,6 +195,7 @@ class Evidence:
     items_se: float = 0.0
     groups: NDArray[np.int64] | None = None
     searched: float = 0.0
+    test_items: int = 0
 
     @property
     def test_groups(self) -> int:
@@ -285,7 +287,8 @@ def by_length(evidence: Evidence) -> list[Repeat]:
 def _spread(evidence: Evidence) -> Spread | None:
     if evidence.correct is not None and len(evidence.correct):
         return proportion(evidence.correct, evidence.groups)
-    return over_seeds(evidence.values, evidence.items_se) if len(evidence.values) > 1 else None
+    is_known = len(evidence.values) > 1 and math.isfinite(evidence.items_se)
+    return over_seeds(evidence.values, evidence.items_se) if is_known else None
 
 
 def _outlook(target: Target, evidence: Evidence, spread: Spread, calibration: Calibration) -> Outlook | None:
@@ -354,7 +357,7 @@ class Case:
         target, evidence = self.target, self.evidence
         assert target.value is not None
         items = None if evidence.correct is None else evidence.correct.shape[1]
-        trainings = Trainings(evidence.values, self.spread, evidence.failed, items, self._groups)
+        trainings = Trainings(evidence.values, self.spread, evidence.failed, items, self._groups, evidence.items_se)
         if target.yardstick.higher_is_better:
             return p_value(trainings, target.value, target.reliability)
         return p_value(trainings.mirrored, -target.value, target.reliability)

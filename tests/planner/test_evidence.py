@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from superconv_tune.core.bits import pack
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.evidence import ended, gather, has_all_seeds, is_bracketed, uncounted_look
-from superconv_tune.record.events import Looked, Planned, Requested, Surveyed
+from superconv_tune.record.events import Family, Looked, Planned, Requested, Surveyed
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.recipe import Recipe
@@ -86,6 +89,21 @@ def test_a_recipe_cut_for_want_of_time_does_not_say_that_longer_cycles_are_no_be
     shorter = gather(confirmed_at(frozen(story(0.1, 0.2, 0.4), rung=0), 1.0).study, brief())
     assert (shorter.epochs, shorter.searched, shorter.is_cut) == (1.0, 1.0, False)
     assert last_step(shorter) == Slope(0.0, 0.0)
+
+
+def test_the_noise_of_items_is_that_of_the_noisiest_model_and_unknown_for_fits_without_it() -> None:
+    network = confirmed_at(frozen(story(0.1, 0.2, 0.4)), 3.0).study
+    assert gather(network, brief()).items_se == 0.0
+    for (trial_id, outcome), noise in zip(list(network.outcomes.items())[-3:], (0.01, 0.03, 0.02), strict=True):
+        network.outcomes[trial_id] = replace(outcome, test_se=noise)
+    assert gather(network, brief()).items_se == 0.03
+    unknown = replace(network.outcomes[trial_id], test_se=None)
+    network.outcomes[trial_id] = unknown
+    assert gather(network, brief()).items_se == 0.03
+    network.family = Family("trees", network.opened.measured, is_fitted=True)
+    assert gather(network, brief()).items_se == math.inf
+    network.outcomes[trial_id] = replace(unknown, test_correct=pack(np.ones(10, dtype=bool)), test_items=10)
+    assert gather(network, brief()).items_se == 0.03
 
 
 def test_a_whole_search_brackets_its_rate() -> None:

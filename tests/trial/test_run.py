@@ -626,3 +626,16 @@ def test_labels_that_cannot_be_learned_still_finish() -> None:
     params = replace(PARAMS, batch_size=8, cycle_epochs=4.0)
     outcome = go(ask(params=params), replace(problem, train=TensorSource(source.inputs, noise), make_model=toy_model))
     assert outcome.status == "finished"
+
+
+def test_a_network_too_notes_the_noise_of_a_metric_that_is_no_mean_over_items() -> None:
+    problem = toy_problem()
+    known = go(ask(READS_TEST, purpose=Confirm(1)), problem)
+    metric = replace(problem.metric, correct=None)
+    sampled = go(ask(READS_TEST, purpose=Confirm(1)), replace(problem, metric=metric))
+    assert known.test_se is None
+    assert (sampled.test, sampled.test_correct) == (known.test, None)
+    assert sampled.test is not None
+    of_a_mean = math.sqrt(sampled.test * (1.0 - sampled.test) / len(problem.test))
+    assert sampled.test_se == pytest.approx(of_a_mean, rel=0.25)
+    assert go(ask(), replace(problem, metric=metric)).test_se is None

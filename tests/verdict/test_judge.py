@@ -303,6 +303,33 @@ def test_without_a_confirmation_the_verdict_is_undecided() -> None:
     assert any("0.9" in reason for reason in verdict.reasons)
 
 
+def test_what_a_single_model_reached_is_told() -> None:
+    """Of a metric that is no mean over items, one model has no interval."""
+    one = Evidence((0.4567,), None, 1, (), None, 9.0, failed=1)
+    verdict = judge(Target("rmse", "min", 0.5), one)
+    assert (verdict.word, verdict.estimate) == ("undecided", None)
+    assert verdict.reasons[0].startswith(
+        "1 fresh model reached rmse 0.4567 on the test part; 1 fresh training diverged."
+    )
+    assert "two models" in verdict.reasons[0]
+    (said,) = judge(Target("rmse", "min", 0.5), replace(one, values=(), failed=2)).reasons
+    assert said == "No fresh model of one recipe was confirmed on the test part: 2 fresh trainings diverged."
+
+
+def test_equal_fits_of_unknown_noise_demonstrate_nothing() -> None:
+    fits = Evidence((0.9, 0.9, 0.9, 0.9), None, 1, (), None, 0.0, is_fitted=True, items_se=math.inf)
+    verdict = judge(Target("auroc", "max", 0.5), fits)
+    assert (verdict.word, verdict.estimate) == ("undecided", None)
+    assert "4 fresh models reached auroc 0.9" in verdict.reasons[0]
+    assert judge(Target("auroc", "max", 0.5), replace(fits, items_se=0.01)).word == "demonstrated"
+
+
+@pytest.mark.parametrize("target", [Target("auroc", "max", 0.799), Target("rmse", "min", 0.801)])
+def test_many_equal_models_do_not_make_up_for_few_test_items(target: Target) -> None:
+    fits = Evidence((0.8,) * 16, None, 1, (), None, 0.0, is_fitted=True, items_se=0.02)
+    assert judge(target, fits).word == "undecided"
+
+
 def test_a_training_that_diverged_is_a_miss_and_is_told() -> None:
     good = evidence(0.98, models=4)
     assert judge(ask(0.95), good).word == "demonstrated"
@@ -399,6 +426,12 @@ def test_a_metric_without_items_says_that_its_interval_leaves_groups_out() -> No
     numbers = Evidence((1.0, 1.1, 0.9), None, 1, (), None, 10.0, groups=np.arange(30, dtype=np.int64) // 10)
     warnings = judge(Target("rmse", "min", 2.0), numbers).warnings
     assert any("no more than 3 groups" in warning for warning in warnings)
+    alone = replace(numbers, groups=None, test_items=40)
+    assert any("no more than 40 items" in w for w in judge(Target("rmse", "min", 2.0), alone).warnings)
+    counted = judge(Target("rmse", "min", 2.0), replace(alone, items_se=0.1)).warnings
+    assert not any("counts seeds" in warning for warning in counted)
+    few = judge(Target("rmse", "min", 2.0), replace(numbers, items_se=0.1)).warnings
+    assert any("3 groups only" in warning and "too narrow" in warning for warning in few)
 
 
 @given(

@@ -121,7 +121,7 @@ def test_without_failures_the_median_is_tested_as_the_mean_was() -> None:
     assert found == pytest.approx((1.0 - confidence_above(spread, 0.935)) / (1.0 - COUNTED_SHARE), rel=1e-6)
 
 
-@pytest.mark.parametrize(("share", "models"), [(0.5, 3), (0.79, 3), (0.8, 18), (0.9, 38), (0.94, 64)])
+@pytest.mark.parametrize(("share", "models"), [(0.5, 3), (0.79, 3), (0.8, 18), (0.9, 38), (0.935, 59), (0.94, 64)])
 def test_a_high_reliability_takes_many_models(share: float, models: int) -> None:
     assert least_models(share, ALPHA / 2.0) == models
     if models > MIN_MODELS:
@@ -152,3 +152,12 @@ def test_a_harder_question_is_never_surer(
     assert p_value(trainings, value + better, share) >= luck - 1e-9
     assert p_value(trainings, value, min(0.94, share + better)) >= luck - 1e-6
     assert p_value(replace(trainings, failed=failed + 1), value, share) >= luck - 1e-9
+
+
+def test_models_that_are_equal_do_not_hide_the_noise_of_the_items() -> None:
+    """Fits from other seeds may be the very same model, of which the test items may say too much good."""
+    values, items_se = [0.8] * 16, 0.02
+    equal = Trainings(values, over_seeds(values, items_se), items_se=items_se)
+    assert p_value(equal, 0.799, 0.5) > ALPHA / 2.0
+    assert p_value(equal.mirrored, -0.801, 0.5) > ALPHA / 2.0
+    assert p_value(equal, 0.72, 0.5) < ALPHA / 2.0
