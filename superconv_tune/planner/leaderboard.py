@@ -7,7 +7,7 @@ from superconv_tune.planner.evidence import gather, yardstick_of
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.calibration import library
-from superconv_tune.verdict.ladder import best
+from superconv_tune.verdict.ladder import best, independent_items
 from superconv_tune.verdict.standing import Standing
 from superconv_tune.verdict.statistics import wilson
 from superconv_tune.verdict.verdict import LEVEL, Case
@@ -34,7 +34,8 @@ def _standing(name: str, arm: Study, study: Study, brief: Brief) -> Standing | N
         return None
     evidence = gather(arm, brief)
     case = Case.of(brief.target, evidence, library())
-    low, high = wilson(top.value, yardstick.items, LEVEL) if yardstick.items else (None, None)
+    items = independent_items(top, yardstick)
+    low, high = wilson(top.value, items, LEVEL) if items else (None, None)
     return Standing(
         family=name,
         value=top.value if case is None else case.estimate.value,

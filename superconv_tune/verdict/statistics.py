@@ -114,9 +114,11 @@ def difference(now: Sequence[float], before: Sequence[float]) -> Spread:
     df = len(now) + len(before) - 2
     if df < 1 or not now or not before:
         raise ValueError(f"At least three values are needed, but got {len(now)} and {len(before)}.")
-    squares = sum(float(np.var(side)) * len(side) for side in (now, before))
+    # Counted from one of them, because means of equal values may differ by rounding.
+    sides = [np.asarray(side) - before[0] for side in (now, before)]
+    squares = sum(float(side.var()) * len(side) for side in sides)
     se = math.sqrt(squares / df * (1.0 / len(now) + 1.0 / len(before)))
-    return Spread(float(np.mean(now)) - float(np.mean(before)), se, float(df), None)
+    return Spread(float(sides[0].mean() - sides[1].mean()), se, float(df), None)
 
 
 def with_known_noise(mean: float, models: int, items: float | None, repeats: Sequence[float]) -> Spread:

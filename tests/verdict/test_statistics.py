@@ -102,6 +102,11 @@ def test_the_difference_of_two_means_is_student_s_two_sample_t() -> None:
         difference([0.9], [0.8])
 
 
+def test_equal_values_do_not_differ_by_rounding() -> None:
+    found = difference([0.1] * 3, [0.1] * 16)
+    assert (found.mean, found.se) == (0.0, 0.0)
+
+
 def test_models_that_are_equal_are_as_uncertain_as_the_items_they_share() -> None:
     spread = over_seeds([0.8, 0.8, 0.8], items_se=0.02)
     assert [spread.mean, spread.se] == pytest.approx([0.8, 0.02])
