@@ -142,16 +142,19 @@ def _fresh_ledger(study: Study) -> tuple[str, ...]:
 
 
 def _unsteady(study: Study, yardstick: Yardstick) -> tuple[str, ...]:
-    """A warning if a recipe was given up because its fresh seeds differed too much, or should have been."""
+    """A warning if a recipe was given up because of its fresh seeds, or should have been.
+
+    One that follows with the same peak is longer, or the best again, and a fit has no learning rate.
+    """
     recipe = study.recipe
-    if recipe is None:
+    if recipe is None or recipe.fit is not None:
         return ()
     if is_unsteady(study, None, yardstick):
         return (
             "Fresh seeds of the recipe lie far apart, or some of them failed: its learning rate is close to the edge. "
-            "A lower one would be a steadier recipe; there was no time left to confirm it.",
+            "A lower one would be a steadier recipe; none was confirmed.",
         )
-    if len(study.recipes) == 1 or recipe.fit is not None:
+    if recipe.max_lr == study.recipes[0].max_lr:
         return ()
     return (
         f"The recipe that looked best, with a peak learning rate of {study.recipes[0].max_lr:.3g}, did not hold up "
@@ -165,7 +168,8 @@ def _importance(study: Study, proposer: Proposer | None) -> dict[str, float]:
     if not keys or proposer is None:
         return {}
     try:
-        return proposer.importance(max(set(keys), key=keys.count))
+        [(commonest, _)] = Counter(keys).most_common(1)
+        return proposer.importance(commonest)
     except StorageError as error:
         logger.warning("The importance of hyperparameters is not known: %s", error)
         return {}
