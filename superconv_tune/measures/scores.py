@@ -1,7 +1,8 @@
 """The functions behind the table of metrics, computed by torchmetrics, so that they agree with those of other programs.
 
 Outputs come as a model gives them: [n, classes] logits, one logit [n] or [n, 1] for two classes, or numbers in the
-targets' shape. A class without targets is left out of every mean over classes.
+targets' shape. A class without targets is left out of every mean over classes; by `macro_f1` only if it is never
+predicted either.
 """
 
 from __future__ import annotations

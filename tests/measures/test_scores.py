@@ -75,3 +75,11 @@ def test_softmax_over_one_output_is_refused() -> None:
 
 def test_mse_does_not_broadcast_a_column_over_a_row() -> None:
     assert float(mse(torch.tensor([[1.0], [2.0]]), torch.tensor([1.0, 4.0]), 0.0)) == pytest.approx(2.0)
+
+
+def test_a_class_without_targets_counts_for_f1_once_it_is_predicted() -> None:
+    targets, outputs = torch.tensor([0, 1, 1, 1]), torch.eye(3)
+    assert METRICS["macro_f1"].compute(outputs[targets], targets) == 1.0
+    assert METRICS["macro_f1"].compute(outputs[torch.tensor([0, 1, 1, 2])], targets) == pytest.approx(
+        (1.0 + 0.8 + 0.0) / 3.0
+    )
