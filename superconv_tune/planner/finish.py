@@ -95,7 +95,7 @@ class FinishSteps:
         if self._is_overlong:
             choice = choose(situation, self.plan, may_lengthen=False)
             return None if choice is None else replace(choice.recipe, number=recipe.number + 1)
-        if is_unsteady(situation.study, None, situation.yardstick):
+        if is_unsteady(situation.study, situation.yardstick):
             epochs = min(recipe.params.cycle_epochs, self._fitting)
             is_enough = epochs >= LEAST_CALMER * recipe.params.cycle_epochs
             return recipe.calmer().with_epochs(epochs) if is_enough else None

@@ -24,7 +24,7 @@ from superconv_tune.record.trial import Trial
 from superconv_tune.reporting.console import FAILED
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.verdict.comparison import compare
-from superconv_tune.verdict.ladder import best, rungs, winner
+from superconv_tune.verdict.ladder import best, best_so_far, rungs
 from superconv_tune.verdict.perspective import with_landmarks
 from superconv_tune.verdict.steadiness import is_unsteady
 
@@ -84,7 +84,7 @@ def findings_of(
         target=brief.target,
         verdict=replace(verdict, warnings=warnings),
         ladder=rungs(lead, yardstick),
-        winner=_origin(lead) or _best_fit(lead, yardstick) or winner(lead, yardstick),
+        winner=_origin(lead) or _best_fit(lead, yardstick) or best_so_far(lead, yardstick),
         range_test=pooled_range_test(lead),
         importance=_importance(study, proposer),
         now=now,
@@ -149,7 +149,7 @@ def _unsteady(study: Study, yardstick: Yardstick) -> tuple[str, ...]:
     recipe = study.recipe
     if recipe is None or recipe.fit is not None:
         return ()
-    if is_unsteady(study, None, yardstick):
+    if is_unsteady(study, yardstick):
         return (
             "Fresh seeds of the recipe lie far apart, or some of them failed: its learning rate is close to the edge. "
             "A lower one would be a steadier recipe; none was confirmed.",

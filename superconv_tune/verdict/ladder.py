@@ -1,14 +1,11 @@
-"""The ladder of complete cycles: what each cycle length reached, and which configuration to confirm."""
+"""The ladder of complete cycles: what each cycle length reached, and the best of them so far."""
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from superconv_tune.core.yardstick import Yardstick
-from superconv_tune.record.purpose import RunOff
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.statistics import wilson
@@ -63,74 +60,17 @@ def _summary(trials: list[Trial], yardstick: Yardstick) -> Rung:
     return Rung(top.request.params.cycle_epochs, top.value, low, high, len(trials))
 
 
-@dataclass(frozen=True)
-class Contender:
-    """One configuration of the longest cycles, with all trials that trained it.
+def best_so_far(study: Study, yardstick: Yardstick) -> Trial | None:
+    """The best of the longest complete cycles, before there is a recipe; None without one.
 
-    Attributes:
-        trials: its complete cycles, that of the search before those of the run-off.
-        value: mean validation value over the trials.
-        margin: standard error of ``value`` from the number of validation items; 0 where that is unknown.
+    A shorter cycle is better only past the whole interval of the longest ones: then those went wrong (their learning
+    rates were too high, or they over-trained). Without that margin the many short trials would be better by luck.
     """
-
-    trials: tuple[Trial, ...]
-    value: float
-    margin: float
-
-    @property
-    def origin(self) -> str:
-        """Id of the search trial that trained it first."""
-        return origin_of(self.trials[0])
-
-
-def origin_of(trial: Trial) -> str:
-    """Id of the search trial whose configuration a trial trains: for a run-off, the trial that it repeats."""
-    purpose = trial.request.purpose
-    return purpose.parent if isinstance(purpose, RunOff) else trial.request.trial_id
-
-
-def contenders(study: Study, yardstick: Yardstick) -> list[Contender]:
-    """Configurations of the longest cycles that may be the best one, the safest first.
-
-    Configurations of which a seed diverged are excluded, and so are those whose upper limit is below the lower limit of
-    another (one standard error each way). The lower limit ranks them, because the best of many single values is lucky.
-    """
-    top_rung = max((trial.request.rung for trial in complete_cycles(study)), default=0)
-    groups: defaultdict[str, list[Trial]] = defaultdict(list)
-    unsteady: set[str] = set()
-    for trial in study.trials("search"):
-        if trial.request.rung == top_rung:
-            if trial.is_whole:
-                groups[origin_of(trial)].append(trial)
-            elif trial.went_wrong:
-                unsteady.add(origin_of(trial))
-    steady = {origin: trials for origin, trials in groups.items() if origin not in unsteady} or groups
-    found = [_contender(trials, yardstick) for trials in steady.values()]
-    safest = max((yardstick.worth(each.value) - each.margin for each in found), default=0.0)
-    likely = [each for each in found if yardstick.worth(each.value) + each.margin >= safest]
-    return sorted(likely, key=lambda each: yardstick.worth(each.value) - each.margin, reverse=True)
-
-
-def _contender(trials: list[Trial], yardstick: Yardstick) -> Contender:
-    value = math.fsum(trial.value for trial in trials) / len(trials)
-    return Contender(tuple(trials), value, yardstick.standard_error(value) / math.sqrt(len(trials)))
-
-
-def winner(study: Study, yardstick: Yardstick) -> Trial | None:
-    """The trial whose configuration is confirmed: the safest of the longest cycles.
-
-    A shorter cycle wins only if its validation value is better than the whole interval of the longest one: then the
-    long cycle went wrong (its learning rate was too high, or it over-trained). Without that margin the many short
-    trials would win by luck. This compares the best single values, which are equally lucky on both sides.
-    """
-    leading = contenders(study, yardstick)
-    if not leading:
-        return None
-    longest, cycles = leading[0].trials[0], complete_cycles(study)
-    rung = longest.request.rung
-    challenger = best((trial for trial in cycles if trial.request.rung < rung), yardstick)
-    if challenger is None or yardstick.items is None:
+    cycles = complete_cycles(study)
+    rung = max((trial.request.rung for trial in cycles), default=0)
+    longest = best((trial for trial in cycles if trial.request.rung == rung), yardstick)
+    shorter = best((trial for trial in cycles if trial.request.rung < rung), yardstick)
+    if longest is None or shorter is None or yardstick.items is None:
         return longest
-    luckiest = best((trial for trial in cycles if trial.request.rung == rung), yardstick) or longest
-    limits = wilson(luckiest.value, yardstick.items, 0.99)
-    return challenger if yardstick.is_better(challenger.value, yardstick.best(limits)) else longest
+    limits = wilson(longest.value, yardstick.items, 0.99)
+    return shorter if yardstick.is_better(shorter.value, yardstick.best(limits)) else longest

@@ -40,9 +40,14 @@ def obstacles(case: Case) -> list[str]:
 
 def _may_be_said(case: Case) -> bool:
     """Whether the question is open, and enough models say something about a metric of the library."""
-    is_known = case.evidence.correct is not None and case.target.yardstick.higher_is_better
-    is_known = is_known and not case.evidence.is_fitted
-    return is_known and case.word == "undecided" and len(case.evidence.values) >= MIN_MODELS
+    evidence = case.evidence
+    return (
+        evidence.correct is not None
+        and case.target.yardstick.higher_is_better
+        and not evidence.is_fitted
+        and case.word == "undecided"
+        and len(evidence.values) >= MIN_MODELS
+    )
 
 
 def lengths(case: Case) -> tuple[float, float | None]:

@@ -12,22 +12,18 @@ APART = 1.0  # in log odds of an error: seeds whose odds differ by more than a f
 NOISE = 3.0  # standard errors, from the number of items, that the difference must exceed as well
 
 
-def is_unsteady(study: Study, expected: float | None, yardstick: Yardstick) -> bool:
+def is_unsteady(study: Study, yardstick: Yardstick) -> bool:
     """Whether fresh seeds of the recipe went wrong, or lie further apart than seeds and items explain.
 
     Args:
         study: the study with its outcomes.
-        expected: validation value of the trial for which the recipe was chosen; None for a recipe with a lowered peak,
-            which was not chosen by its value.
         yardstick: the metric on the validation part; without a number of items only seeds that went wrong count.
     """
     trials = study.came_back(study.of_recipe("confirm"))
     if any(trial.went_wrong for trial in trials):
         return True
     values = [trial.value for trial in trials if trial.outcome.status == "finished" and not trial.outcome.shortened]
-    if not values or yardstick.items is None:
-        return False
-    return _are_apart([*values, *([] if expected is None else [expected])], yardstick.items)
+    return bool(values) and yardstick.items is not None and _are_apart(values, yardstick.items)
 
 
 def _are_apart(values: Sequence[float], items: int) -> bool:
