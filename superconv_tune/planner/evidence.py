@@ -71,6 +71,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
         items_se=max((_items_se(study, outcome) for outcome in outcomes), default=0.0),
         groups=unpack_numbers(packed_groups) if packed_groups else None,
         searched=_searched(study),
+        validation_worth=min((o.validation_worth for o in outcomes if o.validation_worth), default=None),
         test_items=study.opened.measured.test_items,
     )
 

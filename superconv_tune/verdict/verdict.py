@@ -175,6 +175,8 @@ class Evidence:
         groups: number of the group of each test item, shape [items]; None if every item stands for itself.
         searched: cycle length of the search trial that the recipe comes from; 0 where it comes from none.
         test_items: number of test examples; 0 if it is not known.
+        validation_worth: number of independent validation items that say as much as the groups in which they come; None
+            if every item stands for itself.
     """
 
     values: Sequence[float]
@@ -196,6 +198,7 @@ class Evidence:
     groups: NDArray[np.int64] | None = None
     searched: float = 0.0
     test_items: int = 0
+    validation_worth: float | None = None
 
     @property
     def test_groups(self) -> int:
@@ -223,7 +226,8 @@ def last_step(evidence: Evidence) -> Slope | None:
 
     It is 0 where longer cycles were searched but were no better, so that a shorter one became the recipe; a recipe that
     was cut for want of time says nothing of that kind. Models of one recipe differ on about half as many items as
-    independent ones would (Jordan 2023, arXiv:2304.01910), and the standard error counts these.
+    independent ones would (Jordan 2023, arXiv:2304.01910), and the standard error counts these, or what groups of items
+    are worth.
     """
     if evidence.rungs and evidence.rungs[-1].epochs > LONGER * max(evidence.epochs, evidence.searched):
         return Slope(0.0, 0.0)
@@ -231,9 +235,12 @@ def last_step(evidence: Evidence) -> Slope | None:
     if len(whole) < 2:
         return None
     shorter, longer = whole[-2:]
-    ends = [(r.epochs, inside(1.0 - r.value, items)) for r in (longer, shorter)]
+    ends, worth = (
+        [(r.epochs, inside(1.0 - r.value, items)) for r in (longer, shorter)],
+        evidence.validation_worth or items,
+    )
     variance = math.fsum(
-        0.5 / (items * repeat.models * error * (1.0 - error)) if items else 0.0
+        0.5 / (worth * repeat.models * error * (1.0 - error)) if worth else 0.0
         for repeat, (_, error) in zip((longer, shorter), ends, strict=True)
     )
     return Slope(slope_between(*ends), math.sqrt(variance) / math.log(longer.epochs / shorter.epochs))

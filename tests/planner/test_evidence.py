@@ -106,6 +106,14 @@ def test_the_noise_of_items_is_that_of_the_noisiest_model_and_unknown_for_fits_w
     assert gather(network, brief()).items_se == 0.03
 
 
+def test_validation_items_are_worth_what_the_groups_of_the_least_sure_model_are() -> None:
+    told = confirmed_at(frozen(story(0.1, 0.2, 0.4)), 3.0).study
+    assert gather(told, brief()).validation_worth is None
+    for (trial_id, outcome), worth in zip(list(told.outcomes.items())[-3:], (40.0, 30.0, 50.0), strict=True):
+        told.outcomes[trial_id] = replace(outcome, validation_worth=worth)
+    assert gather(told, brief()).validation_worth == 30.0
+
+
 def test_a_whole_search_brackets_its_rate() -> None:
     conductor, _ = hour(World(step_s=0.03), 1800.0, how=brief(0.99))
     assert gather(conductor.study, conductor.brief).is_bracketed

@@ -121,6 +121,7 @@ GUARDED = {
     "unbracketed": (replace(evidence(0.90, repeats=FLAT), is_bracketed=False), "both sides of the best were not tried"),
     "steep": (evidence(0.90, repeats=RISING), "from 3 to 9 epochs, still helped"),
     "noisy": (replace(evidence(0.90, repeats=FLAT), validation_items=20), "still helped, or may have"),
+    "in groups": (replace(evidence(0.90, repeats=FLAT), validation_worth=20.0), "still helped, or may have"),
     "below a floor": (replace(evidence(0.90, repeats=FLAT), floor=0.91), "simple method is as good as these models"),
 }
 
