@@ -66,7 +66,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
         floor=floor,
         floor_of=floor_of,
         epoch_s=_epoch_s(study, trials),
-        others=study.looks[-1].others if study.looks else (),
+        others=study.looks[-1].others if study.looks else study.opened.others,
         is_fitted=study.is_fitted,
         items_se=max((_items_se(study, outcome) for outcome in outcomes), default=0.0),
         groups=unpack_numbers(packed_groups) if packed_groups else None,
@@ -104,14 +104,16 @@ def uncounted_look(study: Study) -> tuple[int, int] | None:
 def _looks(study: Study) -> int:
     """Number of looks at the test part, this one included.
 
-    A study without recorded looks (of an earlier version) is judged once when all planned seeds of a recipe have
-    ended, and again after every later one.
+    A study without recorded looks (of an earlier version, or with a database that did not answer) is judged once when
+    all planned seeds of a recipe have ended, and again after every later one; each of the other studies that had looked
+    when it began looked at least once.
     """
     if study.looks:
         return study.looks[-1].number + (uncounted_look(study) is not None)
     planned = study.plan.confirm_seeds if study.plan else math.inf
     counts = (len(ended(study, number)) for number in {recipe.number for recipe in study.recipes})
-    return max(1, sum(1 + max(0, count - int(min(planned, count))) for count in counts))
+    own = max(1, sum(1 + max(0, count - int(min(planned, count))) for count in counts))
+    return own + len(study.opened.others)
 
 
 def is_bracketed(study: Study, yardstick: Yardstick) -> bool:

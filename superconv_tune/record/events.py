@@ -71,6 +71,7 @@ class Opened:
         fresh_ledger: why earlier looks at the test part do not count; empty if they do.
         families: the families of models that compete; empty for a single network.
         test_groups: packed numbers of the group of each test item; empty if every item stands for itself.
+        others: names of other studies that had looked at the test part by then, unless ``fresh_ledger``.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Opened:
     fresh_ledger: str = ""
     families: tuple[Family, ...] = ()
     test_groups: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def at(self) -> float:

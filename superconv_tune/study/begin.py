@@ -59,7 +59,8 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         stack.enter_context(search_log(where.folder))
         logger.info("%s", words)
         ledger = journal.ledger(question.card.test_part)
-        looks = looks_check(ledger.others(name), call.fresh_ledger)
+        others = ledger.others(name)
+        looks = looks_check(others, call.fresh_ledger)
         engine = started(question, call)
         # Takes seconds, and a worker is being tried meanwhile.
         check(where.tracking_uri, where.storage, where.artifact_root)
@@ -69,7 +70,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         refuse(machines)
         engine.rehearsed()
         handle = begin_run(where, engine.question)
-        opened = _opened(engine, where, handle, call)
+        opened = _opened(engine, where, handle, call, others if call.fresh_ledger is None else ())
         try:
             journal.append(name, opened)
         except UserError:  # such as another search that took the name in the meantime
@@ -110,7 +111,7 @@ def _show(checks: list[Check], call: Call) -> None:
         show_checks(call.console, checks)
 
 
-def _opened(engine: Engine, where: Places, handle: StudyHandle | None, call: Call) -> Opened:
+def _opened(engine: Engine, where: Places, handle: StudyHandle | None, call: Call, others: tuple[str, ...]) -> Opened:
     question = engine.question
     return Opened(
         name=where.name,
@@ -124,4 +125,5 @@ def _opened(engine: Engine, where: Places, handle: StudyHandle | None, call: Cal
         fresh_ledger=call.fresh_ledger or "",
         families=question.competing,
         test_groups=question.test_groups,
+        others=others,
     )

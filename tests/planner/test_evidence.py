@@ -193,3 +193,12 @@ def test_a_journal_without_looks_counts_those_that_its_version_made() -> None:
     planned = study.plan.confirm_seeds if study.plan else 0
     counts = [len(ended(study, number)) for number in range(1, len(study.recipes) + 1)]
     assert gather(study, conductor.brief).looks == sum(1 + max(0, count - planned) for count in counts)
+
+
+def test_looks_of_other_searches_count_though_the_ledger_no_longer_answers() -> None:
+    told = confirmed_at(frozen(story(0.1, 0.2, 0.4)), 3.0).study
+    assert (gather(told, brief()).looks, gather(told, brief()).others) == (2, ())
+    told.opened = replace(told.opened, others=("earlier", "before"))
+    assert (gather(told, brief()).looks, gather(told, brief()).others) == (4, ("earlier", "before"))
+    told.apply(Looked(0.0, 1, 3, 5, ("earlier", "before", "beside")))
+    assert (gather(told, brief()).looks, len(gather(told, brief()).others)) == (5, 3)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from superconv_tune.data.cache import PLACE
 from superconv_tune.journal.journal import Journal
-from superconv_tune.record.events import Event
+from superconv_tune.record.events import Event, Opened
 from superconv_tune.spec.load import load_spec
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.begin import begin
@@ -97,6 +97,12 @@ class Workplace:
     def events(self, name: str) -> list[Event]:
         with Journal(f"sqlite:///{self.folder / 'runs' / 'studies.db'}") as journal:
             return journal.events(name)
+
+    def opened(self, name: str) -> Opened:
+        """The event with which a search began."""
+        first = self.events(name)[0]
+        assert isinstance(first, Opened)
+        return first
 
     def verdict(self, name: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.folder / "runs" / name / "verdict.json").read_text(encoding="utf-8"))

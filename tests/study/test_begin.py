@@ -60,6 +60,7 @@ def test_a_second_search_of_the_same_test_part_knows_of_the_first_and_needs_more
     assert "1 other search looked at it (first)" in printed
     (look,) = [event for event in workplace.events("second") if isinstance(event, Looked)]
     assert (look.number, look.others) == (2, ("first",))
+    assert workplace.opened("second").others == ("first",)
     words = "This was look 2 at the same test part"
     assert words in workplace.verdict("second")["warnings"][0]
     assert words in (workplace.folder / "runs" / "second" / "report.html").read_text(encoding="utf-8")
@@ -68,6 +69,7 @@ def test_a_second_search_of_the_same_test_part_knows_of_the_first_and_needs_more
     told = " ".join(workplace.verdict("third")["warnings"])
     assert "not counted (--fresh-ledger): the first two were to try it out" in told
     assert "This was look" not in told
+    assert workplace.opened("third").others == ()
 
 
 def test_a_name_is_taken_once(finished: Workplace) -> None:
