@@ -51,7 +51,7 @@ def write(data: Any, label: str | int | None, folder: Path) -> dict[str, Any]:
         raise UserError(f"data: got a {type(data).__name__} of {len(data)}. Give {ACCEPTED}.")
     if isinstance(_inputs(data), pd.DataFrame):
         frame, name = (data, label) if isinstance(data, pd.DataFrame) else _joined(data[0], data[1], label)
-        return {"format": "table", "path": _table(frame, folder)} | ({"args": {"label": name}} if name else {})
+        return {"format": "table", "path": _table(frame, folder)} | ({} if name is None else {"args": {"label": name}})
     if label is not None:
         raise UserError(f"label: names a column of a table, but the data are arrays, and got {label!r}. Leave it out.")
     inputs, targets = _read(data) if isinstance(data, Dataset) else map(_array, data)

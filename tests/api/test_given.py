@@ -80,6 +80,12 @@ def test_a_table_comes_back_with_words_dates_and_gaps(tmp_path: Path) -> None:
     assert kind_of(frame) == "table"
 
 
+def test_the_label_may_be_the_first_column_by_its_number(tmp_path: Path) -> None:
+    raw = read(pd.DataFrame({"species": WORDS, "size": X[:, 0], "weight": X[:, 1]}), tmp_path, label=0)
+    assert raw.class_names == ("ant", "bee", "cat")
+    assert [column.name for column in raw.columns] == ["size", "weight"]
+
+
 def test_a_table_beside_its_targets(tmp_path: Path) -> None:
     frame = pd.DataFrame(X, columns=["target", "b"])
     raw = read((frame, pd.Series(CODES, name="target")), tmp_path)
