@@ -160,8 +160,8 @@ def search(  # noqa: PLR0913 - a command line
         if resume is None:
             checked = load_spec(spec, overrides | ({"budget": budget} if budget else {}))
         else:
-            refuse_new_question(spec, overrides)
-        if resume is None and dry_run:
+            refuse_new_question(spec, overrides, name, dry_run=dry_run)
+        if dry_run:
             from superconv_tune.study.plan import planned  # noqa: PLC0415 - as below
 
             typer.echo(planned(checked))

@@ -12,6 +12,10 @@ from superconv_tune.core.errors import UserError, one_line
 from superconv_tune.core.interruption import interruptible
 from superconv_tune.spec.options import option_of
 
+GO_WITH_RESUME = (
+    "--budget +TIME, --accept-changes, --address, --debug, --output, --storage, --require, --on-end and --open"
+)
+
 
 @contextmanager
 def exit_on_user_error(interrupted: str = "interrupted; the same command begins again.") -> Iterator[None]:
@@ -34,19 +38,19 @@ def exit_on_user_error(interrupted: str = "interrupted; the same command begins 
         raise typer.Exit(130) from None
 
 
-def refuse_new_question(spec: Path | None, overrides: dict[str, str]) -> None:
-    """Refuse to change the question of a study that is resumed.
+def refuse_new_question(spec: Path | None, overrides: dict[str, str], name: str | None, *, dry_run: bool) -> None:
+    """Refuse to change the question of a study that is resumed, to name it anew, or to plan it.
 
     Raises:
-        UserError: if a spec or an option that belongs to the question was given with ``--resume``.
+        UserError: if a spec or an option that belongs to a new search was given with ``--resume``.
     """
     options = [option_of(key) for key in sorted(set(overrides) - {"output", "storage"})]
+    options += ["--name"] * (name is not None) + ["--dry-run"] * dry_run
     asked = options + ([str(spec)] if spec else [])
     if asked:
         raise UserError(
             f"--resume continues the question as it was asked, but got {', '.join(asked)} too. Leave it out or "
-            f"start a new search; only --budget +TIME, --accept-changes, --address, --output and --storage go with "
-            f"--resume."
+            f"start a new search; only {GO_WITH_RESUME} go with --resume."
         )
 
 

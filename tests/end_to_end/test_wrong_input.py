@@ -58,10 +58,15 @@ def test_a_user_s_file_that_does_not_work(name: str, start: Start, tmp_path: Pat
         assert words in err
 
 
-@pytest.mark.parametrize("arguments", [("--resume", "no-such"), ("--resume", "no-such", "--target", "0.9")])
-def test_resume_of_nothing(start: Start, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    err = refused(start, tmp_path, *arguments)
-    assert ("--target" in err) if "--target" in arguments else ("no study 'no-such'" in err)
+def test_resume_of_nothing(start: Start, tmp_path: Path) -> None:
+    assert "no study 'no-such'" in refused(start, tmp_path, "--resume", "no-such")
+
+
+@pytest.mark.parametrize("option", [("--target", "0.9"), ("--name", "other"), ("--dry-run",)])
+def test_what_belongs_to_a_new_search_does_not_go_with_resume(
+    start: Start, tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    assert f"but got {option[0]} too" in refused(start, tmp_path, "--resume", "no-such", *option)
 
 
 def test_a_folder_without_classes_is_told_and_nothing_is_kept(start: Start, tmp_path: Path) -> None:

@@ -32,9 +32,14 @@ def test_a_name_from_the_data_does_not_move_the_cursor(capsys: pytest.CaptureFix
 
 
 def test_a_resumed_study_keeps_its_question() -> None:
-    refuse_new_question(None, {"output": "runs", "storage": "sqlite:///x.db"})
+    refuse_new_question(None, {"output": "runs", "storage": "sqlite:///x.db"}, None, dry_run=False)
     with pytest.raises(UserError, match="but got --data, --metric too"):
-        refuse_new_question(None, {"data.path": "x", "metric": "auroc"})
+        refuse_new_question(None, {"data.path": "x", "metric": "auroc"}, None, dry_run=False)
+
+
+def test_a_resumed_study_has_its_name_and_no_plan() -> None:
+    with pytest.raises(UserError, match="but got --name, --dry-run too.*--debug.*--on-end and --open go with --resume"):
+        refuse_new_question(None, {}, "other", dry_run=True)
 
 
 def test_changes_are_refused_all_at_once_unless_they_are_accepted() -> None:
