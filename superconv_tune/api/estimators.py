@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
@@ -27,6 +29,7 @@ from superconv_tune.kept.predictor import load
 Array = NDArray[Any]
 LARGEST_SEED = 2**31 - 1
 LEAST_ROWS = 50  # of fewer, a validation part of the usual share is a handful, and its metric may have no value
+METRIC_OF_NUMBERS = "r2"  # of a regressor that names none
 TWO = 2  # classes and examples, of which there have to be as many
 
 
@@ -64,7 +67,8 @@ class _Searched(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
                 f"model was fitted instead.",
                 stacklevel=3,
             )
-            self.study_, self.predictor_ = None, make_pipeline(StandardScaler(), otherwise).fit(X, y)
+            numbers = _numbers_of_columns() if isinstance(X, pd.DataFrame) else StandardScaler()
+            self.study_, self.predictor_ = None, make_pipeline(numbers, otherwise).fit(X, y)
             return self
         seeded = {} if self.random_state is None else {"seed": self._seed()}
         with ExitStack() as stack:
@@ -72,8 +76,8 @@ class _Searched(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             kept = {} if self.output else {"tracking_uri": "none"}
             try:
                 self.study_ = search(
-                    (X, y), target=self.target, budget=self.budget, metric=self.metric, model=self.model,
-                    output=Path(output), debug=self.debug, quiet=not self.verbose,
+                    (X, y), target=self.target, budget=self.budget, model=self.model, output=Path(output),
+                    debug=self.debug, quiet=not self.verbose,
                     **{**kept, **seeded, **keys, **(self.options or {})},
                 )  # fmt: skip
                 self.predictor_ = load(self.study_.folder)
@@ -129,7 +133,9 @@ class Classifier(ClassifierMixin, _Searched):  # type: ignore[misc]
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < TWO:
             raise ValueError(f"There is one class only, {self.classes_[0]!r}. Give examples of at least two classes.")
-        return self._fit(X, codes.astype(np.int64), {}, LogisticRegression())
+        # Said, because a table of many whole numbers would count as one of numbers to predict.
+        asked = {"data.args.kind": "classification", "metric": self.metric}
+        return self._fit(X, codes.astype(np.int64), asked, LogisticRegression())
 
     def predict(self, X: Any) -> Array:  # noqa: N803
         """The label of every row, [n]."""
@@ -177,7 +183,8 @@ class Regressor(RegressorMixin, _Searched):  # type: ignore[misc]
             ValueError: if they cannot be learned from, or no model was confirmed within the budget.
         """
         X, y = _validated(self, X, y, y_numeric=True)  # noqa: N806
-        return self._fit(X, np.asarray(y, dtype=float), {"data.args.kind": "regression"}, Ridge())
+        asked = {"data.args.kind": "regression", "metric": self.metric or METRIC_OF_NUMBERS}
+        return self._fit(X, np.asarray(y, dtype=float), asked, Ridge())
 
     def predict(self, X: Any) -> Array:  # noqa: N803
         """The number for every row, [n], in the units of the targets."""
@@ -202,6 +209,27 @@ def _validated(estimator: _Searched, X: Any, y: Any, **options: Any) -> tuple[An
     validate_data(estimator, X, y, skip_check_array=True)
     _, targets = check_X_y(np.zeros((len(X), 1)), y, ensure_min_samples=TWO, **options)
     return X, targets
+
+
+def _numbers_of_columns() -> Any:
+    """Makes numbers of a DataFrame: numbers scaled, words one-hot; a gap is the median, or a word of its own."""
+    filled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    encoded = make_pipeline(FunctionTransformer(_as_words), OneHotEncoder(handle_unknown="ignore"))
+    return make_column_transformer((filled, _hold_numbers), (encoded, _hold_words))
+
+
+def _as_words(columns: pd.DataFrame) -> pd.DataFrame:
+    return columns.astype("string").fillna("").astype(object)
+
+
+def _hold_numbers(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """For each column whether it holds numbers. Names would not do: whole numbers among them count as places."""
+    is_number = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in frame.dtypes]
+    return np.array(is_number, dtype=bool)
+
+
+def _hold_words(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    return ~_hold_numbers(frame)
 
 
 def _tagged(tags: Any) -> Any:

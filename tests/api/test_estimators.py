@@ -104,6 +104,43 @@ def test_few_rows_get_a_linear_model_and_a_warning() -> None:
     assert model.score(inputs, inputs[:, 0]) > 0.9
 
 
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_few_rows_may_have_words_and_gaps(kind: type[Any]) -> None:
+    rows = LEAST_ROWS - 10
+    classes = np.arange(rows) % 2
+    frame = pd.DataFrame(
+        {
+            3: pd.array([1, None] * (rows // 2), dtype="Int64"),
+            5: pd.Series([*np.array(["cod", "eel"])[classes[2:]], None, pd.NA], dtype="string"),
+            4: np.where(classes == 1, np.nan, 2.0),
+            1: classes == 1,
+            2: pd.Series(np.array(["a", "b"])[classes], dtype="category"),
+            0: np.full(rows, np.nan),
+        }
+    )
+    frame[6] = frame[5].astype(object)
+    with pytest.warns(UserWarning, match="a linear model was fitted instead"):
+        model = pickle.loads(pickle.dumps(quick(kind).fit(frame, classes)))
+    assert model.score(frame, classes) > 0.9
+    frame.loc[0, [5, 6]] = "a fish that was never seen"
+    assert np.isfinite(model.predict(frame)).all()
+
+
+@pytest.mark.filterwarnings("ignore:The number of unique classes")  # scikit-learn, of the first rows
+def test_many_classes_in_a_table_are_classes() -> None:
+    codes = np.arange(600) % 60
+    frame = pd.DataFrame({"code": codes + 0.0, "half": (codes % 2) * 10.0})
+    model = quick(superconv_tune.Classifier, model="linear").fit(frame, codes)
+    assert model.predict_proba(frame).shape == (600, 60)
+    assert set(model.predict(frame)) <= set(codes)
+
+
+def test_a_regressor_with_a_target_needs_no_metric() -> None:
+    inputs = np.random.default_rng(0).standard_normal((120, 2))
+    model = quick(superconv_tune.Regressor, model="linear", target=0.8).fit(inputs, inputs @ [1.0, 2.0])
+    assert model.study_.details["question"]["metric"] == "r2"
+
+
 def test_a_mistake_is_a_value_error() -> None:
     with pytest.raises(ValueError, match=r"^metric: is unknown: 'acuracy'"), warnings.catch_warnings():
         quick(superconv_tune.Classifier, metric="acuracy").fit(np.eye(60), np.arange(60) % 2)

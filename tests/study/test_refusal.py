@@ -38,7 +38,9 @@ def test_a_resumed_study_keeps_its_question() -> None:
 
 
 def test_a_resumed_study_has_its_name_and_no_plan() -> None:
-    with pytest.raises(UserError, match="but got --name, --dry-run too.*--debug.*--on-end and --open go with --resume"):
+    with pytest.raises(
+        UserError, match=r"but got --name, --dry-run too.*--debug.*--on-end and --open go with --resume"
+    ):
         refuse_new_question(None, {}, "other", dry_run=True)
 
 
