@@ -11,13 +11,14 @@ from superconv_tune.reporting.sentences import duration
 
 def plan_words(plan: Plan, space: SearchSpace, workers: int, budget_s: float) -> str:
     """The search space, the rungs, and the seconds and worker-seconds of every phase, as lines."""
-    lines = [f"Budget {duration(budget_s)} on {workers} workers. Searched:"]
-    lines += [f"  {name:<17} {_dimension(dimension)}" for name, dimension in space.items()]
-    lines.append(f"{'phase':<14}{'epochs':>8}{'trials':>8}{'each':>10}{'wall':>10}{'worker-s':>10}")
+    head = f"Budget {duration(budget_s)} on {workers} worker{'s' * (workers != 1)}."
     if not plan.rungs:
         return (
-            "The models are fitted and not trained in cycles: their defaults first, then other options; seconds each."
+            f"{head} The models are fitted and not trained in cycles: defaults first, then other options; seconds each."
         )
+    lines = [f"{head} Searched:"]
+    lines += [f"  {name:<17} {_dimension(dimension)}" for name, dimension in space.items()]
+    lines.append(f"{'phase':<14}{'epochs':>8}{'trials':>8}{'each':>10}{'wall':>10}{'worker-s':>10}")
     for index, (rung, trial_s) in enumerate(zip(plan.rungs, plan.trial_s, strict=True)):
         length = f"<= {rung.epochs:g}" if rung.free else f"{rung.epochs:g}"
         if rung.width:

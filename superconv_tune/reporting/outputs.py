@@ -47,7 +47,7 @@ def write_outputs(findings: Findings, folder: Path) -> list[Path]:
     write_atomically(trials, _parquet(table))
     write_atomically(trials_csv, _csv(table))
     write_atomically(curves, _parquet(curves_table(findings.study)))
-    write_atomically(report, render_report(findings).encode())
+    write_atomically(report, render_report(findings, folder).encode())
     return [verdict, *([recipe] if has_recipe else []), leaderboard, trials, trials_csv, curves, report]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
@@ -33,6 +34,7 @@ from superconv_tune.reporting.sentences import (
     goal,
     in_words,
     kept_words,
+    model_words,
     number,
     probability_words,
     reachable_words,
@@ -41,11 +43,13 @@ from superconv_tune.reporting.sentences import (
     size_words,
     verdict_sentence,
 )
+from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.verdict.comparison import ComparedPolicy
 from superconv_tune.verdict.standing import Standing
 
 SHOWN_PARAMS = ("base_momentum", "max_momentum", "weight_decay", "pct_start", "batch_size", "augment")
 NO_CURVES = "not recorded: the search ran without MLflow"
+USUAL_ROOT = Path(ExperimentSpec.model_fields["output"].default)  # of a command without --output
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ LADDER = Panel(
     "fresh models of the chosen recipe on the untouched test part, with the estimate beside them. Squares are the "
     "recipe at shorter lengths, from which the interval for longer cycles, at the right, is computed. The axis leaves "
     "out the worst quarter of the trials: double-click to see all.",
-    "No trial has finished yet, so there is nothing to draw.",
+    "No cycle has finished, so there is nothing to draw; families that are fitted, such as trees, have none.",
     figures.ladder,
 )
 RANGE_TESTS = Panel(
@@ -91,7 +95,7 @@ CYCLES = Panel(
     "The winner's training, and its repetitions",
     "Pale lines: loss of single batches, thinned so that extremes stay; strong lines: their moving average. Momentum "
     "falls while the learning rate rises, and the other way round.",
-    "No recipe has been chosen yet, so there is no cycle to show.",
+    "There is no cycle to show: no recipe was chosen, or its family is fitted and not trained in cycles.",
     figures.cycles,
 )
 BASELINES = Panel(
@@ -121,8 +125,8 @@ TIME_SPENT = Panel(
 )
 
 
-def render_report(findings: Findings) -> str:
-    """The whole page, as `superconv_tune.reporting.page.render` makes it."""
+def render_report(findings: Findings, folder: Path) -> str:
+    """The whole page, as `superconv_tune.reporting.page.render` makes it; its commands lead to the study's folder."""
     return render(
         "report.html",
         **_answer(findings),
@@ -137,7 +141,7 @@ def render_report(findings: Findings) -> str:
         rows=[(_row(findings, trial), trial.outcome.reason) for trial in findings.study.trials()],
         running=len(findings.study.running()),
         environment=_flat(publishable(findings.study.opened.environment)),
-        commands=_commands(findings),
+        commands=_commands(findings, folder),
         spec=yaml.safe_dump(publishable(findings.study.opened.spec), sort_keys=False, allow_unicode=True),
     )
 
@@ -147,7 +151,7 @@ def _answer(findings: Findings) -> dict[str, Any]:
     facts = {
         "Estimate": estimate_words(verdict.estimate) if verdict.estimate else "nothing was confirmed",
         "Longer cycles": reachable_words(verdict.reachable) if verdict.reachable else "no forecast",
-        "Probability that the target is within reach": probability_words(verdict.probability),
+        **_chance(findings),
         "Fresh models": str(len(findings.confirmations)),
         **_test_part(opened.environment.get("data")),
         "Recipe": recipe_words(findings.winner) if findings.winner else "no trial finished",
@@ -158,14 +162,13 @@ def _answer(findings: Findings) -> dict[str, Any]:
         facts["Trained models"] = kept_words(findings.kept)
     if verdict.settling is not None:
         facts["What would settle it"] = settling_words(verdict.settling)
-    if findings.target.value is None:
-        del facts["Probability that the target is within reach"]
     spec = publishable(opened.spec)
+    model = model_words(spec.get("model"))
     return {
         "name": opened.name,
-        "question": f"Can {in_words(spec.get('model'))} reach {goal(findings.target)}"
+        "question": f"Can {model} reach {goal(findings.target)}"
         if findings.target.value is not None
-        else f"How far does {in_words(spec.get('model'))} get in {findings.target.metric}",
+        else f"How far does {model} get in {findings.target.metric}",
         "data": in_words(spec.get("data") or spec.get("task")),
         "limit_s": findings.limit_s,
         "word": verdict.word or "measured",
@@ -176,6 +179,13 @@ def _answer(findings: Findings) -> dict[str, Any]:
         "changes": (*verdict.warnings, OUTLOOKS[verdict.word]),
         "metric": findings.target.metric,
     }
+
+
+def _chance(findings: Findings) -> dict[str, str]:
+    """How probable it is that the target is within reach; empty without a target."""
+    if findings.target.value is None:
+        return {}
+    return {"Probability that the target is within reach": probability_words(findings.verdict.probability)}
 
 
 def _test_part(card: object) -> dict[str, str]:
@@ -238,17 +248,22 @@ def _baseline_row(baseline: ComparedPolicy) -> dict[str, str]:
     }
 
 
-def _commands(findings: Findings) -> dict[str, str]:
-    name = shlex.quote(findings.study.opened.name)
+def _commands(findings: Findings, folder: Path) -> dict[str, str]:
+    """What to do next, as a shell takes it in the folder where the search was started."""
+    root = [] if folder.parent == USUAL_ROOT else ["--output", str(folder.parent)]
     with_recipe = {
-        "Train the long run with this recipe": "python -m superconv_tune.train recipe.yaml --epochs N",
+        "Train the long run with this recipe": _command("train", str(folder / "recipe.yaml"), "--epochs", "N"),
     }
     always = {
-        "Ask the same question again (the spec below, saved as spec.yaml)": "python -m superconv_tune.search spec.yaml",
-        "Write this page again": f"python -m superconv_tune.report {name}",
+        "Ask the same question again (the spec below, saved as spec.yaml)": _command("search", "spec.yaml"),
+        "Write this page again": _command("report", findings.study.opened.name, *root),
     }
-    with_model = {"Predict with the model that is kept": f"python -m superconv_tune.predict {name} NEW_DATA"}
+    with_model = {"Predict with the model that is kept": _command("predict", str(folder), "NEW_DATA")}
     return (with_model if findings.kept else {}) | (with_recipe if findings.winner else {}) | always
+
+
+def _command(verb: str, *arguments: str) -> str:
+    return shlex.join(["python", "-m", f"superconv_tune.{verb}", *arguments])
 
 
 def _flat(part: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

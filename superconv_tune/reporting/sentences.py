@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from superconv_tune.record.kept import Ensemble, KeptModels
 from superconv_tune.record.trial import Fit, Trial
 from superconv_tune.reporting.findings import Findings
+from superconv_tune.spec.spec import ModelSpec
 from superconv_tune.verdict.standing import Standing
 from superconv_tune.verdict.verdict import Estimate, Reachable, Settling, Target, Verdict
 
@@ -174,6 +175,20 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def model_words(model: object) -> str:
+    """The families of models in words, without what is left at its default: ``resnet9 (width 0.25)``, ``trees or mlp``.
+
+    Args:
+        model: the part ``model`` of a spec; None where the task brings its own.
+    """
+    if model is None:
+        return "the model of the task"
+    if isinstance(model, list | tuple):
+        *most, last = map(model_words, model)
+        return f"{', '.join(most)} or {last}" if most else last
+    return in_words(ModelSpec.model_validate(model).model_dump(mode="json", exclude_defaults=True))
 
 
 def in_words(part: object) -> str:

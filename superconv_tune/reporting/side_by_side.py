@@ -15,7 +15,7 @@ from superconv_tune.reporting.baseline_words import searched_policy
 from superconv_tune.reporting.figure_style import BLUE, GREEN, PALE_GREEN, RED, RUNS, error_bars, label, layout, ticks
 from superconv_tune.reporting.findings import Findings, publishable
 from superconv_tune.reporting.page import Drawn, drawn, render
-from superconv_tune.reporting.sentences import DASH, LABELS, duration, goal, in_words, number
+from superconv_tune.reporting.sentences import DASH, LABELS, duration, goal, in_words, model_words, number
 
 CONSOLE = ("study", "question", "verdict", "estimate", "longer cycles", "spent")  # what a terminal has room for
 
@@ -70,7 +70,7 @@ def _row(findings: Findings) -> _Row:
     cells = {
         "study": opened.name,
         "data": in_words(spec.get("data") or spec.get("task")),
-        "model": in_words(spec.get("model")),
+        "model": model_words(spec.get("model")),
         "policy": searched_policy(findings),
         "question": goal(findings.target),
         "verdict": LABELS[verdict.word],
@@ -112,7 +112,7 @@ def _figures(place: int, studies: Sequence[Findings]) -> list[Drawn]:
             f"lengths-{place}",
             f"What longer training bought: {metric}",
             "The best search trial of every cycle length, on the validation part of its study.",
-            "No trial has finished yet.",
+            "No cycle has finished; families that are fitted, such as trees, have none.",
             _lengths(metric, studies),
         ),
     ]

@@ -23,7 +23,7 @@ from superconv_tune.reporting.sentences import (
 
 
 def summary(findings: Findings, folder: Path, curves: str) -> str:
-    """The summary of a study: at most thirteen lines that are safe to print."""
+    """The summary of a study: the answer, and a line for each row, all of them safe to print."""
     shown = [headline(findings), *(f"  {name:<12} {words}" for name, words in rows(findings, folder, curves).items())]
     return "\n".join(one_line(line) for line in shown)
 
@@ -57,7 +57,7 @@ def rows(findings: Findings, folder: Path, curves: str) -> dict[str, str]:
 
 
 def markdown(findings: Findings) -> str:
-    """The same in Markdown, without the places of files."""
+    """The same in Markdown, without where the report and the curves are."""
     word, _, sentence = headline(findings).partition(": ")
     known = rows(findings, Path(), "")
     del known["report"]

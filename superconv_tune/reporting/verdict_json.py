@@ -50,7 +50,7 @@ def _question(findings: Findings) -> dict[str, Any]:
         "metric": target.metric,
         "target": target.value,
         "budget_s": findings.limit_s,
-        "horizon_epochs": findings.study.opened.spec.get("horizon"),
+        "horizon_epochs": spec.get("horizon"),
     }
 
 

@@ -17,6 +17,11 @@ def test_every_phase_has_a_line_with_its_seconds() -> None:
     assert any(line.split() == ["weight_decay", "1e-05", "…", "0.01", "(log)"] for line in lines)
 
 
+def test_what_is_fitted_has_no_phases_but_a_budget() -> None:
+    words = plan_words(Plan((), 0, ()), SPACE, workers=1, budget_s=60.0)
+    assert words.startswith("Budget 1 min on 1 worker. The models are fitted and not trained in cycles")
+
+
 def test_a_budget_that_is_too_small_is_said_at_the_end() -> None:
     plan = Plan((RungPlan(2.0, 4),), 3, (9.0,), is_too_small=True)
     assert plan_words(plan, SPACE, workers=1, budget_s=20.0).splitlines()[-1] == (

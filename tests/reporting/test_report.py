@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from superconv_tune.record.kept import KeptModels
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.report import render_report
 from tests.reporting.conftest import EVERY
@@ -63,11 +64,16 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
+def written(findings: Findings, folder: Path = Path("runs/fashion-mnist-92")) -> str:
+    """The page, as it is written into the folder of the study."""
+    return render_report(findings, folder)
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_a_page_needs_no_network_and_runs_only_its_own_scripts(
     name: str, every_findings: Callable[[str], Findings]
 ) -> None:
-    page = Page(render_report(every_findings(name)))
+    page = Page(written(every_findings(name)))
 
     assert [address for address in page.addresses if not address.startswith(("#", "data:"))] == []
     assert page.handlers == []
@@ -75,7 +81,7 @@ def test_a_page_needs_no_network_and_runs_only_its_own_scripts(
 
 
 def test_the_verdict_comes_first(findings: Findings) -> None:
-    text = Page(render_report(findings)).text
+    text = Page(written(findings)).text
 
     assert text.index("Yes. Fresh models reached") < text.index("What longer training buys")
     for words in ("0.9247 (95 % interval 0.9218 to 0.9275)", "99.3 %", "CUDA out of memory", "versions.torch 2.13.0"):
@@ -84,18 +90,38 @@ def test_the_verdict_comes_first(findings: Findings) -> None:
     assert "Floors and ceilings A linear model reaches accuracy 0.83." in text
 
 
+def test_the_commands_work_where_the_search_was_started(findings: Findings) -> None:
+    kept = replace(findings, kept=KeptModels("runs/fashion-mnist-92/model", 1, 7, 1000))
+    text = Page(written(kept)).text
+    for command in (
+        "superconv_tune.train runs/fashion-mnist-92/recipe.yaml --epochs N",
+        "superconv_tune.predict runs/fashion-mnist-92 NEW_DATA",
+    ):
+        assert command in text
+    assert "--output" not in text
+    elsewhere = Page(written(kept, Path("/mnt/all studies/fashion-mnist-92"))).text
+    assert "superconv_tune.predict '/mnt/all studies/fashion-mnist-92' NEW_DATA" in elsewhere
+    assert "superconv_tune.report fashion-mnist-92 --output '/mnt/all studies'" in elsewhere
+
+
+def test_a_recipe_that_is_fitted_has_no_cycle_and_is_a_recipe(empty_findings: Findings) -> None:
+    text = Page(written(empty_findings)).text
+    assert "No cycle has finished, so there is nothing to draw; families that are fitted" in text
+    assert "no recipe was chosen, or its family is fitted" in text
+
+
 def test_groups_behind_the_test_part_are_told(findings: Findings) -> None:
-    assert "Test part" not in Page(render_report(findings)).text
+    assert "Test part" not in Page(written(findings)).text
     study, opened = findings.study, findings.study.opened
     grouped = copy(study)
     grouped.opened = replace(
         opened, environment={**opened.environment, "data": {"test_items": 1500, "test_groups": 37}}
     )
-    assert "Test part 1,500 examples of 37 groups" in Page(render_report(replace(findings, study=grouped))).text
+    assert "Test part 1,500 examples of 37 groups" in Page(written(replace(findings, study=grouped))).text
 
 
 def test_hostile_words_are_shown_as_they_are(hostile_findings: Findings) -> None:
-    html = render_report(hostile_findings)
+    html = written(hostile_findings)
 
     assert "<script>alert" not in html
     assert "<img" not in html.split("Plotly", maxsplit=1)[0]
@@ -104,7 +130,7 @@ def test_hostile_words_are_shown_as_they_are(hostile_findings: Findings) -> None
 
 
 def test_without_trials_every_part_says_what_is_missing(empty_findings: Findings) -> None:
-    text = Page(render_report(empty_findings)).text
+    text = Page(written(empty_findings)).text
 
     for words in (
         "there is nothing to draw",
@@ -117,14 +143,14 @@ def test_without_trials_every_part_says_what_is_missing(empty_findings: Findings
 
 
 def test_a_smaller_error_is_better_and_no_target_is_invented(regression_findings: Findings) -> None:
-    text = Page(render_report(regression_findings)).text
+    text = Page(written(regression_findings)).text
 
     assert "How far does resnet9 (width 32) get in mean_absolute_error?" in text
     assert "Confidence that the target" not in text
 
 
 def test_baselines_are_listed_where_they_ran(compared_findings: Findings) -> None:
-    text = Page(render_report(compared_findings)).text
+    text = Page(written(compared_findings)).text
 
     assert "one-cycle against the baselines" in text
     assert "Super-convergence happened here: what step reaches in 540 steps at its best rate, 0.901" in text
@@ -136,7 +162,7 @@ def test_baselines_are_listed_where_they_ran(compared_findings: Findings) -> Non
 
 
 def test_the_same_findings_give_the_same_page(findings: Findings) -> None:
-    assert render_report(findings) == render_report(findings)
+    assert written(findings) == written(findings)
 
 
 def browse(html: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -149,7 +175,7 @@ def browse(html: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @needs_chromium
 def test_a_browser_draws_every_figure_whatever_the_words(hostile_findings: Findings, tmp_path: Path) -> None:
-    seen = browse(render_report(hostile_findings), tmp_path)
+    seen = browse(written(hostile_findings), tmp_path)
     drawn = re.findall(r'<div class="drawing[^"]*" id="([a-z-]+)"[^>]*>\s*<div class="plot-container', seen.stdout)
 
     assert drawn == FIGURES
@@ -163,7 +189,7 @@ def test_a_browser_draws_every_figure_whatever_the_words(hostile_findings: Findi
 def test_a_click_on_a_heading_sorts_and_leaves_what_is_missing_last(findings: Findings, tmp_path: Path) -> None:
     own_scripts_only = re.compile(r"<meta http-equiv[^>]*>")
     clicks = "<script>for (let i = 0; i < 2; i++) document.querySelectorAll('.sortable button')[3].click();</script>"
-    html = own_scripts_only.sub("", render_report(findings), count=1).replace("</body>", clicks + "</body>")
+    html = own_scripts_only.sub("", written(findings), count=1).replace("</body>", clicks + "</body>")
     body = browse(html, tmp_path).stdout.split("<tbody>")[1]
     shown = re.findall(r"<td>((?:search|confirm)-\d+)", body)
     trials = {trial.request.trial_id: trial.outcome.validation for trial in findings.study.trials()}
@@ -178,7 +204,7 @@ def test_a_click_on_a_heading_sorts_and_leaves_what_is_missing_last(findings: Fi
 @needs_chromium
 def test_a_foreign_script_would_not_run(findings: Findings, tmp_path: Path) -> None:
     foreign = "<script>document.title = 'taken over'</script></body>"
-    seen = browse(render_report(findings).replace("</body>", foreign), tmp_path)
+    seen = browse(written(findings).replace("</body>", foreign), tmp_path)
 
     assert "<title>taken over" not in seen.stdout
     assert "Content Security Policy" in seen.stderr

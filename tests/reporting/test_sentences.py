@@ -10,12 +10,19 @@ from superconv_tune.reporting.sentences import (
     duration,
     goal,
     in_words,
+    model_words,
     probability_words,
     settling_words,
     verdict_sentence,
 )
 from superconv_tune.reporting.summary import markdown, summary
+from superconv_tune.spec.spec import ModelSpec
 from superconv_tune.verdict.verdict import Settling, Target, Verdict
+
+
+def dumped(model: object) -> object:
+    """The part ``model`` of a spec as a study records it, every key written out."""
+    return ModelSpec.model_validate(model).model_dump(mode="json")
 
 
 def test_the_summary_names_verdict_interval_recipe_and_where_to_look(findings: Findings) -> None:
@@ -86,6 +93,31 @@ def test_durations_read_like_a_clock(seconds: float, words: str) -> None:
 )
 def test_parts_of_a_spec_in_words(part: object, words: str) -> None:
     assert in_words(part) == words
+
+
+RESNET = {"name": "resnet9", "width": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (None, "the model of the task"),
+        (dumped(RESNET), "resnet9 (width 0.25)"),
+        (RESNET, "resnet9 (width 0.25)"),
+        ("lenet5", "lenet5"),
+        ([dumped({"name": "trees"})], "trees"),
+        (
+            [dumped({"name": "trees"}), dumped({"name": "linear"}), dumped(RESNET)],
+            "trees, linear or resnet9 (width 0.25)",
+        ),
+        (
+            dumped({"factory": "timm:create_model", "head": "linear", "normalise": "model"}),
+            "timm:create_model (head linear, normalise of model)",
+        ),
+    ],
+)
+def test_families_in_words_have_no_defaults(model: object, words: str) -> None:
+    assert model_words(model) == words
 
 
 def test_what_would_settle_a_question_is_told_as_an_interval() -> None:

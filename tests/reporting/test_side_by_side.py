@@ -54,7 +54,7 @@ def test_whether_studies_saw_the_same_data_is_told(findings: Findings) -> None:
 def test_where_nothing_was_confirmed_the_page_says_so(empty_findings: Findings) -> None:
     text = Page(render_side_by_side([empty_findings, named(empty_findings, "begun")])).text
     assert "No study has confirmed a recipe." in text
-    assert "No trial has finished yet." in text
+    assert "No cycle has finished" in text
 
 
 def test_hostile_words_are_shown_as_they_are(hostile_findings: Findings, findings: Findings) -> None:
