@@ -37,16 +37,16 @@ def report(
 
     With several names, write side-by-side.html into the output folder and print one table.
     """
-    # --help must answer at once, and the imports take seconds.
-    from rich.console import Console  # noqa: PLC0415
-
-    from superconv_tune.core.errors import UserError  # noqa: PLC0415
-    from superconv_tune.spec.files import expanded  # noqa: PLC0415
-    from superconv_tune.study import afterwards  # noqa: PLC0415
-    from superconv_tune.study.compare import compare  # noqa: PLC0415
-    from superconv_tune.study.render import render  # noqa: PLC0415
-
     with exit_on_user_error():
+        # --help must answer at once, and the imports take seconds.
+        from rich.console import Console  # noqa: PLC0415
+
+        from superconv_tune.core.errors import UserError  # noqa: PLC0415
+        from superconv_tune.spec.files import expanded  # noqa: PLC0415
+        from superconv_tune.study import afterwards  # noqa: PLC0415
+        from superconv_tune.study.compare import compare  # noqa: PLC0415
+        from superconv_tune.study.render import render  # noqa: PLC0415
+
         output = str(expanded(output))
         if tensorboard and len(names) > 1:
             raise UserError("--tensorboard writes the curves of one study. Name one, or leave the option out.")

@@ -34,12 +34,12 @@ def verify(
     ] = False,
 ) -> None:
     """Train the recipe of a study again, with one of its seeds and with fresh ones, and compare on its test part."""
-    # --help must answer at once, and the imports take seconds.
-    from superconv_tune.spec.files import expanded  # noqa: PLC0415
-    from superconv_tune.study.verification import Verification  # noqa: PLC0415
-
     done = []
     with exit_on_user_error():
+        # --help must answer at once, and the imports take seconds.
+        from superconv_tune.spec.files import expanded  # noqa: PLC0415
+        from superconv_tune.study.verification import Verification  # noqa: PLC0415
+
         verification = Verification(name, str(expanded(output)), storage, accept_changes=accept_changes)
         for repetition in verification.repetitions(seeds):
             done.append(repetition)

@@ -1,4 +1,5 @@
 """What all rooms share: codec, curves, errors, hyperparameters, secrets, and the metric as a yardstick.
 
-Nothing here touches a file, a clock, a network or a framework; it imports the standard library and numpy only.
+Also what concerns this process: how files are written, signals, output streams and threads. It imports the standard
+library and numpy only, and touches no network.
 """
