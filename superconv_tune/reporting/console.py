@@ -233,7 +233,7 @@ class LiveView:
             return f"fresh seed {request.seed}: {self._metric(outcome.test)} on the test part"
         if request.kind in ("search", "fit") and outcome.validation is not None and self._improves(outcome.validation):
             self._best = outcome.validation
-            return f"best so far: {self._metric(outcome.validation)} {_how(request)}"
+            return f"best so far: {self._metric(outcome.validation)} {_how(trial)}"
         return f"{request.trial_id}: {outcome.status} {outcome.reason}".rstrip() if self._verbose else None
 
     def _improves(self, value: float) -> bool:
@@ -287,10 +287,12 @@ class LiveView:
         return Panel(body, title=Text(self._question, no_wrap=True, overflow="ellipsis"), title_align="left")
 
 
-def _how(request: TrialRequest) -> str:
+def _how(trial: Trial) -> str:
     """How a trial came to its value."""
+    request, outcome = trial.request, trial.outcome
     of = f" of {request.family}" if request.family else ""
-    return f"by a fit{of}" if request.kind == "fit" else f"after {number(request.params.cycle_epochs)} epochs{of}"
+    shortened = ", shortened to end in time" if outcome.shortened else ""
+    return f"by a fit{of}" if request.kind == "fit" else f"after {number(outcome.epochs)} epochs{of}{shortened}"
 
 
 def _phase_words(phase: str) -> str:

@@ -154,7 +154,7 @@ def _answer(findings: Findings) -> dict[str, Any]:
         **_chance(findings),
         "Fresh models": str(len(findings.confirmations)),
         **_test_part(opened.environment.get("data")),
-        "Recipe": recipe_words(findings.winner) if findings.winner else "no trial finished",
+        "Recipe": recipe_words(findings.winner) if findings.winner else "no trial ran to its end",
         "Spent": budget_words(findings),
         "Full curves": f"in MLflow, run {opened.mlflow.get('run_id')}" if opened.mlflow else NO_CURVES,
     }

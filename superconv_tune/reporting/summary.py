@@ -45,7 +45,7 @@ def rows(findings: Findings, folder: Path, curves: str) -> dict[str, str]:
         "because": next(iter(verdict.reasons), ""),
         "but": next(iter(verdict.warnings), ""),
         "to settle": settling_words(verdict.settling) if verdict.settling else "",
-        "recipe": recipe_words(findings.winner) if findings.winner else "none: no trial finished",
+        "recipe": recipe_words(findings.winner) if findings.winner else "none: no trial ran to its end",
         "families": "; ".join(map(standing_words, findings.leaderboard)) if len(findings.leaderboard) > 1 else "",
         "compared": compared,
         "spent": budget_words(findings),

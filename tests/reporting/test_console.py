@@ -131,6 +131,16 @@ def test_no_colour_where_the_user_wants_none(findings: Findings, monkeypatch: py
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]", printed(shown))
 
 
+def test_a_cycle_that_the_deadline_shortened_has_the_length_that_it_had(findings: Findings) -> None:
+    (trial, *_) = findings.study.trials("search")
+    study, shown = Study(findings.study.opened), console(terminal=False)
+    with LiveView(shown, lambda: 0.0, "Can it?", findings.target) as view:
+        study.apply(Requested(0.0, trial.request))
+        study.apply(Observed(0.0, replace(trial.outcome, epochs=0.5, shortened=True)))
+        view.update(study, "search")
+    assert "after 0.5 epochs, shortened to end in time" in printed(shown)
+
+
 def test_an_improvement_of_an_error_is_downward(regression_findings: Findings) -> None:
     shown = console(terminal=False)
     with LiveView(shown, lambda: 0.0, "How far?", regression_findings.target) as view:
