@@ -135,6 +135,7 @@ def test_a_cycle_that_the_deadline_shortened_has_the_length_that_it_had(findings
     (trial, *_) = findings.study.trials("search")
     study, shown = Study(findings.study.opened), console(terminal=False)
     with LiveView(shown, lambda: 0.0, "Can it?", findings.target) as view:
+        view.update(study, "search")
         study.apply(Requested(0.0, trial.request))
         study.apply(Observed(0.0, replace(trial.outcome, epochs=0.5, shortened=True)))
         view.update(study, "search")
