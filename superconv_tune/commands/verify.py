@@ -17,7 +17,8 @@ Examples:
   superconv-tune verify NAME --seeds 5 --output /mnt/team/runs
 
 \b
-Exit codes: 0 the study is confirmed; 3 it is not; 2 the input is wrong, or the data have changed since.
+Exit codes: 0 the study is confirmed; 3 it is not; 2 the input is wrong, or the data have changed since;
+130 interrupted; 1 a failure of the program itself.
 """
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
