@@ -145,7 +145,7 @@ def load(folder: str | Path, *, ensemble: bool = False, device: str | None = Non
         device: such as ``cpu`` or ``cuda:1``; None for the first GPU if there is one.
 
     Raises:
-        UserError: if the folder holds no model, it is damaged, or its code no longer works.
+        UserError: if the folder holds no model, it is damaged, its code no longer works, or there is no such device.
     """
     place = Path(folder)
     place = place if (place / INDEX).exists() else place / FOLDER
@@ -153,9 +153,20 @@ def load(folder: str | Path, *, ensemble: bool = False, device: str | None = Non
     members = kept.members if ensemble else kept.members[:1]
     if not members:
         raise UserError(f"{place / INDEX} names no model.")
-    where = device_for(with_gpu=True) if device is None else torch.device(device)
+    where = device_for(with_gpu=True) if device is None else _device(device)
     with isolated(where):
         return Predictor(kept.description, [_loaded(member, kept.description, place, where) for member in members])
+
+
+def _device(name: str) -> torch.device:
+    """The device of this name, on which tensors can be made."""
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # AssertionError: torch without CUDA
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"device: {name!r} cannot be used ({reason}). Give cpu, a device such as cuda:1, or leave it out."
+        ) from error
 
 
 @dataclass(frozen=True)

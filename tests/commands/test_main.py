@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -59,6 +61,23 @@ print(*({set(SLOW)!r} & sys.modules.keys()), file=sys.stderr)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.count("Examples:") == 1 + len(COMMANDS)
     assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(("command", "module"), [("report", "study.render"), ("verify", "study.verification")])
+def test_a_command_that_is_interrupted_while_it_imports_says_so(
+    command: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = builtins.__import__
+
+    def interrupted(name: str, *arguments: Any, **options: Any) -> Any:
+        if name == f"superconv_tune.{module}":
+            raise KeyboardInterrupt
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    done = CliRunner().invoke(app, [command, "mine"])
+    assert done.exit_code == 130
+    assert "interrupted; the same command begins again." in done.output
 
 
 def test_the_short_way_and_the_long_way_are_the_same_function() -> None:

@@ -173,6 +173,12 @@ def test_damaged_and_missing_weights_are_refused(table: Confirmed) -> None:
         load(table.folder)
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "meta:a"])
+def test_a_device_that_is_not_there_is_refused(device: str, table: Confirmed) -> None:
+    with pytest.raises(UserError, match=f"device: '{device}' cannot be used"):
+        load(table.folder, device=device)
+
+
 def test_code_that_makes_another_network_now_is_refused(tmp_path: Path) -> None:
     asked = confirmed(tmp_path, QUESTIONS["factory"](tmp_path))
     index = asked.folder / "model.json"
