@@ -26,6 +26,7 @@ Read = TypeVar("Read")
 LONG_NAMES = {"x": "x_train", "y": "y_train", "X": "x_train", "inputs": "x_train", "targets": "y_train"}
 COST = 2  # bytes of memory per byte of an array: as it was stored, and in the type that models take
 INPUTS = ("x", "X", "inputs", "x_test")  # names of an array of items to predict
+MOST_CHANNELS = 4  # of pictures: grey or colour, each perhaps with transparency
 WANTED = ("x_train", "y_train", "x_test", "y_test")
 SHAPES = {"kind": ("auto", "classification", "regression"), "channels": ("auto", "first", "last", "none")}
 
@@ -33,10 +34,11 @@ SHAPES = {"kind": ("auto", "classification", "regression"), "channels": ("auto",
 def npz(path: Path | None, args: Args) -> RawData:
     """A numpy archive with ``x`` and ``y``, or with ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
 
-    ``kind``: ``classification`` or ``regression``; by default targets that are whole numbers or words are classes, and
-    others are numbers.
+    ``kind``: ``classification`` or ``regression``; by default targets of a type of whole numbers, booleans or words are
+    classes, and others are numbers, also 0.0 and 1.0.
     ``channels``: ``first`` (as in signals [n, c, length]), ``last`` or ``none``; by default inputs of three axes are
-    images [n, h, w] without channels, and those of four are [n, c, h, w].
+    images [n, h, w] without channels, and those of four are [n, c, h, w], or [n, h, w, c] where only the last axis is
+    as short as colours are: up to 4.
     """
     chosen = options("npz", args, SHAPES)
     if path is None or not path.is_file():
@@ -84,15 +86,16 @@ def _raw(arrays: Mapping[str, NDArray[Any]], chosen: Mapping[str, Any]) -> RawDa
     whole = arrays["y_train"].dtype.kind in "buiU"
     kind: Kind = "classification" if whole else "regression"
     kind = kind if chosen["kind"] == "auto" else chosen["kind"]
+    channels = _channels(arrays["x_train"], chosen["channels"])
     train, test = (
-        numeric(_channels_first(arrays[f"x_{part}"], chosen["channels"]), arrays[f"y_{part}"], what, kind)
+        numeric(channels_first(arrays[f"x_{part}"], channels), arrays[f"y_{part}"], what, kind)
         if f"x_{part}" in arrays
         else None
         for part, what in (("train", "training"), ("test", "test"))
     )
     assert train is not None
     raw = classified(train, test) if kind == "classification" else RawData(train, test, "regression", None)
-    return replace(raw, reading=ArrayReading(_channels(arrays["x_train"], chosen["channels"])))
+    return replace(raw, reading=ArrayReading(channels))
 
 
 def _named(found: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
@@ -152,15 +155,16 @@ def _channels(inputs: NDArray[Any], asked: str) -> Channels:
     """Where the axis of channels is."""
     if asked == "none" or (asked == "auto" and inputs.ndim == 3):
         return "none"
-    return "last" if asked == "last" else "first"
+    return "last" if asked == "last" or (asked == "auto" and _ends_in_colours(inputs.shape)) else "first"
 
 
-def _channels_first(inputs: NDArray[Any], channels: str) -> NDArray[Any]:
-    return channels_first(inputs, _channels(inputs, channels))
+def _ends_in_colours(shape: tuple[int, ...]) -> bool:
+    """Whether the last axis of [n, h, w, c] is that of colours; feature maps of 4 x 4 have their channels in front."""
+    return len(shape) == 4 and shape[3] <= MOST_CHANNELS < min(shape[1:3])
 
 
 def channels_first(inputs: NDArray[Any], channels: Channels) -> NDArray[Any]:
     """Inputs [n, …] with an axis of channels behind the first, which was where ``channels`` says."""
     if channels == "none":
         return inputs[:, None]
-    return np.moveaxis(inputs, -1, 1) if channels == "last" else inputs
+    return np.moveaxis(inputs, -1, 1) if channels == "last" and inputs.ndim > 1 else inputs

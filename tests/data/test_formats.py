@@ -115,6 +115,10 @@ def test_npz_is_reported_the_kind(tmp_path: Path) -> None:
         ((40, 6), "none", (40, 1, 6)),
         ((40, 3, 5, 6), "auto", (40, 3, 5, 6)),
         ((40, 5, 6, 3), "last", (40, 3, 5, 6)),
+        ((40, 5, 6, 3), "auto", (40, 3, 5, 6)),
+        ((40, 5, 6, 3), "first", (40, 5, 6, 3)),
+        ((40, 16, 4, 4), "auto", (40, 16, 4, 4)),
+        ((40, 4, 6, 3), "auto", (40, 4, 6, 3)),
     ],
 )
 def test_npz_moves_the_channels_where_models_look(
@@ -126,8 +130,13 @@ def test_npz_moves_the_channels_where_models_look(
     assert isinstance(data.train.inputs, np.ndarray)
     assert data.train.inputs.flags.c_contiguous
     assert data.train.inputs.dtype == np.uint8
-    moved = np.moveaxis(images, -1, 1) if channels == "last" else images.reshape(becomes)
+    is_last = shape[-1] == becomes[1] and shape != becomes
+    moved = np.moveaxis(images, -1, 1) if is_last else images.reshape(becomes)
     np.testing.assert_array_equal(data.train.inputs, moved)
+
+
+def test_items_of_one_number_have_no_channels_to_move(tmp_path: Path) -> None:
+    assert "[n, 1]" in messages(tmp_path, {"channels": "last"}, x=GRID[:, 0], y=LABELS)
 
 
 def test_everything_wrong_with_the_values_is_said_at_once(tmp_path: Path) -> None:
