@@ -16,7 +16,8 @@ from superconv_tune.data.numbers import marked_numbers, numbers
 from superconv_tune.data.reading import Column
 from superconv_tune.data.words import count_of
 
-COUNTERS = ("id", "index", "unnamed: 0")  # columns that number the lines
+COUNTERS = ("id", "index")  # names of columns that number the lines,
+UNNAMED = "unnamed: "  # and the beginning of such names, where pandas saved an index
 TEXT_WORDS = 3.0  # on average, from which a column counts as text
 MOST_BYTES = 512  # that are kept of a text
 TEXT_SHARE = 0.95  # of the texts that fit without being cut, up to that many bytes
@@ -52,9 +53,11 @@ def encoded(
         UserError: if a column cannot be used, or none can.
     """
     found, left_out, faults = [], [], list[str]()
+    idle = {name: why for name in inputs.columns if (why := _idle(inputs[name], is_train))}
+    is_alone = inputs.shape[1] - len(idle) == 1
     for name in inputs.columns:
         try:
-            each = _column(inputs[name], is_train, decimal, is_alone=inputs.shape[1] == 1)
+            each = idle.get(name) or _column(inputs[name], is_train, decimal, is_alone=is_alone)
         except UserError as error:
             faults += [f"data: {where}: {message}" for message in error.messages]
             continue
@@ -93,6 +96,17 @@ def encoded_again(values: pd.Series[Any], column: Column) -> NDArray[Any]:
     return _one_hot(texts, column) if column.kind == "categorical" else _bytes(texts, column)
 
 
+def _idle(values: pd.Series[Any], is_train: NDArray[np.bool_]) -> str:
+    """Why a column can tell nothing, whatever the others are; empty if it can."""
+    if values[is_train].isna().all():
+        return "it is empty"
+    name = str(values.name).lower()
+    is_counter = name in COUNTERS or name.startswith(UNNAMED)
+    if is_counter and pd.api.types.is_integer_dtype(values) and values.is_unique:
+        return "it numbers the lines"
+    return ""
+
+
 def _column(values: pd.Series[Any], is_train: NDArray[np.bool_], decimal: str, *, is_alone: bool) -> Encoded | str:
     """One column as inputs, or why it is left out."""
     name, origin = str(values.name), ""
@@ -100,11 +114,7 @@ def _column(values: pd.Series[Any], is_train: NDArray[np.bool_], decimal: str, *
     if pd.api.types.is_datetime64_any_dtype(values):
         origin = "" if values.isna().all() else pd.Timestamp(values.min()).isoformat()
         values = _days(values, values.min())
-    if values[is_train].isna().all():
-        return "it is empty"
     if pd.api.types.is_numeric_dtype(values):
-        if name.lower() in COUNTERS and values.is_unique and pd.api.types.is_integer_dtype(values):
-            return "it numbers the lines"
         known = Column(name, "numeric", 1, mark=decimal, origin=origin)
         return _numeric(known, values.to_numpy(np.float64, na_value=np.nan), is_train, "")
     texts = _stripped(values)
@@ -186,11 +196,13 @@ def _filled(values: NDArray[np.float64], column: Column) -> NDArray[np.float32]:
 
 
 def _words(name: str, texts: pd.Series[Any], is_train: NDArray[np.bool_], *, is_alone: bool) -> Encoded | str:
-    counts = texts[is_train].value_counts()
-    is_text = len(counts) > max(MANY, is_train.sum() / 2) or texts.str.count(r"\s+").mean() >= TEXT_WORDS - 1
-    if is_text and is_alone:
+    counts, half = texts[is_train].value_counts(), is_train.sum() / 2
+    is_various = len(counts) > max(MANY, half)
+    is_prose = texts.str.count(r"\s+").mean() >= TEXT_WORDS - 1
+    if is_alone and (is_various or is_prose):
         return _text(name, texts)
-    if is_text:
+    # A few long answers, each given by many, are words of a form.
+    if is_various or (is_prose and len(counts) > min(MANY, half)):
         return (
             f"{len(counts):,} different texts in {len(texts):,} lines, and a text is read only if it is the only column"
         )

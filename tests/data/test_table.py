@@ -126,6 +126,25 @@ def test_a_text_alone_becomes_its_bytes(tmp_path: Path) -> None:
     assert bytes(inputs[1]).decode() == texts[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "values"), [("id", range(60)), ("Unnamed: 0", range(9, 69)), ("nothing", [None] * 60)]
+)
+def test_a_text_beside_a_column_that_tells_nothing_is_alone(name: str, values: object, tmp_path: Path) -> None:
+    texts = [f"this is what number {row} said" for row in range(60)]
+    data = read(tmp_path, pd.DataFrame({name: values, "text": texts, "label": ["pos", "neg"] * 30}))
+    assert [(column.name, column.kind) for column in data.columns] == [("text", "text")]
+    assert f"Column {name!r} left out" in data.warnings[0]
+
+
+def test_a_few_long_answers_are_words_beside_others_and_a_text_alone(tmp_path: Path) -> None:
+    answers = ["Some college but no degree", "Doctorate degree (PhD or EdD)", "Less than 1st grade at school"]
+    frame = flowers().assign(colour=answers * 20)
+    assert kinds(read(tmp_path, frame))[1] == ("colour", "categorical", 4)
+    assert [each.kind for each in read(tmp_path, frame.drop(columns="length")).columns] == ["text"]
+    few = flowers(30).assign(colour=[f"what person {row} said" for row in range(30)])
+    assert "'colour' left out: 30 different texts in 30 lines" in read(tmp_path, few).warnings[0]
+
+
 def test_a_long_text_is_cut_and_reported(tmp_path: Path) -> None:
     texts = [f"{row} short text" for row in range(59)] + ["a very long text " * 100]
     data = read(tmp_path, pd.DataFrame({"text": texts, "label": ["a", "b"] * 30}))
