@@ -11,7 +11,7 @@ from superconv_tune.core.streams import lasting_outputs
 if __name__ == "__main__":
     lasting_outputs()
     app()
-elif __name__ != "__mp_main__":  # imported, it would take the name of the function; processes that decode run it again
+elif __name__ != "__mp_main__":  # imported, it would take the name of the function; a DataLoader's workers run it again
     raise ImportError(
         "superconv_tune.search is a function: `import superconv_tune`, then `superconv_tune.search(data)`. The command "
         "is `superconv-tune search` or `python -m superconv_tune.search`; its code is superconv_tune.commands.search."

@@ -1,20 +1,18 @@
-"""Decodes image files into arrays of one size, in several processes at once.
+"""Decodes image files into arrays of one size, in several threads at once.
 
-Nothing here imports torch or scikit-learn: every process that decodes has to import this module itself.
+Pillow lets the other threads run while it decodes or scales, so that for photographs they are as quick as processes.
+Processes would have to be started anew, because torch has threads, and every one would run the user's script again.
 """
 
 from __future__ import annotations
 
-import signal
 import stat
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from multiprocessing import get_context
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -34,8 +32,7 @@ Report = Callable[[int], object]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-CHUNK = 16  # images that a process takes at once
-WORTH_A_POOL = 8 * 2**20  # bytes; decoding them takes a third of a second, as long as starting a process
+CHUNK = 16  # images that a thread takes at once
 ORIENTATION = 0x0112  # the tag of EXIF
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -93,18 +90,16 @@ def header(source: Source) -> Header | str:
 
     def read(image: Image.Image) -> Header:
         stored = str(getattr(image, "tile", ""))  # how, until the image is decoded
-        if _is_deep(image):  # the one kind whose pixels are decoded for this
-            require_memory(image.width * image.height * BYTES_PER_DEEP_PIXEL, _shown(source))
-        values = np.asarray(image) if _is_deep(image) else None
+        is_deep = _is_deep(image)
         return Header(
             image.width,
             image.height,
             _is_grey(image),
-            extremes=(int(values.min()), int(values.max())) if values is not None else None,
+            extremes=_extremes(image, _shown(source)) if is_deep else None,
             has_frames=getattr(image, "is_animated", False),
             is_jpeg=image.format in ("JPEG", "MPO"),
             is_progressive="progressive" in image.info,
-            is_cut=not _is_deep(image) and ";16" in stored,
+            is_cut=not is_deep and ";16" in stored,
         )
 
     return _opened(source, read)
@@ -145,38 +140,34 @@ def pixels(source: Source, reading: ImageReading) -> NDArray[np.uint8] | str:
 
 
 @contextmanager
-def processes(total_bytes: int, items: int) -> Iterator[ProcessPoolExecutor | None]:
-    """A pool of new processes, as many as cores and work allow; None if this process alone is quick enough."""
+def threads(items: int) -> Iterator[ThreadPoolExecutor | None]:
+    """A pool of threads, as many as cores and items allow, or None if that is one; no decoder warns meanwhile."""
     count = min(usable_cpus(), items // CHUNK)
-    if count < 2 or total_bytes < WORTH_A_POOL:
-        yield None
-        return
-    # Not forked: torch has threads by now, and a fork copies the locks that they hold.
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_ignore_ctrl_c)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    # Not in the threads: what is ignored is so for all of them.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd metadata, or of a large picture: its limit is an error
+        if count < 2:
+            yield None
+            return
+        pool = ThreadPoolExecutor(count)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def each(
-    pool: ProcessPoolExecutor | None, work: Callable[[list[Item]], Result], items: Sequence[Item], done: Report
+    pool: ThreadPoolExecutor | None, work: Callable[[list[Item]], Result], items: Sequence[Item], done: Report
 ) -> Iterator[Result]:
-    """Results of ``work`` on chunks of the items, in their order, from this process or the pool.
+    """Results of ``work`` on chunks of the items, in their order, from this thread or the pool.
 
     ``done`` is called with the number of items after every chunk.
-
-    Raises:
-        UserError: if a process of the pool dies.
     """
     chunks = [list(items[start : start + CHUNK]) for start in range(0, len(items), CHUNK)]
     results = map(work, chunks) if pool is None else pool.map(work, chunks)
-    try:
-        for chunk, result in zip(chunks, results, strict=True):
-            yield result
-            done(len(chunk))
-    except BrokenProcessPool as error:
-        raise UserError("data: a process that decodes images died. Is there enough memory?") from error
+    for chunk, result in zip(chunks, results, strict=True):
+        yield result
+        done(len(chunk))
 
 
 @contextmanager
@@ -191,10 +182,8 @@ def progress(words: str, total: int) -> Iterator[Report]:
 def _opened(source: Source, read: Callable[[Image.Image], Result]) -> Result | str:
     """The result of ``read``, or why the image cannot be read. Any error of a decoder is blamed on the file."""
     try:
-        with warnings.catch_warnings(), _content(source) as content:
-            warnings.simplefilter("ignore")  # of odd metadata, or of a large picture: its limit is an error
-            with Image.open(content, formats=_decoders()) as image:
-                return read(image)
+        with _content(source) as content, Image.open(content, formats=_decoders()) as image:
+            return read(image)
     except UserError:  # it is too large to be decoded here
         raise
     except _NoImageError as error:
@@ -249,6 +238,13 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I")
 
 
+def _extremes(image: Image.Image, what: str) -> tuple[int, int]:
+    """Least and greatest pixel, for which the image is decoded."""
+    require_memory(image.width * image.height * BYTES_PER_DEEP_PIXEL, what)
+    values = np.asarray(image)
+    return int(values.min()), int(values.max())
+
+
 def _plain(image: Image.Image, mode: str, deep: tuple[int, int]) -> Image.Image:
     """The image with 8 bits per channel and no transparency, in grey (L) or colour (RGB)."""
     if image.mode == "F":
@@ -262,8 +258,3 @@ def _plain(image: Image.Image, mode: str, deep: tuple[int, int]) -> Image.Image:
         paper = Image.new("RGBA", layer.size, (WHITE, WHITE, WHITE, 255))
         return Image.alpha_composite(paper, layer).convert(mode)
     return image.convert(mode)
-
-
-def _ignore_ctrl_c() -> None:
-    """The terminal sends Ctrl-C to all processes; the one that waits for the pool shuts it down."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

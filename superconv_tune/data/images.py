@@ -28,8 +28,8 @@ from superconv_tune.data.decode import (
     each,
     header,
     pixels,
-    processes,
     progress,
+    threads,
 )
 from superconv_tune.data.groups import of_paths
 from superconv_tune.data.limits import usable_cpus
@@ -165,8 +165,7 @@ def raw_images(listed: Sequence[Listed], decoded: Decoded, what: str, warnings: 
 def _store(listed: Sequence[Listed], wanted: Wanted, folder: Path) -> None:
     """Decode into a folder."""
     sources = [image.source for image in listed]
-    total = sum(image.state[0] for image in listed)
-    with processes(total, len(sources)) as pool, progress(f"Decoding {len(listed):,} images", 2 * len(listed)) as done:
+    with threads(len(sources)) as pool, progress(f"Decoding {len(listed):,} images", 2 * len(listed)) as done:
         headers = [found for chunk in each(pool, _headers, sources, done) for found in chunk]
         fine = [index for index, found in enumerate(headers) if isinstance(found, Header)]
         reasons = {index: found for index, found in enumerate(headers) if isinstance(found, str)}
@@ -196,7 +195,7 @@ def _store(listed: Sequence[Listed], wanted: Wanted, folder: Path) -> None:
 
 
 def _fit_at_once(costs: Mapping[str, int]) -> bool:
-    """Whether all processes may decode the largest images at once; ``costs`` has the bytes of each image by name.
+    """Whether all threads may decode the largest images at once; ``costs`` has the bytes of each image by name.
 
     Raises:
         UserError: if a single one does not fit, so that the data are the same on every machine that reads them.

@@ -17,7 +17,7 @@ from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.arrays import array_in, channels_first
 from superconv_tune.data.class_folders import files_below
 from superconv_tune.data.columns import encoded_again
-from superconv_tune.data.decode import each, pixels, processes, progress
+from superconv_tune.data.decode import each, pixels, progress, threads
 from superconv_tune.data.jsonl import read_rows
 from superconv_tune.data.reading import ArrayReading, Column, ImageReading, Reading, TableReading
 from superconv_tune.data.table import read_frame, without_words
@@ -153,8 +153,7 @@ def _of_files(given: str | Path | Sequence[str | Path], reading: ImageReading) -
 
 
 def _decoded(files: Sequence[Path], reading: ImageReading) -> list[NDArray[np.uint8] | str]:
-    total = sum(file.stat().st_size for file in files if file.is_file())
-    with processes(total, len(files)) as pool, progress(f"Decoding {len(files):,} images", len(files)) as done:
+    with threads(len(files)) as pool, progress(f"Decoding {len(files):,} images", len(files)) as done:
         return list(chain.from_iterable(each(pool, partial(_chunk, reading), files, done)))
 
 

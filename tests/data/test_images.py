@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -308,14 +310,32 @@ def test_any_change_is_noticed(change: str, tmp_path: Path) -> None:
     assert (after.names != before.names) or not np.array_equal(after.train.inputs[:], before.train.inputs[:])
 
 
-def test_several_processes_decode_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_threads_decode_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = photos(tmp_path / "p", per_class=60)
+    monkeypatch.setattr("superconv_tune.data.decode.usable_cpus", lambda: 1)
     alone = read(folder)
-    monkeypatch.setattr("superconv_tune.data.decode.WORTH_A_POOL", 0)
+    monkeypatch.setattr("superconv_tune.data.decode.usable_cpus", lambda: 4)
     shutil.rmtree(cache.place())
     together = read(folder)
     assert together.names == alone.names
     np.testing.assert_array_equal(together.train.inputs[:], alone.train.inputs[:])
+
+
+def test_a_plain_script_decodes_much(tmp_path: Path) -> None:
+    """Without ``if __name__ == "__main__"``, which new processes would need."""
+    noise = np.random.default_rng(0)
+    for index in range(64):
+        file = tmp_path / "p" / "ab"[index % 2] / f"{index}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise.integers(256, size=(220, 220, 3), dtype=np.uint8)).save(file, compress_level=0)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom superconv_tune.data.formats import load\n"
+        "print(len(load('image_folder', Path(sys.argv[1]), {}).train))\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, str(script), str(tmp_path / "p")], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "64\n"), done.stderr
 
 
 def test_an_entry_that_was_damaged_is_said_and_not_used(tmp_path: Path) -> None:
