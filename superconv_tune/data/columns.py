@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.labels import MANY
-from superconv_tune.data.numbers import marked_numbers, numbers
+from superconv_tune.data.numbers import is_missing, marked_numbers, numbers
 from superconv_tune.data.reading import Column
+from superconv_tune.data.recognise import IMAGE_SUFFIXES
 from superconv_tune.data.words import count_of
 
 COUNTERS = ("id", "index")  # names of columns that number the lines,
 UNNAMED = "unnamed: "  # and the beginning of such names, where pandas saved an index
+ISO_DATE = r"\d{4}-\d{2}-\d{2}.*"  # how a time in ISO 8601 begins
 TEXT_WORDS = 3.0  # on average, from which a column counts as text
+MOST_NAMES = 0.5  # of the texts that may be names of images
 MOST_BYTES = 512  # that are kept of a text
 TEXT_SHARE = 0.95  # of the texts that fit without being cut, up to that many bytes
 
@@ -109,13 +112,15 @@ def _idle(values: pd.Series[Any], is_train: NDArray[np.bool_]) -> str:
 
 def _column(values: pd.Series[Any], is_train: NDArray[np.bool_], decimal: str, *, is_alone: bool) -> Encoded | str:
     """One column as inputs, or why it is left out."""
-    name, origin = str(values.name), ""
+    name = str(values.name)
     _refuse_lists(values)
-    if pd.api.types.is_datetime64_any_dtype(values):
-        origin = "" if values.isna().all() else pd.Timestamp(values.min()).isoformat()
-        values = _days(values, values.min())
+    times = _times(values)
+    if times is not None and times[is_train].notna().any():
+        first, as_text = times.min(), pd.api.types.is_string_dtype(values)
+        known = Column(name, "numeric", 1, mark=decimal, origin=first.isoformat(), as_text=as_text)
+        return _numeric(known, _days(times, first), is_train, "")
     if pd.api.types.is_numeric_dtype(values):
-        known = Column(name, "numeric", 1, mark=decimal, origin=origin)
+        known = Column(name, "numeric", 1, mark=decimal)
         return _numeric(known, values.to_numpy(np.float64, na_value=np.nan), is_train, "")
     texts = _stripped(values)
     found = marked_numbers(texts, decimal)
@@ -145,8 +150,28 @@ def _refuse_infinite(values: NDArray[np.float64], name: str) -> None:
         )
 
 
-def _days(values: pd.Series[Any], origin: Any) -> pd.Series[Any]:
-    days: pd.Series[Any] = (values - origin) / pd.Timedelta(days=1)
+def _times(values: pd.Series[Any]) -> pd.Series[Any] | None:
+    """A column of times, or of texts that are all times in ISO 8601, in UTC; None for any other."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return _in_utc(values)
+    if pd.api.types.is_numeric_dtype(values):
+        return None
+    texts = _stripped(values)
+    texts = texts.mask(is_missing(texts))
+    given = texts.dropna()
+    if given.empty or not given.str.fullmatch(ISO_DATE).all():
+        return None
+    times = _in_utc(texts)
+    return times if times.notna().sum() == len(given) else None
+
+
+def _in_utc(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Times with a zone or without, which counts as UTC; missing for what is no time in ISO 8601."""
+    return pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
+
+
+def _days(times: pd.Series[Any], origin: pd.Timestamp) -> NDArray[np.float64]:
+    days: NDArray[np.float64] = ((times - origin) / pd.Timedelta(days=1)).to_numpy(np.float64, na_value=np.nan)
     return days
 
 
@@ -165,8 +190,7 @@ def _as_words(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def _numbers_again(values: pd.Series[Any], column: Column) -> NDArray[np.float64]:
     if column.origin:
-        times = pd.to_datetime(values, errors="coerce")
-        values = _days(times, pd.Timestamp(column.origin))
+        return _days(_in_utc(values), pd.to_datetime(column.origin, utc=True))
     if pd.api.types.is_numeric_dtype(values):
         typed: NDArray[np.float64] = values.to_numpy(np.float64, na_value=np.nan)
         return typed
@@ -195,7 +219,19 @@ def _filled(values: NDArray[np.float64], column: Column) -> NDArray[np.float32]:
     return _float32(np.stack([filled, is_missing], axis=1)[:, : column.width])
 
 
+def _refuse_names_of_images(name: str, texts: pd.Series[Any]) -> None:
+    """Refuse to learn from the letters of file names."""
+    if texts.str.lower().str.endswith(IMAGE_SUFFIXES).mean() > MOST_NAMES:
+        raise UserError(
+            f"column {name!r} holds names of images, which this format does not open. Put the images into folders, one "
+            f"for each class, and name the folder above them; or write a function that reads them: "
+            f"`task: {{factory: my_problem.py:task}}`."
+        )
+
+
 def _words(name: str, texts: pd.Series[Any], is_train: NDArray[np.bool_], *, is_alone: bool) -> Encoded | str:
+    if is_alone:
+        _refuse_names_of_images(name, texts)
     counts, half = texts[is_train].value_counts(), is_train.sum() / 2
     is_various = len(counts) > max(MANY, half)
     is_prose = texts.str.count(r"\s+").mean() >= TEXT_WORDS - 1

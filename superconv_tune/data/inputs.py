@@ -75,7 +75,9 @@ def typical(reading: Reading, shape: tuple[int, ...], kind: np.dtype[Any]) -> An
 def _typical(column: Column) -> Any:
     if column.kind != "numeric":
         return column.words[0] if column.words else ""
-    return pd.Timestamp(column.origin) if column.origin else column.fill
+    if not column.origin:
+        return column.fill
+    return column.origin if column.as_text else pd.to_datetime(column.origin, utc=True).tz_localize(None)
 
 
 def _are_places(given: Any) -> bool:

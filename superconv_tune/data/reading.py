@@ -20,6 +20,7 @@ class Column:
         fill: for numbers, what stands for a missing one: the median of the training part.
         mark: the decimal mark of numbers that are written as text.
         origin: the time from which days are counted, in ISO 8601; empty for a column that holds no times.
+        as_text: whether its times were written as text.
         words: for words, those that have an input of their own, in its order; all others share the last input.
     """
 
@@ -29,6 +30,7 @@ class Column:
     fill: float = 0.0
     mark: str = "."
     origin: str = ""
+    as_text: bool = False
     words: tuple[str, ...] = ()
 
 

@@ -53,7 +53,8 @@ def table(path: Path | None, args: Args) -> RawData:
     ``decimal`` (mark) and ``encoding`` say it where that goes wrong.
 
     Numbers stay numbers; a missing one becomes the median, and a second input marks it. Each of the 50 most frequent
-    words becomes an input, and all others together become one. A text is read only if it is the only column.
+    words becomes an input, and all others together become one. Times, also those written as text in ISO 8601, become days
+    since the first one. A text is read only if it is the only column that tells anything.
     """
     chosen = options("table", args, OPTIONS | TEXT_OPTIONS)
     chosen["separator"] = _separator(chosen["separator"])

@@ -202,6 +202,13 @@ def to_nothing(path: Path) -> None:
     path.symlink_to("nothing.csv")
 
 
+def names_beside_images(folder: Path) -> Path:
+    made = folder / "made"
+    (made / "images").mkdir(parents=True)
+    picture(0, 0).save(made / "images" / "0.png")
+    return rows("filename,label", "@.png,x", "@.png,y")(made).parent
+
+
 HUGE = png(60_000, 60_000)
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 12345\n"
 
@@ -325,6 +332,21 @@ REFUSED: dict[str, tuple[Make, dict[str, object], tuple[str, ...]]] = {
         frame(lambda made: made[["label"]].assign(id=range(60))),
         {},
         ("no column to learn from", "'id' left out"),
+    ),
+    "names of images beside a label": (
+        rows("filename,label", "img/@.JPG,x", "img/@.png,y"),
+        {},
+        ("column 'filename' holds names of images", "folders, one for each class", "task: {factory:"),
+    ),
+    "a few names of images beside a label": (
+        rows("id,file,label", "@,a.png,x", "@,b.png,y"),
+        {},
+        ("column 'file' holds names of images",),
+    ),
+    "a table of names beside a folder of images": (
+        names_beside_images,
+        {},
+        ("column 'filename' holds names of images",),
     ),
     "words to predict": (csv_file, {"kind": "regression"}, ("are not numbers: ant, bee, cat",)),
     "an infinite field": (frame(with_value(np.inf)), {}, ("'length' has 1 infinite", "index 0")),

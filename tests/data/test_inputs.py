@@ -14,7 +14,7 @@ from PIL import Image
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.formats import load
-from superconv_tune.data.inputs import Inputs, inputs_of
+from superconv_tune.data.inputs import Inputs, inputs_of, typical
 from superconv_tune.data.parts import RawData
 from superconv_tune.data.reading import Reading
 from tests.samples import idx_folder, npz_file, photos
@@ -69,6 +69,36 @@ def test_times_are_days_since_the_same_one(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "t.parquet")
     data = load("table", tmp_path / "t.parquet", {})
     np.testing.assert_array_equal(again(frame.iloc[40:].reset_index(drop=True), data).values, data.train.inputs[40:])
+
+
+@pytest.mark.parametrize("zones", [("UTC", None), (None, "Europe/Berlin")])
+def test_times_may_have_a_zone_in_one_table_only(zones: tuple[str | None, str | None], tmp_path: Path) -> None:
+    days = pd.Series(pd.Timestamp("2024-03-01") + pd.to_timedelta(np.arange(60), unit="D"))
+    was, now = (days.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else days for zone in zones)
+    mixed().assign(day=was).to_parquet(tmp_path / "t.parquet")
+    data = load("table", tmp_path / "t.parquet", {})
+    np.testing.assert_array_equal(again(mixed().assign(day=now), data).values, data.train.inputs)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_dates_that_are_written_are_times(suffix: str, tmp_path: Path) -> None:
+    days = pd.Series(pd.date_range("2024-03-01", periods=60)).dt.date.where(np.arange(60) != 7)
+    frame = mixed()[["size", "label"]].assign(day=days)
+    path = tmp_path / f"t.{suffix}"
+    frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path)
+    data = load("table", path, {})
+    assert [(column.name, column.width) for column in data.columns] == [("size", 2), ("day", 2)]
+    inputs = np.asarray(data.train.inputs)
+    assert inputs[[0, 7, 59], 2:].tolist() == [[0, 0], [30, 1], [59, 0]]
+    new = frame.assign(day=["2024-05-01T12:00:00+00:00", *map(str, frame["day"][1:])])
+    assert again(new, data).values[[0, 59], 2].tolist() == [61.5, 59]
+    assert again(typical(data.reading, (4,), np.dtype(np.float32)), data).values[0, 2:].tolist() == [0, 0]
+
+
+def test_what_only_begins_as_a_date_is_words(tmp_path: Path) -> None:
+    frame = mixed()[["size", "label"]].assign(code=["2024-03-01 (old)", "2024-99-01"] * 30)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert load("table", tmp_path / "t.csv", {}).columns[1].kind == "categorical"
 
 
 def test_what_training_did_not_know_is_read_as_missing_or_rare(tmp_path: Path) -> None:
