@@ -82,7 +82,7 @@ class Dialect:
             return [f"c{place}" for place in range(self.sample.shape[1])]
         names = [tidy(cell) for cell in self.sample.iloc[0]]
         refuse_twice(names, self.file)
-        return [name or f"Unnamed: {place}" for place, name in enumerate(names)]
+        return [name or _unnamed(place, names) for place, name in enumerate(names)]
 
     @property
     def lines(self) -> pd.DataFrame:
@@ -156,6 +156,14 @@ def _without_names(frame: pd.DataFrame, dialect: Dialect, label: str) -> tuple[p
         f"{dialect.file.name}: {count_of(len(again), 'line')} that repeated the names left out." if len(again) else ""
     )
     return frame.drop(index=again).reset_index(drop=True), told
+
+
+def _unnamed(place: int, taken: Sequence[str]) -> str:
+    """The name that pandas gives a column without one; with an ending where it has given it already."""
+    name = f"Unnamed: {place}"
+    while name in taken:
+        name += ".1"
+    return name
 
 
 def refuse_twice(names: Sequence[str], file: Path) -> None:

@@ -53,8 +53,8 @@ def table(path: Path | None, args: Args) -> RawData:
     ``decimal`` (mark) and ``encoding`` say it where that goes wrong.
 
     Numbers stay numbers; a missing one becomes the median, and a second input marks it. Each of the 50 most frequent
-    words becomes an input, and all others together become one. Times, also those written as text in ISO 8601, become days
-    since the first one. A text is read only if it is the only column that tells anything.
+    words becomes an input, and all others together become one. Times, also those written as text in ISO 8601, become
+    days since the first one. A text is read only if it is the only column that tells anything.
     """
     chosen = options("table", args, OPTIONS | TEXT_OPTIONS)
     chosen["separator"] = _separator(chosen["separator"])
@@ -93,11 +93,13 @@ def from_frames(
     whole = whole.apply(without_words, words=set(chosen["missing"])) if chosen["missing"] else whole
     part_of = np.repeat(list(frames), [len(frame) for frame in frames.values()])
     found = targets(whole[label], part_of == "train", {**chosen, "decimal": decimal}, where)
+    bare = [part for part in frames if part != "train" and _is_bare(found.is_labelled[part_of == part])]
     whole, part_of = whole[found.is_labelled].reset_index(drop=True), part_of[found.is_labelled]
     inputs = [name for name in names if name not in (label, group, *ignored)]
     columns, left_out = encoded(whole[inputs], part_of == "train", decimal, where)
     values = np.concatenate([each.values for each in columns], axis=1)
-    parts = {part: Part(values[part_of == part], found.values[part_of == part]) for part in frames}
+    kept = [part for part in frames if part not in bare]
+    parts = {part: Part(values[part_of == part], found.values[part_of == part]) for part in kept}
     classes = found.classes if found.kind == "classification" else None
     what = f"{len(classes)} classes" if classes is not None else "numbers to predict"
     note = f"{where}: {len(whole):,} lines, label column {label!r} ({what}), columns: {described(columns)}."
@@ -116,9 +118,18 @@ def from_frames(
             options={name: chosen[name] for name in ("decimal", *TEXT_OPTIONS) if name in chosen},
         ),
         notes=(note, *notes),
-        warnings=(*found.warnings, *left_out, *(each.note for each in columns if each.note)),
+        warnings=(*found.warnings, *map(_told_bare, bare), *left_out, *(each.note for each in columns if each.note)),
     )
     return raw.grouped(_groups(whole[group], part_of, parts)) if group is not None else raw
+
+
+def _is_bare(is_labelled: NDArray[np.bool_]) -> bool:
+    """Whether a part has lines, but no label."""
+    return bool(len(is_labelled)) and not is_labelled.any()
+
+
+def _told_bare(part: str) -> str:
+    return f"The {part} part left out: none of its lines has a label. Another one is split off."
 
 
 def _group_column(names: Sequence[str], asked: str, label: str, where: str) -> str | None:

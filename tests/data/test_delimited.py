@@ -107,6 +107,12 @@ def test_an_empty_name_is_the_place(tmp_path: Path) -> None:
     assert frame.columns.tolist() == ["Unnamed: 0", "a", "Unnamed: 2", "label"]
 
 
+def test_an_empty_name_gets_none_that_pandas_wrote_before(tmp_path: Path) -> None:
+    """A table that pandas saved twice, each time with its index."""
+    frame, _ = read(tmp_path, ",Unnamed: 0,a,label\n0,5,1,x\n1,6,3,y\n")
+    assert frame.columns.tolist() == ["Unnamed: 0.1", "Unnamed: 0", "a", "label"]
+
+
 def test_a_table_without_names_is_said_and_can_be_overruled(tmp_path: Path) -> None:
     frame, told = read(tmp_path, "1.5,2.5,0\n3.5,4.5,1\n", label="last")
     assert frame.columns.tolist() == ["c0", "c1", "c2"]

@@ -95,6 +95,8 @@ def test_words_among_numbers_count_as_missing(tmp_path: Path) -> None:
 def test_what_numbers_lines_or_is_text_beside_others_is_left_out(tmp_path: Path) -> None:
     frame = flowers()
     frame.insert(0, "ID", np.arange(60))
+    frame.insert(0, "Unnamed: 0", np.arange(60))
+    frame.insert(0, "", np.arange(60))
     frame["remark"] = [f"remark number {row}" for row in range(60)]
     frame["nothing"] = None
     frame["sum"] = 1
@@ -102,6 +104,8 @@ def test_what_numbers_lines_or_is_text_beside_others_is_left_out(tmp_path: Path)
     assert [column.name for column in data.columns] == ["length", "colour"]
     for told in (
         "'ID' left out: it numbers the lines",
+        "'Unnamed: 0' left out: it numbers the lines",
+        "'Unnamed: 0.1' left out: it numbers the lines",
         "'nothing' left out: it is empty",
         "'remark' left out: 60 diff",
     ):
@@ -184,6 +188,14 @@ def test_a_folder_of_parts_is_read_as_one(tmp_path: Path) -> None:
     assert data.test is not None
     np.testing.assert_allclose(np.asarray(data.test.inputs)[:, 0], flowers(30, 2)["length"], rtol=1e-6)
     assert [len(part) for part in data.parts.values()] == [30, 30, 30]
+
+
+def test_a_test_part_without_labels_is_left_out(tmp_path: Path) -> None:
+    flowers().to_csv(tmp_path / "train.csv", index=False)
+    flowers(30, 2).assign(label=None).to_csv(tmp_path / "test.csv", index=False)
+    data = load("table", tmp_path, {})
+    assert (len(data.train), data.test) == (60, None)
+    assert "The test part left out: none of its lines has a label. Another one is split off." in data.warnings
 
 
 def write(folder: Path, text: str) -> Path:
