@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.groups import held_out
 from superconv_tune.data.parts import Indices, Part, RawData, Rows
+from superconv_tune.data.words import count_of
 
 CHUNK = 4096  # rows at a time, so that an array in a file need not fit into memory
 LEAST_GROUPS = 2  # in a part that errors are estimated on: one says nothing of how groups differ
@@ -55,13 +56,14 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
     shares = {part: share for part, (share, given) in asked.items() if given is None}
     sizes = {part: round(share * len(raw.train)) for part, share in shares.items()}
     raise_any(_size_faults(sizes, len(raw.train)))
+    raise_any(_rare_faults(raw, parts=1 + len(sizes)))
     raise_any(_group_faults(raw, sizes))
     labels = raw.train.targets if raw.kind == "classification" else None
     rows, parts = np.arange(len(raw.train)), dict[str, Indices]()
     try:
         for draw, (part, size) in enumerate(reversed(sizes.items())):
             rows, parts[part] = _two(raw.train, rows, size, labels, seed + draw)
-    except ValueError as error:  # in scikit-learn's words: a class of one, or more classes than the part has items
+    except ValueError as error:  # in scikit-learn's words: a class with one item left, or more classes than items
         raise UserError(f"split: these {len(raw.train)} examples cannot be split by class. {error} {FIX}") from error
     parts["train"] = rows
     raise_any([*_class_faults(raw, parts), *_few_groups(raw, parts)])
@@ -91,18 +93,33 @@ def _size_faults(sizes: Mapping[str, int], count: int) -> list[str]:
     return faults
 
 
+def _rare_faults(raw: RawData, parts: int) -> list[str]:
+    """A message for each class with fewer examples than there are parts."""
+    if raw.classes is None or parts < 2:
+        return []
+    counts = np.bincount(raw.train.targets[:], minlength=raw.classes)
+    return [
+        f"split: class {_name(raw, rare)} has {count_of(int(counts[rare]), 'example')}, too few for one in each of "
+        f"{parts} parts. {FIX}"
+        for rare in np.flatnonzero(counts < parts).tolist()
+    ]
+
+
+def _name(raw: RawData, label: int) -> str:
+    return raw.class_names[label] if raw.class_names else str(label)
+
+
 def _class_faults(raw: RawData, parts: Mapping[str, Indices]) -> list[str]:
     if raw.classes is None:
         return []
     faults = []
     for part, rows in parts.items():
-        for lacking in np.flatnonzero(np.bincount(raw.train.targets[rows], minlength=raw.classes) == 0):
-            name = raw.class_names[lacking] if raw.class_names else lacking
+        for lacking in np.flatnonzero(np.bincount(raw.train.targets[rows], minlength=raw.classes) == 0).tolist():
             is_it = raw.train.targets == lacking
             has = f"{int(is_it.sum())} examples"
             if raw.train.groups is not None:
                 has += f" in {len(np.unique(raw.train.groups[is_it]))} groups"
-            faults.append(f"split: class {name} has {has}, too few for one in the {part} part. {FIX}")
+            faults.append(f"split: class {_name(raw, lacking)} has {has}, too few for one in the {part} part. {FIX}")
     return faults
 
 

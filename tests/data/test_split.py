@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,7 +73,8 @@ def test_regression_is_split_without_classes() -> None:
 @pytest.mark.parametrize(
     ("counts", "validation", "test", "word"),
     [
-        ([50, 1], 0.2, 0.2, "by class"),
+        ([50, 1], 0.2, 0.2, "class 1 has 1 example, too few for one in each of 3 parts"),
+        ([50, 2], 0.2, 0.2, "class 1 has 2 examples, too few for one in each of 3 parts"),
         ([100, 3], 0.1, 0.1, "class 1 has 3 examples, too few for one in the"),
         ([5] * 20, 0.05, 0.3, "by class"),
         ([10, 10], 0.01, 0.3, "the validation part of 20 examples would be empty"),
@@ -81,6 +84,13 @@ def test_regression_is_split_without_classes() -> None:
 def test_what_cannot_be_split_is_refused(counts: list[int], validation: float, test: float, word: str) -> None:
     with pytest.raises(UserError, match=word):
         split(classes(counts), validation, test, 0)
+
+
+def test_every_class_that_is_too_rare_is_named() -> None:
+    raw = replace(classes([50, 1, 2, 9]), class_names=("ant", "bee", "cat", "dog"))
+    with pytest.raises(UserError) as raised:
+        split(raw, 0.2, 0.2, 0)
+    assert [message.split()[2] for message in raised.value.messages] == ["bee", "cat"]
 
 
 def test_both_empty_parts_are_said_at_once() -> None:
