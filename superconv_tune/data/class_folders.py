@@ -45,7 +45,8 @@ def images_in(folder: Path) -> tuple[list[Listed], list[str]]:
     if strangers or twice:
         raise UserError(
             f"data.path: {folder} has the folder {', '.join(sorted(given))} and beside it "
-            f"{', '.join(strangers) or 'two for ' + twice[0]}. Keep train, validation and test, or class folders only."
+            f"{', '.join(strangers) or 'two for ' + twice[0]}. Keep train, validation and test, or class folders only; "
+            f"a class called train needs another name."
         )
     found = [_in_classes(above[name], folder, part) for name, part in given.items()]
     return [image for images, _ in found for image in images], [words for _, more in found for words in more]

@@ -15,11 +15,13 @@ from superconv_tune.data.class_folders import Listed, state
 from superconv_tune.data.groups import of_column
 from superconv_tune.data.images import OPTIONS as IMAGE_OPTIONS
 from superconv_tune.data.images import decode, raw_images, wanted_shape
+from superconv_tune.data.labels import LABELS
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import RawData
 from superconv_tune.data.recognise import SPLIT_FOLDERS
 from superconv_tune.data.table import OPTIONS as TABLE_OPTIONS
 from superconv_tune.data.table import from_frames
+from superconv_tune.data.words import count_of
 
 COST = 2  # bytes of memory per byte of a column in Arrow: its values are copied for pandas, or image by image
 
@@ -75,7 +77,7 @@ def _parts(path: Path) -> dict[str, Any]:
 
 def _images(parts: Mapping[str, Any], column: str, chosen: Mapping[str, Any], path: Path) -> RawData:
     features = parts["train"].features
-    label = chosen["label"] or next((name for name in features if name in ("label", "target", "class", "y")), "")
+    label = chosen["label"] or next((name for name in features if name in LABELS), "")
     if label not in features:
         raise UserError(
             f"data.args: {path} has no label column; it has {', '.join(features)}. Say `args: {{label: …}}`."
@@ -86,16 +88,20 @@ def _images(parts: Mapping[str, Any], column: str, chosen: Mapping[str, Any], pa
     group = chosen["group"]
     if group and (group not in features or group in (label, column)):
         raise UserError(f"split.group: {path} has no column {group!r} for groups; it has {', '.join(features)}.")
-    listed, groups, unlabelled = [], list[object](), 0
+    listed, groups, unlabelled, blank = [], list[object](), 0, 0
     for part, rows in parts.items():
         for index, row in enumerate(rows.cast_column(column, datasets.Image(decode=False))):
             if row[label] in missing:
                 unlabelled += 1
                 continue
+            if row[column] is None:
+                blank += 1
+                continue
             groups.append(row.get(group))
             listed.append(_listed(f"{part}[{index}]", row[column], name_of(row[label]), part))
     decoded = decode(listed, wanted_shape(chosen), str(path.resolve()))
     lines = [f"{unlabelled:,} images without a label left out."] if unlabelled else []
+    lines += [f"{count_of(blank, 'line')} without an image left out."] if blank else []
     raw = raw_images(listed, decoded, f"hf {path}", lines)
     if not group:
         return raw

@@ -144,6 +144,8 @@ def _of_files(given: str | Path | Sequence[str | Path], reading: ImageReading) -
     else:
         files = [Path(given)] if isinstance(given, PLACES) else [Path(place) for place in given]
         names, is_named = [str(file) for file in files], True
+        absent = [name for name, file in zip(names, files, strict=True) if not (file.exists() or file.is_symlink())]
+        raise_any([f"predict: there is no file or folder {name}." for name in absent[:SHOWN_FILES]])
     decoded = _decoded(files, reading)
     reasons = {name: found for name, found in zip(names, decoded, strict=True) if isinstance(found, str)}
     if reasons and is_named:

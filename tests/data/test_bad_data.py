@@ -239,7 +239,11 @@ REFUSED: dict[str, tuple[Make, dict[str, object], tuple[str, ...]]] = {
         {},
         ("no image of class bee",),
     ),
-    "a stray folder": (in_parts(train=photos, extra=photos), {}, ("train", "extra", "Keep train")),
+    "a stray folder": (
+        in_parts(train=photos, extra=photos),
+        {},
+        ("train", "extra", "Keep train", "a class called train needs another name"),
+    ),
     "two validation parts": (in_parts(train=photos, val=photos, valid=photos), {}, ("two for validation",)),
     "a train folder without classes": (
         in_parts(test=photos, train=lambda folder: folder.mkdir()),

@@ -41,6 +41,15 @@ def test_images_without_a_label_are_left_out(tmp_path: Path) -> None:
     assert data.warnings[0] == "10 images without a label left out."
 
 
+def test_lines_without_an_image_are_left_out(tmp_path: Path) -> None:
+    made = pictures(0, [0, 1, 2] * 10)
+    blank = datasets.Dataset.from_dict({"image": [None], "label": [1]}, features=made.features)
+    datasets.concatenate_datasets([made, blank]).save_to_disk(tmp_path / "d")
+    data = load("hf", tmp_path / "d", {})
+    assert len(data.train) == 30
+    assert data.warnings[0] == "1 line without an image left out."
+
+
 def test_images_that_are_named_and_not_stored(tmp_path: Path) -> None:
     files = sorted(photos(tmp_path / "p").rglob("*.png"))
     features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("string")})

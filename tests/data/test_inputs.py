@@ -186,6 +186,9 @@ def test_a_file_that_is_no_image_is_left_out_of_a_folder_and_refused_by_name(tmp
     assert (found.items, dict(found.left_out)) == (("a.png",), {"notes.txt": "not an image"})
     with pytest.raises(UserError, match=r"notes.txt is not an image"):
         again([new / "a.png", new / "notes.txt"], data)
+    for given in (tmp_path / "nwe", [new / "a.png", tmp_path / "nwe"]):
+        with pytest.raises(UserError, match=r"predict: there is no file or folder .*nwe\.$"):
+            again(given, data)
     (new / "a.png").unlink()
     with pytest.raises(UserError, match="no image that can be read"):
         again(new, data)
