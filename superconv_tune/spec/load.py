@@ -15,12 +15,14 @@ from pydantic_core import ErrorDetails
 from superconv_tune.core.errors import UserError, did_you_mean, raise_any
 from superconv_tune.spec.fields import Section
 from superconv_tune.spec.files import data_at, expanded, make_absolute, missing, name_format, near
+from superconv_tune.spec.name import MOST
 from superconv_tune.spec.options import option_of
 from superconv_tune.spec.space import ELSEWHERE, SHAPES
 from superconv_tune.spec.spec import ExperimentSpec
 
 DEFAULT = Path(__file__).with_name("digits.yaml")  # the spec of a search that names none
-INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"  # how PyYAML calls them
+# How PyYAML calls whole numbers, others, and the key << that takes over what another mapping has.
+INT, FLOAT, MERGE = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:merge"
 WRITTEN = Path("spec")  # in messages, and in the working directory: one that a program wrote
 EXAMPLES = "See search_spaces/ for examples."
 SHOWN_CHARS = 80  # length of a wrong value in a message
@@ -81,7 +83,7 @@ class _StrictLoader(yaml.SafeLoader):
     """Safe YAML that refuses a key given twice; PyYAML would silently take the second."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value if key.tag != MERGE]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})
         if twice:
             raise yaml.MarkedYAMLError(problem=f"the key {twice[0]!r} is given twice", problem_mark=node.start_mark)
@@ -163,7 +165,7 @@ def _shorthand(keys: list[str]) -> str | None:
 
 def _slug(path: str) -> str:
     """A study name made from the name of a file."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-.") or "data"
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-.")[:MOST] or "data"
 
 
 def _where(place: Path, dotted: str, given: Mapping[str, str]) -> str:
@@ -207,8 +209,8 @@ def message(
 
 
 def _words(detail: ErrorDetails) -> list[str]:
-    """The values that pydantic expected, from its ``'max' or 'min'``."""
-    return re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+    """The values that pydantic expected, from its ``'max' or 'min'``, or ``0, 1 or 2``."""
+    return [word.strip("'") for word in re.split(r", | or ", detail["ctx"]["expected"])]
 
 
 def _known_key(keys: list[str], root: type[BaseModel], hints: Mapping[str, str]) -> str:

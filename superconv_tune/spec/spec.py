@@ -180,6 +180,19 @@ class ModelSpec(Section):
     normalise: PixelScale = PixelScale(of="data")
 
     @model_validator(mode="after")
+    def _check_one(self) -> ModelSpec:
+        if (self.name is None) == (self.factory is None):
+            given = "both" if self.name else "neither"
+            raise ValueError(f"takes either a name or a factory, but got {given}. Keep one")
+        if self.factory and self.width is not None:
+            raise ValueError(f"width is for built-in models; pass {self.width} to the factory under args")
+        if self.name and self.select is not None:
+            raise ValueError(f"select is for models of a factory; {self.name} gives one output. Leave it out")
+        if self.is_fitted and self.width is not None:
+            raise ValueError(f"width is for networks, and {self.name} is none. Leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _check_weights(self) -> ModelSpec:
         given = sorted(OF_FACTORIES & self.model_dump(exclude_defaults=True).keys())
         if self.name and given:
@@ -210,19 +223,6 @@ class ModelSpec(Section):
     def is_fine_tuned(self) -> bool:
         """Whether weights that the network comes with are trained further."""
         return self.is_pretrained and not self.has_features
-
-    @model_validator(mode="after")
-    def _check_one(self) -> ModelSpec:
-        if (self.name is None) == (self.factory is None):
-            given = "both" if self.name else "neither"
-            raise ValueError(f"takes either a name or a factory, but got {given}. Keep one")
-        if self.factory and self.width is not None:
-            raise ValueError(f"width is for built-in models; pass {self.width} to the factory under args")
-        if self.name and self.select is not None:
-            raise ValueError(f"select is for models of a factory; {self.name} gives one output. Leave it out")
-        if self.is_fitted and self.width is not None:
-            raise ValueError(f"width is for networks, and {self.name} is none. Leave it out")
-        return self
 
     @property
     def is_fitted(self) -> bool:

@@ -158,6 +158,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ({"task": "a.py", "data": None}, ("task.factory", "a.py")),
         ({"model": "lenet"}, ("model.name", "Did you mean 'lenet5'?")),
         ({"model": {"name": "mlp", "factory": "a:b"}}, ("model", "both")),
+        ({"model": {"name": "mlp", "factory": "a:b", "head": "linear"}}, ("model", "both")),
         ({"model": {"name": "mlp", "width": 0}}, ("model.width", "0")),
         ({"metric": "acuracy"}, ("metric", "accuracy")),
         ({"loss": "mse"}, ("loss", "mse", "accuracy")),
@@ -215,6 +216,7 @@ def test_a_wrong_value_is_told_with_its_place_and_the_mend(
         ("- 1\n", "holds a list"),
         ("a: [", "not valid YAML"),
         ("name: x\nname: y\n", "twice"),
+        ("data: &d {format: npz}\nmodel: {<<: *d, name: x, name: y}\n", "'name' is given twice"),
         ("a: !!python/object:os.x {}", "not valid YAML"),
         ("a: 2024-13-01", "not valid YAML"),
     ],
@@ -334,6 +336,18 @@ def test_data_without_a_spec_ask_how_far_one_gets(tmp_path: Path) -> None:
     moved = load_spec(write(tmp_path, GOOD), {"data.path": str(tmp_path)})
     assert moved.data is not None
     assert (moved.data.format, moved.target) == ("idx", 0.9)
+
+
+def test_a_file_with_a_long_name_gives_as_much_of_it_as_a_study_may_have(tmp_path: Path) -> None:
+    archive = tmp_path / f"{'a' * 120}.npz"
+    archive.touch()
+    assert load_spec(None, {"data.path": str(archive)}).name == "a" * 100
+
+
+def test_what_another_mapping_has_is_taken_over(tmp_path: Path) -> None:
+    text = "name: t\ndata: digits\nmodel:\n- &small {name: mlp, width: 0.5}\n- {<<: *small, width: 2}\n"
+    found = load_spec(write(tmp_path, text), {})
+    assert [(each.name, each.width) for each in found.families] == [("mlp", 0.5), ("mlp", 2)]
 
 
 def test_data_that_no_format_reads_are_refused(tmp_path: Path) -> None:

@@ -100,6 +100,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert data.path == str(tmp_path / "data.npz")
 
 
+def test_a_wrong_number_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    content = content_of(recipe_of())
+    content["params"]["augment"] = 2
+    assert messages(written(tmp_path, content)) == ["params.augment: is unknown: 2. Known: 0, 1."]
+
+
 def test_a_derived_momentum_is_taken_where_it_agrees_and_refused_where_not(tmp_path: Path) -> None:
     content = content_of(recipe_of())
     content["params"]["max_momentum"] = 0.85 + 0.1
