@@ -9,10 +9,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 SHIFT_SHARE = 8  # a shift of up to an eighth of the image, four pixels of 32 (He et al. 2016)
-CUTOUT_SHARE = (
-    4  # a square with a quarter of the image's side (DeVries and Taylor 2017 use a half for 32 pixels; this is mild)
-)
-
+# A square with a quarter of the image's side; DeVries and Taylor 2017 use a half for 32 pixels, so this is mild.
+CUTOUT_SHARE = 4
 JITTER = 0.2  # of a standard deviation of normalised pixels
 
 

@@ -16,8 +16,7 @@ from superconv_tune.core.lazy import LazyFunction
 from superconv_tune.data.options import Args
 from superconv_tune.data.parts import RawData, problems
 from superconv_tune.data.recognise import Recognise, has_images, is_saved_dataset, is_table, named
-
-SHOWN_FILES = 6  # number of a folder's files that a message lists
+from superconv_tune.data.words import some
 
 
 @dataclass(frozen=True)
@@ -95,9 +94,7 @@ def _recognises(name: str, path: Path) -> bool:
 def _seen(path: Path) -> str:
     if path.is_file():
         return f"Its name ends in {path.suffix!r}." if path.suffix else "Its name has no ending."
-    names = sorted(entry.name for entry in path.iterdir())
-    more = ", …" if len(names) > SHOWN_FILES else ""
-    return f"There is: {', '.join(names[:SHOWN_FILES]) or 'nothing'}{more}."
+    return f"There is: {some(sorted(entry.name for entry in path.iterdir())) or 'nothing'}."
 
 
 def _note(where: str, data: RawData) -> str:

@@ -16,6 +16,7 @@ from superconv_tune.data.budget import require_memory, unpacked
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import RawData, classified, numeric
 from superconv_tune.data.reading import ArrayReading
+from superconv_tune.data.words import some
 
 # Third byte of the magic number, as on the MNIST page of LeCun, Cortes and Burges; numbers are big-endian.
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -110,5 +111,4 @@ def _find(folder: Path, stem: str) -> Path:
 
 
 def _listed(folder: Path) -> str:
-    names = sorted(entry.name for entry in folder.iterdir())[:8]
-    return ", ".join(names) or "nothing (it is empty)"
+    return some(sorted(entry.name for entry in folder.iterdir())) or "nothing (it is empty)"

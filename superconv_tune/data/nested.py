@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-IGNORED = (
-    -100
-)  # torch's default ``ignore_index``; transformers' Trainer pads outputs and labels of other lengths with it
+# torch's default ``ignore_index``; transformers' Trainer pads outputs and labels of other lengths with it.
+IGNORED = -100
 LEAVES = (bool, int, float, str, bytes, type(None))
 
 

@@ -36,9 +36,8 @@ class Normaliser:
         Channels are the second axis: those of images [n, c, h, w], the columns of a table [n, k].
         """
         axes = (0, *range(2, inputs.ndim))
-        origin = (
-            inputs[rows[:1]].astype(np.float64).mean(axis=axes, keepdims=True)
-        )  # squares of values near 0 keep their digits
+        # Taken off first: squares of values near 0 keep their digits.
+        origin = inputs[rows[:1]].astype(np.float64).mean(axis=axes, keepdims=True)
         count, total, squares = 0, 0.0, 0.0
         for start in range(0, len(rows), CHUNK):
             chunk = inputs[rows[start : start + CHUNK]].astype(np.float64) - origin
