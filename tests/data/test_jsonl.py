@@ -27,11 +27,12 @@ def test_a_key_that_is_absent_is_a_missing_value(tmp_path: Path) -> None:
     assert np.asarray(data.train.inputs)[-1].tolist() == [19.5, 1]  # the median, and that it was missing
 
 
-def test_a_date_stays_a_word(tmp_path: Path) -> None:
-    lines = [f'{{"date": "2024-01-0{1 + number % 2}", "label": "{"xy"[number % 2]}"}}' for number in range(40)]
+@pytest.mark.parametrize(("written", "kind"), [("2024-01-0{}", "numeric"), ("january 0{}", "categorical")])
+def test_a_date_is_a_time_by_its_spelling_and_not_by_its_name(written: str, kind: str, tmp_path: Path) -> None:
+    lines = [f'{{"date": "{written.format(1 + number % 2)}", "label": "{"xy"[number % 2]}"}}' for number in range(40)]
     (tmp_path / "t.jsonl").write_text("\n".join(lines), encoding="utf-8")
     (column,) = load("jsonl", tmp_path / "t.jsonl", {}).columns
-    assert column.kind == "categorical"
+    assert column.kind == kind
 
 
 @pytest.mark.parametrize(
