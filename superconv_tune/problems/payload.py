@@ -46,7 +46,7 @@ from superconv_tune.problems.problem import BatchSource, EvaluationSet, Metric, 
 from superconv_tune.problems.select import selecting
 from superconv_tune.problems.source import Source, call, describe_error
 from superconv_tune.problems.targets import AS_GIVEN, Form, Scaled
-from superconv_tune.problems.user import Loader, Task, task_faults
+from superconv_tune.problems.user import Loader, Task, plain, task_faults
 from superconv_tune.spec.spec import ExperimentSpec
 
 Array = NDArray[Any]
@@ -226,7 +226,7 @@ def realise(payload: Payload, device: torch.device) -> Problem:
     task = task_of(spec, payload.task) if payload.task else None
     handling = payload.handling or Handling(channels_last=not payload.has_own_model)
     train, validation, test = _parts(replace(payload, handling=handling), task, device)
-    own = task.metric if task else None
+    own = plain(task.metric) if task and task.metric else None
     metric = payload.form.metric(own or METRICS[spec.metric_name], is_own=own is not None)
     loss, targets = _loss(payload, task, device), _targets(validation)
     return Problem(

@@ -30,6 +30,7 @@ from superconv_tune.training.loop import Runtime, has_images
 from superconv_tune.training.randomness import isolated, seed_all
 
 SAME = 1e-2  # of the largest output: a larger difference between memory formats is more than rounding
+EQUAL = 1e-4  # a metric and the mean over its items differ by rounding only
 BROADCASTS = "Using a target size"  # torch's warning of a loss of each output with each target
 BROADCAST_MEND = "it compares every output with every target. Give both one shape"
 
@@ -85,6 +86,7 @@ def rehearse(
     """
     with isolated(problem.device):
         model = _fresh(problem)
+        _check_freshness(model, _fresh(problem))
         is_double = any(parameter.dtype == torch.float64 for parameter in model.parameters())
         runtime = Runtime(problem.device, precision, is_double=is_double)
         batch = _pair(_checked("data: a training batch", lambda: next(problem.train.stream(params.batch_size, 0))))
@@ -150,13 +152,14 @@ def _evaluated(problem: Problem, items: int, runtime: Runtime) -> tuple[bool, fl
     needs_value = math.isnan(problem.trivial_value)
     model = _fresh(problem)
     batches = problem.validation.batches
-    first = batches if needs_value else lambda: [mapped(lambda each: each[:items], next(iter(batches())))]
+    first = batches if needs_value else lambda: [_few(next(iter(batches())), items)]
     part = _checked("data: the validation part", lambda: list(first()))
     with_grad, (outputs, targets) = _checked(
         "model, in evaluation,", lambda: _with_or_without_grad(model, part, runtime)
     )
     _check_metric(problem, targets)
-    value = _checked(f"metric {problem.metric.name}", lambda: _metric(problem, outputs, targets))
+    value = _checked(f"metric {problem.metric.name}", lambda: problem.metric.compute(outputs, targets))
+    _check_correct(problem, outputs, targets, value)
     _checked("loss, of the outputs in evaluation,", lambda: float(problem.loss(outputs, targets, 0.0)))
     if not needs_value:
         return with_grad, None
@@ -164,6 +167,14 @@ def _evaluated(problem: Problem, items: int, runtime: Runtime) -> tuple[bool, fl
     if not math.isfinite(value) and worst is not None:
         return with_grad, worst
     return with_grad, finite(problem.metric, value, "for the untrained model")
+
+
+def _few(batch: Batch, items: int) -> Batch:
+    """The first items of a batch; all of it where a tensor is not a row per item, such as the nodes of graphs."""
+    rows = count(batch[1])
+    has_rows = all(tensor.dim() and len(tensor) == rows for tensor in tensors(batch))
+    few: Batch = mapped(lambda each: each[:items], batch) if has_rows else batch
+    return few
 
 
 def _with_or_without_grad(model: nn.Module, part: list[Batch], runtime: Runtime) -> tuple[bool, tuple[Any, Any]]:
@@ -234,6 +245,19 @@ def _module(made: object) -> nn.Module:
     return made
 
 
+def _check_freshness(one: nn.Module, other: nn.Module) -> None:
+    """Two models may share frozen parts, but what a trial trains has to be its own."""
+    first, second = (
+        {p.untyped_storage().data_ptr() for p in model.parameters() if p.requires_grad and p.numel()}
+        for model in (one, other)
+    )
+    if first & second:
+        raise UserError(
+            f"model: its function gives the same weights each time ({type(one).__name__}), so that every trial would "
+            f"go on where the last one ended. Make the layers inside the function, or return copy.deepcopy(model)."
+        )
+
+
 def _optimizer(made: object) -> torch.optim.Optimizer:
     if isinstance(made, torch.optim.Optimizer):
         return made
@@ -281,6 +305,27 @@ def _check_metric(problem: Problem, targets: Any) -> None:
     if not isinstance(targets, Tensor) or not (targets.dim() == 1 or targets.shape[1:] == (1,)):
         shape = targets.shape[1:] if isinstance(targets, Tensor) else ()
         raise UserError(several_labels(problem.metric.name, shape))
+
+
+def _check_correct(problem: Problem, outputs: Any, targets: Any, value: float) -> None:
+    """That which items are right is what the intervals take it for: one boolean per item, whose mean is the metric."""
+    marks = problem.metric.correct
+    if marks is None:
+        return
+    what = f"metric {problem.metric.name}: its `correct`"
+    correct = _checked(what, lambda: marks(outputs, targets))
+    wanted = "Return a boolean tensor with one value for each item, or leave `correct` out"
+    if not isinstance(correct, Tensor) or correct.dtype != torch.bool:
+        shown = correct.dtype if isinstance(correct, Tensor) else shape_words(correct)
+        raise UserError(f"{what} returned {shown}. {wanted}.")
+    if correct.shape != (count(targets),):
+        raise UserError(f"{what} returned the shape {list(correct.shape)} for {count(targets)} items. {wanted}.")
+    share = float(correct.double().mean())
+    if math.isfinite(value) and abs(share - value) > EQUAL:
+        raise UserError(
+            f"{what} has the mean {share:.4g}, but the metric is {value:.4g}. It has to be the mean over items; leave "
+            f"`correct` out if it is not."
+        )
 
 
 def _check_shape(outputs: Tensor, targets: Any, expected: int | None) -> None:
@@ -332,10 +377,3 @@ def _check_gradients(model: nn.Module) -> None:
         raise UserError("loss: no parameter of the model gets a gradient. Is there a detach() or no_grad in forward?")
     if not all(gradient.isfinite().all() for gradient in gradients):
         raise UserError("loss: its gradient is NaN or infinite in the first batch. Look for a square root of zero.")
-
-
-def _metric(problem: Problem, outputs: Any, targets: Any) -> float:
-    try:
-        return float(problem.metric.compute(outputs, targets))
-    except TypeError as error:
-        raise UserError(f"metric {problem.metric.name}: did not return a number ({first_line(error)}).") from error

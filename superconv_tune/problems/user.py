@@ -27,7 +27,7 @@ are standardised for it if their scale is far from 1, and metrics get them in yo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,25 @@ def task_faults(task: Task, spec: ExperimentSpec) -> list[str]:
                 f"task: examples of the loader of {name} is a whole number of 1 or more, but got {part.examples!r}."
             )
     return faults
+
+
+def plain(metric: Metric) -> Metric:
+    """The user's metric with a plain number for its value, as every record needs it; a tensor of one will do.
+
+    Its value raises a UserError if it is no number.
+    """
+
+    def compute(outputs: Any, targets: Any) -> float:
+        value: Any = metric.compute(outputs, targets)
+        try:
+            return float(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"metric {metric.name}: did not return a number ({first_line(error)}). Return a float, or a tensor of "
+                f"one value."
+            ) from error
+
+    return replace(metric, compute=compute)
 
 
 def arrays(part: Part, what: str) -> tuple[Array, Array]:

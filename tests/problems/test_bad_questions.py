@@ -72,6 +72,14 @@ class Bad:
 
 OWN = {"task": None, "data": "digits"}  # the built-in data, with a factory for something else
 ERROR = {"metric": {"name": "error", "direction": "min"}}
+SHARE = {"metric": {"name": "share", "direction": "max", "item_level": True}}
+
+
+def own_share(correct: str) -> str:
+    """A task with a metric of its own, which says by this function which items are right."""
+    value = "lambda o, t: float((o.argmax(1) == t).double().mean())"
+    return f"Task((X, Y), net, metric=Metric('share', 'max', 0.0, 1.0, {value}, {correct}))"
+
 
 CASES: dict[str, Bad] = {
     # the spec
@@ -102,10 +110,32 @@ CASES: dict[str, Bad] = {
         "Task((X, Y), net, metric=Metric('error', 'min', 0.0, 1.0, lambda outputs, targets: {}['a']))",
         ERROR,
     ),
+    "metric of every item": Bad(
+        ("metric error: did not return a number", "Return a float"),
+        "Task((X, Y), net, metric=Metric('error', 'min', 0.0, 1.0, lambda o, t: (o.argmax(1) != t).float()))",
+        ERROR,
+    ),
     "metric that is NaN": Bad(
         ("error of the validation part is not finite", "nan"),
         "Task((X, Y), net, metric=Metric('error', 'min', 0.0, 1.0, lambda outputs, targets: float('nan')))",
         ERROR,
+    ),
+    "correct that raises": Bad(
+        ("metric share: its `correct` failed: KeyError", "own.py, line"), own_share("lambda o, t: {}['a']"), SHARE
+    ),
+    "correct that compares each with each": Bad(
+        ("its `correct` returned the shape [30, 30] for 30 items",),
+        own_share("lambda o, t: o.argmax(1)[:, None] == t"),
+        SHARE,
+    ),
+    "correct that is no boolean": Bad(
+        ("its `correct` returned torch.float32",), own_share("lambda o, t: (o.argmax(1) == t).float()"), SHARE
+    ),
+    "correct that is no tensor": Bad(
+        ("its `correct` returned a ndarray",), own_share("lambda o, t: (o.argmax(1) == t).numpy()"), SHARE
+    ),
+    "correct whose mean is another metric": Bad(
+        ("its `correct` has the mean 0,", "leave `correct` out"), own_share("lambda o, t: t < 0"), SHARE
     ),
     "metric that is a function": Bad(("metric is a function",), "Task((X, Y), net, metric=lambda a, b: 0.0)"),
     "auroc without one class": Bad(
@@ -190,6 +220,12 @@ CASES: dict[str, Bad] = {
     "frozen": Bad(("no parameter to train",), "Task((X, Y), lambda: net().requires_grad_(False))"),
     "no model made": Bad(("returned None", "nn.Module"), "Task((X, Y), lambda: None)"),
     "a model that was made": Bad(("model is a Linear", "fresh"), "Task((X, Y), net())"),
+    "one model for all trials": Bad(
+        ("gives the same weights each time (Linear)", "copy.deepcopy"), "Task((X, Y), lambda net=net(): net)"
+    ),
+    "a fresh layer around shared weights": Bad(
+        ("gives the same weights",), "Task((X, Y), lambda inner=net(): nn.Sequential(inner, nn.Linear(2, 2)))"
+    ),
     "two models": Bad(("model: the spec names one",), spec={"model": "mlp"}),
     "a model that raises": Bad(("ZeroDivisionError",), "Task((X, Y), lambda: 1 / 0)"),
     "NaN at once": Bad(

@@ -474,6 +474,34 @@ CASES: dict[str, Own] = {
         0.9,
         {"metric": SHARE},
     ),
+    "graphs in a batch": Own(  # PyTorch Geometric's: rows are nodes, and a graph is the sum of its own
+        "def graphs(size, shuffles):\n"
+        "    sizes = RNG.integers(2, 6, size)\n"
+        "    nodes = [torch.from_numpy(RNG.standard_normal((each, 4)).astype('float32')) for each in sizes]\n"
+        "    labels = torch.tensor([int(each[:, 0].sum() > 0) for each in nodes])\n"
+        "    def batches(batch, seed):\n"
+        "        order = np.random.default_rng(seed).permutation(size) if shuffles else np.arange(size)\n"
+        "        for at in range(0, size - (batch - 1) * shuffles, batch):\n"
+        "            rows = order[at : at + batch]\n"
+        "            of = torch.cat([torch.full((len(nodes[row]),), place) for place, row in enumerate(rows)])\n"
+        "            x = {'nodes': torch.cat([nodes[row] for row in rows]), 'of': of, 'all': torch.tensor(len(rows))}\n"
+        "            yield x, labels[torch.from_numpy(rows)]\n"
+        "    return Loader(batches, size)\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.fc = nn.Linear(4, 2)\n"
+        "    def forward(self, batch):\n"
+        "        pooled = torch.zeros(int(batch['all']), 4).index_add(0, batch['of'], batch['nodes'])\n"
+        "        return self.fc(pooled)\n"
+        "def task(): return Task(graphs(400, True), Net, graphs(100, False), graphs(100, False))\n",
+        0.9,
+    ),
+    "a frozen part that all models share": Own(
+        "BODY = nn.Linear(4, 16).requires_grad_(False)\n"
+        "def task(): return Task((X, Y), lambda: nn.Sequential(BODY, nn.ReLU(), nn.Linear(16, 2)))\n",
+        0.9,
+    ),
     "images to images": Own(
         "def task(): return Task((IMAGES, 2 * IMAGES), lambda: nn.Conv2d(1, 1, 3, padding=1), loss=F.mse_loss)",
         0.8,

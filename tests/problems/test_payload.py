@@ -231,6 +231,14 @@ def test_a_metric_of_ones_own_steers_the_search(tmp_path: Path) -> None:
     assert learned(problem, cycle_epochs=10, batch_size=20) < 0.1
 
 
+def test_a_metric_may_return_a_tensor_of_one_value(tmp_path: Path) -> None:
+    share = "lambda outputs, targets: (outputs.argmax(-1) != targets).float().mean()"
+    text = HEAD + f"Task((X, Y), net, metric=Metric('error', 'min', 0.0, 1.0, {share}))"
+    problem = realise(travelled(prepare(own(tmp_path, text, metric=OWN_METRIC))[0]), CPU)
+    assert type(learned(problem, cycle_epochs=1, batch_size=20)) is float
+    assert type(problem.trivial_value) is float
+
+
 def test_one_logit_and_bce(tmp_path: Path) -> None:
     payload, _ = prepare(own(tmp_path, HEAD + "Task((X, Y), lambda: net(1))", loss="bce"))
     assert learned(realise(payload, CPU), cycle_epochs=20, batch_size=20) > 0.9
