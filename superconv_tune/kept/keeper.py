@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.files import write_atomically
@@ -103,12 +104,17 @@ class ModelKeeper:
         self._drop_others()
 
     def _tested(self, outputs: Any, answer: Answer) -> bytes:
-        """Outputs and targets of the test part, as an ensemble's estimate needs them; empty if it can have none."""
+        """Outputs, targets and groups of the test part, which an ensemble's estimate needs; empty if it has none."""
         arrays = self.payload.arrays
-        if arrays is None or not (are_of_classes(outputs, answer) or answer.kind == "numbers"):
+        are_numbers = answer.kind == "numbers" and isinstance(outputs, Tensor)
+        if arrays is None or not (are_of_classes(outputs, answer) or are_numbers):
             return b""
-        targets = torch.from_numpy(np.array(arrays.test.targets))
-        found = {"outputs": in_units(outputs, answer) if answer.kind == "numbers" else outputs, "targets": targets}
+        found = {
+            "outputs": in_units(outputs, answer) if are_numbers else outputs,
+            "targets": torch.from_numpy(np.array(arrays.test.targets)),
+        }
+        if arrays.test.groups is not None:
+            found["groups"] = torch.from_numpy(arrays.test.groups)
         size = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
         return packed_tensors(found) if size <= MOST_OUTPUT_BYTES else b""
 

@@ -17,13 +17,14 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.lazy import LazyFunction
 from superconv_tune.data.batches import ResidentSet, as_tensor
 from superconv_tune.data.inputs import Inputs, inputs_of
-from superconv_tune.data.nested import count
+from superconv_tune.data.nested import count, shape_words
 from superconv_tune.data.parts import Part
 from superconv_tune.kept.answers import predictions, probabilities, together
 from superconv_tune.kept.description import INDEX, Description, Member, question_of, read_index
 from superconv_tune.kept.weights import estimators, fill
 from superconv_tune.problems.features import Assembled, computed
 from superconv_tune.problems.payload import assembled, enlargement, network, task_of
+from superconv_tune.problems.source import first_line
 from superconv_tune.training.evaluation import evaluate
 from superconv_tune.training.loop import Runtime, supported
 from superconv_tune.training.memory import device_for
@@ -123,7 +124,7 @@ class Predictor:
     def _read(self, items: Any) -> Inputs:
         known = self.description
         if not known.input_type:  # only the user's loaders know what inputs are
-            return Inputs(items, tuple(map(str, range(count(items)))))
+            return Inputs(items, tuple(map(str, range(_rows(items)))))
         read = inputs_of(items, known.reading, known.input_shape, np.dtype(known.input_type))
         if not read.items:
             raise UserError("predict: there are no items.")
@@ -145,7 +146,7 @@ def load(folder: str | Path, *, ensemble: bool = False, device: str | None = Non
         device: such as ``cpu`` or ``cuda:1``; None for the first GPU if there is one.
 
     Raises:
-        UserError: if the folder holds no model, it is damaged, its code no longer works, or there is no such device.
+        UserError: if the folder holds no model, it is damaged, its code no longer works, or the device cannot be used.
     """
     place = Path(folder)
     place = place if (place / INDEX).exists() else place / FOLDER
@@ -158,14 +159,24 @@ def load(folder: str | Path, *, ensemble: bool = False, device: str | None = Non
         return Predictor(kept.description, [_loaded(member, kept.description, place, where) for member in members])
 
 
-def _device(name: str) -> torch.device:
-    """The device of this name, on which tensors can be made."""
+def _rows(items: Any) -> int:
+    """Number of items in what a user's loader would give as inputs."""
     try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # AssertionError: torch without CUDA
-        reason = str(error).splitlines()[0].rstrip(".")
+        return count(items)
+    except ValueError as error:
         raise UserError(
-            f"device: {name!r} cannot be used ({reason}). Give cpu, a device such as cuda:1, or leave it out."
+            f"predict: this model reads the inputs of a batch as the loaders of its own task give them: a tensor, or a "
+            f"dict or tuple of tensors; but got {shape_words(items)}. Use superconv_tune.load(…).predict(inputs)."
+        ) from error
+
+
+def _device(name: str) -> torch.device:
+    try:
+        torch.empty(0, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # AssertionError: torch without that device
+        raise UserError(
+            f"device: {name!r} cannot be used here ({first_line(error)}). Name one such as cpu or cuda:1, or none."
         ) from error
 
 

@@ -20,7 +20,7 @@ from superconv_tune.kept.keeper import best, drafts_in, remove
 from superconv_tune.kept.weights import tensors_in
 from superconv_tune.measures.metrics import METRICS
 from superconv_tune.record.kept import Ensemble, KeptModels
-from superconv_tune.verdict.statistics import wilson
+from superconv_tune.verdict.statistics import of_one_model
 
 LEVEL = 0.95  # of the ensemble's interval
 
@@ -123,9 +123,8 @@ def _placed(candidate: _Candidate, folder: Path) -> Member:
 
 def _copy(source: Path, target: Path) -> None:
     """Let a file be in the folder too, whole or not at all; without a copy where the disk can do that."""
-    if source == target:
+    if target.exists():  # names are made of the content, so that it is this one
         return
-    target.unlink(missing_ok=True)
     try:
         os.link(source, target)
     except OSError:  # another disk, or one without links
@@ -141,8 +140,10 @@ def _ensemble(members: tuple[Member, ...], description: Description, folder: Pat
     answer = description.answer
     # The outputs of numbers are in the units of the targets already.
     joint = together([each["outputs"] for each in tested], Answer(answer.kind, answer.labels))
-    targets = tested[0]["targets"]
+    targets, groups = tested[0]["targets"], tested[0].get("groups")
     value = float(metric.compute(joint, targets))
-    if not metric.item_level:
+    if metric.correct is None:
         return Ensemble(len(members), value, None, None, LEVEL)
-    return Ensemble(len(members), value, *wilson(value, len(targets), LEVEL), LEVEL)
+    correct = metric.correct(joint, targets).numpy()
+    limits = of_one_model(correct, None if groups is None else groups.numpy(), LEVEL)
+    return Ensemble(len(members), value, *limits, LEVEL)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Ensemble:
     """Models that predict together, each with the same weight, judged once on the test part as the one model they are.
 
-    The interval is over the test items alone. It says how well these very models do on other items, and not how well
-    other seeds would do. No part of the verdict depends on it.
+    The interval is over the test items alone, or over the groups that they come in. It says how well these very models
+    do on other items, and not how well other seeds would do. No part of the verdict depends on it.
 
     Attributes:
         models: number of models, which is also how many times the price of one model a prediction has.

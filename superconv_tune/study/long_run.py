@@ -38,7 +38,7 @@ from superconv_tune.training.loop import supported
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.checkpointing import Checkpoint, identity
 from superconv_tune.trial.tracker import Phase, Tracker
-from superconv_tune.verdict.statistics import interval, proportion, wilson
+from superconv_tune.verdict.statistics import of_one_model
 
 CHECKPOINT, WEIGHTS, RESULT, STATE = "checkpoint.pt", "weights.pt", "result.json", "run.json"
 DRAFTS = "drafts"  # subfolder of what is to become the folder of the model
@@ -320,10 +320,7 @@ def _limits(outcome: TrialOutcome, problem: Problem) -> tuple[float | None, floa
     """The interval of the test value over items, or over the groups that they come in; None without items."""
     if outcome.test is None or outcome.test_correct is None:
         return None, None
-    if problem.test_groups is None:
-        return wilson(outcome.test, outcome.test_items, LEVEL)
-    correct = unpack(outcome.test_correct, outcome.test_items)
-    return interval(proportion(correct[None], problem.test_groups), LEVEL)
+    return of_one_model(unpack(outcome.test_correct, outcome.test_items), problem.test_groups, LEVEL)
 
 
 def _state(folder: Path, fresh: LongRunState) -> LongRunState:

@@ -12,6 +12,7 @@ import numpy as np
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.files import write_atomically
+from superconv_tune.data.nested import shape_words
 from superconv_tune.kept.predictor import Predictions, Predictor
 
 
@@ -32,7 +33,12 @@ def write_predictions(predictor: Predictor, data: Path, output: Path) -> Predict
 
 
 def _lines(found: Predictions) -> Iterator[list[Any]]:
-    values = np.asarray(found.values)
+    values = found.values
+    if not isinstance(values, np.ndarray):
+        raise UserError(
+            f"predict: the model gives {shape_words(values)} and not one tensor, which a line per item cannot hold. "
+            f"Use superconv_tune.load(…).predict(…)."
+        )
     if found.probabilities is not None:
         yield ["item", "prediction", *(f"p_{label}" for label in found.labels)]
         for item, value, each in zip(found.items, values.tolist(), found.probabilities.tolist(), strict=True):

@@ -203,6 +203,19 @@ def _error_beside(spread: Spread, value: float, by_groups: float) -> float:
     return math.hypot((spread.mean - value) / by_groups, math.sqrt(spread.by_seed))
 
 
+def of_one_model(correct: Bits, groups: NDArray[np.int64] | None, level: float) -> tuple[float, float]:
+    """The interval of one model's accuracy on other items, or on other groups where items come in groups.
+
+    Args:
+        correct: whether it is right on each item, shape [items].
+        groups: number of the group of each item; None if every item stands for itself.
+        level: of the two-sided interval.
+    """
+    if groups is None:
+        return wilson(float(correct.mean()), len(correct), level)
+    return interval(proportion(correct[None], groups), level)
+
+
 def wilson(value: float, items: float, level: float) -> tuple[float, float]:
     """Wilson's interval of one model's accuracy ``value`` on ``items`` items."""
     return interval(Spread(value, 0.0, math.inf, float(items)), level)

@@ -44,6 +44,43 @@ def task():
     part = Loader(make, 200)
     return Task(train=part, validation=part, test=part, model=lambda: nn.Linear(4, 2))
 """
+PRICES = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from superconv_tune.problems.user import Loader, Task
+
+def task():
+    inputs = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    data = TensorDataset(inputs, 3e5 + 1e5 * inputs.sum(1, keepdim=True))
+    make = lambda size, seed: DataLoader(data, size)
+    part = Loader(make, 200)
+    return Task(train=part, validation=part, test=part, model=lambda: nn.Linear(4, 1))
+"""
+MEAN_AND_VARIANCE = """
+import numpy as np
+from torch import nn
+from torch.nn import functional as F
+from superconv_tune.problems.problem import Metric
+from superconv_tune.problems.user import Task
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.spread = nn.Linear(4, 1), nn.Linear(4, 1)
+
+    def forward(self, inputs):
+        return self.mean(inputs)[:, 0], F.softplus(self.spread(inputs))[:, 0]
+
+def error(outputs, targets):
+    return float((outputs[0] - targets).abs().mean())
+
+def task():
+    inputs = np.random.default_rng(0).normal(size=(300, 4)).astype("float32")
+    loss = lambda outputs, targets: F.gaussian_nll_loss(outputs[0], targets, outputs[1])
+    metric = Metric("error", "min", 0.0, None, error)
+    return Task(train=(inputs, inputs.sum(1)), model=Net, loss=loss, metric=metric)
+"""
 FACTORY = """
 from torch import nn
 
@@ -158,6 +195,10 @@ def own_labels(folder: Path) -> dict[str, Any]:
 
 def tokens(folder: Path) -> dict[str, Any]:
     return task(folder, TOKENS)
+
+
+def mean_and_variance(folder: Path) -> dict[str, Any]:
+    return task(folder, MEAN_AND_VARIANCE) | {"metric": {"name": "error", "direction": "min"}}
 
 
 def task(folder: Path, code: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from superconv_tune.kept.predictor import load
 from superconv_tune.kept.weights import tensors_in
 from superconv_tune.measures.metrics import METRICS
 from tests.kept.confirmed import Confirmed, confirmed
-from tests.kept.questions import LOADERS, QUESTIONS, wide
+from tests.kept.questions import LOADERS, PRICES, QUESTIONS, mean_and_variance, task, wide
 from tests.problems.pretrained import saved
 from tests.samples import CLASSES, flowers
 
@@ -119,6 +119,37 @@ def test_loaders_give_what_their_model_takes(tmp_path: Path) -> None:
         load(asked.folder).predict_proba(inputs)
 
 
+def test_numbers_from_loaders_are_predicted_in_their_units(tmp_path: Path) -> None:
+    asked = confirmed(tmp_path, task(tmp_path, PRICES) | {"metric": "r2", "loss": "mse"})
+    inputs = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    targets = 3e5 + 1e5 * inputs.double().sum(1, keepdim=True)
+    found = load(asked.folder).predict(inputs)
+    assert found.shape == (200, 1)
+    assert METRICS["r2"].compute(torch.from_numpy(found), targets) == pytest.approx(asked.best.test)
+    together = load(asked.folder, ensemble=True).predict(inputs)
+    assert METRICS["r2"].compute(torch.from_numpy(together), targets) > 0.5
+
+
+def test_what_no_loader_gives_is_refused(tmp_path: Path) -> None:
+    folder = confirmed(tmp_path, task(tmp_path, LOADERS), models=1).folder
+    for given, words in ((tmp_path / "x.npy", "but got a PosixPath"), (np.zeros((3, 4)), "but got a ndarray")):
+        with pytest.raises(UserError, match=f"as the loaders of its own task give them.*{words}"):
+            load(folder).predict(given)
+
+
+def test_a_model_that_gives_several_tensors_is_kept(tmp_path: Path) -> None:
+    asked = confirmed(tmp_path, mean_and_variance(tmp_path), models=1)
+    mean, variance = load(asked.folder).predict(asked.test_inputs)
+    assert mean.shape == variance.shape == (len(asked.test_targets),)
+    assert float(np.abs(mean.numpy() - asked.test_targets).mean()) == pytest.approx(asked.best.test)
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(name: str, table: Confirmed) -> None:
+    with pytest.raises(UserError, match=f"device: '{name}' cannot be used here .*Name one such as cpu"):
+        load(table.folder, device=name)
+
+
 def test_nothing_of_the_users_files_is_needed(tmp_path: Path) -> None:
     asked = confirmed(tmp_path, QUESTIONS["own_labels"](tmp_path))
     expected = load(asked.folder).predict(asked.test_inputs)
@@ -171,12 +202,6 @@ def test_damaged_and_missing_weights_are_refused(table: Confirmed) -> None:
     file.unlink()
     with pytest.raises(UserError, match="Copy the whole folder"):
         load(table.folder)
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:99", "meta:a"])
-def test_a_device_that_is_not_there_is_refused(device: str, table: Confirmed) -> None:
-    with pytest.raises(UserError, match=f"device: '{device}' cannot be used"):
-        load(table.folder, device=device)
 
 
 def test_code_that_makes_another_network_now_is_refused(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from superconv_tune.problems.prepare import prepare
 from superconv_tune.record.purpose import Confirm
 from superconv_tune.record.trial import TrialOutcome
 from superconv_tune.spec.load import load_spec
-from superconv_tune.verdict.statistics import wilson
+from superconv_tune.verdict.statistics import interval, proportion, wilson
 from tests.kept.confirmed import request
 
 ALL = tuple(f"c{number}" for number in range(9))
@@ -150,6 +150,23 @@ def test_the_estimate_of_all_together_is_that_of_their_mean_probability(payload:
     assert (kept.ensemble.low, kept.ensemble.high) == pytest.approx(wilson(right, len(targets), 0.95))
 
 
+def test_items_in_groups_count_by_their_groups(payload: Payload, tmp_path: Path) -> None:
+    arrays = payload.arrays
+    assert arrays is not None
+    groups = np.sort(arrays.test.targets)
+    grouped = replace(payload, arrays=replace(arrays, test=replace(arrays.test, groups=groups)))
+    for number in range(2):
+        keep(grouped, tmp_path / "drafts", number, 0.5)
+    kept = publish(tmp_path / "drafts", tmp_path / "model", ALL, 2)
+    outputs = [torch.randn(len(groups), 10, generator=torch.Generator().manual_seed(seed)) for seed in range(2)]
+    right = torch.stack(outputs).double().softmax(2).mean(0).argmax(1).numpy() == arrays.test.targets
+    assert kept is not None
+    assert kept.ensemble is not None
+    limits = (kept.ensemble.low, kept.ensemble.high)
+    assert limits == pytest.approx(interval(proportion(right[None], groups), 0.95))
+    assert limits != pytest.approx(wilson(right.mean(), len(groups), 0.95))
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_a_kill_at_any_moment_leaves_the_old_models_or_the_new(
     links: bool, payload: Payload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -190,6 +207,27 @@ def test_a_kill_at_any_moment_leaves_the_old_models_or_the_new(
         else:
             break
     assert seen == {"old", "new"}
+
+
+def test_a_kill_of_the_same_publication_again_leaves_the_models(payload: Payload, tmp_path: Path) -> None:
+    """As where the first was killed after it had written the index, and the report makes up for it."""
+    once = tmp_path / "once"
+    for number in range(2):
+        keep(payload, once / "drafts", number, 0.5)
+    shutil.copytree(once / "drafts", tmp_path / "drafts")
+    publish(once / "drafts", once / "model", ALL, 2)
+    shutil.copytree(tmp_path / "drafts", once / "drafts")
+    for moment in range(200):
+        place = tmp_path / f"killed-{moment}"
+        shutil.copytree(once, place)
+        try:
+            with killed_after(moment):
+                publish(place / "drafts", place / "model", ALL, 2)
+        except Killed:
+            assert len(load(place / "model", ensemble=True).models) == 2
+        else:
+            break
+    assert moment > 3
 
 
 def test_a_kill_while_a_trial_keeps_its_model_leaves_all_of_it_or_nothing(payload: Payload, tmp_path: Path) -> None:

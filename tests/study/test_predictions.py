@@ -16,7 +16,7 @@ from superconv_tune.problems.payload import Payload
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.record.events import Observed
 from tests.kept.confirmed import confirmed
-from tests.kept.questions import QUESTIONS, wide
+from tests.kept.questions import QUESTIONS, mean_and_variance, wide
 from tests.samples import photos
 from tests.study.conftest import Workplace
 
@@ -93,6 +93,15 @@ def test_numbers_are_written_in_the_units_of_the_targets(tmp_path: Path) -> None
     names, rows = read(tmp_path / "p.csv")
     assert names == ["item", "prediction"]
     assert all(4000 < float(row[1]) < 6500 for row in rows)
+
+
+def test_several_tensors_are_not_written_as_a_line_per_item(tmp_path: Path) -> None:
+    asked = confirmed(tmp_path, mean_and_variance(tmp_path), models=1)
+    np.save(tmp_path / "x.npy", asked.test_inputs)
+    done = CliRunner().invoke(app, [str(asked.folder), str(tmp_path / "x.npy"), "--output", str(tmp_path / "p.csv")])
+    assert done.exit_code == 2
+    assert "the model gives a tuple of 2 and not one tensor" in done.stderr
+    assert not (tmp_path / "p.csv").exists()
 
 
 def test_files_that_are_no_images_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
