@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -152,12 +153,9 @@ class LoaderSource:
         epoch, skip = divmod(first_step, steps)
         while True:
             given = 0
-            for batch in self.make(batch_size, self._epoch_seed(seed, epoch)):
-                if given == steps:
-                    break
-                if given >= skip:
+            for given, batch in enumerate(islice(self.make(batch_size, self._epoch_seed(seed, epoch)), steps), 1):
+                if given > skip:
                     yield _moved(batch, self.device)
-                given += 1
             if given < steps:
                 raise ValueError(f"the loader gave {given} batches of {batch_size}, but {steps} were announced.")
             epoch, skip = epoch + 1, 0

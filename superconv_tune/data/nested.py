@@ -28,10 +28,11 @@ def joined(pieces: Sequence[Any]) -> Any:
     """Structures of the same form as one, in which every tensor is joined along its first axis.
 
     Tensors without an axis, such as losses, become their mean. Those of different lengths along another axis, such as
-    sentences of other batches, are padded with -100 to the longest.
+    sentences of other batches, are padded with -100 to the longest. Lists of words, such as names of the items, are
+    joined too.
 
     Raises:
-        ValueError: if there is an object that is no structure of tensors.
+        ValueError: if there is an object that is no structure of tensors, or one lacks a part that the first has.
         RuntimeError: if tensors differ in the number of axes.
     """
     first = pieces[0]
@@ -39,9 +40,14 @@ def joined(pieces: Sequence[Any]) -> Any:
         return torch.cat(_of_one_shape(pieces)) if first.dim() else torch.stack(list(pieces)).double().mean()
     if isinstance(first, LEAVES):
         return first
+    if _are_words(first):
+        return type(first)(word for piece in pieces for word in piece)
     parts = [_parts(piece) or {} for piece in pieces]
     if not parts[0]:
         raise ValueError(f"{shape_words(first)} holds no tensors; give a tensor, or a dict or tuple of tensors")
+    others = [piece for piece, part in zip(pieces, parts, strict=True) if parts[0].keys() - part.keys()]
+    if others:
+        raise ValueError(f"batches cannot be joined: one is {shape_words(first)}, and another {shape_words(others[0])}")
     return _rebuilt(first, {key: joined([part[key] for part in parts]) for key in parts[0]})
 
 
@@ -92,6 +98,10 @@ def shape_words(thing: Any) -> str:
     if isinstance(thing, tuple | list):
         return f"a {type(thing).__name__} of {len(thing)}"
     return f"a {type(thing).__name__}"
+
+
+def _are_words(thing: Any) -> bool:
+    return type(thing) in (list, tuple) and len(thing) > 0 and all(isinstance(each, str | bytes) for each in thing)
 
 
 def _parts(thing: Any) -> dict[Any, Any] | None:

@@ -210,7 +210,7 @@ def _folder() -> Path:
 
 def _read(path: Path, factory: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors on Windows write a mark of the encoding first
     except OSError as error:
         raise UserError(f"factory: {factory!r}: the file {path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:

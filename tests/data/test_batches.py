@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -165,6 +165,18 @@ def test_a_loader_longer_than_announced_is_cut_to_whole_epochs() -> None:
     places = [targets[0].item() for _, targets in taken(LoaderSource(endless, 12, CPU), 7, 4)]
     assert places == [0, 1, 2, 0, 1, 2, 0]
     assert len(set(seen)) == len(seen) == 3
+
+
+def test_no_batch_of_a_loader_is_read_beyond_its_epoch() -> None:
+    read = []
+
+    def endless(batch_size: int, _seed: int) -> Iterator[Batch]:
+        while True:
+            read.append(batch_size)
+            yield torch.zeros(batch_size, 1), torch.zeros(batch_size)
+
+    taken(LoaderSource(endless, 12, CPU), 7, 4)
+    assert len(read) == 7
 
 
 def test_read_only_memory_is_shared_without_a_warning() -> None:

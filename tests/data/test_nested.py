@@ -94,6 +94,18 @@ def test_what_holds_no_tensor_has_no_items_and_stays(thing: Any) -> None:
     assert mapped(lambda tensor: tensor + 1, thing) == thing
 
 
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_names_of_items_are_joined(kind: type) -> None:
+    """As the default collation of torch gives them; the last batch is shorter."""
+    found = joined([{"x": ONE, "name": kind(["a", "b"])}, {"x": TWO, "name": kind(["c"])}])
+    assert found["name"] == kind(["a", "b", "c"])
+
+
+def test_batches_of_other_forms_are_described() -> None:
+    with pytest.raises(ValueError, match="one is a list of 2, and another a list of 1"):
+        joined([[ONE, ONE], [TWO]])
+
+
 def test_an_object_that_cannot_be_joined_is_named() -> None:
     with pytest.raises(ValueError, match="object holds no tensors"):
         joined([object(), object()])

@@ -103,6 +103,12 @@ def test_a_module_that_is_installed_is_not_shadowed(home: Path) -> None:
     assert call(locate("own.py:task", home), {}) == "[1]"
 
 
+def test_a_file_may_begin_with_a_mark_of_its_encoding(home: Path) -> None:
+    (home / "my_value.py").write_text("VALUE = 1\n", encoding="utf-8-sig")
+    (home / "own.py").write_text("import my_value\ndef task(): return my_value.VALUE\n", encoding="utf-8-sig")
+    assert call(locate("own.py:task", home), {}) == 1
+
+
 def test_a_changed_file_is_read_again(home: Path) -> None:
     """Of the same length and within the same second, by which Python would tell compiled files apart."""
     for value in (1, 2, 1):
