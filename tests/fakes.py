@@ -136,7 +136,6 @@ def toy_problem(items: int = 480, device: torch.device = CPU) -> Problem:
     inputs = centres[targets] + torch.randn(items + 400, FEATURES, generator=generator)
     inputs, targets = inputs.to(device), targets.to(device)
     return Problem(
-        name="four clouds",
         device=device,
         make_model=toy_model,
         make_optimizer=toy_optimizer,

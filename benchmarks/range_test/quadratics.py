@@ -72,7 +72,6 @@ class KnownEdge:
         targets = torch.from_numpy(self.targets).float()
         part = ResidentSet(inputs, targets)
         return Problem(
-            name="known edge",
             device=torch.device("cpu"),
             make_model=self._model,
             make_optimizer=lambda model, _: torch.optim.SGD(model.parameters(), lr=0.0, momentum=self.momentum),

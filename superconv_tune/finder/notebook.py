@@ -88,7 +88,6 @@ def find_lr(  # noqa: PLR0913 - what a training loop is made of, and how to test
             judged_by = train if validation is None else _joined(validation, device)
             spare = _made(optimizer, copy.deepcopy(model))
         problem = Problem(
-            name="notebook",
             device=device,
             make_model=lambda: copy.deepcopy(model),
             make_optimizer=lambda fresh, _params: _undecayed(optimizer(fresh.parameters())),

@@ -180,7 +180,7 @@ def described(payload: Payload, precision: Precision, recipe: Mapping[str, Any])
         normaliser=arrays.normaliser if arrays else None,
         input_shape=input_shape,
         input_type=input_type,
-        handling=payload.handling or Handling(channels_last=not payload.has_own_model),
+        handling=payload.run_as,
         precision=precision,
         has_own_loss=payload.has_own_loss,
         task=payload.task,

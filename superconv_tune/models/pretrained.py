@@ -21,7 +21,7 @@ Scales = Mapping[str, tuple[str, float]]  # name of a parameter to the name of i
 HIDDEN_LAYERS: Mapping[Head, int] = {"linear": 0, "mlp": 1}
 OTHERS = "others"  # the group of what no name covers
 LISTS = (nn.Sequential, nn.ModuleList)
-SIDES = 4  # axes of a batch of images
+IMAGE_AXES = 4  # axes of a batch of images
 
 
 class OnTop(nn.Module):
@@ -234,7 +234,7 @@ def resized(model: nn.Module, side: int) -> nn.Module:
 
 def _resized(side: int, _model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     images = inputs[0]
-    if not isinstance(images, Tensor) or images.dim() != SIDES:
+    if not isinstance(images, Tensor) or images.dim() != IMAGE_AXES:
         raise UserError(f"model.size: {side} is a size of images, but the network gets other inputs. Leave it out.")
     shrinks = max(images.shape[2:]) > side
     return (interpolate(images, (side, side), mode="bilinear", antialias=shrinks), *inputs[1:])

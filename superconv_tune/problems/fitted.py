@@ -65,7 +65,7 @@ class FittedModel:
 
     @property
     def size_bytes(self) -> int:
-        """Size of the model on disk."""
+        """Size of the pickled model."""
         return len(pickle.dumps(self.estimators))
 
     def outputs(self, part: str, device: torch.device) -> Tensor:

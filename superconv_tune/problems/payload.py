@@ -126,7 +126,7 @@ class Payload:
         optimizer: the user's factory of the optimizer; None for a built-in one.
         has_own_loss: whether the task brings its own loss.
         form: how batches hold the targets.
-        handling: how the user's model is run.
+        handling: how the user's model is run, as a rehearsal found; None before it.
         live_rows: items of the task's Dataset that are trained on, which are read when they are needed; None to train
             on the arrays.
         families: the same question with each of the families that compete, by name; empty for a single network.
@@ -172,6 +172,11 @@ class Payload:
     def has_own_model(self) -> bool:
         """Whether the model is the user's, and not a built-in one."""
         return self.spec.model is None or self.spec.model.factory is not None
+
+    @property
+    def run_as(self) -> Handling:
+        """How the model is run; as what is usual for its kind before a rehearsal found more."""
+        return self.handling or Handling(channels_last=not self.has_own_model)
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -224,13 +229,11 @@ def realise(payload: Payload, device: torch.device) -> Problem:
     payload = payload.first
     spec = payload.spec
     task = task_of(spec, payload.task) if payload.task else None
-    handling = payload.handling or Handling(channels_last=not payload.has_own_model)
-    train, validation, test = _parts(replace(payload, handling=handling), task, device)
+    train, validation, test = _parts(payload, task, device)
     own = plain(task.metric) if task and task.metric else None
     metric = payload.form.metric(own or METRICS[spec.metric_name], is_own=own is not None)
     loss, targets = _loss(payload, task, device), _targets(validation)
     return Problem(
-        name=spec.name,
         device=device,
         make_model=network(payload, task),
         make_optimizer=_optimizer(payload),
@@ -242,7 +245,7 @@ def realise(payload: Payload, device: torch.device) -> Problem:
         test=test,
         trivial_value=_trivial(payload, metric, targets, is_own=own is not None),
         chance_loss=chance_loss(loss, targets, outputs_per_item(payload)),
-        handling=handling,
+        handling=payload.run_as,
         has_own_loss=payload.has_own_loss,
         fitter=FITTER(payload) if payload.is_fitted else None,
         validation_groups=payload.arrays.validation.groups if payload.arrays else None,
@@ -300,8 +303,7 @@ def _parts(
     if augment and arrays_.train.inputs.ndim != 4:
         shape = list(arrays_.train.inputs.shape[1:])
         raise UserError(f"data.augment: {', '.join(augment)} are for images, but the inputs have the shape {shape}.")
-    assert payload.handling is not None
-    read = {"normaliser": arrays_.normaliser, "as_given": payload.handling.as_given}
+    read = {"normaliser": arrays_.normaliser, "as_given": payload.run_as.as_given}
     train, validation, test = (
         _on(part, payload.form, device) | read for part in (arrays_.train, arrays_.validation, arrays_.test)
     )
@@ -329,8 +331,7 @@ def _live(payload: Payload, task: Task | None, device: torch.device) -> LiveSour
     if payload.live_rows is None or task is None or payload.arrays is None:
         return None
     assert isinstance(task.train, Dataset)
-    assert payload.handling is not None
-    as_given, normaliser = payload.handling.as_given, payload.arrays.normaliser
+    as_given, normaliser = payload.run_as.as_given, payload.arrays.normaliser
 
     def made(inputs: Array, targets: Array) -> Batch:
         read = torch.from_numpy(inputs)
@@ -449,7 +450,7 @@ def _trivial(payload: Payload, metric: Metric, targets: Any, *, is_own: bool) ->
     own = own_value_of(metric, guess, targets) if guess is not None else None
     if own is not None:
         return own
-    found = payload.handling.untrained if payload.handling else None
+    found = payload.run_as.untrained
     return math.nan if found is None else found
 
 

@@ -57,7 +57,7 @@ class Fitted(Protocol):
 
     @property
     def size_bytes(self) -> int:
-        """Size of the model on disk."""
+        """Size of the pickled model."""
         ...
 
     def outputs(self, part: str, device: torch.device) -> Tensor:
@@ -82,7 +82,6 @@ class Problem:
     """Data, model, loss and metric on one device.
 
     Attributes:
-        name: for the report.
         device: the device of the batches and the model.
         make_model: a fresh model; its weights are drawn from torch's global generator.
         make_optimizer: takes model and hyperparameters, and returns an optimizer; each of its groups says under
@@ -106,7 +105,6 @@ class Problem:
         team: the processes that train it together, each on its share of every batch; None for one alone.
     """
 
-    name: str
     device: torch.device
     make_model: Callable[[], nn.Module]
     make_optimizer: Callable[[nn.Module, Hyperparameters], torch.optim.Optimizer]

@@ -38,7 +38,6 @@ def separated_by_a_line(items: int, seed: int) -> tuple[torch.Tensor, torch.Tens
 
 
 PROBLEM = Problem(
-    name="line",
     device=torch.device("cpu"),
     make_model=lambda: nn.Linear(2, 2),
     make_optimizer=sgd,

@@ -67,7 +67,6 @@ def pictures(device: torch.device, augmentations: tuple[str, ...] = (), optimize
     images, labels = torch.from_numpy(noisy.astype(np.uint8)).to(device), torch.from_numpy(targets).to(device)
     held = ResidentSet(images[ITEMS:], labels[ITEMS:], scale)
     return Problem(
-        name="pictures",
         device=device,
         make_model=partial(make, "resnet9", (3, 8, 8), CLASSES, width=0.0625),
         make_optimizer=OPTIMIZERS[optimizer],
