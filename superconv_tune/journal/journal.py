@@ -214,10 +214,14 @@ class Journal:
         """Give back the studies that this journal drives, unless the database is away, and disconnect."""
         for study, epoch in self._epochs.items():
             lease = LEASES.c.study == study, LEASES.c.epoch == epoch
-            with suppress(StorageError), self._errors("did not take the study back", study):
-                if not self._is_away:
-                    with self._engine.begin() as connection:
-                        connection.execute(update(LEASES).where(*lease).values(holder=FREE))
+            if self._is_away:
+                break
+            with (
+                suppress(StorageError),
+                self._errors("did not take the study back", study),
+                self._engine.begin() as connection,
+            ):
+                connection.execute(update(LEASES).where(*lease).values(holder=FREE))
         self._engine.dispose()
 
     def _take_over(self, study: str) -> Holder | None:

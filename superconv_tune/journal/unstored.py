@@ -33,15 +33,16 @@ def bring_in(journal: Journal, study: str, folder: Path) -> int:
     """Store the events that are kept in the study's folder, if there are any, and remove the file.
 
     Where another driver has taken the study over since, it has repeated what they tell of, and they are dropped.
+    A journal that does not have the study is another database than they belong to, and they stay.
 
     Returns:
-        The number of events in the file.
+        The number of events that were brought in or dropped.
 
     Raises:
         UserError: if the file cannot be read, or the database does not accept them; the file then stays.
     """
     file = folder / FILE
-    if not file.exists():
+    if not file.exists() or not journal.exists(study):
         return 0
     try:
         first, *rest = file.read_text(encoding="utf-8").splitlines()
@@ -55,5 +56,5 @@ def bring_in(journal: Journal, study: str, folder: Path) -> int:
         journal.append_missing(study, events, epoch)
     except TakenOverError:
         logger.warning("%d events in %s are obsolete: another driver went on without them.", len(events), file)
-    file.unlink()
+    file.unlink(missing_ok=True)  # another reader may have been first
     return len(events)

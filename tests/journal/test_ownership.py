@@ -169,6 +169,16 @@ def test_what_could_not_be_stored_is_dropped_if_another_driver_went_on(
     assert not (tmp_path / FILE).exists()
 
 
+def test_a_journal_without_the_study_leaves_what_could_not_be_stored(first: Journal, url: str, tmp_path: Path) -> None:
+    """As with a forgotten --storage."""
+    keep(tmp_path, LATE, first.epoch("mine"))
+    with Journal(f"sqlite:///{tmp_path}/wrong.db") as wrong:
+        assert bring_in(wrong, "mine", tmp_path) == 0
+    with Journal(url) as right:
+        assert bring_in(right, "mine", tmp_path) == len(LATE)
+        assert right.events("mine") == [OPENED, *LATE]
+
+
 def test_a_damaged_file_is_named_and_kept(first: Journal, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("1\n[", encoding="utf-8")
     with pytest.raises(UserError, match=f"{FILE} holds events .* cannot be read"):
