@@ -30,6 +30,8 @@ class Places:
         storage: database URL of journal and Optuna study.
         tracking_uri: address of MLflow; ``none`` if nothing is recorded.
         artifact_root: folder for MLflow's files; None if an MLflow server keeps them.
+        names_storage: whether a command about the study has to name its storage: neither the folder nor the
+            environment leads to it.
     """
 
     root: Path
@@ -37,6 +39,7 @@ class Places:
     storage: Address
     tracking_uri: Address
     artifact_root: Path | None
+    names_storage: bool = False
 
     @property
     def folder(self) -> Path:
@@ -69,10 +72,14 @@ class Places:
         return self.folder / "model"
 
     def command(self, verb: str, *options: str) -> str:
-        """A command about this study, as a shell takes it: ``report``, or ``search`` with ``--resume``."""
+        """A command about this study, as a shell takes it: ``report``, or ``search`` with ``--resume``.
+
+        In place of a password it has ``***``.
+        """
         named = ["--resume", self.name] if verb == "search" else [self.name]
         root = [] if self.root == USUAL_ROOT else ["--output", str(self.root)]
-        return shlex.join(["python", "-m", f"superconv_tune.{verb}", *named, *options, *root])
+        storage = ["--storage", self.storage.shown] if self.names_storage else []
+        return shlex.join(["python", "-m", f"superconv_tune.{verb}", *named, *options, *root, *storage])
 
     @property
     def how_to_go_on(self) -> str:
@@ -112,14 +119,21 @@ def places(root: Path, name: str, storage: Address | str | None, tracking_uri: A
         raise UserError(f"--name: a study is a folder in {root}/, but got {name!r}. Leave out / and ..")
     remember(filter(None, map(os.environ.get, SECRET_VARIABLES)))
     uri = _named("tracking_uri", tracking_uri, TRACKING_VARIABLE) or Address(address_of(root / "mlflow.db"))
-    studies = Address(address_of(root / "studies.db"))
+    unnamed = _storage(root, None)
+    named = _storage(root, storage) if storage else unnamed
     return Places(
         root=root,
         name=name,
-        storage=_with_driver(_named("storage", storage, STORAGE_VARIABLE) or studies),
+        storage=named,
         tracking_uri=uri,
         artifact_root=None if uri.file is None else (root / ARTIFACTS).absolute(),
+        names_storage=named != unnamed,
     )
+
+
+def _storage(root: Path, given: Address | str | None) -> Address:
+    """The address of the storage that the user named, that stands in the environment, or of the file in ``root``."""
+    return _with_driver(_named("storage", given, STORAGE_VARIABLE) or Address(address_of(root / "studies.db")))
 
 
 def _named(key: str, given: Address | str | None, variable: str) -> Address | None:

@@ -55,6 +55,30 @@ def test_a_command_can_be_pasted_into_a_shell(root: str, name: str) -> None:
     assert resumed[2:] == ["superconv_tune.search", "--resume", name, "--budget", "+20m", *output]
 
 
+@pytest.mark.parametrize(
+    ("storage", "shown"),
+    [
+        ("sqlite:///my studies.db", "sqlite:///my studies.db"),
+        ("postgresql://u:se%40cret@h/d", "postgresql+psycopg://u:***@h/d"),
+    ],
+)
+def test_a_command_names_the_storage_that_it_would_not_find(tmp_path: Path, storage: str, shown: str) -> None:
+    command = places(tmp_path, "mine", storage, None).command("report")
+    assert shlex.split(command)[-2:] == ["--storage", shown]
+    assert "cret" not in command
+
+
+def test_a_command_leaves_out_the_storage_of_the_folder_and_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = f"sqlite:///{tmp_path}/studies.db"
+    assert "--storage" not in places(tmp_path, "mine", usual, None).command("report")
+    monkeypatch.setenv("SUPERCONV_TUNE_STORAGE", "postgresql://u:p@h/env")
+    assert "--storage" not in places(tmp_path, "mine", None, None).command("report")
+    # The variable would lead elsewhere.
+    assert "--storage" in places(tmp_path, "mine", usual, None).command("report")
+
+
 def test_an_address_whose_password_has_no_clear_end_is_refused_by_the_name_of_what_holds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
