@@ -32,6 +32,8 @@ def resume(
 ) -> Ended:
     """Continue a study from its journal, inside its deadline; a ``budget`` such as ``+20m`` extends the deadline.
 
+    Where the deadline has passed before the command, that time counts from the command.
+
     With ``accept_changes`` it goes on even where code, versions or device have changed, and the journal says so. Once
     everything is checked, a driver that still has the study is told to stop.
 
@@ -46,7 +48,7 @@ def resume(
         bring_in(journal, name, where.folder)
         found = stored(journal, where)
         _refuse_closed(found, more_s)
-        _refuse_late(found, more_s)
+        _refuse_late(found.name, _deadline(found, more_s, call))
         handle = found.handle()
         if handle is not None:
             _refuse_lost_store(found.name, handle)
@@ -64,8 +66,7 @@ def resume(
         found = stored(journal, where)  # again: until then an earlier driver may have gone on
         _refuse_closed(found, more_s)
         resume_run(handle, where)
-        deadline = found.study.deadline + more_s
-        event = Resumed(time.time(), deadline, engine.workers, changed, now if changed else {})
+        event = Resumed(time.time(), _deadline(found, more_s, call), engine.workers, changed, now if changed else {})
         journal.append(name, event)
         found.study.apply(event)
         return conduct(found, journal, engine, call)
@@ -92,10 +93,16 @@ def _refuse_closed(found: StoredStudy, more_s: float) -> None:
         )
 
 
-def _refuse_late(found: StoredStudy, more_s: float) -> None:
-    late_s = time.time() - found.study.deadline - more_s
+def _deadline(found: StoredStudy, more_s: float, call: Call) -> float:
+    """When the study is to end, with the time that is added."""
+    before = found.study.deadline
+    return max(before, call.started_at) + more_s if more_s else before
+
+
+def _refuse_late(name: str, deadline: float) -> None:
+    late_s = time.time() - deadline
     if late_s >= 0.0:
-        raise UserError(f"--resume: the deadline of {found.name!r} passed {late_s:.0f} s ago. Add time: --budget +20m.")
+        raise UserError(f"--resume: the deadline of {name!r} passed {late_s:.0f} s ago. Add time: --budget +20m.")
 
 
 def _refuse_lost_store(name: str, handle: StudyHandle) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,14 @@ def test_time_that_is_added_moves_the_deadline(interrupted: Workplace) -> None:
     resume("cut", interrupted.output, None, "+30s", debugging()[0])
     (event,) = [event for event in interrupted.events("cut") if isinstance(event, Resumed)]
     assert event.deadline == before.deadline + 30.0
+
+
+def test_time_that_is_added_counts_from_the_command_where_the_deadline_has_passed(interrupted: Workplace) -> None:
+    call, _ = debugging()
+    later = Study.replay(interrupted.events("cut")).deadline + 3600.0
+    resume("cut", interrupted.output, None, "+30s", replace(call, started_at=later))
+    (event,) = [event for event in interrupted.events("cut") if isinstance(event, Resumed)]
+    assert event.deadline == later + 30.0
 
 
 def test_changed_data_are_refused_and_nothing_is_trained_on_them(interrupted: Workplace) -> None:
