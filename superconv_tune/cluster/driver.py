@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 
 from superconv_tune.cluster.last_words import last_words
 from superconv_tune.cluster.searcher import ConductedSearcher, EndNow
-from superconv_tune.cluster.slots import Capacity, Share, look
+from superconv_tune.cluster.slots import Capacity, Nodes, Share, look
 from superconv_tune.cluster.worker import Setting, TrialActor
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.scratch import scratch
 from superconv_tune.record.conductor import Conductor
+
+ROUNDING = 1e-9  # shares such as a third of a GPU do not add up exactly
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ def slots(resources: Resources) -> Share:
     Raises:
         UserError: if not even one trial fits, or others hold the whole cluster and will not make room.
     """
-    _refuse_full_cluster(look(), resources)
-    return Share(lambda amounts: min(fitting(amounts, resources), resources.workers or sys.maxsize), look)
+    now = look()
+    refuse_small_nodes(now.nodes, resources)
+    refuse_full_cluster(now, resources)
+    return Share(lambda nodes: _fitting(nodes, resources), look, resources.workers or sys.maxsize)
 
 
 def run(conductor: Conductor, setting: Setting, resources: Resources, share: Share) -> None:
@@ -65,7 +68,7 @@ def run(conductor: Conductor, setting: Setting, resources: Resources, share: Sha
                 search_alg=searcher,
                 scheduler=_Messenger(searcher),
                 num_samples=-1,
-                max_concurrent_trials=concurrency(ray.cluster_resources(), resources),
+                max_concurrent_trials=max(1, concurrency(look().nodes, resources)),
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
@@ -123,34 +126,51 @@ class _Stopper(tune.Stopper):
         return {}
 
 
-def fitting(amounts: Mapping[str, float], resources: Resources) -> int:
-    """Number of trials that fit into these resources at once."""
-    by_cpu = amounts.get("CPU", 0.0) / max(resources.cpus_per_trial, 1e-9)
-    by_gpu = amounts.get("GPU", 0.0) / resources.gpus_per_trial if resources.gpus_per_trial else by_cpu
-    return int(min(by_cpu, by_gpu) + 1e-9)
+def fitting(node: Mapping[str, float], resources: Resources) -> int:
+    """Number of trials that fit on one node at once, or into what is free of it: several share a GPU, none uses two."""
+    by_cpu = int(node.get("CPU", 0.0) / max(resources.cpus_per_trial, 1e-9) + ROUNDING)
+    if not resources.gpus_per_trial:
+        return by_cpu
+    gpus, of_each = node.get("GPU", 0.0), int(1.0 / resources.gpus_per_trial + ROUNDING)
+    whole = int(gpus + ROUNDING)
+    return min(by_cpu, whole * of_each + int((gpus - whole) / resources.gpus_per_trial + ROUNDING))
 
 
-def _refuse_full_cluster(now: Capacity, resources: Resources) -> None:
-    """Refuse a cluster without room: other searches make room while each keeps one place, other jobs do not."""
-    most = concurrency(now.total, resources)
-    if now.searches > most or (now.searches == 1 and fitting(now.free, resources) < 1):
+def concurrency(nodes: Nodes, resources: Resources) -> int:
+    """Number of trials that fit on these nodes at once, at most ``resources.workers``."""
+    return min(_fitting(nodes, resources), resources.workers or sys.maxsize)
+
+
+def refuse_small_nodes(nodes: Nodes, resources: Resources) -> None:
+    """Refuse a cluster without a node that is large enough for a trial.
+
+    Raises:
+        UserError: with what the nodes have.
+    """
+    if _fitting(nodes, resources) < 1:
+        kinds = dict.fromkeys(f"{node.get('CPU', 0):g} CPU and {node.get('GPU', 0):g} GPU" for node in nodes)
+        raise UserError(
+            f"resources: one trial needs {resources.cpus_per_trial:g} CPU and {resources.gpus_per_trial:g} GPU, and no "
+            f"node of the cluster has as much: they have {'; '.join(kinds)}. Ask for less per trial."
+        )
+
+
+def refuse_full_cluster(now: Capacity, resources: Resources) -> None:
+    """Refuse a cluster without room: other searches make room while each keeps one place, other jobs do not.
+
+    Raises:
+        UserError: with what is free.
+    """
+    # A place for each, however few of them this search wants.
+    places = _fitting(now.nodes, resources)
+    if now.searches > places or (now.searches == 1 and _fitting(now.free, resources) < 1):
+        free = {name: sum(node.get(name, 0.0) for node in now.free) for name in ("CPU", "GPU")}
         raise UserError(
             f"resources: others hold the cluster ({now.searches - 1} searches, and perhaps other jobs): "
-            f"{now.free.get('CPU', 0):g} CPU and {now.free.get('GPU', 0):g} GPU are free, and one trial needs "
+            f"{free['CPU']:g} CPU and {free['GPU']:g} GPU are free, and one trial needs "
             f"{resources.cpus_per_trial:g} and {resources.gpus_per_trial:g}. Wait for one of them to end."
         )
 
 
-def concurrency(available: Mapping[str, float], resources: Resources) -> int:
-    """Number of trials that fit on the cluster at once, at most ``resources.workers``.
-
-    Raises:
-        UserError: if not even one fits.
-    """
-    fits = fitting(available, resources)
-    if fits < 1:
-        raise UserError(
-            f"resources: one trial needs {resources.cpus_per_trial:g} CPU and {resources.gpus_per_trial:g} GPU, but "
-            f"the cluster has {available.get('CPU', 0):g} and {available.get('GPU', 0):g}. Ask for less per trial."
-        )
-    return min(fits, resources.workers) if resources.workers else fits
+def _fitting(nodes: Nodes, resources: Resources) -> int:
+    return sum(fitting(node, resources) for node in nodes)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import ray
+from ray._private import state  # the only place that tells what is free on every node
 from ray.util.placement_group import placement_group, placement_group_table
 
 MARK = "superconv_tune search"
 LOOK_EVERY_S = 2.0  # Ray shows resources that were just taken after about one second
 JOIN_S = 30.0
+
+Nodes = Sequence[Mapping[str, float]]  # amounts by Ray's names, for every node: a trial runs on one of them
 
 
 @dataclass(frozen=True)
@@ -20,13 +23,13 @@ class Capacity:
     """A cluster at one moment.
 
     Attributes:
-        total: its resources by Ray's names.
-        free: resources that nobody holds.
+        nodes: the resources of its nodes.
+        free: what nobody holds of them.
         searches: number of searches on it, including this one.
     """
 
-    total: Mapping[str, float]
-    free: Mapping[str, float]
+    nodes: Nodes
+    free: Nodes
     searches: int
 
 
@@ -45,19 +48,22 @@ class Share:
     ends, the others grow.
 
     Args:
-        fitting: returns the number of trials that fit into the given resources at once.
+        fitting: returns the number of trials that fit on the given nodes at once.
         look: returns the present state of the cluster.
+        most: largest number of trials at once.
         clock: time in seconds.
     """
 
     def __init__(
         self,
-        fitting: Callable[[Mapping[str, float]], int],
+        fitting: Callable[[Nodes], int],
         look: Callable[[], Capacity],
+        most: int = sys.maxsize,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fitting = fitting
         self._look = look
+        self._most = most
         self._clock = clock
         self._looked_at = -LOOK_EVERY_S
         self._count = 0
@@ -66,7 +72,7 @@ class Share:
         """Number of trials that may run at once now; at least 1, which waits until the others have made room."""
         if self._clock() - self._looked_at >= LOOK_EVERY_S:
             now = self._look()
-            part = self._fitting({name: amount / now.searches for name, amount in now.total.items()})
+            part = min(self._fitting(now.nodes) // now.searches, self._most)
             self._count = max(1, min(part, held + self._fitting(now.free)))
             self._looked_at = self._clock()
         return self._count
@@ -84,4 +90,5 @@ def look() -> Capacity:
     """The present state of the cluster that this process is connected to."""
     groups = placement_group_table().values()
     searches = sum(group["name"] == MARK and group["state"] != "REMOVED" for group in groups)
-    return Capacity(ray.cluster_resources(), ray.available_resources(), max(1, searches))
+    nodes, free = state.total_resources_per_node(), state.available_resources_per_node()
+    return Capacity(list(nodes.values()), list(free.values()), max(1, searches))

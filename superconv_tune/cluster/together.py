@@ -74,12 +74,13 @@ def has_gpus(workers: int, threads: int) -> bool:
         UserError: if the connected cluster has no room for them now.
     """
     now = look()
-    kind, each = ("GPU", 1) if now.total.get("GPU", 0.0) > 0 else ("CPU", threads)
-    total, free = (int(amounts.get(kind, 0.0)) for amounts in (now.total, now.free))
-    if workers * each > free:
+    kind, each = ("GPU", 1) if any(node.get("GPU", 0.0) > 0 for node in now.nodes) else ("CPU", threads)
+    total, free = ([int(node.get(kind, 0.0)) for node in nodes] for nodes in (now.nodes, now.free))
+    most = sum(amount // each for amount in free)  # each process is on one node
+    if workers > most:
         raise UserError(
-            f"--workers: {workers} processes need {workers * each} {kind}, but {free} of {total} are free. Ask for at "
-            f"most {free // each}, or wait for others to end."
+            f"--workers: {workers} processes need {workers * each} {kind}, but {sum(free)} of {sum(total)} are free. "
+            f"Ask for at most {most}, or wait for others to end."
         )
     return kind == "GPU"
 

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from superconv_tune.cluster.driver import Resources, concurrency
 from superconv_tune.cluster.searcher import LONGEST_NAP_S, ConductedSearcher, EndNow
 from superconv_tune.core.codec import decode, encode
-from superconv_tune.core.errors import StorageError, UserError
+from superconv_tune.core.errors import StorageError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.record.conductor import Signal
@@ -131,23 +130,3 @@ def test_a_search_that_has_to_make_room_ends_a_worker_when_it_is_through_with_it
     searcher.on_trial_complete("ray1", None, error=True)  # a worker that dies is no worker any more
     assert "request" in (searcher.suggest("ray4") or "")
     assert script.told[1:] == ["0001-search"]
-
-
-@pytest.mark.parametrize(
-    ("available", "resources", "expected"),
-    [
-        ({"CPU": 2.0}, Resources(), 2),
-        ({"CPU": 8.0}, Resources(cpus_per_trial=3.0), 2),
-        ({"CPU": 8.0}, Resources(workers=3), 3),
-        ({"CPU": 16.0, "GPU": 2.0}, Resources(gpus_per_trial=0.25), 8),
-        ({"CPU": 4.0, "GPU": 2.0}, Resources(gpus_per_trial=1.0), 2),
-    ],
-)
-def test_as_many_trials_run_as_fit(available: dict[str, float], resources: Resources, expected: int) -> None:
-    assert concurrency(available, resources) == expected
-
-
-@pytest.mark.parametrize("resources", [Resources(cpus_per_trial=4.0), Resources(gpus_per_trial=1.0)])
-def test_a_trial_that_fits_nowhere_is_refused(resources: Resources) -> None:
-    with pytest.raises(UserError, match="Ask for less"):
-        concurrency({"CPU": 2.0}, resources)
