@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,12 @@ from superconv_tune.study.parent_run import check
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import threads
 from superconv_tune.study.subject import subject_of
-from superconv_tune.tracking.handle import ParentRun
+from superconv_tune.tracking.handle import ParentRun, TrackingError
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.tracker import Tracker
 from superconv_tune.trial.trackers import NullTracker
+
+logger = logging.getLogger(__name__)
 
 CURVES = ("sweeps", "ramps")  # fields of a finding that are written to range_test.parquet
 
@@ -143,14 +146,18 @@ def _recorded(parent: ParentRun, problem: Problem, plan: FinderPlan, where: Plac
     try:
         found = _found(problem, plan, MlflowTracker(handle, where.spill_dir), where, echo)
     finally:
-        close_study(
-            handle,
-            status="KILLED" if found is None else "FINISHED",
-            tags={"phase": "done"} | ({} if found is None else {"quality": found.quality}),
-            metrics={} if found is None else _numbers(found),
-            artifacts=sorted(where.folder.glob("range_test.*")),
-            text="" if found is None else f"```\n{finding_text(found, LENGTHS)}\n```",
-        )
+        try:
+            close_study(
+                handle,
+                status="KILLED" if found is None else "FINISHED",
+                tags={"phase": "done"} | ({} if found is None else {"quality": found.quality}),
+                metrics={} if found is None else _numbers(found),
+                artifacts=sorted(where.folder.glob("range_test.*")),
+                text="" if found is None else f"```\n{finding_text(found, LENGTHS)}\n```",
+            )
+        except TrackingError as error:
+            logger.warning("The parent run was not ended: %s", error)
+            echo(f"warning: MLflow has not received all of this test; its files are in {where.folder}/.")
     return found
 
 

@@ -21,7 +21,7 @@ from superconv_tune.data.scratch import scratch
 from superconv_tune.kept.description import INDEX, Description, read_index
 from superconv_tune.tracking.client import connect
 from superconv_tune.tracking.handle import StudyHandle, TrackingError
-from superconv_tune.tracking.study_run import STORE_ERRORS, is_gone
+from superconv_tune.tracking.study_run import is_gone
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def has_model(handle: StudyHandle, folder: Path) -> bool:
         return True
     try:
         return bool(connect(handle.tracking_uri).get_run(handle.run_id).data.tags.get(TAG) == _digest(folder))
-    except STORE_ERRORS as error:
+    except Exception as error:  # as in `close_study`
         raise _failed(handle, error) from error
 
 
@@ -64,7 +64,7 @@ def log_model(handle: StudyHandle, folder: Path, name: str) -> None:
             client.log_artifacts(handle.run_id, str(packed), PLACE)
             _register(client, handle, name)
             client.set_tag(handle.run_id, TAG, _digest(folder))
-        except STORE_ERRORS as error:
+        except Exception as error:  # as in `close_study`
             raise _failed(handle, error) from error
 
 

@@ -12,7 +12,6 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from mlflow.entities import Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_SOURCE_NAME, MLFLOW_SOURCE_TYPE
 from mlflow.utils.time import get_current_time_millis
@@ -33,9 +32,6 @@ SqlAlchemyStore = LazyFunction("mlflow.store.tracking.sqlalchemy_store:SqlAlchem
 PROBE_TIMEOUT_S = 5.0
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 PARAM_CHARS = 6000  # MLflow's limit for the value of a param
-
-# Raised by a store that is unreachable or refuses; requests' errors are OSErrors.
-STORE_ERRORS = (MlflowException, OSError, sqlite3.Error)
 
 
 def check(tracking_uri: Address | str, artifact_root: Path | None = None) -> None:
@@ -131,7 +127,7 @@ def is_open(handle: StudyHandle) -> bool:
         return False
     try:
         return bool(connect(handle.tracking_uri).get_run(handle.run_id).info.status == "RUNNING")
-    except STORE_ERRORS as error:
+    except Exception as error:  # that of a store, or of any library on the way to its files
         place = handle.tracking_uri
         raise TrackingError(f"The run {handle.run_id} at {place} cannot be read: {masked(str(error))}") from error
 
@@ -171,7 +167,7 @@ def close_study(
         for path in artifacts:
             client.log_artifact(handle.run_id, str(path))
         client.set_terminated(handle.run_id, status)
-    except STORE_ERRORS as error:
+    except Exception as error:  # that of a store, or of any library on the way to its files
         place = handle.tracking_uri
         raise TrackingError(f"The run {handle.run_id} at {place} could not be ended: {masked(str(error))}") from error
 

@@ -31,9 +31,8 @@ create_run, deliver, describe, send = (
 )
 
 START_TIMEOUT_S = 10.0
-CALL_S = (
-    10.0  # after which a call counts as not answered; the first one imports MLflow, and the first figure its library
-)
+# After it a call counts as not answered; the first one imports MLflow, and the first figure its library.
+CALL_S = 10.0
 LOOK_S = 0.1
 SEND_EVERY_S = 1.0
 RECOVERY_S = 20.0  # after this time sending of no further attempt begins

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import pytest
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.lr.lr_range import HALF_LIFE_SHARE
+from superconv_tune.spec.addresses import address_of
 from superconv_tune.spec.load import load_spec
 from superconv_tune.study.range_test import Options, range_test
+from superconv_tune.tracking.client import connect
+from superconv_tune.tracking.study_run import check
 
 PLAIN = Options("probes", "exponential", None, None, 0, HALF_LIFE_SHARE, 3, None, edge=False)
 
@@ -38,3 +42,16 @@ def test_a_name_that_is_taken_is_not_written_over(tmp_path: Path) -> None:
     spec = load_spec(None, {"output": str(tmp_path), "tracking_uri": "none"})
     with pytest.raises(UserError, match="Choose another name"):
         range_test(spec, PLAIN, "mine", (1.0,), print)
+
+
+def test_what_was_found_is_told_though_mlflow_fails_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    store = tmp_path / "mlflow.db"
+    check(address_of(store))
+    connect(address_of(store)).create_experiment("digits", artifact_location="s3://bucket/files")
+    spec = load_spec(None, {"output": str(tmp_path / "runs"), "tracking_uri": address_of(store)})
+    said: list[str] = []
+    short = replace(PLAIN, rule="valley", low=1e-3, high=1.0, steps=60, replicates=1)
+    assert range_test(spec, short, "mine", (1.0,), said.append)
+    assert any("MLflow has not received all of this test" in words for words in said)
+    assert said[-1].endswith(f"files: {tmp_path}/runs/mine/")

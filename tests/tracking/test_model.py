@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 import mlflow.pyfunc
@@ -88,3 +89,16 @@ def test_a_store_that_refuses_does_not_have_it(here: StudyHandle, tmp_path: Path
             call()
     gone = StudyHandle(Address("sqlite:////nowhere/mlflow.db"), "0", "0")
     assert has_model(gone, asked.folder)  # as nothing can be sent to it
+
+
+def test_a_model_that_goes_where_a_library_is_missing_is_one_kind_of_error(
+    here: StudyHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with files on S3 and without boto3."""
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    client = connect(here.tracking_uri)
+    elsewhere = client.create_experiment("cloud", artifact_location="s3://bucket/files")
+    run_id = client.create_run(elsewhere).info.run_id
+    asked = confirmed(tmp_path, QUESTIONS["table"](tmp_path), models=1)
+    with pytest.raises(TrackingError, match="boto3"):
+        log_model(StudyHandle(here.tracking_uri, elsewhere, run_id), asked.folder, "flowers")

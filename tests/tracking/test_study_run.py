@@ -215,3 +215,15 @@ def test_a_driver_that_is_not_installed_is_told_in_one_message() -> None:
         with pytest.raises(UserError, match="No module named") as told:
             check(f"mysql://me@127.0.0.1:{port}/runs")
     assert len(told.value.messages) == 1
+
+
+def test_files_that_go_where_a_library_is_missing_are_one_kind_of_error(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with files on S3 and without boto3, which nothing needs before the end."""
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    uri = address_of(store)
+    connect(uri).create_experiment("cloud", artifact_location="s3://bucket/files")
+    handle = open_study(uri, None, ParentRun("cloud", "quiet-otter"))
+    with pytest.raises(TrackingError, match=r"could not be ended: .*boto3"):
+        close_study(handle, status="FINISHED", tags={}, metrics={}, artifacts=[store])
