@@ -18,6 +18,7 @@ from superconv_tune.record.purpose import LongRun
 from superconv_tune.record.trial import Fit, TrialRequest
 from superconv_tune.spec.recipe_file import RecipeFile
 from superconv_tune.study.long_run import DRAFTS, RESULT, Result, result_of, write_json
+from superconv_tune.study.machine import require_writable
 from superconv_tune.study.question import threads
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
@@ -29,8 +30,9 @@ def fit_again(recipe: RecipeFile, folder: Path) -> Result:
     """Fit the recipe's model on the training part; write what it reaches, and the model, into the folder.
 
     Raises:
-        UserError: if its data no longer work.
+        UserError: if its data no longer work, or the folder cannot be written.
     """
+    require_writable(folder)
     payload, _ = prepare(recipe.question)
     torch.set_num_threads(threads(recipe.question))  # as a worker does, for another number may round differently
     problem = realise(payload, torch.device("cpu"))

@@ -30,6 +30,7 @@ from superconv_tune.reporting.long_run_view import LongRunView
 from superconv_tune.spec.recipe_file import RecipeFile, read_recipe
 from superconv_tune.study.logs import search_log
 from superconv_tune.study.long_run_record import LongRunRecord
+from superconv_tune.study.machine import require_writable
 from superconv_tune.study.subject import subject_of
 from superconv_tune.study.trainer import ALONE, LongCycle, Trainer
 from superconv_tune.tracking.handle import Subject
@@ -182,12 +183,13 @@ def train(run: LongRun, record: LongRunRecord, view: LongRunView, trainer: Train
     run that finished or diverged is not trained again.
 
     Raises:
-        UserError: if MLflow cannot be used, or the trainer cannot train it.
+        UserError: if MLflow cannot be used, the folder cannot be written, or the trainer cannot train it.
     """
     known = _known_result(run)
     if known is not None:
         view.say(f"This run has ended already; its result is in {run.folder}/. Another --output starts a new one.")
         return known
+    require_writable(run.folder)
     cycle = _cycle(run, view)
     words = trainer.check(cycle)
     if words:

@@ -1,10 +1,12 @@
-"""Free disk of this machine."""
+"""Folders and free disk of this machine."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
+
+from superconv_tune.core.errors import UserError
 
 GIB = 2**30
 MOUNTS = Path("/proc/self/mounts")
@@ -21,8 +23,22 @@ def nearest_folder(path: Path) -> Path:
 
 
 def is_writable(folder: Path) -> bool:
-    """Whether files can be created in the folder, or in the nearest existing folder above it."""
-    return os.access(nearest_folder(folder), os.W_OK | os.X_OK)
+    """Whether files can be created in the folder, or the folder itself where there is none yet."""
+    try:
+        nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    except OSError:  # a folder above it cannot be entered
+        return False
+
+
+def require_writable(folder: Path, option: str = "--output") -> None:
+    """Refuse a folder that cannot be written, before the work whose results are to go there.
+
+    Raises:
+        UserError: if files cannot be created in it; ``option`` names another one.
+    """
+    if not is_writable(folder):
+        raise UserError(f"{option}: {folder} cannot be written. Choose another folder.")
 
 
 def free_disk(folder: Path) -> int:

@@ -25,6 +25,7 @@ from superconv_tune.reporting.outputs import write_ramps
 from superconv_tune.spec.name import refuse_name, timed_name
 from superconv_tune.spec.spec import ExperimentSpec, defaults, named_families
 from superconv_tune.study.logs import search_log
+from superconv_tune.study.machine import require_writable
 from superconv_tune.study.parent_run import check
 from superconv_tune.study.places import Places, places
 from superconv_tune.study.question import threads
@@ -72,15 +73,16 @@ def range_test(
     name = name or timed_name(f"{spec.name}-range-test", time.time())
     refuse_name(name)
     plan = _plan(spec, options)
+    where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
+    if where.folder.exists():
+        raise UserError(f"--name: {where.folder} exists. Choose another name.")
+    require_writable(where.folder)
     payload, card = prepare(spec)
     torch.set_num_threads(threads(spec))  # as a worker will run
     payload = payload.first
     if payload.is_fitted:
         raise UserError(f"model: {', '.join(named_families(spec))} has no learning rate. Name a network.")
     _, problem, _ = try_out(payload, device_for(with_gpu=True), plan.params)
-    where = places(Path(spec.output), name, spec.storage, spec.tracking_uri)
-    if where.folder.exists():
-        raise UserError(f"--name: {where.folder} exists. Choose another name.")
     check(where.tracking_uri, where.storage, where.artifact_root)
     with search_log(where.folder):
         found = (

@@ -15,6 +15,7 @@ from superconv_tune.cluster.jobs import Jobs
 from superconv_tune.data.scratch import scratch
 from superconv_tune.spec.name import timed_name
 from superconv_tune.spec.spec import ExperimentSpec
+from superconv_tune.study.machine import require_writable
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ def start(jobs: Jobs, wanted: Submission, output: Path | None) -> int:
     """Submit a search, and with an ``output`` folder follow it to its end; returns the exit code.
 
     Raises:
-        UserError: if a file must not be sent, or the cluster refuses the search.
+        UserError: if a file must not be sent, the cluster refuses the search, or its files could not be written here.
     """
     name = wanted.name or timed_name(wanted.spec.name, time.time())
+    if output is not None:
+        require_writable(output / name)
     with scratch() as private:
         folder = private / "bundle"
         folder.mkdir()
@@ -86,8 +89,9 @@ def fetched(jobs: Jobs, name: str, output: Path) -> str:
     """Fetch the files of a study into ``output/name``; returns a sentence about it.
 
     Raises:
-        UserError: if the files cannot be fetched.
+        UserError: if the files cannot be fetched, or written.
     """
+    require_writable(output / name)
     files = jobs.fetch(name, output / name)
     if not files:
         return f"The study {name} has no files on the cluster (yet)."

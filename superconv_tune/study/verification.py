@@ -22,6 +22,7 @@ from superconv_tune.problems.problem import Problem
 from superconv_tune.problems.try_out import try_out
 from superconv_tune.record.trial import Trial, TrialRequest
 from superconv_tune.study.environment import changes, describe
+from superconv_tune.study.machine import require_writable
 from superconv_tune.study.question import threads
 from superconv_tune.study.refusal import refuse_changes
 from superconv_tune.study.stored import existing, stored
@@ -84,8 +85,8 @@ class Verification:
     """The recipe of a study, ready to be trained again in this process, without a cluster and without MLflow.
 
     Raises:
-        UserError: if there is no such study, nothing was confirmed in it, its data have changed, or something else has
-            changed and was not accepted.
+        UserError: if there is no such study, nothing was confirmed in it, its folder cannot be written, its data have
+            changed, or something else has changed and was not accepted.
     """
 
     def __init__(self, name: str, output: str, storage: str | None, *, accept_changes: bool = False) -> None:
@@ -100,6 +101,7 @@ class Verification:
                 f"it more time: {where.command('search', '--budget', '+20m')}."
             )
         self._folder = where.folder
+        require_writable(self._folder)
         self._problem = self._realised(accept_changes)
 
     @property
@@ -138,6 +140,7 @@ class Verification:
             agrees=low <= 0.0 <= high,
             changes=self._changes,
         )
+        self._folder.mkdir(parents=True, exist_ok=True)  # where only the journal is here, it is not
         (self._folder / FILE).write_text(json.dumps(encode(agreement), indent=2) + "\n", encoding="utf-8")
         return agreement
 

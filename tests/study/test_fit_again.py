@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import superconv_tune
+from superconv_tune.core.errors import UserError
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.spec.recipe_file import read_recipe
 from superconv_tune.study.fit_again import fit_again
@@ -41,3 +42,21 @@ def test_the_model_in_the_folder_is_the_one_that_was_measured(
     said = superconv_tune.load(folder).predict(np.asarray(arrays.test.inputs))
     assert (said == arrays.test.targets).mean() == result.test
     assert not (folder / DRAFTS).exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_it_is_fitted(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.eye(3), y=np.arange(3))
+    data = {"format": "npz", "path": "d.npz"}
+    content = {
+        "recipe_version": 2,
+        "name": "f",
+        "data": data,
+        "model": "linear",
+        "precision": "fp32",
+        "seed": 3,
+        "fit": {},
+    }
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(UserError, match=r"--output: .* cannot be written"):
+        fit_again(read_recipe(recipe), recipe / "run")

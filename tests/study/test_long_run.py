@@ -285,3 +285,8 @@ def test_a_result_says_how_the_weights_of_scaled_targets_lead_to_their_units(tmp
     wanted = torch.cat([targets for _, targets in batches]).double() * scale + offset
     assert result.test == pytest.approx(float((found - wanted).square().mean().sqrt()), rel=1e-4)
     assert 3e5 - 1e5 < float(wanted.mean()) < 3e5 + 1e5
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_it_is_trained(recipe: Path) -> None:
+    with pytest.raises(UserError, match=r"--output: .* cannot be written"):
+        go(recipe, recipe / "long")

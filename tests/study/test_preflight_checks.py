@@ -13,7 +13,7 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.data.budget import free_memory
 from superconv_tune.spec.load import load_spec
 from superconv_tune.study import preflight_checks
-from superconv_tune.study.machine import filesystem, free_disk, is_writable
+from superconv_tune.study.machine import filesystem, free_disk, is_writable, require_writable
 from superconv_tune.study.places import places
 from superconv_tune.study.preflight_checks import checks_of, disk_checks, looks_check, machine_checks, refuse
 from superconv_tune.study.question import ready
@@ -168,3 +168,13 @@ def test_groups_behind_the_test_part_are_counted(tmp_path: Path, monkeypatch: py
     assert "Even a perfect score on so few test groups would hardly demonstrate 0.9, which takes 36" in few.mend
     assert "So few groups say little about new ones: raise split.test" in lines(tmp_path, items=200)["split"].mend
     assert lines(tmp_path, items=600, target=1.0)["split"].state == "ok"
+
+
+def test_a_folder_under_a_file_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "a" / "b"):
+        assert not is_writable(folder)
+        with pytest.raises(UserError, match=r"--output: .*file.* cannot be written. Choose another folder"):
+            require_writable(folder)
+    require_writable(tmp_path / "a")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

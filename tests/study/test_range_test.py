@@ -55,3 +55,10 @@ def test_what_was_found_is_told_though_mlflow_fails_at_the_end(tmp_path: Path, m
     assert range_test(spec, short, "mine", (1.0,), said.append)
     assert any("MLflow has not received all of this test" in words for words in said)
     assert said[-1].endswith(f"files: {tmp_path}/runs/mine/")
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    spec = load_spec(None, {"output": str(tmp_path / "file"), "tracking_uri": "none"})
+    with pytest.raises(UserError, match=r"--output: .* cannot be written"):
+        range_test(spec, PLAIN, "mine", (1.0,), print)

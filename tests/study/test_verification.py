@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.study.verification import FILE, Verification
+from superconv_tune.study.verification import FILE, Repetition, Verification
 from tests.study.conftest import Workplace
 
 
@@ -55,3 +56,21 @@ def test_without_confirmed_models_there_is_nothing_to_compare_with(workplace: Wo
     workplace.begin("cut")
     with pytest.raises(UserError, match="0 confirmed models"):
         Verification("cut", workplace.output, None)
+
+
+def test_a_verdict_is_written_where_only_the_journal_is_here(finished: Workplace, tmp_path: Path) -> None:
+    """As on another machine, with the journal in a database server."""
+    storage = f"sqlite:///{finished.folder / 'runs' / 'studies.db'}"
+    verification = Verification("done", str(tmp_path / "here"), storage)
+    repeated = [Repetition(number, is_fresh=number > 0, test=0.9, recorded=0.9) for number in range(3)]
+    verification.judge(repeated)
+    assert (tmp_path / "here" / "done" / FILE).exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(
+    finished: Workplace, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    storage = f"sqlite:///{finished.folder / 'runs' / 'studies.db'}"
+    with pytest.raises(UserError, match=r"--output: .* cannot be written"):
+        Verification("done", str(tmp_path / "file"), storage)
