@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 START_S = 15.0  # longest wait for a first process on every machine
 ANSWER_S = 5.0
 QUESTIONS = 3  # the quickest answer says most about a clock
-COLLECT_S = 4.0  # the time that is kept for the report is no longer
 
 Clocks = tuple[float, float]  # Unix time and monotonic clock
 
@@ -53,7 +52,7 @@ def other_machines() -> tuple[Machine, ...]:
     return tuple(_measured(node, host) for node, host in hosts.items())
 
 
-def collect(machines: Sequence[Machine], folder: Path, record: str, what: str) -> None:
+def collect(machines: Sequence[Machine], folder: Path, record: str, what: str, wait_s: float) -> None:
     """Bring what workers have left on other machines into the same folder on this machine.
 
     Args:
@@ -61,9 +60,10 @@ def collect(machines: Sequence[Machine], folder: Path, record: str, what: str) -
         folder: the folder, which has the same path everywhere.
         record: name of the file that is written last into each of its subfolders.
         what: what the subfolders hold, for messages.
+        wait_s: how long the machines have to send them.
     """
     asked = {_on(machine.node, taken, folder, record): machine for machine in machines}
-    ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=COLLECT_S) if asked else ([], [])
+    ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=wait_s) if asked else ([], [])
     for task in late:
         logger.warning("%s did not answer in time: %s stay there in %s.", asked[task].host, what, folder)
     for task in ready:

@@ -73,7 +73,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         opened = _opened(engine, where, handle, call, others if call.fresh_ledger is None else ())
         try:
             journal.append(name, opened)
-        except UserError:  # such as another search that took the name in the meantime
+        except (UserError, KeyboardInterrupt):  # such as another search that took the name in the meantime
             give_up_run(handle)
             raise
         if call.fresh_ledger is not None:

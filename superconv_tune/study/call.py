@@ -76,12 +76,23 @@ def called(started_at: float, address: str | None, *, debug: bool) -> Iterator[C
         if debug:
             yield Call(started_at, address, debug, last_words=words)
             return
-        place = found(address)
-        with no_log(), surroundings(place), Background(lambda: connected(place)) as ray:
+        with connecting(address) as (place, ray):
             yield Call(started_at, place, ray=ray, last_words=words)
 
 
-def connected(address: str | None) -> AbstractContextManager[None]:
+@contextmanager
+def connecting(address: str | None) -> Iterator[tuple[str | None, Background[None]]]:
+    """Where the cluster is, None for a local one, and the beginning of the connection, which ends with the block.
+
+    Raises:
+        UserError: if the address leads to no cluster, or to one that must not be used.
+    """
+    place = found(address)
+    with no_log(), surroundings(place), Background(lambda: _connected(place)) as ray:
+        yield place, ray
+
+
+def _connected(address: str | None) -> AbstractContextManager[None]:
     """The connection to Ray, which is imported here, inside of its surroundings."""
     from superconv_tune.cluster.connection import cluster  # noqa: PLC0415 - imports Ray, beside torch
 

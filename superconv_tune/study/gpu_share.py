@@ -19,12 +19,13 @@ LEAST_BUDGET_S = 300.0  # the measurement takes about fifteen seconds, a twentie
 def shared(question: Question, address: str | None) -> Question:
     """The question, with ``gpus_per_trial`` as a number and with the time of a step at that GPU share.
 
-    The cluster must be connected. With a budget too short for the measurement every trial gets a whole GPU.
+    The cluster must be connected. With a budget too short for the measurement every trial gets a whole GPU, and without
+    a network, which alone would use it, none.
     """
     spec = question.spec
     if spec.resources.gpus_per_trial != "auto":
         return question
-    if not has_gpus():
+    if not question.has_networks or not has_gpus():
         return question.on_gpus(0.0)
     load = _measured(question, address) if spec.budget_s >= LEAST_BUDGET_S else None
     if load is None:

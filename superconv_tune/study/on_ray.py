@@ -15,6 +15,7 @@ from superconv_tune.cluster.slots import Share
 from superconv_tune.cluster.worker import Setting
 from superconv_tune.core.background import Background
 from superconv_tune.kept.keeper import DRAFT, keeper_of
+from superconv_tune.planner.brief import Brief
 from superconv_tune.problems.payload import Payload, portable
 from superconv_tune.record.conductor import Conductor
 from superconv_tune.spec.spec import ExperimentSpec, defaults
@@ -22,6 +23,8 @@ from superconv_tune.study.gpu_share import shared
 from superconv_tune.study.question import Question, threads
 from superconv_tune.tracking.attempt import RECORD
 from superconv_tune.tracking.handle import StudyHandle
+
+LEAST_COLLECT_S = 4.0  # for an answer that is small
 
 T = TypeVar("T")
 
@@ -66,10 +69,11 @@ class OnRay:
         keeper = keeper_of(payload, drafts)
         setting = Setting(payload, handle, str(spill_dir), threads(question.spec), offsets, keeper=keeper)
         run(conductor, setting, _resources(question.spec), self.share)
+        wait_s = collect_s(question.brief)
         if handle is not None:
-            collect(self.elsewhere, spill_dir / handle.run_id, RECORD, "records for MLflow")
+            collect(self.elsewhere, spill_dir / handle.run_id, RECORD, "records for MLflow", wait_s)
         if keeper is not None:
-            collect(self.elsewhere, drafts, DRAFT, "trained models")
+            collect(self.elsewhere, drafts, DRAFT, "trained models", wait_s)
 
     def rehearsed(self) -> None:
         """Wait for the end of a training step in a process like those that will run the trials.
@@ -103,6 +107,11 @@ def on_ray(question: Question, address: str | None, connection: Background[None]
         share.count(held=0),
     )
     return OnRay(question, share, is_local, elsewhere, rehearsal)
+
+
+def collect_s(brief: Brief) -> float:
+    """How long records, and then models, may take from other machines: a third each of the time for the report."""
+    return max(LEAST_COLLECT_S, brief.report_s / 3)
 
 
 def _payload(question: Question, *, is_local: bool) -> Payload:

@@ -9,16 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from superconv_tune.cluster.reachable import found
-from superconv_tune.cluster.surroundings import surroundings
-from superconv_tune.core.background import Background
 from superconv_tune.core.errors import UserError
 from superconv_tune.kept.keeper import ModelKeeper
 from superconv_tune.problems.payload import Payload
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.trial import TrialOutcome, TrialRequest
-from superconv_tune.study.call import connected
-from superconv_tune.study.logs import no_log
+from superconv_tune.study.call import connecting
 from superconv_tune.trial.checkpointing import Checkpoint
 from superconv_tune.trial.run import run
 from superconv_tune.trial.tracker import Tracker
@@ -99,8 +95,7 @@ def trainer_of(workers: int, address: str | None) -> Iterator[Trainer]:
             )
         yield ALONE
         return
-    place = found(address)
-    with no_log(), surroundings(place), Background(lambda: connected(place)) as ray:
+    with connecting(address) as (place, ray):
         from superconv_tune.study.together import Together  # noqa: PLC0415 - imports Ray, in its surroundings
 
         yield Together(workers, ray, is_local=place is None)

@@ -6,7 +6,7 @@ import math
 import socket
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -68,7 +68,8 @@ def open_study(tracking_uri: Address | str, artifact_root: Path | None, run: Par
         run: the parent run.
 
     Raises:
-        UserError: if the store cannot be used, reached or written.
+        UserError: if the store cannot be used, reached or written; no run is left running then, nor after an
+            interruption.
     """
     address = Address.of(tracking_uri, WHAT)
     _refuse_unusable(address)
@@ -79,10 +80,15 @@ def open_study(tracking_uri: Address | str, artifact_root: Path | None, run: Par
         tags = {**source_tags(run.subject), ROLE: run.role, "metric": run.subject.metric, **run.tags}
         run_id: str = client.create_run(experiment_id, tags=tags, run_name=run.name).info.run_id
         handle = StudyHandle(uri, experiment_id, run_id, run.subject)
-        texts = [Param(key, str(value)[:PARAM_CHARS]) for key, value in run.params.items()]
-        client.log_batch(run_id, params=texts, tags=[RunTag(NOTE, parent_note(handle, run.text))])
-        log_data_set(client, handle, run_id)
-        show(client, handle, run.name)
+        try:
+            texts = [Param(key, str(value)[:PARAM_CHARS]) for key, value in run.params.items()]
+            client.log_batch(run_id, params=texts, tags=[RunTag(NOTE, parent_note(handle, run.text))])
+            log_data_set(client, handle, run_id)
+            show(client, handle, run.name)
+        except BaseException:
+            with suppress(Exception):  # the first failure is what is told
+                client.set_terminated(run_id, "KILLED")
+            raise
     return handle
 
 

@@ -10,8 +10,11 @@ import jsonschema
 import pytest
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.journal.journal import Journal
 from superconv_tune.record.events import Closed, Looked, Opened, Requested
 from superconv_tune.record.study import Study
+from superconv_tune.spec.addresses import address_of
+from superconv_tune.tracking.client import connect
 from tests.study.conftest import Workplace
 
 
@@ -92,3 +95,18 @@ def test_what_is_the_users_to_mend_leaves_no_trace(workplace: Workplace) -> None
     with pytest.raises(UserError, match="division by zero"):
         workplace.begin("mine")
     assert not (workplace.folder / "runs").exists()
+
+
+def test_an_interruption_before_the_first_trial_leaves_no_run_running(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def append(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "append", append)
+    with pytest.raises(KeyboardInterrupt):
+        workplace.begin("mine", tracking_uri=None)
+    client = connect(address_of(workplace.folder / "runs" / "mlflow.db"))
+    experiment = client.get_experiment_by_name("clouds")
+    assert experiment is not None
+    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["KILLED"]

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.secrets import Address
@@ -215,6 +216,22 @@ def test_a_driver_that_is_not_installed_is_told_in_one_message() -> None:
         with pytest.raises(UserError, match="No module named") as told:
             check(f"mysql://me@127.0.0.1:{port}/runs")
     assert len(told.value.messages) == 1
+
+
+@pytest.mark.parametrize("cut", [KeyboardInterrupt, OSError])
+def test_a_run_that_could_not_be_opened_is_not_left_running(
+    store: Path, monkeypatch: pytest.MonkeyPatch, cut: type[BaseException]
+) -> None:
+    def log_batch(*_: object, **__: object) -> None:
+        raise cut
+
+    monkeypatch.setattr(MlflowClient, "log_batch", log_batch)
+    with pytest.raises((KeyboardInterrupt, UserError)):
+        open_study(address_of(store), store.parent / "files", ParentRun("digits", "quiet-otter"))
+    client = connect(address_of(store))
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["KILLED"]
 
 
 def test_files_that_go_where_a_library_is_missing_are_one_kind_of_error(
