@@ -67,7 +67,8 @@ class Ended:
 def called(started_at: float, address: str | None, *, debug: bool) -> Iterator[Call]:
     """The call, with Ray starting in the background: it takes seconds, as what follows inside the block does.
 
-    Whatever happens inside, Ray has ended with the block. Ray ends the whole process where it breaks down itself.
+    Whatever happens inside, Ray has ended with the block. Ray ends the whole process where it breaks down itself. An
+    interruption while it ends only ends it at once: what the block was for is done.
 
     Raises:
         UserError: if the address leads to no cluster, or to one that must not be used.
@@ -76,8 +77,14 @@ def called(started_at: float, address: str | None, *, debug: bool) -> Iterator[C
         if debug:
             yield Call(started_at, address, debug, last_words=words)
             return
-        with connecting(address) as (place, ray):
-            yield Call(started_at, place, ray=ray, last_words=words)
+        is_done = False
+        try:
+            with connecting(address) as (place, ray):
+                yield Call(started_at, place, ray=ray, last_words=words)
+                is_done = True
+        except KeyboardInterrupt:
+            if not is_done:
+                raise
 
 
 @contextmanager
