@@ -18,6 +18,7 @@ from ray._private.authentication.authentication_token_setup import (
     Config,
     get_authentication_mode,
 )
+from ray._private.services import find_node_ids
 
 from superconv_tune.cluster.slots import join
 from superconv_tune.cluster.surroundings import SESSION
@@ -58,6 +59,8 @@ def _start(place: str | None) -> None:
     # Ray binds the services of a node to all interfaces unless this constant (meant for desktop firewalls) says that
     # there are no other nodes; then all of them listen on the loopback only.
     ray_constants.ENABLE_RAY_CLUSTER = place is not None
+    if place is not None and not find_node_ids():  # Ray would look for a node here for a minute
+        raise _outside(place, "no node of a cluster runs here")
     if place is None:
         _use_own_token()
     try:
@@ -70,14 +73,18 @@ def _start(place: str | None) -> None:
         logger.exception("Ray did not start.")
         words = " ".join(masked(f"{type(error).__name__}: {error}").split())
         if place is not None:
-            raise UserError(
-                f"--address: {masked(place)!r} cannot be joined ({words}). This machine has to be a node of the "
-                f"cluster; from any other one, use superconv_tune.submit."
-            ) from error
+            raise _outside(place, words) from error
         raise UserError(
             f"Ray cannot be started on this machine ({words}). Look at its free memory, disk and processes; --debug "
             f"searches without Ray."
         ) from error
+
+
+def _outside(place: str, why: str) -> UserError:
+    return UserError(
+        f"--address: {masked(place)!r} cannot be joined ({why}). This machine has to be a node of the cluster; from "
+        f"any other one, use superconv_tune.submit."
+    )
 
 
 def _use_own_token() -> None:
