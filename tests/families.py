@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from benchmarks.simulation import VirtualClock
 from superconv_tune.core.bits import pack
 from superconv_tune.planner.brief import Brief
 from superconv_tune.record.events import Family, Measured, Opened
-from superconv_tune.record.trial import Fit, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Fit, Status, TrialOutcome, TrialRequest
 from tests.simulated import WatchedConductor, Workers, World, brief, opened, searched
 
 ITEMS = 2_000  # of the test part, as in `tests.simulated`
@@ -26,6 +26,7 @@ class Fitting:
     gain: float = 0.0
     seconds: float = 2.0
     lost: int = 0  # of the first attempts at every trial
+    fate: Callable[[TrialRequest], Status] = lambda _: "finished"
 
     def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome | None, float]:
         """The outcome of a fit, None if it is lost, and the seconds it takes."""
@@ -36,13 +37,14 @@ class Fitting:
         skill = self.skill + (self.gain if request.work.options else 0.0)
         took = min(self.seconds, max(0.0, request.deadline - now))
         right = rng.random(ITEMS) < skill
-        reads = request.work.reads_test
+        status = self.fate(request)
+        reads = request.work.reads_test and status == "finished"
         return TrialOutcome(
             request.trial_id,
             request.attempt,
-            "finished",
+            status,
             objective=skill,
-            validation=skill,
+            validation=skill if status == "finished" else None,
             test=float(right.mean()) if reads else None,
             test_correct=pack(right) if reads else None,
             test_items=ITEMS if reads else 0,

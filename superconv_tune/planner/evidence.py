@@ -20,6 +20,8 @@ from superconv_tune.verdict.ladder import rungs
 from superconv_tune.verdict.reliability import MIN_MODELS
 from superconv_tune.verdict.verdict import Case, Evidence, Repeat, Verdict, Word
 
+MOST_REPLACED = 3  # fresh trainings of a recipe that ended without evidence and are replaced; more would end so too
+
 
 def yardstick_of(study: Study, brief: Brief) -> Yardstick:
     """The metric on the validation part of a study, as a yardstick."""
@@ -41,6 +43,14 @@ def ended(study: Study, recipe: int | None = None) -> list[Trial]:
     number = recipe if recipe is not None or current is None else current.number
     asked = [request for request in study.asked("confirm").values() if request.recipe == number]
     return [t for t in study.came_back(asked) if t.went_wrong or (t.is_whole and t.outcome.test is not None)]
+
+
+def replaced(study: Study) -> int:
+    """Number of fresh trainings of the current recipe to ask for beyond the planned ones.
+
+    They replace those that ended without evidence: out of memory, by an error, cut short, or lost for good.
+    """
+    return min(MOST_REPLACED, len(study.came_back(study.of_recipe("confirm"))) - len(ended(study)))
 
 
 def gather(study: Study, brief: Brief) -> Evidence:

@@ -11,7 +11,7 @@ from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.baselines import comparison_of
 from superconv_tune.planner.choice import choose, expected_of_search, fitting_epochs, looks_reached
 from superconv_tune.planner.divide import MAX_SEEDS
-from superconv_tune.planner.evidence import confirmed, has_all_seeds, is_decided, word_of
+from superconv_tune.planner.evidence import confirmed, has_all_seeds, is_decided, replaced, word_of
 from superconv_tune.planner.rungs import RungSteps
 from superconv_tune.planner.scaling import missing
 from superconv_tune.planner.situation import Situation, first
@@ -104,8 +104,8 @@ class FinishSteps:
         return replace(recipe, number=recipe.number + 1).with_epochs(epochs) if is_longer and self._fell_short else None
 
     def confirm(self) -> TrialRequest | None:
-        """A fresh seed of the recipe, up to the planned number."""
-        return self._seed() if self._seeds < self.plan.confirm_seeds else None
+        """A fresh seed of the recipe, up to the planned number and those that replace others."""
+        return self._seed() if self._seeds < self._wanted else None
 
     def scaling(self) -> TrialRequest | None:
         """The recipe at another length, or on less data, unless the fresh models already demonstrate the target."""
@@ -118,9 +118,8 @@ class FinishSteps:
             params = replace(recipe.params, cycle_epochs=variation.epochs)
             if not situation.fits(params, situation.limit):
                 continue
-            if (
-                word_of(situation.study, situation.brief) == "demonstrated"
-            ):  # checked last, because it is the slowest check
+            # Checked last, because it is the slowest check.
+            if word_of(situation.study, situation.brief) == "demonstrated":
                 return None
             cycle = Cycle(rule.max_lr(params.cycle_epochs), data_share=variation.data_share)
             deadline = situation.patient(params)
@@ -147,8 +146,7 @@ class FinishSteps:
 
     def _seed(self) -> TrialRequest | None:
         situation, recipe = self.situation, self.recipe
-        most = max(MAX_SEEDS, self.plan.confirm_seeds)
-        if self._seeds >= most or not situation.fits(recipe.params, situation.limit, slack=CUT):
+        if self._seeds >= max(MAX_SEEDS, self._wanted) or not situation.fits(recipe.params, situation.limit, slack=CUT):
             return None
         cycle, deadline = Cycle(recipe.max_lr, reads_test=True), situation.patient(recipe.params)
         return situation.request(Confirm(recipe.number), cycle, recipe.params, deadline, self._rung)
@@ -191,6 +189,11 @@ class FinishSteps:
         return len(self.situation.study.of_recipe("confirm"))
 
     @property
+    def _wanted(self) -> int:
+        """Number of fresh seeds of the recipe to ask for at least: the planned ones, and replacements."""
+        return self.plan.confirm_seeds + replaced(self.situation.study)
+
+    @property
     def _rung(self) -> int:
         """The rung that the recipe comes from."""
         return self.situation.study.requests[self.recipe.origin].rung
@@ -198,7 +201,7 @@ class FinishSteps:
     def _costs_a_seed(self, epochs: float) -> bool:
         """Whether a fresh seed may still be needed that fits now, but not after a run of ``epochs``."""
         situation, params = self.situation, self.recipe.params
-        is_open = self._seeds < max(MAX_SEEDS, self.plan.confirm_seeds) and bool(situation.running("confirm"))
+        is_open = self._seeds < max(MAX_SEEDS, self._wanted) and bool(situation.running("confirm"))
         after = situation.now + situation.cost.seconds(replace(params, cycle_epochs=epochs))
         seed_s = situation.cost.seconds(params)
         return is_open and situation.now + seed_s <= situation.limit < after + seed_s

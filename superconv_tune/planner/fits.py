@@ -14,7 +14,7 @@ import numpy as np
 
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.divide import SEEDS, seeds_of
-from superconv_tune.planner.evidence import yardstick_of
+from superconv_tune.planner.evidence import replaced, yardstick_of
 from superconv_tune.planner.network import ATTEMPTS
 from superconv_tune.planner.situation import START_S, Moment
 from superconv_tune.record.plan import Plan
@@ -113,13 +113,13 @@ class FitSteps(Moment):
         return any(recipe.origin == fit.request.trial_id for recipe in self.study.recipes)
 
     def confirm(self) -> TrialRequest | None:
-        """A fresh seed of the current recipe if it is a fit, up to the planned number."""
+        """A fresh seed of the current recipe if it is a fit, up to the planned number and those that replace others."""
         recipe = self.study.recipe
         if recipe is None or recipe.fit is None:
             return None
         plan, asked = self.study.lead.plan, len(self.study.of_recipe("confirm"))
         seconds = self.seconds(recipe.family) or 0.0
-        if plan is None or asked >= plan.confirm_seeds or not self._has_time(seconds):
+        if plan is None or asked >= plan.confirm_seeds + replaced(self.study.lead) or not self._has_time(seconds):
             return None
         work = Fit(recipe.fit, reads_test=True)
         return self._request(recipe.family, Confirm(recipe.number), work, self.patient_with(seconds))

@@ -17,7 +17,7 @@ from superconv_tune.planner.leaderboard import leaderboard, leading
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.events import Dropped, Event, Frozen, Looked, Observed, Requested
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Fit
+from superconv_tune.record.trial import Fit, Status, TrialRequest
 from tests.families import Fitting, Question, compete, fresh_values
 from tests.simulated import START_S, WatchedConductor, Workers, World, brief, opened, searched
 
@@ -114,6 +114,19 @@ def test_a_fit_that_is_lost_again_and_again_is_given_up() -> None:
     conductor, _ = compete(Question({"net": NET}, {"trees": Fitting(0.95, lost=9)}), brief(0.9))
     assert frozen(conductor) == ["net"]
     assert conductor.study.arms["trees"].losses["0000-fit"] == 3
+
+
+def test_a_fresh_fit_that_ended_without_evidence_is_replaced() -> None:
+    ended: list[str] = []
+
+    def fate(request: TrialRequest) -> Status:
+        if request.kind == "confirm":
+            ended.append(request.trial_id)
+        return "oom" if ended == [request.trial_id] else "finished"
+
+    conductor, _ = compete(Question(fits={"trees": Fitting(0.95, fate=fate)}), brief(0.93), workers=1)
+    assert word(conductor) == "demonstrated"
+    assert len(conductor.study.asked("confirm")) == 4
 
 
 def test_networks_that_lag_are_dropped_early() -> None:

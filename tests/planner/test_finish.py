@@ -10,7 +10,7 @@ import pytest
 
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.space import Interval
-from superconv_tune.planner.evidence import confirmed, verdict_of
+from superconv_tune.planner.evidence import MOST_REPLACED, confirmed, verdict_of
 from superconv_tune.record.events import Frozen, Requested
 from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
 from tests.planner.hours import hour
@@ -63,6 +63,32 @@ def test_a_target_that_looks_reached_is_confirmed_before_the_end() -> None:
     conductor = searched(World(step_s=0.03), 3600.0, target=0.8)
     assert verdict_of(conductor.study, conductor.brief).word == "demonstrated"
     assert frozen_at(conductor)[0] < 600.0
+
+
+def test_fresh_models_that_ended_without_evidence_are_replaced() -> None:
+    """The first one is out of memory; the others are enough to demonstrate the target."""
+    ended: list[str] = []
+
+    def fate(request: TrialRequest) -> Status:
+        if request.kind == "confirm":
+            ended.append(request.trial_id)
+        return "oom" if ended == [request.trial_id] else "finished"
+
+    conductor = searched(World(step_s=0.03, fate=fate), 3600.0, target=0.8, workers=1)
+    assert verdict_of(conductor.study, conductor.brief).word == "demonstrated"
+    planned = conductor.study.plan
+    assert planned is not None
+    assert len(conductor.study.of_recipe("confirm")) == planned.confirm_seeds + 1
+
+
+def test_a_recipe_of_which_every_fresh_model_ends_without_evidence_is_given_up() -> None:
+    def fate(request: TrialRequest) -> Status:
+        return "code_error" if request.kind == "confirm" else "finished"
+
+    conductor = searched(World(step_s=0.03, fate=fate), 3600.0, target=0.8, workers=1)
+    planned = conductor.study.plan
+    assert planned is not None
+    assert len(conductor.study.asked("confirm")) == planned.confirm_seeds + MOST_REPLACED
 
 
 def test_a_recipe_that_was_early_and_fell_short_is_followed_by_a_longer_one() -> None:

@@ -19,7 +19,7 @@ from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.divide import MAX_SEEDS
-from superconv_tune.planner.evidence import is_decided, verdict_of, word_of
+from superconv_tune.planner.evidence import is_decided, replaced, verdict_of, word_of
 from superconv_tune.planner.network import ATTEMPTS
 from superconv_tune.record.events import Event, Frozen, Opened, Planned, Requested
 from superconv_tune.record.purpose import Promoted
@@ -223,7 +223,7 @@ def of_the_finish(study: Study, how: Brief, now: float) -> str | None:
     seed_s = CostModel.of(study).seconds(recipe.params)
     limit = study.deadline - how.report_s
     confirms = [r for r in study.running() if r.kind == "confirm"]
-    asked, most = len(study.of_recipe("confirm")), max(MAX_SEEDS, study.plan.confirm_seeds)
+    asked, most = len(study.of_recipe("confirm")), max(MAX_SEEDS, study.plan.confirm_seeds + replaced(study))
     are_in = len(study.fresh_models()) >= study.plan.confirm_seeds
     is_open = are_in and asked < most and not is_decided(study, how)
     if (asked < study.plan.confirm_seeds or is_open) and now + seed_s <= limit:
