@@ -12,7 +12,8 @@ class Hyperparameters:
     """One point of the search space, under the names used from YAML to MLflow.
 
     Attributes:
-        cycle_epochs: length of the one cycle, in epochs; may be fractional.
+        cycle_epochs: length of the one cycle, in epochs; may be fractional, and is less than the least one of the range
+            where the time has no room for such cycles.
         lr_multiplier: the trial's ``max_lr`` divided by the learning rate that was picked for its rung.
         base_momentum: lowest momentum, reached where the learning rate is highest.
         momentum_width: ``max_momentum - base_momentum``; the width is searched so that it can never be negative.

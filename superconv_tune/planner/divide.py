@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from superconv_tune.core.space import Choice
 from superconv_tune.planner.brief import Brief
@@ -80,7 +81,8 @@ def fast_sizes(brief: Brief, cost: CostModel, share: float) -> list[int]:
     sizes = brief.space.get("batch_size")
     if not isinstance(sizes, Choice):
         return []
-    speed = {int(size): size / cost.step_seconds(int(size)) for size in sorted(sizes.values)}
+    # A batch has no more examples than the training part.
+    speed = {int(size): min(size, cost.train_items) / cost.step_seconds(int(size)) for size in sorted(sizes.values)}
     best = max(speed.values())
     return [size for size, items_per_s in speed.items() if items_per_s >= share * best]
 
@@ -112,8 +114,7 @@ def divide(
         trials: number of search trials so far.
     """
     means = _Means(cost, brief, workers, left_s)
-    shortest = _shortest(means, begun)
-    for narrower in NARROWER:
+    for shortest, narrower in product(_shortest(means, begun), NARROWER):
         lengths = _lengths(means, shortest, narrower, at_least=0 if begun else 1)
         if lengths is not None:
             break
@@ -132,16 +133,20 @@ def divide(
     return Plan(every, means.seeds, tuple(means.trial_s(rung.epochs) for rung in every))
 
 
-def _shortest(means: _Means, begun: Sequence[RungPlan]) -> float:
-    """Length of the next rung at least: of enough steps to rank rates, and not shorter than what is around it."""
+def _shortest(means: _Means, begun: Sequence[RungPlan]) -> list[float]:
+    """Length of the next rung at least: of enough steps to rank rates, and not shorter than what is around it.
+
+    First the user's shortest length, if that is more; where no such cycles fit, it yields.
+    """
     brief = means.brief
     low, high = brief.epochs_bounds
     if begun:
-        return min(high, begun[-1].epochs * math.sqrt(brief.division.factor))
+        return [min(high, begun[-1].epochs * math.sqrt(brief.division.factor))]
     steps = RANKING_STEPS / means.cost.steps_per_epoch(brief.defaults.batch_size)
     per_epoch_s = means.trial_s(2.0) - means.trial_s(1.0)
     around = (means.trial_s(1.0) - per_epoch_s) / max(per_epoch_s, 1e-9)  # as many epochs as the rest of a trial takes
-    return min(high, max(low, steps, around))
+    ranking = min(high, max(steps, around))
+    return [max(low, ranking), ranking]
 
 
 def _lengths(means: _Means, shortest: float, narrower: float, at_least: int) -> list[float] | None:
@@ -186,8 +191,8 @@ def _needed_s(means: _Means, lower: Sequence[float], widths: Sequence[int], top:
 def _too_small(means: _Means, begun: Sequence[RungPlan]) -> Plan:
     """One more rung of a few rates, of cycles as long as fit beside their confirmation."""
     brief = means.brief
-    low, high = brief.epochs_bounds
-    low = max(low, min(high, FEWEST_STEPS / means.cost.steps_per_epoch(brief.defaults.batch_size)))
+    high = brief.epochs_bounds[1]
+    low = min(high, FEWEST_STEPS / means.cost.steps_per_epoch(brief.defaults.batch_size))
     waves = means.waves(FIRST_GRID) + means.waves(SEEDS)
     per_epoch_s = means.trial_s(2.0) - means.trial_s(1.0)
     fits = (USED * means.left_s / waves - (means.trial_s(1.0) - per_epoch_s)) / max(per_epoch_s, 1e-9)

@@ -78,7 +78,7 @@ class RecipeParams(Section):
         max_momentum: base_momentum + momentum_width; may be given, is checked against them and not kept.
     """
 
-    cycle_epochs: Annotated[Number, Field(ge=0.01)]
+    cycle_epochs: Positive
     base_momentum: Momentum
     momentum_width: Momentum
     weight_decay: Fraction

@@ -9,7 +9,7 @@ import pytest
 from superconv_tune.core.space import Choice, Interval
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.divide import MOST_SEEDS, RANKING_STEPS, USED, divide, fast_sizes, starting_size
+from superconv_tune.planner.divide import FEWEST_STEPS, MOST_SEEDS, RANKING_STEPS, USED, divide, fast_sizes, starting_size
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.study import Study
 from tests.simulated import SPACE, brief, opened
@@ -99,8 +99,27 @@ def test_if_the_sampler_chooses_the_lengths_there_are_two_rungs() -> None:
 def test_a_budget_too_small_for_the_shortest_cycles_is_marked_and_has_one_rung() -> None:
     found = plan(30.0, left_s=1.0)
     assert found.is_too_small
-    assert [rung.epochs for rung in found.rungs] == [1.0]
+    (only,) = found.rungs
+    assert only.epochs == pytest.approx(FEWEST_STEPS / cost_of().steps_per_epoch(128), rel=0.01)
     assert not plan(30.0).is_too_small
+
+
+def test_where_an_epoch_takes_longer_than_the_budget_cycles_are_parts_of_one() -> None:
+    """The shortest length that the user allows yields only where there is no room for cycles of it."""
+    many = replace(cost_of(step_s=0.02), train_items=1_000_000)
+    found = divide(question(300.0), many, WORKERS, 100.0)
+    assert not found.is_too_small
+    assert len(found.rungs) >= 3
+    first, top = found.rungs[0].epochs, found.rungs[-1].epochs
+    assert RANKING_STEPS <= first * many.steps_per_epoch(128) < 3 * RANKING_STEPS
+    assert 10.0 * first < top < 1.0
+    assert divide(question(300.0), many, WORKERS, 3600.0).rungs[0].epochs >= 1.0
+
+
+def test_no_batch_is_faster_for_being_larger_than_the_training_part() -> None:
+    few = replace(cost_of(alike=True), train_items=100)
+    assert starting_size(question(30.0), few) == 128
+    assert fast_sizes(question(30.0), few, 0.5) == [64, 128, 256]
 
 
 def test_the_search_begins_with_the_smallest_batch_that_is_as_fast() -> None:
