@@ -176,11 +176,16 @@ class Arms(Moment):
 
     def _race_step(self, racing: Sequence[Study], most_s: float) -> Decision | None:
         """The next step of the network that had the least so far; a signal to wait for others; None if all are done."""
-        for arm in sorted(racing, key=_spent_s):
+        for arm in sorted(racing, key=self._spent_s):
             decision = tasting_step(self._situation(arm), most_s)
             if decision is not None:
                 return self._stamped(arm, decision)
         return Signal.WAIT if any(arm.running() for arm in racing) else None
+
+    def _spent_s(self, arm: Study) -> float:
+        """Worker-seconds of its trials; one that runs counts as predicted."""
+        running_s = sum(map(self._situation(arm).predicted_s, arm.running()))
+        return sum(outcome.wall_s for outcome in arm.outcomes.values()) + running_s
 
     def _behind(self, racing: Sequence[Study], most_s: float) -> list[Study]:
         """Networks to drop, the best of them first."""
@@ -206,11 +211,17 @@ class Arms(Moment):
     # -- common -----------------------------------------------------------------------------------------------------
 
     def _situation(self, arm: Study) -> Situation:
-        """The state of one network, with the time that the confirmation of the best fit will take left out."""
+        """The state of one network, without the time that the confirmation of the best fit will take.
+
+        Of the user's number of search trials it has what the others did not ask for.
+        """
         name = _name(arm)
         if name not in self._situations:
             until = self.study.deadline - self._fits.reserve_s()
-            self._situations[name] = Situation(arm.until(until), replace(self.brief, family=name), self.now)
+            of_others = len(self.study.asked("search")) - len(arm.asked("search"))
+            trials = None if self.brief.trials is None else self.brief.trials - of_others
+            brief = replace(self.brief, family=name, trials=trials)
+            self._situations[name] = Situation(arm.until(until), brief, self.now)
         return self._situations[name]
 
     @cached_property
@@ -240,12 +251,6 @@ class Arms(Moment):
 def _name(arm: Study) -> str:
     assert arm.family is not None
     return arm.family.name
-
-
-def _spent_s(arm: Study) -> float:
-    """Worker-seconds of its trials; one that runs counts as the longest that ended."""
-    ended = [outcome.wall_s for outcome in arm.outcomes.values()]
-    return sum(ended) + len(arm.running()) * max(ended, default=1.0)
 
 
 def _heights(racing: Sequence[Study]) -> list[float]:

@@ -15,7 +15,7 @@ from superconv_tune.record.trial import Cycle, Trial, TrialOutcome
 
 SLACK = 1.1  # factor by which a trial is expected to take longer than the median one of its size
 RECENT = 12  # number of latest outcomes that the correction uses
-LOOK_BACK = 400  # number of latest trials among which they are searched; with fewer there, nearly every trial fails
+LOOK_BACK = 400  # latest trials, besides one for each worker, among which they are searched; else nearly all fail
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class CostModel:
             eval_s=measured.eval_s,
             overhead_s=measured.overhead_s,
         )
-        latest = islice(reversed(study.requests), LOOK_BACK)
+        latest = islice(reversed(study.requests), LOOK_BACK + study.workers)
         trials = study.came_back(study.requests[key] for key in latest)
         seen = list(islice(((trial, ratio) for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
         if not seen:

@@ -123,7 +123,7 @@ def divide(
     *lower, top = lengths
     widths = means.widths(len(lower) + len(begun), narrower)[len(begun) :]
     spare_s = means.left_s * USED - _needed_s(means, lower, widths, top)
-    spare = WIDEST if top >= brief.epochs_bounds[1] else 0
+    spare = max(WIDEST, workers) if top >= brief.epochs_bounds[1] else 0
     at_top = min(spare, max(0, int(SPARE_SHARE * spare_s / means.trial_s(top))) * workers)
     room = None if brief.trials is None else max(0, brief.trials - trials)
     rungs = tuple(map(RungPlan, lengths, _cap([*widths, at_top], room, workers)))

@@ -72,7 +72,9 @@ class RungSteps:
         """What the rung begins with, and the neighbours that may beat the best so far."""
         yield from self._entrants()
         leader = self.situation.leader(self.index)
-        if leader is not None:
+        if leader is None:
+            yield from self._far_below()
+        else:
             yield leader.at_rate(leader.max_lr * GRID_FACTOR)
             yield leader.at_rate(leader.max_lr / GRID_FACTOR)
 
@@ -80,6 +82,13 @@ class RungSteps:
         """The first grid; on a higher rung the best of the rung below, and the same with twice the rate."""
         for power in COARSE_POWERS if self.index == 0 else (0, 1):
             yield self._start.at_rate(self._start.max_lr * GRID_FACTOR**power)
+
+    def _far_below(self) -> Iterator[Point]:
+        """A much lower rate than those tried, where every cycle of the first grid, or more, went wrong."""
+        situation = self.situation
+        ended = situation.study.came_back(situation.asked("search", self.index))
+        if len(ended) >= len(COARSE_POWERS) and all(trial.went_wrong for trial in ended):
+            yield self._start.at_rate(min(point.max_lr for point in self._tried) / GRID_FACTOR**2)
 
     def _wished(self, limit: float) -> Decision | None:
         """What is worth a trial while the rung has room: with or without augmentation, batch sizes, then the rest.
@@ -89,7 +98,8 @@ class RungSteps:
         """
         best = self._best
         farther = self._farther(best) if self.index == 0 else ()
-        for point in chain(self._other_augment(best), self._other_sizes(best), farther):
+        point = next(chain(self._other_augment(best), self._other_sizes(best), farther), None)
+        if point is not None:
             return self._at(point, limit)
         repeated = self._repeated(best, limit) if len(self._tried) % 2 else None
         return repeated or self._drawn(limit, self._fixed(best))

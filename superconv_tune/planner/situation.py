@@ -139,8 +139,12 @@ class Situation(Moment):
 
     def expected_end(self, request: TrialRequest) -> float:
         """Unix time at which a running trial is expected to end."""
+        return self.study.asked_at[request.trial_id] + self.predicted_s(request)
+
+    def predicted_s(self, request: TrialRequest) -> float:
+        """Seconds that a trial is expected to take; ramps count as a cycle of one epoch."""
         params = self.usual if isinstance(request.work, Ramps) else request.params
-        return self.study.asked_at[request.trial_id] + self.cost.seconds(params, slack=1.0)
+        return self.cost.seconds(params, slack=1.0)
 
     def waves(self, count: int) -> int:
         """Number of trials that each worker runs, one after the other, for ``count`` trials in total."""

@@ -163,6 +163,18 @@ def test_networks_are_compared_by_seconds_and_not_by_epochs() -> None:
     assert (dropped(conductor), frozen(conductor)) == (["slow"], ["quick"])
 
 
+def test_networks_share_the_number_of_trials_that_the_user_allows() -> None:
+    conductor, _ = compete(Question({"net": NET, "weak": WEAK}), brief(None, trials=12))
+    assert 10 <= len(conductor.study.asked("search")) <= 12
+    assert conductor.study.fresh_models()
+
+
+def test_a_network_whose_cycles_are_slow_does_not_take_every_worker_at_first() -> None:
+    conductor, _ = compete(Question({"slow": World(step_s=2.0), "quick": NET}), brief(None), budget_s=3600.0)
+    first, second, *_ = conductor.study.asked("search").values()
+    assert {first.family, second.family} == {"slow", "quick"}
+
+
 def test_a_network_that_always_fails_is_dropped() -> None:
     failing = World(ceiling=0.99, fate=lambda _: "code_error")
     conductor, _ = compete(Question({"net": NET, "failing": failing}), brief(0.9))

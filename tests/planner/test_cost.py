@@ -9,7 +9,7 @@ import pytest
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import SEEDS
-from superconv_tune.record.events import Opened
+from superconv_tune.record.events import Opened, Requested, Resized
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialOutcome
 from tests.simulated import WatchedConductor, Workers, World, brief, opened, searched
@@ -56,6 +56,18 @@ def test_the_overhead_is_learned_from_finished_trials() -> None:
         misled = replace(opening, measured=replace(opening.measured, overhead_s=wrong))
         assert CostModel.of(Study.replay([misled])).overhead_s == wrong
         assert CostModel.of(Study.replay([misled, *conductor.events[1:]])).overhead_s == pytest.approx(guess, rel=0.01)
+
+
+def test_the_speed_is_learned_while_every_one_of_a_thousand_workers_is_busy() -> None:
+    """The latest thousand trials are running then, and those that ended are older."""
+    conductor = search(3.0, (1.0, 1.0))
+    known = Study.replay(conductor.events)
+    learned = CostModel.of(known).correction
+    known.apply(Resized(conductor.study.deadline, 1000))
+    (*_, last) = known.asked("search").values()
+    for number in range(1000):
+        known.apply(Requested(conductor.study.deadline, replace(last, trial_id=f"{number}-later")))
+    assert CostModel.of(known).correction == learned == pytest.approx(1.0 / 3.0, rel=0.1)
 
 
 def test_batch_sizes_that_were_not_measured_lie_between_those_that_were_and_beyond_them_in_proportion() -> None:

@@ -9,7 +9,15 @@ import pytest
 from superconv_tune.core.space import Choice, Interval
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.divide import FEWEST_STEPS, MOST_SEEDS, RANKING_STEPS, USED, divide, fast_sizes, starting_size
+from superconv_tune.planner.divide import (
+    FEWEST_STEPS,
+    MOST_SEEDS,
+    RANKING_STEPS,
+    USED,
+    divide,
+    fast_sizes,
+    starting_size,
+)
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.study import Study
 from tests.simulated import SPACE, brief, opened
@@ -66,6 +74,7 @@ def test_time_that_the_longest_allowed_cycle_cannot_use_goes_to_trials_of_that_l
     assert plan(1e6).rungs[-1].width == 0
     widths = [plan(30.0, left_s).rungs[-1].width for left_s in (300.0, 600.0, 1200.0)]
     assert 0 < widths[0] < widths[1] < widths[2]
+    assert plan(30.0, 600.0, 1000).rungs[-1].width == 1000
     for left_s in (300.0, 600.0, 1200.0):
         assert used_s(plan(30.0, left_s), WORKERS) <= WORKERS * left_s
 

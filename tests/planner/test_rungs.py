@@ -46,6 +46,13 @@ def test_at_every_length_the_best_rate_was_beaten_from_above_and_from_below(best
             assert any(neighbour.is_like(point) for point in tried)
 
 
+def test_where_every_rate_of_the_first_grid_goes_wrong_much_lower_ones_follow() -> None:
+    """The range test picks 2500 times the best rate, and from 16 times on nothing is learned."""
+    recipe = searched(World(best_lr=2e-5, exponent=0.0, misled=2500.0)).study.recipe
+    assert recipe is not None
+    assert recipe.max_lr < 16.0 * 2e-5
+
+
 def test_the_best_rate_moves_up_with_the_length_and_the_search_follows() -> None:
     conductor = searched(World(exponent=0.5))
     situation = situation_of(conductor)
