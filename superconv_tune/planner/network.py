@@ -15,6 +15,7 @@ from superconv_tune.planner.rungs import RungSteps
 from superconv_tune.planner.situation import Situation, first
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Baseline
+from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialRequest
 
 ATTEMPTS = 3  # per trial, if it is lost with its worker: perhaps it was the trial that ended the worker
@@ -55,14 +56,22 @@ def _on_rungs(situation: Situation, plan: Plan, count: int) -> Decision | None:
 
 
 def _retry(situation: Situation) -> TrialRequest | Redraw | None:
+    """The next attempt of a trial that was lost with its worker, if it still has a use."""
     for trial in situation.study.lost():
         request = trial.request
-        if isinstance(request.purpose, Baseline):
-            continue  # `planner.baselines` asks for those again
+        if isinstance(request.purpose, Baseline) or _is_past(situation.study, request):
+            continue  # `planner.baselines` asks for those of its own again
         if situation.study.losses[request.trial_id] < ATTEMPTS and situation.fits(request.params, situation.limit):
             again = replace(request, attempt=request.attempt + 1, deadline=situation.patient(request.params))
             return again if request.proposal is None else Redraw(again, situation.searched(request.params))
     return None
+
+
+def _is_past(study: Study, request: TrialRequest) -> bool:
+    """Whether it is a search trial, and there is a recipe, or trains a recipe that was replaced."""
+    if study.recipe is None:
+        return False
+    return request.kind == "search" or request.recipe not in (None, study.recipe.number)
 
 
 def _plan(situation: Situation) -> Plan | None:

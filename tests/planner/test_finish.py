@@ -11,6 +11,7 @@ import pytest
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.space import Interval
 from superconv_tune.planner.evidence import MOST_REPLACED, confirmed, verdict_of
+from superconv_tune.planner.network import ATTEMPTS
 from superconv_tune.record.events import Frozen, Requested
 from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
 from tests.planner.hours import hour
@@ -89,6 +90,23 @@ def test_a_recipe_of_which_every_fresh_model_ends_without_evidence_is_given_up()
     planned = conductor.study.plan
     assert planned is not None
     assert len(conductor.study.asked("confirm")) == planned.confirm_seeds + MOST_REPLACED
+
+
+def test_a_search_trial_that_is_lost_after_the_recipe_was_frozen_is_not_asked_for_again() -> None:
+    """The target looks reached while slow trials still run; all of those are lost."""
+
+    def slow(request: TrialRequest) -> float:
+        return 1.0 if request.seed % 3 else 30.0
+
+    def fate(request: TrialRequest) -> Status:
+        return "finished" if request.kind == "confirm" or request.seed % 3 else "preempted"
+
+    conductor = searched(World(step_s=0.03, slow=slow, fate=fate), 3600.0, target=0.8, workers=8)
+    (frozen,) = [event.at for event in conductor.events if isinstance(event, Frozen)]
+    asked = [event for event in conductor.events if isinstance(event, Requested) and event.at > frozen]
+    assert {event.request.kind for event in asked} <= {"confirm", "scaling", "baseline"}
+    lost = [trial for trial in conductor.study.lost() if trial.request.kind == "search"]
+    assert any(conductor.study.losses[trial.request.trial_id] < ATTEMPTS for trial in lost)
 
 
 def test_a_recipe_that_was_early_and_fell_short_is_followed_by_a_longer_one() -> None:

@@ -148,8 +148,8 @@ def check_promotions(conductor: WatchedConductor) -> None:
         if isinstance(event, Frozen):
             assert was_whole(known.trial(event.recipe.origin))
         if isinstance(event, Requested) and event.request.kind in ("confirm", "baseline"):
-            # A trial that was lost is asked for again even if its recipe has been replaced meanwhile.
-            assert event.request.recipe == len(known.recipes) or event.request.attempt > 1
+            assert event.request.recipe == len(known.recipes)
+        assert not (isinstance(event, Requested) and event.request.kind == "search" and known.recipes)
         known.apply(event)
     for number, recipe in enumerate(known.recipes, 1):
         check_recipe(known, number, recipe)
@@ -198,6 +198,7 @@ def useful(study: Study, how: Brief, now: float) -> str | None:
     limit, cost = study.deadline - how.report_s, CostModel.of(study)
     for request in (trial.request for trial in study.lost()):
         retried = request.kind != "baseline" and study.losses[request.trial_id] < ATTEMPTS
+        retried &= not study.recipes or request.recipe == study.recipes[-1].number
         if retried and now + cost.seconds(request.params) <= limit:
             return f"{request.trial_id} again"
     if study.plan is None:
