@@ -15,6 +15,7 @@ from superconv_tune.finder.finding import Finding, ProbeResult, grid_of
 from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.lr.lr_range import (
     HALF_LIFE_SHARE,
+    OPENING,
     RAMP_INTERVAL_ELSE,
     RAMP_INTERVALS,
     Quality,
@@ -39,7 +40,6 @@ from superconv_tune.trial.trackers import NullTracker
 PROBE_STEPS = 100  # or more in a probe, and one epoch or more, so that every example counts
 UNREADABLE = (Refusal.TOO_SHORT, Refusal.NOT_FINITE)  # where a probe would do no better
 FAILED: frozenset[Status] = frozenset({"data_error", "code_error", "oom"})  # statuses that no learning rate can change
-OPENING = 10  # losses whose median is that of the untrained model
 RULE_OF_PROBES = "probes"
 RULES = (RULE_OF_PROBES, *PICK_RULES)
 

@@ -19,9 +19,8 @@ LAST_SHARE = 0.2  # share of the steps, the last ones, whose median loss is the 
 PROBE_STEPS = 120
 HALVINGS = 7  # halvings of a bracket of a factor of 64, which narrow it to within 3.3 %
 BELOW, ABOVE = 16.0, 4.0  # ends of the bracket: the edge that a ramp saw divided by BELOW, and times ABOVE
-MOST_STRETCHES = (
-    6  # times that an end of the bracket is moved by `ABOVE` or `BELOW` until the bracket contains the edge
-)
+# Times that an end of the bracket is moved by `ABOVE` or `BELOW` until the bracket contains the edge.
+MOST_STRETCHES = 6
 
 
 @dataclass(frozen=True)

@@ -41,9 +41,8 @@ STOP_FACTOR = 4.0  # ratio of the smoothed loss to its best at which a ramp stop
 GIVEN_BACK = 0.9  # share of the improvement: the network is dead or diverged, and the rest of the ramp is useless
 STOP_PATIENCE = 5  # consecutive steps
 EDGE_GIVE_BACK = 0.25  # share of the improvement: a rate that loses more is too large to keep what was learned
-NOISE_FACTOR = (
-    4.0  # standard errors that a fall or a rise must exceed; the lowest of many noisy means alone is two lower
-)
+# Standard errors that a fall or a rise must exceed; the lowest of many noisy means alone is two lower.
+NOISE_FACTOR = 4.0
 PICK_DIVISOR = 2.0  # half of the rate at the minimum: the best fixed rule in our measurements (science 2.1)
 BAND_DIVISOR = 10.0  # the mission's rule: the band begins at a tenth of the rate at the minimum
 SPREAD_GOOD, SPREAD_FAIR = 0.5, 1.0  # octaves of uncertainty about the minimum

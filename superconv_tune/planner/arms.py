@@ -19,9 +19,9 @@ from superconv_tune.planner.ask import Decision, Draw, Drop
 from superconv_tune.planner.choice import expected_of_search, looks_reached
 from superconv_tune.planner.divide import SEEDS
 from superconv_tune.planner.evidence import has_all_seeds, is_decided, word_of
-from superconv_tune.planner.fits import FitSteps, next_id, next_number, next_seed
+from superconv_tune.planner.fits import FitSteps, next_number
 from superconv_tune.planner.network import network_step, rungs_within, tasting_step
-from superconv_tune.planner.situation import Moment, Situation, first
+from superconv_tune.planner.situation import Moment, Situation, first, next_id, next_seed
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Confirm

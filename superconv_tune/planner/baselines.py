@@ -26,9 +26,9 @@ from superconv_tune.record.trial import INFORMATIVE, LOST, Trial, TrialRequest
 from superconv_tune.verdict.comparison import RATES, RunCost, Shortfall, compare
 
 SHARE = 0.1  # of the worker-seconds of the whole time budget (design 6)
-FIRST_POWERS = (0, 1, -1)  # powers of `GRID_FACTOR` in the grid of each policy, in the order of asking
+POLICY_POWERS = (0, 1, -1)  # powers of `GRID_FACTOR` in the grid of each policy, in the order of asking
 MOST_RATES = 5  # per policy: the grid widens while its best lies at its border, up to this number
-PATIENCE = 1.5  # times its predicted seconds, after which the anneal of a run is cut and the run no longer counts
+RUN_PATIENCE = 1.5  # times its predicted seconds, after which the anneal of a run is cut and the run no longer counts
 HAND_OVER_S = 1.0  # seconds added to that, because handing a run to a busy worker takes time
 ADAPTIVE_SHARE = 0.5  # of the recipe's peak, for optimizers whose step size does not grow with momentum (AdamW)
 
@@ -104,7 +104,7 @@ class Comparison:
     @property
     def allowance_s(self) -> float:
         """Worker-seconds that all runs together may take."""
-        return SHARE * self.study.workers * (self.study.deadline - self.study.opened.started_at)
+        return SHARE * self.study.workers * self.study.budget_s
 
     @property
     def left_s(self) -> float:
@@ -175,7 +175,7 @@ class Comparison:
         params = self.recipe.params
         rule = HorizonRule(self.recipe.max_lr, params.cycle_epochs, exponent_of(self.brief.optimizer))
         centre = rule.max_lr(epochs) * _rate_factor(schedule, self.brief.optimizer, params)
-        return [centre * GRID_FACTOR**power for power in FIRST_POWERS]
+        return [centre * GRID_FACTOR**power for power in POLICY_POWERS]
 
     def _spent_s(self, taken: Callable[[float], float]) -> float:
         """Worker-seconds of all runs; ``taken`` gives them from the predicted ones for a run without an outcome."""
@@ -193,7 +193,7 @@ class Comparison:
 
 def _patient(seconds: float) -> float:
     """Seconds that a run may take that is predicted to take ``seconds``."""
-    return PATIENCE * seconds + HAND_OVER_S
+    return RUN_PATIENCE * seconds + HAND_OVER_S
 
 
 def comparison_of(study: Study, brief: Brief, now: float) -> Comparison | None:

@@ -20,7 +20,7 @@ from superconv_tune.verdict.verdict import demonstrating
 
 TIGHT = 1.04  # factor on the predicted seconds of the last cycles: their speed is known, and a late one is cut a little
 LEAST_LENGTH = 0.25  # of the cycle it comes from, below which a recipe is not worth a confirmation
-SAFELY = 2.0  # standard errors by which a configuration must pass the target to be confirmed before the end
+SAFELY = 2.0  # standard errors by which a configuration, or a fit, must pass the target to be confirmed before the end
 FAR = 1.0  # in log odds: a target so far above what the longest cycles reached is not demonstrated by more seeds
 
 

@@ -29,8 +29,7 @@ def ask_range_test(situation: Situation) -> TrialRequest | None:
     if situation.asked("range_test"):
         return None
     ramp_s = situation.cost.ramp_s(situation.usual, COARSE_STEPS + RAMP_STEPS)
-    budget_s = study.deadline - study.opened.started_at
-    if ramp_s > BUDGET_SHARE * budget_s or situation.now + ramp_s > situation.limit:
+    if ramp_s > BUDGET_SHARE * study.budget_s or situation.now + ramp_s > situation.limit:
         return None
     ramps = Ramps(*situation.brief.ramp_interval, steps=RAMP_STEPS)
     return situation.request(RangeTest(), ramps, situation.usual, situation.patient_with(ramp_s))

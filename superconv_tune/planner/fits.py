@@ -10,13 +10,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.choice import SAFELY
 from superconv_tune.planner.divide import SEEDS, seeds_of
 from superconv_tune.planner.evidence import replaced, yardstick_of
 from superconv_tune.planner.network import ATTEMPTS
-from superconv_tune.planner.situation import START_S, Moment
+from superconv_tune.planner.situation import START_S, Moment, next_id, next_seed
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Confirm, Fitted, Purpose
 from superconv_tune.record.recipe import Recipe
@@ -32,7 +30,6 @@ FIRST_SHARE = 0.3  # of the time that is left, in which the fit of the defaults 
 FIRST_TRIES = 2  # at the defaults: the first may have found a worker that was too late in starting
 LONGER = 1.5  # times the longest fit of its family so far, that another one is expected to take
 AROUND_S = 0.5  # seconds of a trial besides the fit
-SAFELY = 2.0  # standard errors by which a fit must pass the target to be confirmed at once
 
 _SLOW: dict[str, object] = {"learning_rate": 0.05, "max_iter": 500, "early_stopping": True}
 # Smaller steps with more trees, larger and smaller trees, and more regularisation, each of them with early stopping.
@@ -87,7 +84,7 @@ class FitSteps(Moment):
             seconds = self.seconds(name)
             if not left or seconds is None or not self._has_time(seconds):
                 continue
-            if self._spent_s() + seconds <= SHARE * self.study.workers * self._budget_s:
+            if self._spent_s() + seconds <= SHARE * self.study.workers * self.study.budget_s:
                 return self._request(name, Fitted(), Fit(left[0]), self.patient_with(seconds))
         return None
 
@@ -162,22 +159,8 @@ class FitSteps(Moment):
                 spent_s += 0.0 if is_default else outcome.wall_s if outcome else self.seconds(name) or 0.0
         return spent_s
 
-    @property
-    def _budget_s(self) -> float:
-        return self.study.deadline - self.study.opened.started_at
-
     def _has_time(self, seconds: float) -> bool:
         return self.now + seconds < self.limit
-
-
-def next_id(study: Study, purpose: Purpose) -> str:
-    """The id of the next trial of the whole study."""
-    return f"{len(study.requests):04d}-{purpose.kind}"
-
-
-def next_seed(study: Study, brief: Brief) -> int:
-    """The seed of the next trial, derived from the number of trials asked for so far."""
-    return int(np.random.SeedSequence([brief.seed, len(study.requests)]).generate_state(1)[0])
 
 
 def next_number(study: Study) -> int:

@@ -276,25 +276,17 @@ class Situation(Moment):
     ) -> TrialRequest:
         """The next request, with a new id and a new seed."""
         return TrialRequest(
-            trial_id=self.next_id(purpose.kind),
+            trial_id=next_id(self.study, purpose),
             attempt=1,
             purpose=purpose,
             work=work,
             params=params,
             schedule=self.brief.schedule,
-            seed=self.next_seed(),
+            seed=next_seed(self.study, self.brief),
             deadline=deadline,
             rung=rung,
             precision=self.precision,
         )
-
-    def next_id(self, kind: Kind) -> str:
-        """The id of the next trial."""
-        return f"{len(self.study.requests):04d}-{kind}"
-
-    def next_seed(self) -> int:
-        """The seed of the next trial, derived from the number of trials asked for so far."""
-        return int(np.random.SeedSequence([self.brief.seed, len(self.study.requests)]).generate_state(1)[0])
 
     @property
     def precision(self) -> Precision:
@@ -308,6 +300,16 @@ class Situation(Moment):
             low, high = bounds(dimension, 0.0)
             values[name] = min(max(getattr(params, name), low), high)
         return values
+
+
+def next_id(study: Study, purpose: Purpose) -> str:
+    """The id of the next trial of a study."""
+    return f"{len(study.requests):04d}-{purpose.kind}"
+
+
+def next_seed(study: Study, brief: Brief) -> int:
+    """The seed of the next trial of a study, derived from the number of trials asked for so far."""
+    return int(np.random.SeedSequence([brief.seed, len(study.requests)]).generate_state(1)[0])
 
 
 def point_of(request: TrialRequest) -> Point:

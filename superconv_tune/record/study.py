@@ -182,6 +182,11 @@ class Study:
         return self._asked_in_rung.get((kind, rung), {})
 
     @property
+    def budget_s(self) -> float:
+        """Seconds from the command to the deadline."""
+        return self.deadline - self.opened.started_at
+
+    @property
     def recipe(self) -> Recipe | None:
         """The current recipe; None before one was frozen."""
         return self.recipes[-1] if self.recipes else None

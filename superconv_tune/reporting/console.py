@@ -170,7 +170,7 @@ class LiveView:
             self._add_event(event, study.deadline)
         self._snapshot = Snapshot(
             phase=_phase_words(phase),
-            limit_s=study.deadline - study.opened.started_at,
+            limit_s=study.budget_s,
             deadline=study.deadline,
             done=len(study.outcomes),
             running=len(study.requests) - len(study.outcomes),

@@ -55,7 +55,7 @@ class Findings:
     @property
     def limit_s(self) -> float:
         """Wall-clock seconds that the study may take, including time added on resuming."""
-        return self.study.deadline - self.study.opened.started_at
+        return self.study.budget_s
 
     @property
     def used_s(self) -> float:
