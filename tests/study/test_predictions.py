@@ -48,10 +48,11 @@ def test_every_kept_model_repeats_what_its_trial_recorded(finished: Workplace) -
 
 
 def test_the_report_says_what_all_together_reach(finished: Workplace) -> None:
-    page = (finished.folder / "runs" / "done" / "report.html").read_text(encoding="utf-8")
+    study = finished.folder / "runs" / "done"
+    page = (study / "report.html").read_text(encoding="utf-8")
     assert "3 models, of which the best on validation predicts; together they reach" in page
     assert "at 3 times the cost of one" in page
-    assert "superconv_tune.predict done NEW_DATA" in page
+    assert f"superconv_tune.predict {study} NEW_DATA" in page
 
 
 def test_a_study_that_is_to_keep_none_keeps_none(workplace: Workplace) -> None:
