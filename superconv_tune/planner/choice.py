@@ -108,16 +108,14 @@ def _best_rung(situation: Situation, surface: Surface) -> tuple[int, Point]:
 def _longest(situation: Situation, plan: Plan, rung: int, leader: Point) -> float:
     """Longest cycle for the recipe: of the next rung where the target looks reached, or as long as is allowed.
 
-    Where longer cycles over-train, or have nothing left to learn from, it is that of the rung the recipe comes from;
-    where they were no better, it is no more than another rung's step away: what they do far beyond it is not known.
+    Where longer cycles over-train, or have nothing left to learn from, it is that of the rung the recipe comes from.
     """
     epochs = leader.params.cycle_epochs
     if situation.latest(situation.rungs) != (rung, leader) or situation.knows_by_heart(rung, leader):
         return epochs
     if looks_reached(situation):
         return epochs * plan.rungs[min(rung + 1, len(plan.rungs) - 1)].epochs / plan.rungs[rung].epochs
-    longest = max(situation.brief.epochs_bounds[1], epochs)
-    return longest if situation.still_gains(rung, leader) else min(longest, situation.brief.division.factor * epochs)
+    return max(situation.brief.epochs_bounds[1], epochs)
 
 
 def _origin(situation: Situation, rung: int, point: Point) -> Trial:

@@ -236,16 +236,6 @@ class Situation(Moment):
         shares = [train / held for train, held in pairs if train is not None and held is not None and held > 0.0]
         return bool(shares) and float(np.median(shares)) < BY_HEART
 
-    def still_gains(self, rung: int, point: Point) -> bool:
-        """Whether the best cycles of a rung are better than those of the shorter ones, as far as can be seen.
-
-        There is no shorter one below the lowest rung.
-        """
-        before = self.leader(rung - 1) if rung else None
-        if before is None or self.surface is None:
-            return True
-        return float(self.surface.mean([point], rung)[0]) > float(self.surface.mean([before], rung - 1)[0])
-
     def _is_risky(self, point: Point) -> bool:
         return point.max_lr * (1.0 + SAME_RATE) >= self._cliffs.get(point.setting, math.inf)
 
