@@ -92,6 +92,7 @@ def _judged(search: Line, truth: Line) -> Judged:
         rungs=tuple(Rung(**rung) for rung in found["rungs"]),
         validation_items=found["validation_items"],
         epochs=found["epochs"],
+        searched=found["searched"],
         repeats=tuple(Repeat(**repeat) for repeat in found["repeats"]),
         failed=found["failed"],
         is_bracketed=found["is_bracketed"],

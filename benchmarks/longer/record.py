@@ -62,6 +62,7 @@ def _evidence(evidence: Evidence, held: int) -> Line:
         "repeats": [asdict(repeat) for repeat in evidence.repeats],
         "validation_items": evidence.validation_items,
         "epochs": evidence.epochs,
+        "searched": evidence.searched,
         "failed": evidence.failed,
         "is_bracketed": evidence.is_bracketed,
     }

@@ -26,6 +26,7 @@ Read = TypeVar("Read")
 LONG_NAMES = {"x": "x_train", "y": "y_train", "X": "x_train", "inputs": "x_train", "targets": "y_train"}
 COST = 2  # bytes of memory per byte of an array: as it was stored, and in the type that models take
 INPUTS = ("x", "X", "inputs", "x_test")  # names of an array of items to predict
+GUESSED = "The last axis of the inputs was taken as that of channels; `args: {channels: first}` says otherwise."
 MOST_CHANNELS = 4  # of pictures: grey or colour, each perhaps with transparency
 WANTED = ("x_train", "y_train", "x_test", "y_test")
 SHAPES = {"kind": ("auto", "classification", "regression"), "channels": ("auto", "first", "last", "none")}
@@ -95,7 +96,8 @@ def _raw(arrays: Mapping[str, NDArray[Any]], chosen: Mapping[str, Any]) -> RawDa
     )
     assert train is not None
     raw = classified(train, test) if kind == "classification" else RawData(train, test, "regression", None)
-    return replace(raw, reading=ArrayReading(channels))
+    is_guessed = channels == "last" and chosen["channels"] == "auto"
+    return replace(raw, reading=ArrayReading(channels), warnings=(*raw.warnings, *[GUESSED] * is_guessed))
 
 
 def _named(found: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:

@@ -88,7 +88,7 @@ def encoded_again(values: pd.Series[Any], column: Column) -> NDArray[Any]:
     did not know shares the input of the rare ones.
 
     Raises:
-        UserError: if it holds lists, or infinite numbers.
+        UserError: if it holds lists, infinite numbers, or no time where times belong.
     """
     _refuse_lists(values)
     if column.kind == "numeric":
@@ -101,7 +101,7 @@ def encoded_again(values: pd.Series[Any], column: Column) -> NDArray[Any]:
 
 def _idle(values: pd.Series[Any], is_train: NDArray[np.bool_]) -> str:
     """Why a column can tell nothing, whatever the others are; empty if it can."""
-    if values[is_train].isna().all():
+    if all(isinstance(value, str) and not value.strip() for value in values[is_train].dropna()):
         return "it is empty"
     name = str(values.name).lower()
     is_counter = name in COUNTERS or name.startswith(UNNAMED)
@@ -156,8 +156,7 @@ def _times(values: pd.Series[Any]) -> pd.Series[Any] | None:
         return _in_utc(values)
     if pd.api.types.is_numeric_dtype(values):
         return None
-    texts = _stripped(values)
-    texts = texts.mask(is_missing(texts))
+    texts = _given(values)
     given = texts.dropna()
     if given.empty or not given.str.fullmatch(ISO_DATE).all():
         return None
@@ -165,9 +164,26 @@ def _times(values: pd.Series[Any]) -> pd.Series[Any] | None:
     return times if times.notna().sum() == len(given) else None
 
 
+def _given(values: pd.Series[Any]) -> pd.Series[Any]:
+    """The column as text, without words such as NA."""
+    texts = _stripped(values)
+    return texts.mask(is_missing(texts))
+
+
 def _in_utc(values: pd.Series[Any]) -> pd.Series[Any]:
     """Times with a zone or without, which counts as UTC; missing for what is no time in ISO 8601."""
     return pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
+
+
+def _days_again(values: pd.Series[Any], column: Column) -> NDArray[np.float64]:
+    given = values if pd.api.types.is_datetime64_any_dtype(values) else _given(values)
+    times = _in_utc(given)
+    if given.notna().any() and times.isna().all():
+        raise UserError(
+            f"column {column.name!r} holds times, but none of these is one in ISO 8601: {given.dropna().iloc[0]!r}. "
+            f"Write them as {column.origin[:10]}."
+        )
+    return _days(times, pd.to_datetime(column.origin, utc=True))
 
 
 def _days(times: pd.Series[Any], origin: pd.Timestamp) -> NDArray[np.float64]:
@@ -190,7 +206,7 @@ def _as_words(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def _numbers_again(values: pd.Series[Any], column: Column) -> NDArray[np.float64]:
     if column.origin:
-        return _days(_in_utc(values), pd.to_datetime(column.origin, utc=True))
+        return _days_again(values, column)
     if pd.api.types.is_numeric_dtype(values):
         typed: NDArray[np.float64] = values.to_numpy(np.float64, na_value=np.nan)
         return typed

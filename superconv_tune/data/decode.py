@@ -11,9 +11,10 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, TypeVar
 
 import numpy as np
@@ -23,7 +24,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.data.budget import require_memory
+from superconv_tune.data.budget import most_bytes, require_memory
 from superconv_tune.data.limits import usable_cpus
 from superconv_tune.data.reading import ImageReading
 
@@ -49,6 +50,8 @@ TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 # paper, for both together and for the result: 20 were measured, and 27 where a pixel has more than 8 bits. The rest is
 # a margin. A progressive JPEG keeps all coefficients of the whole image besides.
 BYTES_PER_PIXEL, BYTES_PER_DEEP_PIXEL, BYTES_PER_COEFFICIENT = 24, 32, 6
+SMALL = 16 * 2**20  # bytes of memory that every machine has for each thread, so that it need not be asked
+ALONE = Lock()  # held by an image that would not fit as often as there are threads
 WHITE = 255  # also the background of transparent pixels, as on a page
 
 
@@ -91,16 +94,8 @@ def header(source: Source) -> Header | str:
     def read(image: Image.Image) -> Header:
         stored = str(getattr(image, "tile", ""))  # how, until the image is decoded
         is_deep = _is_deep(image)
-        return Header(
-            image.width,
-            image.height,
-            _is_grey(image),
-            extremes=_extremes(image, _shown(source)) if is_deep else None,
-            has_frames=getattr(image, "is_animated", False),
-            is_jpeg=image.format in ("JPEG", "MPO"),
-            is_progressive="progressive" in image.info,
-            is_cut=not is_deep and ";16" in stored,
-        )
+        found = _known(image, extremes=_extremes(image, _shown(source)) if is_deep else None)
+        return replace(found, has_frames=getattr(image, "is_animated", False), is_cut=not is_deep and ";16" in stored)
 
     return _opened(source, read)
 
@@ -124,6 +119,11 @@ def pixels(source: Source, reading: ImageReading) -> NDArray[np.uint8] | str:
     """
 
     def read(image: Image.Image) -> NDArray[np.uint8]:
+        known = _known(image, extremes=(0, 0) if _is_deep(image) else None)
+        with _room(known.decoding_bytes(reading.size), _shown(source)):
+            return middle_square(image)
+
+    def middle_square(image: Image.Image) -> NDArray[np.uint8]:
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
         # A JPEG is decoded at a half, a quarter or an eighth of its size.
         image.draft(None, (reading.size, reading.size))
@@ -198,6 +198,33 @@ def _opened(source: Source, read: Callable[[Image.Image], Result]) -> Result | s
         return f"damaged ({' '.join(str(error).split()) or type(error).__name__})"
 
 
+def _known(image: Image.Image, extremes: tuple[int, int] | None) -> Header:
+    """What is known of an image before any of it is decoded, and the extremes of its pixels."""
+    return Header(
+        image.width,
+        image.height,
+        _is_grey(image),
+        extremes=extremes,
+        is_jpeg=image.format in ("JPEG", "MPO"),
+        is_progressive="progressive" in image.info,
+    )
+
+
+@contextmanager
+def _room(size: int, what: str) -> Iterator[None]:
+    """Memory for an image while it is decoded: those that do not fit for all threads at once come one by one.
+
+    Raises:
+        UserError: if it does not fit alone.
+    """
+    if size <= SMALL or size * usable_cpus() <= most_bytes():
+        yield
+        return
+    with ALONE:
+        require_memory(size, what)
+        yield
+
+
 def _shown(source: Source) -> str:
     return "an image" if isinstance(source, bytes) else f"the image {source}"
 
@@ -240,9 +267,9 @@ def _is_deep(image: Image.Image) -> bool:
 
 def _extremes(image: Image.Image, what: str) -> tuple[int, int]:
     """Least and greatest pixel, for which the image is decoded."""
-    require_memory(image.width * image.height * BYTES_PER_DEEP_PIXEL, what)
-    values = np.asarray(image)
-    return int(values.min()), int(values.max())
+    with _room(image.width * image.height * BYTES_PER_DEEP_PIXEL, what):
+        values = np.asarray(image)
+        return int(values.min()), int(values.max())
 
 
 def _plain(image: Image.Image, mode: str, deep: tuple[int, int]) -> Image.Image:

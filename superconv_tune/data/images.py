@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data import cache
-from superconv_tune.data.budget import most_bytes, require_memory
+from superconv_tune.data.budget import require_memory
 from superconv_tune.data.class_folders import Listed, images_in
 from superconv_tune.data.decode import (
     Header,
@@ -32,7 +32,6 @@ from superconv_tune.data.decode import (
     threads,
 )
 from superconv_tune.data.groups import of_paths
-from superconv_tune.data.limits import usable_cpus
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Part, RawData, Rows
 from superconv_tune.data.reading import ImageReading
@@ -179,8 +178,10 @@ def _store(listed: Sequence[Listed], wanted: Wanted, folder: Path) -> None:
         reading = ImageReading(side, channels, deep)
         cache.require_room(len(fine) * reading.channels * reading.size**2)
         costs = {listed[i].name: found.decoding_bytes(reading.size) for i, found in zip(fine, seen, strict=True)}
-        workers = pool if _fit_at_once(costs) else None
-        decoded = each(workers, partial(_pixels, reading), [sources[i] for i in fine], done)
+        largest = max(costs, key=costs.__getitem__)
+        # Known now, so that all machines that read the data refuse, or read, the same.
+        require_memory(costs[largest], f"the image {largest}")
+        decoded = each(pool, partial(_pixels, reading), [sources[i] for i in fine], done)
         kept = _write(folder / PIXELS, decoded, fine, reasons)
     if not kept:
         raise UserError(f"data: none of {len(listed):,} images can be decoded. {_reasons(reasons.values())}")
@@ -192,17 +193,6 @@ def _store(listed: Sequence[Listed], wanted: Wanted, folder: Path) -> None:
         "words": _shape_words(seen, reading, is_derived=not wanted.size),
     }
     (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
-
-
-def _fit_at_once(costs: Mapping[str, int]) -> bool:
-    """Whether all threads may decode the largest images at once; ``costs`` has the bytes of each image by name.
-
-    Raises:
-        UserError: if a single one does not fit, so that the data are the same on every machine that reads them.
-    """
-    name = max(costs, key=costs.__getitem__)
-    require_memory(costs[name], f"the image {name}")
-    return sum(sorted(costs.values())[-usable_cpus() :]) <= most_bytes()
 
 
 def _write(

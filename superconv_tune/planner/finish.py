@@ -114,7 +114,7 @@ class FinishSteps:
             return None
         rule = HorizonRule(recipe.max_lr, recipe.params.cycle_epochs, exponent_of(situation.brief.optimizer))
         asked = situation.study.of_recipe("scaling")
-        for variation in missing(situation.brief, situation.cost, recipe.params, asked):
+        for variation in missing(situation.brief, situation.cost, recipe.params, asked, self.plan.rungs[0].epochs):
             params = replace(recipe.params, cycle_epochs=variation.epochs)
             if not situation.fits(params, situation.limit):
                 continue

@@ -7,6 +7,7 @@ half and a quarter of the data with the same number of steps.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -35,18 +36,27 @@ class Variation:
     data_share: float = 1.0
 
 
-def lengths(brief: Brief, cost: CostModel, recipe: Hyperparameters) -> list[float]:
-    """A third and a ninth of the recipe's length, the longer one first, without those too short for a cycle."""
+def lengths(brief: Brief, cost: CostModel, recipe: Hyperparameters, searched: float = math.inf) -> list[float]:
+    """A third and a ninth of the recipe's length, the longer one first, without those too short for a cycle.
+
+    The user's shortest length yields to the shortest that was ``searched``.
+    """
     thirds = (recipe.cycle_epochs / STRETCH, recipe.cycle_epochs / STRETCH**2)
-    low = min(brief.epochs_bounds[0], recipe.cycle_epochs)
+    low = min(brief.epochs_bounds[0], recipe.cycle_epochs, searched)
     return [
         epochs for epochs in thirds if epochs >= low and cost.steps(replace(recipe, cycle_epochs=epochs)) >= MIN_STEPS
     ]
 
 
-def missing(brief: Brief, cost: CostModel, recipe: Hyperparameters, asked: list[TrialRequest]) -> Iterator[Variation]:
-    """The variations that were not asked for yet, the most informative first."""
-    found = lengths(brief, cost, recipe)
+def missing(
+    brief: Brief,
+    cost: CostModel,
+    recipe: Hyperparameters,
+    asked: list[TrialRequest],
+    searched: float = math.inf,
+) -> Iterator[Variation]:
+    """The variations that were not asked for yet, the most informative first; arguments as for `lengths`."""
+    found = lengths(brief, cost, recipe, searched)
     wanted = [Variation(epochs) for epochs in reversed(found)] * REPEATS
     if found:
         wanted += [Variation(found[0], share) for share in DATA_SHARES]

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
@@ -237,6 +238,12 @@ def _module(made: object) -> nn.Module:
     if not isinstance(made, nn.Module):
         shown = "None" if made is None else f"a {type(made).__name__}"
         raise UserError(f"model: its function returned {shown}. Return a fresh torch.nn.Module.")
+    lazy = {type(part).__name__ for part in made.modules() if any(map(is_lazy, part.parameters(recurse=False)))}
+    if lazy:
+        raise UserError(
+            f"model: {', '.join(sorted(lazy))} gets its size from the first batch only. Give the size, or call the "
+            f"model once on a batch before the function returns it."
+        )
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise UserError(
             f"model: {type(made).__name__} has no parameter to train. Make its layers attributes of the module, or put "

@@ -19,11 +19,12 @@ from superconv_tune.reporting.tables import curves_table, leaderboard_table, ram
 from superconv_tune.reporting.verdict_json import verdict_json
 
 
-def write_outputs(findings: Findings, folder: Path) -> list[Path]:
+def write_outputs(findings: Findings, folder: Path, again: str) -> list[Path]:
     """Write verdict.json, recipe.yaml (if a trial finished), the tables and report.html, each atomically.
 
     The trials are written twice: as parquet, which keeps types, and as csv, which a spreadsheet opens. The verdict
-    comes first, so that it exists even if the disk is full before the report is written.
+    comes first, so that it exists even if the disk is full before the report is written. The report names the command
+    ``again``, which writes it again.
 
     Returns:
         The files written, in that order.
@@ -47,7 +48,7 @@ def write_outputs(findings: Findings, folder: Path) -> list[Path]:
     write_atomically(trials, _parquet(table))
     write_atomically(trials_csv, _csv(table))
     write_atomically(curves, _parquet(curves_table(findings.study)))
-    write_atomically(report, render_report(findings, folder).encode())
+    write_atomically(report, render_report(findings, folder, again).encode())
     return [verdict, *([recipe] if has_recipe else []), leaderboard, trials, trials_csv, curves, report]
 
 

@@ -43,13 +43,11 @@ from superconv_tune.reporting.sentences import (
     size_words,
     verdict_sentence,
 )
-from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.verdict.comparison import ComparedPolicy
 from superconv_tune.verdict.standing import Standing
 
 SHOWN_PARAMS = ("base_momentum", "max_momentum", "weight_decay", "pct_start", "batch_size", "augment")
 NO_CURVES = "not recorded: the search ran without MLflow"
-USUAL_ROOT = Path(ExperimentSpec.model_fields["output"].default)  # of a command without --output
 
 
 @dataclass(frozen=True)
@@ -125,8 +123,14 @@ TIME_SPENT = Panel(
 )
 
 
-def render_report(findings: Findings, folder: Path) -> str:
-    """The whole page, as `superconv_tune.reporting.page.render` makes it; its commands lead to the study's folder."""
+def render_report(findings: Findings, folder: Path, again: str) -> str:
+    """The whole page, as `superconv_tune.reporting.page.render` makes it.
+
+    Args:
+        findings: what it tells of.
+        folder: the study's, to which its commands lead.
+        again: the command that writes it again.
+    """
     return render(
         "report.html",
         **_answer(findings),
@@ -141,7 +145,7 @@ def render_report(findings: Findings, folder: Path) -> str:
         rows=[(_row(findings, trial), trial.outcome.reason) for trial in findings.study.trials()],
         running=len(findings.study.running()),
         environment=_flat(publishable(findings.study.opened.environment)),
-        commands=_commands(findings, folder),
+        commands=_commands(findings, folder, again),
         spec=yaml.safe_dump(publishable(findings.study.opened.spec), sort_keys=False, allow_unicode=True),
     )
 
@@ -248,15 +252,14 @@ def _baseline_row(baseline: ComparedPolicy) -> dict[str, str]:
     }
 
 
-def _commands(findings: Findings, folder: Path) -> dict[str, str]:
+def _commands(findings: Findings, folder: Path, again: str) -> dict[str, str]:
     """What to do next, as a shell takes it in the folder where the search was started."""
-    root = [] if folder.parent == USUAL_ROOT else ["--output", str(folder.parent)]
     with_recipe = {
         "Train the long run with this recipe": _command("train", str(folder / "recipe.yaml"), "--epochs", "N"),
     }
     always = {
         "Ask the same question again (the spec below, saved as spec.yaml)": _command("search", "spec.yaml"),
-        "Write this page again": _command("report", findings.study.opened.name, *root),
+        "Write this page again": again,
     }
     with_model = {"Predict with the model that is kept": _command("predict", str(folder), "NEW_DATA")}
     return (with_model if findings.kept else {}) | (with_recipe if findings.winner else {}) | always

@@ -70,8 +70,8 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         refuse(machines)
         engine.rehearsed()
         handle = begin_run(where, engine.question)
-        opened = _opened(engine, where, handle, call, others if call.fresh_ledger is None else ())
         try:
+            opened = _opened(engine, where, handle, call, others if call.fresh_ledger is None else ())
             journal.append(name, opened)
         except (UserError, KeyboardInterrupt):  # such as another search that took the name in the meantime
             give_up_run(handle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,16 +120,22 @@ def places(root: Path, name: str, storage: Address | str | None, tracking_uri: A
         raise UserError(f"--name: a study is a folder in {root}/, but got {name!r}. Leave out / and ..")
     remember(filter(None, map(os.environ.get, SECRET_VARIABLES)))
     uri = _named("tracking_uri", tracking_uri, TRACKING_VARIABLE) or Address(address_of(root / "mlflow.db"))
-    unnamed = _storage(root, None)
-    named = _storage(root, storage) if storage else unnamed
+    found = _storage(root, storage)
     return Places(
         root=root,
         name=name,
-        storage=named,
+        storage=found,
         tracking_uri=uri,
         artifact_root=None if uri.file is None else (root / ARTIFACTS).absolute(),
-        names_storage=named != unnamed,
+        names_storage=bool(storage) and found != _unnamed(root),
     )
+
+
+def _unnamed(root: Path) -> Address | None:
+    """The storage of a command that names none; None where what stands in the environment is no address."""
+    with suppress(UserError):
+        return _storage(root, None)
+    return None
 
 
 def _storage(root: Path, given: Address | str | None) -> Address:

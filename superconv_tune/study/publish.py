@@ -29,7 +29,7 @@ def write_files(findings: Findings, where: Places) -> list[Path]:
         UserError: if a file cannot be written.
     """
     try:
-        return write_outputs(findings, where.folder)
+        return write_outputs(findings, where.folder, where.command("report"))
     except OSError as error:
         raise UserError(
             f"The files of {where.name!r} cannot be written into {where.folder}/ ({error.strerror or error}). All "

@@ -232,7 +232,8 @@ class Attempt:
             correct = metric.correct(outputs, targets)
             self.note(test_correct=pack(correct.cpu().numpy()), test_items=len(correct))
         else:
-            self.note(test_se=items_se(metric, outputs, targets, groups, self.request.seed, self.clock))
+            request = self.request
+            self.note(test_se=items_se(metric, (outputs, targets), groups, request.seed, self.clock, request.deadline))
 
     def evaluate(self, learner: Learner, part: EvaluationSet) -> tuple[Any, Any]:
         """Outputs and targets of the validation or test part."""

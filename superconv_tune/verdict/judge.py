@@ -77,7 +77,7 @@ def _too_few(target: Target, evidence: Evidence) -> str:
 def _unknown(evidence: Evidence) -> str:
     if len(evidence.values) == 1:
         return "it takes two models at least"
-    return "on samples of the test items the metric mostly has no value"
+    return "what other test items would show is not known"
 
 
 def _reasons(case: Case, growth: Growth | None) -> list[str]:

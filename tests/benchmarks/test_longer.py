@@ -34,6 +34,7 @@ def line(task: str, accuracy: float, shorter: float) -> dict[str, Any]:
             "repeats": [{"epochs": e, "data_share": 1.0, "value": v, "models": 4} for e, v in repeats],
             "validation_items": held,
             "epochs": 9.0,
+            "searched": 9.0,
             "failed": 0,
             "is_bracketed": True,
         },
@@ -124,6 +125,15 @@ def test_gains_are_those_of_the_farthest_horizon_at_eight_times_the_length(tasks
     assert steep.known is not None
     assert steep.known.gain == pytest.approx(np.log(0.4 / 0.6) - np.log(0.2 / 0.8))
     assert steep.known.slope == pytest.approx((np.log(0.6 / 0.4) - np.log(0.4 / 0.6)) / np.log(3.0))
+
+
+def test_a_recipe_that_was_cut_for_want_of_time_is_not_judged_as_flat() -> None:
+    found, rung = line("phoneme-01", 0.8, 0.7), {"epochs": 27.0, "value": 0.9, "low": 0.0, "high": 1.0, "trials": 5}
+    found["evidence"] |= {"searched": 27.0, "rungs": [rung]}
+    (judged,) = library([truth("phoneme-01", (0.8, 0.81, 0.82))], [found])
+    assert judged.evidence.is_cut
+    assert judged.known is not None
+    assert judged.known.slope > 0.0
 
 
 def test_every_question_has_a_word_and_every_forecast_an_interval(tasks: list[Judged]) -> None:

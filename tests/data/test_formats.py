@@ -131,6 +131,7 @@ def test_npz_moves_the_channels_where_models_look(
     assert data.train.inputs.flags.c_contiguous
     assert data.train.inputs.dtype == np.uint8
     is_last = shape[-1] == becomes[1] and shape != becomes
+    assert any("channels: first" in told for told in data.warnings) == (is_last and channels == "auto")
     moved = np.moveaxis(images, -1, 1) if is_last else images.reshape(becomes)
     np.testing.assert_array_equal(data.train.inputs, moved)
 

@@ -7,7 +7,9 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import torch
 from PIL import Image
 
 from superconv_tune.core.errors import UserError
-from superconv_tune.data import cache
+from superconv_tune.data import budget, cache, decode
 from superconv_tune.data.decode import Header, deep_range, header, pixels
 from superconv_tune.data.formats import load
 from superconv_tune.data.images import MOST_ON_CPU, MOST_ON_GPU
@@ -349,3 +351,28 @@ def test_an_entry_that_was_damaged_is_said_and_not_used(tmp_path: Path) -> None:
     (entry / "index.json").write_bytes(b"{")
     with pytest.raises(UserError, match=rf"index.json cannot be read.*Delete {entry}"):
         read(folder)
+
+
+def test_images_too_large_for_all_threads_are_decoded_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = saved(Image.new("L", (1000, 1000)), tmp_path / "large.png")  # 24 MB while it is decoded
+    monkeypatch.setattr(decode, "usable_cpus", lambda: 4)
+    monkeypatch.setattr(budget, "free_memory", lambda: 100_000_000)
+    running, most, plain = 0, 0, decode._plain
+
+    def counted(*arguments: Any) -> Image.Image:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.02)
+        running -= 1
+        return plain(*arguments)
+
+    monkeypatch.setattr(decode, "_plain", counted)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: pixels(large, SMALL), range(8)))
+    assert most == 1
+    monkeypatch.setattr(budget, "free_memory", lambda: 40_000_000)
+    with pytest.raises(UserError, match=r"the image .*large\.png takes 23 MiB"):
+        pixels(large, SMALL)

@@ -245,3 +245,13 @@ def test_images_of_idx_are_read_again(tmp_path: Path) -> None:
 def test_arrays_that_the_model_does_not_know_are_refused(given: object, words: str) -> None:
     with pytest.raises(UserError, match=words):
         again(given, load("digits", None, {}))
+
+
+def test_times_in_a_spelling_that_is_not_read_are_refused(tmp_path: Path) -> None:
+    days = pd.Series(pd.date_range("2024-03-01", periods=60))
+    mixed().assign(day=days).to_parquet(tmp_path / "t.parquet")
+    data = load("table", tmp_path / "t.parquet", {})
+    with pytest.raises(UserError, match=r"column 'day' holds times, but none of these .*'03/01/2024'"):
+        again(mixed().assign(day=days.dt.strftime("%m/%d/%Y")), data)
+    gaps = mixed().assign(day=["NA", *days.astype("string")[1:]])
+    assert np.isfinite(again(gaps, data).values).all()

@@ -266,3 +266,10 @@ def test_parts_are_written_alike(part: str, tmp_path: Path) -> None:
 def test_many_whole_numbers_stay_exact_names(tmp_path: Path) -> None:
     frame = flowers().assign(label=np.arange(60) % 3 + 1_000_000)
     assert read(tmp_path, frame).class_names == ("1000000", "1000001", "1000002")
+
+
+def test_a_column_of_empty_texts_is_empty(tmp_path: Path) -> None:
+    flowers().assign(remark="").to_parquet(tmp_path / "t.parquet")
+    data = load("table", tmp_path / "t.parquet", {})
+    assert [column.name for column in data.columns] == ["length", "colour"]
+    assert "Column 'remark' left out: it is empty." in data.warnings

@@ -71,3 +71,9 @@ def test_no_other_lengths_are_trained_once_the_target_is_demonstrated() -> None:
     assert word_of(conductor.study, conductor.brief) == "demonstrated"
     last = max(place for place, key in enumerate(conductor.study.requests) if key.endswith("confirm"))
     assert not any(key.endswith("scaling") for key in list(conductor.study.requests)[last + 3 :])
+
+
+def test_parts_of_an_epoch_are_repeated_where_the_search_had_no_longer_ones() -> None:
+    many, recipe = replace(COST, train_items=1_000_000), replace(RECIPE, cycle_epochs=0.9)
+    assert lengths(brief(), many, recipe) == []
+    assert lengths(brief(), many, recipe, searched=0.05) == pytest.approx([0.3, 0.1])

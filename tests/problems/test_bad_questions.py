@@ -226,6 +226,10 @@ CASES: dict[str, Bad] = {
     "a fresh layer around shared weights": Bad(
         ("gives the same weights",), "Task((X, Y), lambda inner=net(): nn.Sequential(inner, nn.Linear(2, 2)))"
     ),
+    "layers without a size": Bad(
+        ("model: LazyLinear gets its size from the first batch",),
+        "Task((X, Y), lambda: nn.Sequential(nn.LazyLinear(2)))",
+    ),
     "two models": Bad(("model: the spec names one",), spec={"model": "mlp"}),
     "a model that raises": Bad(("ZeroDivisionError",), "Task((X, Y), lambda: 1 / 0)"),
     "NaN at once": Bad(

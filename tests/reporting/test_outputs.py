@@ -17,9 +17,11 @@ from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.outputs import write_outputs, write_ramps
 from superconv_tune.reporting.verdict_json import verdict_json
 
+AGAIN = "python -m superconv_tune.report one"
+
 
 def test_every_file_is_written_and_no_draft_is_left(findings: Findings, tmp_path: Path) -> None:
-    written = write_outputs(findings, tmp_path / "runs" / "one")
+    written = write_outputs(findings, tmp_path / "runs" / "one", AGAIN)
 
     names = [path.name for path in written]
     assert names == [
@@ -39,7 +41,7 @@ def test_every_file_is_written_and_no_draft_is_left(findings: Findings, tmp_path
 def test_without_a_winner_there_is_no_recipe(
     name: str, every_findings: Callable[[str], Findings], tmp_path: Path
 ) -> None:
-    write_outputs(every_findings(name), tmp_path)
+    write_outputs(every_findings(name), tmp_path, AGAIN)
 
     assert not (tmp_path / "recipe.yaml").exists()
     assert pq.read_table(tmp_path / "trials.parquet").num_rows == len(every_findings(name).study.requests)
@@ -47,19 +49,19 @@ def test_without_a_winner_there_is_no_recipe(
 
 
 def test_writing_again_replaces_the_files(findings: Findings, empty_findings: Findings, tmp_path: Path) -> None:
-    write_outputs(empty_findings, tmp_path)
-    write_outputs(findings, tmp_path)
+    write_outputs(empty_findings, tmp_path, AGAIN)
+    write_outputs(findings, tmp_path, AGAIN)
 
     assert json.loads((tmp_path / "verdict.json").read_text())["verdict"] == "demonstrated"
 
 
 def test_no_file_shows_the_password_of_the_store(findings: Findings, tmp_path: Path) -> None:
-    for path in write_outputs(findings, tmp_path):
+    for path in write_outputs(findings, tmp_path, AGAIN):
         assert b"hunter2" not in path.read_bytes()
 
 
 def test_the_trial_table_has_a_row_per_trial_and_its_own_range_test(findings: Findings, tmp_path: Path) -> None:
-    write_outputs(findings, tmp_path)
+    write_outputs(findings, tmp_path, AGAIN)
     table = pq.read_table(tmp_path / "trials.parquet").to_pylist()
     by_id = {row["trial_id"]: row for row in table}
 
@@ -75,7 +77,7 @@ def test_the_trial_table_has_a_row_per_trial_and_its_own_range_test(findings: Fi
 def test_the_trials_as_csv_say_what_the_parquet_file_says(
     name: str, every_findings: Callable[[str], Findings], tmp_path: Path
 ) -> None:
-    write_outputs(every_findings(name), tmp_path)
+    write_outputs(every_findings(name), tmp_path, AGAIN)
     exact = pq.read_table(tmp_path / "trials.parquet").to_pylist()
     with (tmp_path / "trials.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -93,7 +95,7 @@ def _as_in_csv(value: object, text: str) -> str:
 
 
 def test_the_curve_table_gives_back_every_kept_step(findings: Findings, tmp_path: Path) -> None:
-    write_outputs(findings, tmp_path)
+    write_outputs(findings, tmp_path, AGAIN)
     table = pq.read_table(
         tmp_path / "curves.parquet", filters=[("trial_id", "=", "confirm-01"), ("phase", "=", "cycle")]
     )

@@ -66,7 +66,7 @@ class Page(HTMLParser):
 
 def written(findings: Findings, folder: Path = Path("runs/fashion-mnist-92")) -> str:
     """The page, as it is written into the folder of the study."""
-    return render_report(findings, folder)
+    return render_report(findings, folder, f"python -m superconv_tune.report {folder.name} --storage sqlite:///o.db")
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -98,10 +98,9 @@ def test_the_commands_work_where_the_search_was_started(findings: Findings) -> N
         "superconv_tune.predict runs/fashion-mnist-92 NEW_DATA",
     ):
         assert command in text
-    assert "--output" not in text
+    assert "superconv_tune.report fashion-mnist-92 --storage sqlite:///o.db" in text
     elsewhere = Page(written(kept, Path("/mnt/all studies/fashion-mnist-92"))).text
     assert "superconv_tune.predict '/mnt/all studies/fashion-mnist-92' NEW_DATA" in elsewhere
-    assert "superconv_tune.report fashion-mnist-92 --output '/mnt/all studies'" in elsewhere
 
 
 def test_a_recipe_that_is_fitted_has_no_cycle_and_is_a_recipe(empty_findings: Findings) -> None:

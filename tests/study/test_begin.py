@@ -9,6 +9,7 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
+import superconv_tune.study.begin as begin_module
 from superconv_tune.core.errors import UserError
 from superconv_tune.journal.journal import Journal
 from superconv_tune.record.events import Closed, Looked, Opened, Requested
@@ -97,13 +98,14 @@ def test_what_is_the_users_to_mend_leaves_no_trace(workplace: Workplace) -> None
     assert not (workplace.folder / "runs").exists()
 
 
+@pytest.mark.parametrize(("owner", "name"), [(Journal, "append"), (begin_module, "_opened")])
 def test_an_interruption_before_the_first_trial_leaves_no_run_running(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    owner: object, name: str, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def append(*_: object, **__: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Journal, "append", append)
+    monkeypatch.setattr(owner, name, interrupted)
     with pytest.raises(KeyboardInterrupt):
         workplace.begin("mine", tracking_uri=None)
     client = connect(address_of(workplace.folder / "runs" / "mlflow.db"))

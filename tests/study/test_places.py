@@ -93,3 +93,12 @@ def test_the_secrets_that_libraries_read_themselves_are_masked(tmp_path: Path, m
     monkeypatch.setenv("PGPASSWORD", "q/7+of=base64")
     places(tmp_path, "mine", None, None)
     assert masked("password authentication failed for 'q/7+of=base64'") == "password authentication failed for '***'"
+
+
+def test_a_storage_that_is_named_wins_over_an_environment_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPERCONV_TUNE_STORAGE", "postgresql://u:a/b@h/d")
+    assert "--storage" in places(tmp_path, "mine", f"sqlite:///{tmp_path}/studies.db", None).command("report")
+    with pytest.raises(UserError, match="SUPERCONV_TUNE_STORAGE"):
+        places(tmp_path, "mine", None, None)
