@@ -15,13 +15,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from benchmarks.calibration.tasks import TASKS, LibraryTask
+from benchmarks.longer.search import PATIENCE_S, WORKERS, TrainingWorld
 from benchmarks.rows import append
 from benchmarks.rows import read as rows_of
 from benchmarks.simulation import VirtualClock
@@ -38,7 +39,7 @@ from superconv_tune.record.events import Measured, Opened
 from superconv_tune.record.purpose import Confirm
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Cycle, Ramps, Trial, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Cycle, Trial, TrialRequest
 from superconv_tune.study.conclude import proposer_of
 from superconv_tune.study.conductor import StudyConductor
 from superconv_tune.study.question import brief_of
@@ -62,41 +63,13 @@ COLUMNS = (
     "items",
     "correct",
 )
-WORKERS = 2
 SECONDS_PER_TOP_STEP = 8.0  # virtual, on two workers; the planner gives the longest cycles their share of it
-RAMP_STEPS = 285  # of a first range test
-PATIENCE_S = 1e6
 LONGER = (8.0 / 3.0, 8.0)  # times the longest cycle of the search
 NEIGHBOURS = ((1.0, 1.0), (2.0, 1.0), (0.5, 1.0), (1.0, 10.0))  # factors on max_lr and weight_decay
 FRESH_SEEDS = 2  # of the neighbour that validation chose
 SMALL_TEST = 1000  # items of the fresh ones that a user would have as a test part, at most
 
 Row = tuple[object, ...]
-
-
-@dataclass(frozen=True)
-class TrainingWorld:
-    """Trials that are really trained, on a clock with one virtual second per step."""
-
-    problem: Problem
-
-    def run(self, request: TrialRequest, now: float, slot: int) -> tuple[TrialOutcome, float]:
-        """The outcome and its duration, both in virtual seconds; all workers are equally fast here."""
-        del now, slot
-        outcome = run(
-            replace(request, deadline=time.time() + PATIENCE_S), self.problem, NullTracker(), time.time, "virtual"
-        )
-        ramp_s = float(RAMP_STEPS if isinstance(request.work, Ramps) else 0)
-        train_s = float(outcome.steps)
-        ramp = outcome.range_curve
-        return replace(
-            outcome,
-            train_s=train_s,
-            eval_s=0.0,
-            range_test_s=ramp_s,
-            wall_s=train_s + ramp_s,
-            range_curve=None if ramp is None else replace(ramp, elapsed_s=ramp.step.astype(np.float64)),
-        ), train_s + ramp_s
 
 
 def rows(name: str) -> list[Row]:
