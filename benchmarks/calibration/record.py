@@ -11,7 +11,6 @@ that the file already has are not trained again.
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,27 +20,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.calibration.tasks import TASKS, LibraryTask
-from benchmarks.longer.search import PATIENCE_S, WORKERS, TrainingWorld
+from benchmarks.calibration.tasks import TASKS
+from benchmarks.longer.search import PATIENCE_S, WORKERS
+from benchmarks.longer.search import searched as virtual_search
 from benchmarks.rows import append
 from benchmarks.rows import read as rows_of
-from benchmarks.simulation import VirtualClock
-from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.core.bits import pack, unpack
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.data.batches import ResidentSet, ResidentSource
-from superconv_tune.journal.journal import Journal
-from superconv_tune.planner.brief import Brief
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
-from superconv_tune.record.events import Measured, Opened
 from superconv_tune.record.purpose import Confirm
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Trial, TrialRequest
-from superconv_tune.study.conclude import proposer_of
-from superconv_tune.study.conductor import StudyConductor
 from superconv_tune.study.question import brief_of
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
@@ -90,7 +83,12 @@ def searched(name: str) -> tuple[Problem, Study]:
     spec = TASKS[name].spec(seed=sum(name.encode()))
     payload, _ = prepare(spec)
     problem = realise(payload, torch.device("cpu"))
-    return problem, _search(problem, replace(brief_of(spec), report_s=0.0), TASKS[name])
+    return problem, virtual_search(
+        problem,
+        replace(brief_of(spec), report_s=0.0),
+        TASKS[name].batch_size,
+        SECONDS_PER_TOP_STEP * TASKS[name].top_steps,
+    )
 
 
 def _best_of_rungs(study: Study) -> list[Trial]:
@@ -98,31 +96,6 @@ def _best_of_rungs(study: Study) -> list[Trial]:
     rungs = sorted({trial.request.rung for trial in cycles})
     found = (best([trial for trial in cycles if trial.request.rung == rung], accuracy) for rung in rungs)
     return [trial for trial in found if trial is not None]
-
-
-def _search(problem: Problem, brief: Brief, task: LibraryTask) -> Study:
-    size = task.batch_size
-    measured = Measured(
-        train_items=task.items,
-        validation_items=len(problem.validation),
-        test_items=len(problem.test),
-        step_s={str(size): 1.0},
-        eval_s=0.0,
-        overhead_s=0.0,
-        trivial_value=problem.trivial_value,
-    )
-    budget_s = SECONDS_PER_TOP_STEP * task.top_steps
-    study = Study(Opened("library", 0.0, budget_s, WORKERS, spec={}, measured=measured))
-    with tempfile.TemporaryDirectory() as folder:
-        storage = f"sqlite:///{folder}/library.db"
-        proposer = proposer_of("library", brief, "auto", storage)
-        clock = VirtualClock()
-        with Journal(storage) as journal:
-            journal.append("library", study.opened)
-            conductor = StudyConductor(study, brief, journal, proposer, clock, on_event=lambda: None)
-            InProcessCluster(TrainingWorld(problem), clock, WORKERS).run(conductor)
-        proposer.close()
-    return study
 
 
 def _truth(name: str, problem: Problem, recipe: Recipe) -> Iterator[Row]:

@@ -13,7 +13,6 @@ depend on what else runs, nor on how fast the machine is: searches have a clock 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from benchmarks.longer.library import library
 from benchmarks.longer.record import Line, search_of, truth_of
 from benchmarks.longer.report import report
 from benchmarks.longer.tasks import TASKS
+from benchmarks.peers.rounds import append, read
 
 KINDS: dict[str, Callable[[str, Path], Line]] = {"truths": truth_of, "searches": search_of}
 POLITE = 19
@@ -35,17 +35,11 @@ def file_of(kind: str) -> Path:
     return Path(__file__).with_name(f"{kind}.jsonl")
 
 
-def recorded(kind: str) -> list[Line]:
-    """The tasks so far."""
-    file = file_of(kind)
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
-
-
 def record(kind: str, names: Sequence[str], root: Path, minutes: float, workers: int) -> None:
     """Train what the record lacks until the time is over; what was begun by then is finished."""
     os.nice(POLITE)
     end = time.time() + 60.0 * minutes
-    known = {line["task"] for line in recorded(kind)}
+    known = {line["task"] for line in read(file_of(kind))}
     waiting = [name for name in names if name not in known]
     running: dict[Future[Line], str] = {}
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
@@ -55,8 +49,7 @@ def record(kind: str, names: Sequence[str], root: Path, minutes: float, workers:
                 running[pool.submit(KINDS[kind], name, root)] = name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name, found = running.pop(future), future.result()
-                with file_of(kind).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(found) + "\n")
+                append(file_of(kind), found)
                 print(time.strftime("%H:%M:%S"), name, _told(found), flush=True)  # noqa: T201 - progress of a command
 
 
@@ -75,7 +68,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS), help="tasks")
     asked = parser.parse_args()
     if asked.what == "report":
-        text = report(library(recorded("truths"), recorded("searches")))
+        text = report(library(read(file_of("truths")), read(file_of("searches"))))
         Path(__file__).with_name("longer.md").write_text(text, encoding="utf-8")
         return
     if asked.data is None:

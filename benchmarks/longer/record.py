@@ -19,6 +19,8 @@ from superconv_tune.planner.evidence import gather
 from superconv_tune.record.study import Study
 from superconv_tune.verdict.verdict import Evidence
 
+SECONDS_PER_TOP_STEP = 4.0  # virtual, on two workers; the planner gives the longest cycles a half of it at most
+
 Line = dict[str, Any]
 
 
@@ -37,7 +39,7 @@ def search_of(name: str, root: Path) -> Line:
     torch.set_num_threads(1)
     started, task = time.time(), TASKS[name]
     problem, brief = posed(task, root)
-    study = searched(task, problem, brief)
+    study = searched(problem, brief, task.batch_size, SECONDS_PER_TOP_STEP * task.top_steps, task.precision)
     return {"task": name, **_found(task, study, brief), "wall_s": round(time.time() - started, 1)}
 
 

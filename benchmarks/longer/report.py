@@ -101,7 +101,7 @@ def _intervals(found: Sequence[Forecast]) -> str:
     return table(("horizons", "90 % intervals that cover", "95 %, by data set", "of", "median width, points"), rows)
 
 
-def _times(each: Forecast) -> float:
+def _times(each: Asked | Forecast) -> float:
     return each.horizon / each.judged.evidence.epochs
 
 
@@ -159,7 +159,7 @@ def _faults(found: Sequence[Asked]) -> str:
     rows = [
         (
             each.judged.task,
-            f"{each.horizon / each.judged.evidence.epochs:.1f}",
+            f"{_times(each):.1f}",
             f"{1.0 - each.judged.error:.3f}",
             f"{1.0 - each.judged.truth(each.horizon):.3f}",
             f"{100 * each.offset:+g}",

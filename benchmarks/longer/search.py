@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.longer.tasks import Task
 from benchmarks.simulation import VirtualClock
 from superconv_tune.cluster.in_process import InProcessCluster
 from superconv_tune.data.batches import ResidentSource
@@ -21,14 +20,13 @@ from superconv_tune.planner.brief import Brief
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.events import Measured, Opened
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Ramps, TrialOutcome, TrialRequest
+from superconv_tune.record.trial import Precision, Ramps, TrialOutcome, TrialRequest
 from superconv_tune.study.conclude import proposer_of
 from superconv_tune.study.conductor import StudyConductor
 from superconv_tune.trial.run import run
 from superconv_tune.trial.trackers import NullTracker
 
 WORKERS = 2
-SECONDS_PER_TOP_STEP = 4.0  # virtual, on two workers; the planner gives the longest cycles a half of it at most
 RAMP_STEPS = 285  # of a first range test
 PATIENCE_S = 1e6
 
@@ -58,20 +56,19 @@ class TrainingWorld:
         ), train_s + ramp_s
 
 
-def searched(task: Task, problem: Problem, brief: Brief) -> Study:
-    """The whole search of a task."""
+def searched(problem: Problem, brief: Brief, batch_size: int, budget_s: float, precision: Precision = "fp32") -> Study:
+    """The whole search of a task with this one batch size, in ``budget_s`` virtual seconds."""
     assert isinstance(problem.train, ResidentSource)
     measured = Measured(
         train_items=len(problem.train.targets),
         validation_items=len(problem.validation),
         test_items=len(problem.test),
-        step_s={str(task.batch_size): 1.0},
+        step_s={str(batch_size): 1.0},
         eval_s=0.0,
         overhead_s=0.0,
         trivial_value=problem.trivial_value,
-        precision=task.precision,
+        precision=precision,
     )
-    budget_s = SECONDS_PER_TOP_STEP * task.top_steps
     study = Study(Opened("longer", 0.0, budget_s, WORKERS, spec={}, measured=measured))
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{folder}/longer.db"
