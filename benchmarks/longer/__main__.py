@@ -21,12 +21,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.longer.library import library
-from benchmarks.longer.record import Line, search_of, truth_of
+from benchmarks.longer.record import Line, searches_of, truth_of
 from benchmarks.longer.report import report
 from benchmarks.longer.tasks import TASKS
 from benchmarks.peers.rounds import append, read
 
-KINDS: dict[str, Callable[[str, Path], Line]] = {"truths": truth_of, "searches": search_of}
+KINDS: dict[str, Callable[[str, Path], Line]] = {"truths": truth_of, "searches": searches_of}
 POLITE = 19
 
 
@@ -54,7 +54,7 @@ def record(kind: str, names: Sequence[str], root: Path, minutes: float, workers:
 
 
 def _told(line: Line) -> str:
-    errors = [truth["error"] for truth in line["truths"]] if "truths" in line else [line["error"]]
+    errors = [each["error"] for each in line["truths" if "truths" in line else "searches"]]
     return f"errors {', '.join(map(str, errors))} in {line['wall_s']:.0f} s"
 
 

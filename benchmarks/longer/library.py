@@ -20,10 +20,10 @@ Line = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Judged:
-    """One task.
+    """One search of a task.
 
     Attributes:
-        task: its name.
+        task: name of the task.
         evidence: as the search had it, with the test part of a user.
         error: of the recipe, on items that neither the search nor its user has seen.
         errors: least error of the cycles of every length that was tried for the truth, by epochs.
@@ -73,18 +73,20 @@ class Judged:
 
 
 def library(truths: Sequence[Line], searches: Sequence[Line]) -> list[Judged]:
-    """All tasks that have a truth, and a search that confirmed a recipe."""
+    """All searches of tasks with a truth that confirmed a recipe."""
     known = {line["task"]: line for line in truths}
     return [
-        _judged(line, known[line["task"]])
+        _judged(known[line["task"]], search)
         for line in searches
-        if line["task"] in known and line["evidence"] is not None
+        if line["task"] in known
+        for search in line["searches"]
+        if search["evidence"] is not None
     ]
 
 
-def _judged(search: Line, truth: Line) -> Judged:
+def _judged(truth: Line, search: Line) -> Judged:
     found, fresh = search["evidence"], truth["fresh"] / 2.0
-    correct = np.stack([unpack(text, TASKS[search["task"]].held) for text in found["correct"]])
+    correct = np.stack([unpack(text, TASKS[truth["task"]].held) for text in found["correct"]])
     evidence = Evidence(
         values=tuple(float(row.mean()) for row in correct),
         correct=correct,
@@ -98,4 +100,4 @@ def _judged(search: Line, truth: Line) -> Judged:
         is_bracketed=found["is_bracketed"],
     )
     errors = {each["epochs"]: inside(each["error"], fresh) for each in truth["truths"]}
-    return Judged(search["task"], evidence, inside(search["error"], fresh), errors)
+    return Judged(truth["task"], evidence, inside(search["error"], fresh), errors)

@@ -1,9 +1,9 @@
-"""What the records hold of one task: its truth, and what the program's search of it found."""
+"""What the records hold of one task: its truth, and what the program's searches of it found."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ import torch
 from benchmarks.longer.search import searched
 from benchmarks.longer.tasks import TASKS, Task, posed
 from benchmarks.longer.truth import halves, truths
-from superconv_tune.core.bits import pack
+from superconv_tune.core.bits import pack, unpack
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.evidence import gather
 from superconv_tune.record.study import Study
 from superconv_tune.verdict.verdict import Evidence
 
+OUT_OF_REACH = 0.9999  # an accuracy
+SHARES = (1.0, 0.4)  # of the budget
 SECONDS_PER_TOP_STEP = 4.0  # virtual, on two workers; the planner gives the longest cycles a half of it at most
 
 Line = dict[str, Any]
@@ -34,13 +36,26 @@ def truth_of(name: str, root: Path) -> Line:
     return {**facts, "truths": found, "wall_s": round(time.time() - started, 1)}
 
 
-def search_of(name: str, root: Path) -> Line:
-    """What a search of a task found."""
+def searches_of(name: str, root: Path) -> Line:
+    """What searches of a task found: for a far target in all of the budget and in less, and for one that is near."""
     torch.set_num_threads(1)
     started, task = time.time(), TASKS[name]
     problem, brief = posed(task, root)
-    study = searched(problem, brief, task.batch_size, SECONDS_PER_TOP_STEP * task.top_steps, task.precision)
-    return {"task": name, **_found(task, study, brief), "wall_s": round(time.time() - started, 1)}
+
+    def found(target: float, share: float) -> Line:
+        asked = replace(brief, target=replace(brief.target, value=target))
+        budget_s = share * SECONDS_PER_TOP_STEP * task.top_steps
+        study = searched(problem, asked, task.batch_size, budget_s, task.precision)
+        return {"target": target, "share": share, **_found(task, study, asked)}
+
+    far = [found(OUT_OF_REACH, share) for share in SHARES]
+    near = [found(_reached(line, task), 1.0) for line in far[:1] if line["evidence"]]
+    return {"task": name, "searches": [*far, *near], "wall_s": round(time.time() - started, 1)}
+
+
+def _reached(line: Line, task: Task) -> float:
+    """Accuracy of the fresh models on the test part that a user has."""
+    return float(np.mean([unpack(text, task.held).mean() for text in line["evidence"]["correct"]]))
 
 
 def _found(task: Task, study: Study, brief: Brief) -> Line:

@@ -131,7 +131,7 @@ class Arms(Moment):
         situation = self._situation(network)
         if not isinstance(decision, Recipe) and decision is not Signal.DONE:
             return False
-        if situation.surface is None:
+        if situation.learned.surface is None:
             return True
         expected, noise = expected_of_search(situation)
         return self.worth(fit.value) - expected > noise
@@ -192,7 +192,7 @@ class Arms(Moment):
         ranked = sorted(racing, key=lambda arm: -self._worth_within(arm, most_s))
         kept = len(racing) if len(racing) == 2 else math.ceil(len(racing) / 2)
         worth = [self._worth_within(arm, most_s) for arm in ranked]
-        noise = max((s.noise for arm in racing if (s := self._situation(arm).surface) is not None), default=0.0)
+        noise = max((s.noise for arm in racing if (s := self._situation(arm).learned.surface) is not None), default=0.0)
         return [arm for place, arm in enumerate(ranked) if place >= kept or worth[0] - worth[place] > LAG * noise]
 
     def _drop_worst(self, racing: Sequence[Study], keep: Study | None = None) -> Drop:

@@ -18,7 +18,7 @@ from superconv_tune.lr.rate_grid import GRID_FACTOR, ProbeGrid
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.cost import CostModel
-from superconv_tune.planner.evidence import yardstick_of
+from superconv_tune.planner.learned import yardstick_of
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study

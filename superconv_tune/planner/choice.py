@@ -10,7 +10,8 @@ import numpy as np
 
 from superconv_tune.lr.rate_grid import GRID_FACTOR
 from superconv_tune.planner.divide import SEEDS, seeds_of
-from superconv_tune.planner.situation import WEIGHED_RUNGS, Situation, point_of
+from superconv_tune.planner.learned import WEIGHED_RUNGS, point_of
+from superconv_tune.planner.situation import Situation
 from superconv_tune.planner.surface import Point, Surface
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.recipe import Recipe
@@ -37,10 +38,10 @@ def looks_reached(situation: Situation) -> bool:
     target = situation.brief.target.value
     if target is None or situation.brief.strategy == "free":
         return False
-    latest, surface = situation.latest(situation.rungs), situation.surface
+    latest, surface = situation.learned.latest(situation.learned.rungs), situation.learned.surface
     if latest is None or latest[0] == 0 or surface is None:
         return False
-    return _expected(surface, *latest) - situation.yardstick.worth(target) > SAFELY * surface.noise
+    return _expected(surface, *latest) - situation.learned.yardstick.worth(target) > SAFELY * surface.noise
 
 
 def choose(situation: Situation, plan: Plan, *, may_lengthen: bool = True) -> Choice | None:
@@ -48,7 +49,7 @@ def choose(situation: Situation, plan: Plan, *, may_lengthen: bool = True) -> Ch
 
     Unless it may lengthen them, its cycles are no longer than those that the search found best.
     """
-    surface = situation.surface
+    surface = situation.learned.surface
     if surface is None:
         return None
     rung, leader = _best_rung(situation, surface)
@@ -69,9 +70,11 @@ def expected_of_search(situation: Situation) -> tuple[float, float]:
     Raises:
         ValueError: before the first complete cycle.
     """
-    if situation.surface is None:
+    if situation.learned.surface is None:
         raise ValueError("no cycle is complete yet, so nothing can be expected.")
-    return _expected(situation.surface, *_best_rung(situation, situation.surface)), situation.surface.noise
+    return _expected(
+        situation.learned.surface, *_best_rung(situation, situation.learned.surface)
+    ), situation.learned.surface.noise
 
 
 def fitting_epochs(situation: Situation, point: Point, seeds: int) -> float:
@@ -96,10 +99,10 @@ def _best_rung(situation: Situation, surface: Surface) -> tuple[int, Point]:
 
     Where longer cycles over-train it is not the highest.
     """
-    latest = situation.latest(situation.rungs)
+    latest = situation.learned.latest(situation.learned.rungs)
     assert latest is not None  # otherwise there were no surface
     rungs = range(max(0, latest[0] - WEIGHED_RUNGS + 1), latest[0] + 1)
-    leaders = [(rung, found) for rung in rungs if (found := situation.leader(rung)) is not None]
+    leaders = [(rung, found) for rung in rungs if (found := situation.learned.leader(rung)) is not None]
     expected = [_expected(surface, *each) for each in leaders]
     good = [each for each, worth in zip(leaders, expected, strict=True) if worth >= max(expected) - surface.noise]
     return good[-1]
@@ -111,7 +114,9 @@ def _longest(situation: Situation, plan: Plan, rung: int, leader: Point) -> floa
     Where longer cycles over-train, or have nothing left to learn from, it is that of the rung the recipe comes from.
     """
     epochs = leader.params.cycle_epochs
-    if situation.latest(situation.rungs) != (rung, leader) or situation.knows_by_heart(rung, leader):
+    if situation.learned.latest(situation.learned.rungs) != (rung, leader) or situation.learned.knows_by_heart(
+        rung, leader
+    ):
         return epochs
     if looks_reached(situation):
         return epochs * plan.rungs[min(rung + 1, len(plan.rungs) - 1)].epochs / plan.rungs[rung].epochs
@@ -120,7 +125,7 @@ def _longest(situation: Situation, plan: Plan, rung: int, leader: Point) -> floa
 
 def _origin(situation: Situation, rung: int, point: Point) -> Trial:
     """The first complete cycle with this configuration."""
-    return next(trial for trial in situation.finished(rung) if point_of(trial.request) == point)
+    return next(trial for trial in situation.learned.finished(rung) if point_of(trial.request) == point)
 
 
 def _between_rates(situation: Situation, surface: Surface, rung: int, leader: Point) -> Point:
@@ -130,7 +135,7 @@ def _between_rates(situation: Situation, surface: Surface, rung: int, leader: Po
     candidates += [
         leader.at_rate(leader.max_lr * factor)
         for factor in (half, 1.0 / half)
-        if _has_neighbour(situation.finished(rung), leader.at_rate(leader.max_lr * factor**2))
+        if _has_neighbour(situation.learned.finished(rung), leader.at_rate(leader.max_lr * factor**2))
     ]
     return candidates[int(np.argmax(surface.mean(candidates, rung)))]
 
@@ -148,7 +153,7 @@ def _seeds(situation: Situation, surface: Surface, rung: int, leader: Point) -> 
 
 def _is_far(situation: Situation, surface: Surface, rung: int, leader: Point) -> bool:
     """Whether there is no target, or one far above what the best configuration reached in shorter cycles."""
-    target, items = situation.brief.target.value, situation.yardstick.items
+    target, items = situation.brief.target.value, situation.learned.yardstick.items
     if target is None:
         return True
     if items is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 
 from superconv_tune.core.bits import unpack, unpack_numbers
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.learned import Learned, yardstick_of
 from superconv_tune.planner.surface import SAME_RATE, Point
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Trial, TrialOutcome
@@ -18,15 +20,9 @@ from superconv_tune.verdict.calibration import library
 from superconv_tune.verdict.judge import judge
 from superconv_tune.verdict.ladder import rungs
 from superconv_tune.verdict.reliability import MIN_MODELS
-from superconv_tune.verdict.verdict import Case, Evidence, Repeat, Verdict, Word
+from superconv_tune.verdict.verdict import LONGER, Case, Evidence, Repeat, Verdict, Word
 
 MOST_REPLACED = 3  # fresh trainings of a recipe that ended without evidence and are replaced; more would end so too
-
-
-def yardstick_of(study: Study, brief: Brief) -> Yardstick:
-    """The metric on the validation part of a study, as a yardstick."""
-    items = study.opened.measured.validation_items if brief.item_level else None
-    return Yardstick(brief.target.metric, brief.target.direction, items)
 
 
 def confirmed(study: Study) -> list[Trial]:
@@ -69,7 +65,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
         rungs=rungs(study, yardstick),
         validation_items=yardstick.items,
         epochs=trials[0].request.params.cycle_epochs if trials and not study.is_fitted else 0.0,
-        repeats=_repeats(study),
+        repeats=_repeats(study, brief),
         horizon=brief.horizon,
         failed=len(ended(study)) - len(trials),
         is_bracketed=is_bracketed(study, yardstick),
@@ -178,14 +174,34 @@ def _epoch_s(study: Study, trials: list[Trial]) -> float:
     return each_s * math.ceil(len(trials) / study.workers)
 
 
-def _repeats(study: Study) -> tuple[Repeat, ...]:
-    """Mean validation results of fresh models of the recipe, by length and by share of the data."""
+def _repeats(study: Study, brief: Brief) -> tuple[Repeat, ...]:
+    """What the recipe reaches on validation, by length and by share of the data.
+
+    Shorter cycles are those of the search where no fresh model of the recipe was trained in one.
+    """
+    fresh = _of_fresh_models(study)
+    longest = max((repeat.epochs for repeat in fresh), default=0.0)
+    is_repeated = any(repeat.epochs < longest for repeat in fresh)
+    return fresh if is_repeated else (*fresh, *_of_search(Learned(study, brief), longest / LONGER))
+
+
+def _of_fresh_models(study: Study) -> tuple[Repeat, ...]:
+    """Mean validation results of fresh models of the recipe."""
     values: defaultdict[tuple[float, float], list[float]] = defaultdict(list)
     for trial in study.came_back([*study.of_recipe("confirm"), *study.of_recipe("scaling")]):
         if trial.is_whole and isinstance(trial.request.work, Cycle):
             key = (trial.request.params.cycle_epochs, trial.request.cycle.data_share)
             values[key].append(trial.value)
     return tuple(Repeat(*key, math.fsum(found) / len(found), len(found)) for key, found in values.items())
+
+
+def _of_search(learned: Learned, longest: float) -> Iterator[Repeat]:
+    """What the best cycles of every length up to ``longest`` epochs would reach again."""
+    for rung in range(learned.rungs):
+        leader = learned.leader(rung)
+        if leader is not None and learned.surface is not None and leader.params.cycle_epochs <= longest:
+            worth = float(learned.surface.mean([leader], rung)[0])
+            yield Repeat(leader.params.cycle_epochs, 1.0, learned.yardstick.worth(worth), models=1, is_searched=True)
 
 
 def verdict_of(study: Study, brief: Brief) -> Verdict:

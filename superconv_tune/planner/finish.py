@@ -94,8 +94,10 @@ class FinishSteps:
             return None
         if self._is_overlong:
             choice = choose(situation, self.plan, may_lengthen=False)
-            return None if choice is None else replace(choice.recipe, number=recipe.number + 1)
-        if is_unsteady(situation.study, situation.yardstick):
+            if choice is None or choice.recipe.params.cycle_epochs < CUT * self._searched(choice.recipe):
+                return None
+            return replace(choice.recipe, number=recipe.number + 1)
+        if is_unsteady(situation.study, situation.learned.yardstick):
             epochs = min(recipe.params.cycle_epochs, self._fitting)
             is_enough = epochs >= LEAST_CALMER * recipe.params.cycle_epochs
             return recipe.calmer().with_epochs(epochs) if is_enough else None
@@ -116,7 +118,7 @@ class FinishSteps:
         asked = situation.study.of_recipe("scaling")
         for variation in missing(situation.brief, situation.cost, recipe.params, asked, self.plan.rungs[0].epochs):
             params = replace(recipe.params, cycle_epochs=variation.epochs)
-            if not situation.fits(params, situation.limit):
+            if not situation.fits(params, self._free_until):
                 continue
             # Checked last, because it is the slowest check.
             if word_of(situation.study, situation.brief) == "demonstrated":
@@ -169,13 +171,22 @@ class FinishSteps:
     @property
     def _is_overlong(self) -> bool:
         """Whether fresh models validate worse than the search's shorter cycles, by more than noise explains."""
-        situation, recipe = self.situation, self.recipe
-        searched = situation.study.requests[recipe.origin].params.cycle_epochs
-        worth = [situation.yardstick.worth(trial.value) for trial in situation.study.fresh_models()]
+        situation, recipe, searched = self.situation, self.recipe, self._searched(self.recipe)
+        worth = [situation.learned.yardstick.worth(trial.value) for trial in situation.study.fresh_models()]
         if not worth or recipe.params.cycle_epochs < WORTH_LENGTHENING * searched:
             return False
         expected, noise = expected_of_search(situation)
         return sum(worth) / len(worth) < expected - noise
+
+    @property
+    def _free_until(self) -> float:
+        """Unix time by which a trial that is no fresh model must end.
+
+        It is when the last fresh model does, if another recipe may then need every worker.
+        """
+        situation, target = self.situation, self.situation.brief.target.value
+        ends = [situation.expected_end(request) for request in situation.running("confirm")]
+        return max(ends) if ends and target is not None else situation.limit
 
     @property
     def _was_shortened(self) -> bool:
@@ -197,6 +208,10 @@ class FinishSteps:
     def _rung(self) -> int:
         """The rung that the recipe comes from."""
         return self.situation.study.requests[self.recipe.origin].rung
+
+    def _searched(self, recipe: Recipe) -> float:
+        """Length of the search's cycle that a recipe comes from."""
+        return self.situation.study.requests[recipe.origin].params.cycle_epochs
 
     def _costs_a_seed(self, epochs: float) -> bool:
         """Whether a fresh seed may still be needed that fits now, but not after a run of ``epochs``."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from superconv_tune.planner.choice import SAFELY
 from superconv_tune.planner.divide import SEEDS, seeds_of
-from superconv_tune.planner.evidence import replaced, yardstick_of
+from superconv_tune.planner.evidence import replaced
+from superconv_tune.planner.learned import yardstick_of
 from superconv_tune.planner.network import ATTEMPTS
 from superconv_tune.planner.situation import START_S, Moment, next_id, next_seed
 from superconv_tune.record.plan import Plan

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from superconv_tune.planner.brief import Brief
-from superconv_tune.planner.evidence import gather, yardstick_of
+from superconv_tune.planner.evidence import gather
+from superconv_tune.planner.learned import yardstick_of
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.calibration import library

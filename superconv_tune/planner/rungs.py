@@ -15,7 +15,8 @@ from superconv_tune.planner.ask import Decision, Draw, batch_scale
 from superconv_tune.planner.brief import bounds
 from superconv_tune.planner.divide import SIMILAR, fast_sizes, rounded
 from superconv_tune.planner.first_ramps import first_rate
-from superconv_tune.planner.situation import Situation, point_of
+from superconv_tune.planner.learned import point_of
+from superconv_tune.planner.situation import Situation
 from superconv_tune.planner.surface import Point, is_same_rate
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import Probe, Proposal, RunOff, Sampled
@@ -71,7 +72,7 @@ class RungSteps:
     def _required(self) -> Iterator[Point]:
         """What the rung begins with, and the neighbours that may beat the best so far."""
         yield from self._entrants()
-        leader = self.situation.leader(self.index)
+        leader = self.situation.learned.leader(self.index)
         if leader is None:
             yield from self._far_below()
         else:
@@ -188,7 +189,7 @@ class RungSteps:
 
     def _parent(self, point: Point) -> str | None:
         """The complete cycle of the rung below with the same configuration."""
-        below = self.situation.finished(self.index - 1) if self.index > 0 else []
+        below = self.situation.learned.finished(self.index - 1) if self.index > 0 else []
         return next((t.request.trial_id for t in below if point_of(t.request).is_like(point)), None)
 
     # -- facts ------------------------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ class RungSteps:
     @cached_property
     def _below(self) -> Point | None:
         """The best configuration of the highest rung below that has one."""
-        latest = self.situation.latest(self.index)
+        latest = self.situation.learned.latest(self.index)
         return None if latest is None else latest[1]
 
     @cached_property
@@ -253,7 +254,7 @@ class RungSteps:
     @cached_property
     def _best(self) -> Point:
         """The best configuration of the rung so far, or the one that it begins with."""
-        return self.situation.leader(self.index) or self._start
+        return self.situation.learned.leader(self.index) or self._start
 
     def _confirm_s(self) -> float:
         """Wall seconds that the confirmation is planned to take."""
@@ -279,7 +280,7 @@ class RungSteps:
 
     def _enlarged(self) -> Plan | None:
         """A plan with more rungs, where the first cycle shows that the machine is faster than it seemed."""
-        if not self.situation.finished(0):
+        if not self.situation.learned.finished(0):
             return None
         plan = self.situation.divided(self.plan.rungs[:1])
         return plan if any(rung.width for rung in plan.rungs[1:]) else None

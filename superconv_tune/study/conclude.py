@@ -14,9 +14,10 @@ from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.journal.schema import creating_tables
 from superconv_tune.planner.baselines import comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
-from superconv_tune.planner.evidence import verdict_of, yardstick_of
+from superconv_tune.planner.evidence import verdict_of
 from superconv_tune.planner.first_ramps import pooled_range_test
 from superconv_tune.planner.leaderboard import leaderboard, leading
+from superconv_tune.planner.learned import yardstick_of
 from superconv_tune.proposer.proposer import Proposer
 from superconv_tune.record.kept import KeptModels
 from superconv_tune.record.study import Study

@@ -11,7 +11,8 @@ from superconv_tune.core.errors import StorageError, TakenOverError
 from superconv_tune.core.interruption import Interrupted, interruptible_twice
 from superconv_tune.journal.journal import Journal
 from superconv_tune.planner.brief import Brief
-from superconv_tune.planner.evidence import verdict_of, yardstick_of
+from superconv_tune.planner.evidence import verdict_of
+from superconv_tune.planner.learned import yardstick_of
 from superconv_tune.record.study import Study
 from superconv_tune.reporting.console import LiveView
 from superconv_tune.reporting.findings import Findings

@@ -204,9 +204,10 @@ def _longer(case: Case) -> list[str]:
     sentences = []
     if len(lengths) > 1:
         shorter, longer = lengths[-2:]
+        before = "the search's cycles" if shorter.is_searched else "fresh models of the recipe"
         sentences.append(
-            f"Repeated with fresh seeds, the recipe reached {metric} {shorter.value:.4g} in {shorter.epochs:.3g} epochs"
-            f" and {longer.value:.4g} in {longer.epochs:.3g} on the validation part."
+            f"On the validation part {before} of {shorter.epochs:.3g} epochs reached {metric} {shorter.value:.4g}, and "
+            f"fresh models of {longer.epochs:.3g} epochs {longer.value:.4g}."
         )
     sentences.append(
         f"With cycles of up to {found.epochs:g} epochs, {metric} of about {found.value:.4g} is to be expected, "
@@ -268,8 +269,8 @@ def _why_no_outlook(case: Case) -> str:
             f"{case.target.metric} of a task with known truth to compare with."
         )
     return (
-        "What longer cycles would reach is not estimated: the recipe was not repeated at a shorter length, because "
-        "that would be too short for a cycle, or there was no time."
+        "What longer cycles would reach is not estimated: there are no shorter ones to compare with, because there was "
+        "no time, or they would be too short."
     )
 
 

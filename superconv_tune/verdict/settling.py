@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator
 
 from superconv_tune.verdict.outlook import inside, log_odds
-from superconv_tune.verdict.reliability import MIN_MODELS
-from superconv_tune.verdict.verdict import HOPELESS, LIKELY, Case, Settling, by_length, last_step
+from superconv_tune.verdict.verdict import HOPELESS, LEAST_DENYING, LIKELY, Case, Settling, by_length, last_step
 
 TRIPLING = 3.0  # times the length: the shortest step that shows whether longer cycles still help
 FARTHEST = 100.0  # times the length of the recipe, beyond which no figure is given
@@ -46,7 +45,7 @@ def _may_be_said(case: Case) -> bool:
         and case.target.yardstick.higher_is_better
         and not evidence.is_fitted
         and case.word == "undecided"
-        and len(evidence.values) >= MIN_MODELS
+        and len(evidence.values) >= LEAST_DENYING
     )
 
 
@@ -98,7 +97,7 @@ def _steepness(case: Case) -> str:
             f"{case.evidence.searched:.3g} that the search chose it for"
         )
     if step is None:
-        return "the recipe was not repeated at a shorter length, so that it is not known what longer cycles would gain"
+        return "there are no shorter cycles to compare with, so that it is not known what longer ones would gain"
     shorter, longer = whole[-2:]
     shares = sorted(100.0 * (1.0 - 3.0 ** -(step.value + sign * step.se)) for sign in (1.0, -1.0))
     return (

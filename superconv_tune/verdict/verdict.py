@@ -45,6 +45,7 @@ LIKELY = 0.8  # probability from which "likely" is said
 IMPOSSIBLE = 0.15
 HOPELESS = 0.05  # probability up to which a length is called certainly too short
 FLAT = 0.25  # largest share of the error's odds that tripling the length may remove where something is out of reach
+LEAST_DENYING = 2  # fresh models with which a target may be out of reach: one alone may be an unlucky seed
 LONGER = 1.5  # times the length of the recipe: a rung beyond that counts as longer
 
 
@@ -134,19 +135,21 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Repeat:
-    """Fresh models of the frozen recipe at one length and on one share of the data.
+    """Fresh models of the frozen recipe at one length and on one share of the data, or the search's cycles of a length.
 
     Attributes:
         epochs: length of the cycle, in passes over all of the training part.
         data_share: share of the training examples they used.
-        value: mean metric on the validation part.
+        value: mean metric on the validation part; of cycles of the search what the best of them would reach again.
         models: number of models.
+        is_searched: whether they are cycles of the search, each length with the rate that is best for it.
     """
 
     epochs: float
     data_share: float
     value: float
     models: int
+    is_searched: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,8 @@ class Evidence:
         rungs: validation results of the ladder, shortest cycle first.
         validation_items: number of validation examples; None for a metric that is no mean over items.
         epochs: cycle length of the fresh models.
-        repeats: results of the recipe at its own and other lengths, and on less data.
+        repeats: results of the recipe at its own and other lengths, and on less data; of the search's cycles where the
+            recipe was not repeated at a shorter length.
         horizon: longest cycle that the question covers, in epochs; None for `REACH` times ``epochs``.
         failed: number of fresh trainings of the recipe that diverged.
         is_bracketed: whether higher and lower learning rates were tried, and beaten, at the longest length searched.
@@ -433,7 +437,7 @@ class Case:
     @property
     def may_be_denied(self) -> bool:
         """Whether enough is known to call the target infeasible if its probability is low enough."""
-        return self.outlook is not None and self.is_sound and len(self.evidence.values) >= MIN_MODELS
+        return self.outlook is not None and self.is_sound and len(self.evidence.values) >= LEAST_DENYING
 
     @property
     def is_sound(self) -> bool:

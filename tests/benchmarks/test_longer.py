@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.longer.judge import asked, forecasts, nested, share, words
 from benchmarks.longer.library import Judged, library
-from benchmarks.longer.record import search_of, truth_of
+from benchmarks.longer.record import searches_of, truth_of
 from benchmarks.longer.report import report
 from benchmarks.longer.tasks import TASKS, Task, examples, posed
 from benchmarks.longer.truth import LONGER, Setting, climb, halves, peaks
@@ -25,20 +25,17 @@ def line(task: str, accuracy: float, shorter: float) -> dict[str, Any]:
     held = TASKS[task].held
     right = pack(np.arange(held) < accuracy * held)
     repeats = [(9.0, accuracy), (3.0, shorter)]
-    return {
-        "task": task,
-        "error": 1.0 - accuracy,
-        "evidence": {
-            "correct": [right] * 4,
-            "rungs": [{"epochs": 9.0, "value": accuracy, "low": 0.0, "high": 1.0, "trials": 5}],
-            "repeats": [{"epochs": e, "data_share": 1.0, "value": v, "models": 4} for e, v in repeats],
-            "validation_items": held,
-            "epochs": 9.0,
-            "searched": 9.0,
-            "failed": 0,
-            "is_bracketed": True,
-        },
+    evidence = {
+        "correct": [right] * 4,
+        "rungs": [{"epochs": 9.0, "value": accuracy, "low": 0.0, "high": 1.0, "trials": 5}],
+        "repeats": [{"epochs": e, "data_share": 1.0, "value": v, "models": 4} for e, v in repeats],
+        "validation_items": held,
+        "epochs": 9.0,
+        "searched": 9.0,
+        "failed": 0,
+        "is_bracketed": True,
     }
+    return {"task": task, "searches": [{"error": 1.0 - accuracy, "evidence": evidence}, {"evidence": None}]}
 
 
 def truth(task: str, accuracies: tuple[float, ...]) -> dict[str, Any]:
@@ -109,13 +106,16 @@ def test_wrong_labels_are_drawn_anew_and_inputs_stay(tmp_path: Path) -> None:
 
 def test_a_small_task_is_recorded_and_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TASKS, "phoneme-01", SMALL)
-    found, best = search_of("phoneme-01", tmp_path), truth_of("phoneme-01", tmp_path)
+    found, best = searches_of("phoneme-01", tmp_path), truth_of("phoneme-01", tmp_path)
     assert [each["epochs"] for each in best["truths"]] == pytest.approx([SMALL.epochs * times for times in LONGER])
     assert all(0.0 < each["error"] < 0.95 for each in best["truths"])
-    (judged,) = library([best], [found])
-    assert 0.2 * SMALL.epochs < judged.evidence.epochs < 3.0 * SMALL.epochs
-    assert judged.truth(1e9) <= judged.error < 0.9
-    assert search_of("phoneme-01", tmp_path) | {"wall_s": 0.0} == found | {"wall_s": 0.0}
+    far, short, near = library([best], [found])
+    for judged in (far, short, near):
+        assert 0.1 * SMALL.epochs < judged.evidence.epochs < 3.0 * SMALL.epochs
+        assert judged.truth(1e9) <= judged.error < 0.9
+    assert short.evidence.epochs < far.evidence.epochs
+    assert len(near.evidence.values) > len(far.evidence.values)
+    assert searches_of("phoneme-01", tmp_path) | {"wall_s": 0.0} == found | {"wall_s": 0.0}
 
 
 def test_gains_are_those_of_the_farthest_horizon_at_eight_times_the_length(tasks: list[Judged]) -> None:
@@ -129,7 +129,7 @@ def test_gains_are_those_of_the_farthest_horizon_at_eight_times_the_length(tasks
 
 def test_a_recipe_that_was_cut_for_want_of_time_is_not_judged_as_flat() -> None:
     found, rung = line("phoneme-01", 0.8, 0.7), {"epochs": 27.0, "value": 0.9, "low": 0.0, "high": 1.0, "trials": 5}
-    found["evidence"] |= {"searched": 27.0, "rungs": [rung]}
+    found["searches"][0]["evidence"] |= {"searched": 27.0, "rungs": [rung]}
     (judged,) = library([truth("phoneme-01", (0.8, 0.81, 0.82))], [found])
     assert judged.evidence.is_cut
     assert judged.known is not None

@@ -91,6 +91,17 @@ def test_a_recipe_cut_for_want_of_time_does_not_say_that_longer_cycles_are_no_be
     assert last_step(shorter) == Slope(0.0, 0.0)
 
 
+def test_where_the_recipe_was_not_repeated_the_last_step_starts_from_the_best_cycles_of_the_search() -> None:
+    found = gather(confirmed_at(frozen(story(0.1, 0.2, 0.4)), 9.0).study, brief())
+    assert [(each.epochs, each.is_searched) for each in found.repeats] == [(9.0, False), (1.0, True), (3.0, True)]
+    short, long = (each.value for each in found.repeats[1:])
+    assert 0.7 < short < 0.8 < long < 0.9  # a little less than the best value, which was chosen for being the best
+    step = last_step(found)
+    assert step is not None
+    assert step.value == pytest.approx((np.log(0.7 / 0.3) - np.log(long / (1.0 - long))) / np.log(3.0))
+    assert step.se > 0.0
+
+
 def test_the_noise_of_items_is_that_of_the_noisiest_model_and_unknown_for_fits_without_it() -> None:
     network = confirmed_at(frozen(story(0.1, 0.2, 0.4)), 3.0).study
     assert gather(network, brief()).items_se == 0.0

@@ -161,22 +161,51 @@ def test_where_only_the_confirmation_is_too_long_the_search_s_cycles_follow() ->
     assert len(confirmed(conductor.study)) >= 2
 
 
-def test_where_the_search_s_cycles_know_their_examples_by_heart_the_confirmation_is_not_longer() -> None:
-    class ByHeart(World):
-        def run(self, request: TrialRequest, now: float, slowness: float = 1.0):  # type: ignore[no-untyped-def]
-            outcome, took = super().run(request, now, slowness)
-            if outcome.validation is None:
-                return outcome, took
-            loss = np.full(20, 1e-3 if request.params.cycle_epochs > 5.0 else 0.5)
-            steps = np.arange(20.0)
-            curve = Curve(steps, steps, steps, loss, steps)
-            return replace(outcome, validation_loss=1.0, cycle_curve=curve), took
+class ByHeart(World):
+    """Cycles of more than five epochs know their examples by heart."""
 
+    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+        outcome, took = super().run(request, now, slowness)
+        if outcome.validation is None:
+            return outcome, took
+        loss = np.full(20, 1e-3 if request.params.cycle_epochs > 5.0 else 0.5)
+        steps = np.arange(20.0)
+        curve = Curve(steps, steps, steps, loss, steps)
+        return replace(outcome, validation_loss=1.0, cycle_curve=curve), took
+
+
+def test_where_the_search_s_cycles_know_their_examples_by_heart_the_confirmation_is_not_longer() -> None:
     conductor = searched(ByHeart(step_s=0.03), 1800.0)
     (recipe,) = conductor.study.recipes
     longest = max(request.params.cycle_epochs for request in conductor.study.asked("search").values())
     assert recipe.params.cycle_epochs == conductor.study.requests[recipe.origin].params.cycle_epochs
     assert longest >= 2.0 * 5.0
+
+
+def test_no_other_trial_holds_a_worker_that_the_next_recipe_needs() -> None:
+    """Both fresh models end at the same time, and fall short: the longer recipe that follows gets both workers."""
+    conductor = searched(ByHeart(step_s=0.03), 1200.0, target=0.99)
+    first, second = conductor.study.recipes
+    assert second.params.cycle_epochs > first.params.cycle_epochs
+    starts = {
+        number: [
+            event.at
+            for event in conductor.events
+            if isinstance(event, Requested) and event.request.kind == "confirm" and event.request.recipe == number
+        ]
+        for number in (1, 2)
+    }
+    assert [len(found) for found in starts.values()] == [2, 2]
+    assert len(set(starts[2])) == 1
+
+
+def test_a_recipe_is_not_followed_by_one_that_is_cut() -> None:
+    """The only wave of fresh models is too long, and no time is left for the search's cycles."""
+    world = OverTraining(step_s=0.03, best_epochs=20.0, loss=0.3)
+    conductor = searched(world, 600.0, target=0.99)
+    (recipe,) = conductor.study.recipes
+    assert recipe.params.cycle_epochs > 20.0
+    assert len(confirmed(conductor.study)) == 2
 
 
 def test_a_peak_at_or_above_one_with_which_a_trial_went_wrong_is_not_chosen() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
+from superconv_tune.planner.learned import point_of
 from superconv_tune.planner.rungs import WIDER
-from superconv_tune.planner.situation import Situation, point_of
+from superconv_tune.planner.situation import Situation
 from superconv_tune.record.events import Planned
 from superconv_tune.record.purpose import Promoted, RunOff, Sampled
 from tests.planner.hours import hour
@@ -34,10 +35,10 @@ def test_at_every_length_the_best_rate_was_beaten_from_above_and_from_below(best
     situation = situation_of(conductor)
     planned = conductor.study.plan
     assert planned is not None
-    begun = [rung for rung in range(situation.rungs) if situation.asked("search", rung)]
+    begun = [rung for rung in range(situation.learned.rungs) if situation.asked("search", rung)]
     assert len(begun) >= 2
     for rung in begun:
-        leader, tried = situation.leader(rung), situation.tried(rung)
+        leader, tried = situation.learned.leader(rung), situation.tried(rung)
         assert leader is not None
         if len(tried) >= WIDER * planned.rungs[rung].width:
             continue  # the rung has its fill
@@ -56,7 +57,7 @@ def test_where_every_rate_of_the_first_grid_goes_wrong_much_lower_ones_follow() 
 def test_the_best_rate_moves_up_with_the_length_and_the_search_follows() -> None:
     conductor = searched(World(exponent=0.5))
     situation = situation_of(conductor)
-    leaders = [situation.leader(rung) for rung in range(situation.rungs)]
+    leaders = [situation.learned.leader(rung) for rung in range(situation.learned.rungs)]
     rates = [leader.max_lr for leader in leaders if leader is not None]
     assert rates[-1] >= 4.0 * rates[0]
 
@@ -73,7 +74,7 @@ def test_training_with_and_without_augmentation_is_compared_from_the_second_rung
     conductor = searched(World(best_augment=best), space={**LONG, "augment": Choice((1, 0))})
     first, *others = [
         {request.params.augment for request in conductor.study.asked("search", rung).values()}
-        for rung in range(situation_of(conductor).rungs)
+        for rung in range(situation_of(conductor).learned.rungs)
     ]
     assert first == {1}
     assert {0, 1} in others

@@ -203,18 +203,34 @@ def test_models_worse_than_a_simple_method_are_not_sent_into_longer_cycles() -> 
 
 
 def test_a_target_that_fresh_models_may_have_reached_is_not_called_out_of_reach() -> None:
-    for value, models in ((0.905, 3), (0.95, 2)):  # too close, too few models
+    for value, models in ((0.905, 3), (0.95, 1)):  # too close, too few models
         case = Case.of(ask(value), evidence(0.90, repeats=FLAT, models=models), LIBRARY)
         assert case is not None
         assert case.hopeless_epochs is None
     assert "out of reach:" in judge(ask(0.905), evidence(0.90, repeats=FLAT)).reasons[0]
 
 
+def test_two_models_may_deny_a_far_target_and_demonstrate_nothing() -> None:
+    two = evidence(0.90, models=2, items=20_000, repeats=FLAT)
+    assert judge(ask(0.99), two).word == "infeasible"
+    assert judge(ask(0.50), two).word == "likely"
+
+
+def test_cycles_of_the_search_tell_what_a_longer_one_gained() -> None:
+    searched, fresh = (
+        tuple(replace(each, is_searched=is_searched) if each.epochs < 9.0 else each for each in RISING)
+        for is_searched in (True, False)
+    )
+    told = [judge(ask(0.99), evidence(0.90, repeats=each)) for each in (searched, fresh)]
+    assert told[0].reachable == told[1].reachable
+    assert any("the search's cycles of 3 epochs reached" in reason for reason in told[0].reasons)
+
+
 def test_without_a_shorter_length_nothing_is_infeasible_and_there_is_a_warning() -> None:
     verdict = judge(ask(0.99), evidence(0.50))
     assert verdict.word == "undecided"
     assert verdict.reachable is None
-    assert any("shorter length" in warning for warning in verdict.warnings)
+    assert any("no shorter ones to compare with" in warning for warning in verdict.warnings)
 
 
 def test_a_horizon_at_the_length_of_the_recipe_adds_no_probability() -> None:

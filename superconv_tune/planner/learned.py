@@ -1,0 +1,145 @@
+"""What the cycles of a search have taught about its configurations, whatever the time is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.yardstick import Yardstick
+from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.surface import SAME_RATE, Point, Seen, Surface
+from superconv_tune.record.study import Study
+from superconv_tune.record.trial import Trial, TrialRequest
+
+MOST_SEEN = 80  # best trials of a rung that are weighed; more would cost computing time and say little
+MOST_WRONG = 200  # latest trials that went wrong, of which the peaks are avoided
+WEIGHED_RUNGS = 3  # of so many trials, that are weighed together
+BY_HEART = 0.05  # training loss, as a share of the validation loss, below which nothing is left to learn from
+NOISE_SHARE = 0.1  # of how far values lie apart: the noise of one of them, where it cannot be known
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What is known of the configurations that a network was trained with.
+
+    Attributes:
+        study: the study so far.
+        brief: what the user asked for.
+    """
+
+    study: Study
+    brief: Brief
+
+    @cached_property
+    def yardstick(self) -> Yardstick:
+        """The metric on the validation part, as a yardstick."""
+        return yardstick_of(self.study, self.brief)
+
+    @property
+    def rungs(self) -> int:
+        """Number of planned rungs."""
+        return len(self.study.plan.rungs) if self.study.plan else 0
+
+    def finished(self, rung: int) -> list[Trial]:
+        """Search trials of a rung that trained the whole cycle."""
+        return [trial for trial in self.study.came_back(self.study.asked("search", rung).values()) if trial.is_whole]
+
+    @cached_property
+    def surface(self) -> Surface | None:
+        """What the cycles so far say about any configuration; None before the first result."""
+        trials = self._weighed
+        usual = self._usual_noise(trials)
+        seen = [
+            Seen(point_of(t.request), t.request.rung, self.yardstick.worth(t.value), self._noise(t.value) or usual)
+            for t in trials
+        ]
+        return Surface.of(seen, self.brief.space) if any(trial.is_whole for trial in trials) else None
+
+    @cached_property
+    def _weighed(self) -> list[Trial]:
+        """The best search trials of the highest rungs that have results, as many as are worth the computing time."""
+        found = [trial for rung in reversed(range(self.rungs)) for trial in self._best(rung)]
+        return found[: WEIGHED_RUNGS * MOST_SEEN]
+
+    def _best(self, rung: int) -> list[Trial]:
+        """The best trials of a rung, the best first."""
+        ranked = self.study.ranked(rung)
+        best = ranked[: -MOST_SEEN - 1 : -1] if self.yardstick.higher_is_better else ranked[:MOST_SEEN]
+        return [self.study.trial(trial_id) for _, trial_id in best]
+
+    def latest(self, below: int) -> tuple[int, Point] | None:
+        """The highest rung under ``below`` with a complete cycle, and its best configuration; None if there is none."""
+        found = ((rung, self.leader(rung)) for rung in reversed(range(below)))
+        return next(((rung, leader) for rung, leader in found if leader is not None), None)
+
+    def leader(self, rung: int) -> Point | None:
+        """The best configuration of a rung so far; None before its first complete cycle.
+
+        One with which, or with a lower peak, a cycle went wrong counts only if there is no other.
+        """
+        if rung not in self._leaders:
+            self._leaders[rung] = self._leader(rung)
+        return self._leaders[rung]
+
+    @cached_property
+    def _leaders(self) -> dict[int, Point | None]:
+        return {}
+
+    def _leader(self, rung: int) -> Point | None:
+        every = list(dict.fromkeys(point_of(trial.request) for trial in self._best(rung) if trial.is_whole))
+        if not every or self.surface is None:
+            return None
+        points = [point for point in every if not self._is_risky(point)] or every
+        return points[int(np.argmax(self.surface.mean(points, rung)))]
+
+    def knows_by_heart(self, rung: int, point: Point) -> bool:
+        """Whether cycles with this configuration end with next to no training loss, and a validation loss.
+
+        A longer cycle then has nothing to learn from: at best it is as good.
+        """
+        pairs = [
+            (trial.outcome.train_loss, trial.outcome.validation_loss)
+            for trial in self.finished(rung)
+            if point_of(trial.request) == point
+        ]
+        shares = [train / held for train, held in pairs if train is not None and held is not None and held > 0.0]
+        return bool(shares) and float(np.median(shares)) < BY_HEART
+
+    def _is_risky(self, point: Point) -> bool:
+        return point.max_lr * (1.0 + SAME_RATE) >= self._cliffs.get(point.setting, math.inf)
+
+    @cached_property
+    def _cliffs(self) -> dict[Hyperparameters, float]:
+        """The lowest peak with which a search trial went wrong, by setting."""
+        found: dict[Hyperparameters, float] = {}
+        for trial in self.study.wrong[-MOST_WRONG:]:
+            point = point_of(trial.request)
+            found[point.setting] = min(point.max_lr, found.get(point.setting, math.inf))
+        return found
+
+    def _noise(self, value: float) -> float:
+        """Standard error of a value from the number of items, also for one of 0 or 1; 0 where it is unknown."""
+        items = self.yardstick.items
+        return self.yardstick.standard_error((value * items + 1.0) / (items + 2.0)) if items else 0.0
+
+    def _usual_noise(self, trials: Sequence[Trial]) -> float:
+        """A guess at the noise of a metric without items: a share of how far complete cycles lie apart."""
+        worth = np.array([self.yardstick.worth(trial.value) for trial in trials if trial.is_whole])
+        apart = float(np.median(worth.max() - worth)) if len(worth) else 0.0
+        return NOISE_SHARE * apart or 1e-6
+
+
+def yardstick_of(study: Study, brief: Brief) -> Yardstick:
+    """The metric on the validation part of a study, as a yardstick."""
+    items = study.opened.measured.validation_items if brief.item_level else None
+    return Yardstick(brief.target.metric, brief.target.direction, items)
+
+
+def point_of(request: TrialRequest) -> Point:
+    """The configuration that a trial trains."""
+    return Point(request.own_params, request.cycle.max_lr)
