@@ -2,7 +2,7 @@
 
     python -m benchmarks.longer truths --data FOLDER [--minutes 60] [--workers 2] [--only TASK ...]
     python -m benchmarks.longer searches --data FOLDER [--minutes 60] [--workers 2] [--only TASK ...]
-    python -m benchmarks.longer report                                               longer.md
+    python -m benchmarks.longer report           longer.md, reliability.svg, superconv_tune/verdict/calibration.csv
 
 The folder has ``photos10`` and ``animals20`` (``train/CLASS``, ``test/CLASS``) and ``tables`` (``phoneme.csv``,
 ``abalone.csv``). Further tables come with ``pip install 'superconv-tune[recordings]'``. Tasks that a record has are not
@@ -17,15 +17,17 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.longer.library import library
 from benchmarks.longer.record import Line, searches_of, truth_of
-from benchmarks.longer.report import report
+from benchmarks.longer.report import draw, report, write_library
 from benchmarks.longer.tasks import TASKS
 from benchmarks.peers.rounds import append, read
 
+CALIBRATION = Path(str(files("superconv_tune.verdict") / "calibration.csv"))
 KINDS: dict[str, Callable[[str, Path], Line]] = {"truths": truth_of, "searches": searches_of}
 POLITE = 19
 
@@ -68,8 +70,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS), help="tasks")
     asked = parser.parse_args()
     if asked.what == "report":
-        text = report(library(read(file_of("truths")), read(file_of("searches"))))
-        Path(__file__).with_name("longer.md").write_text(text, encoding="utf-8")
+        tasks = library(read(file_of("truths")), read(file_of("searches")))
+        write_library(tasks, CALIBRATION)
+        draw(tasks, Path(__file__).with_name("reliability.svg"))
+        Path(__file__).with_name("longer.md").write_text(report(tasks), encoding="utf-8")
         return
     if asked.data is None:
         parser.error("--data: name the folder of the data sets")

@@ -168,3 +168,15 @@ def share(hits: Sequence[bool], data: Sequence[str]) -> tuple[float, float, floa
 def brier(found: Sequence[Asked], probability: Callable[[Asked], float]) -> float:
     """Mean squared difference of a probability and the truth."""
     return float(np.mean([(probability(each) - float(each.is_within_reach)) ** 2 for each in found]))
+
+
+def reliability(found: Sequence[Asked], bins: int = 5) -> list[tuple[float, float, int]]:
+    """(mean probability, share that was within reach, questions) of equally wide bins of the probability."""
+    probabilities = np.array([each.probability for each in found])
+    true = np.array([each.is_within_reach for each in found])
+    index = np.minimum((probabilities * bins).astype(int), bins - 1)
+    return [
+        (float(probabilities[index == b].mean()), float(true[index == b].mean()), int((index == b).sum()))
+        for b in range(bins)
+        if (index == b).any()
+    ]

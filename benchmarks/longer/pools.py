@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.calibration import questions
+from benchmarks import questions
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.spec.spec import ExperimentSpec
 

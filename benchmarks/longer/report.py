@@ -1,10 +1,14 @@
-"""``longer.md``: how often the verdicts on the recorded tasks would have been right."""
+"""How often the verdicts on the recorded tasks would have been right, and the library that they rest on."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.figure import Figure
 
 from benchmarks.longer.judge import (
     FAR,
@@ -17,11 +21,14 @@ from benchmarks.longer.judge import (
     brier,
     forecasts,
     nested,
+    reliability,
     share,
+    without,
     words,
 )
 from benchmarks.longer.library import Judged
 from benchmarks.report import machine, table
+from superconv_tune.verdict.outlook import calibrate
 from superconv_tune.verdict.verdict import IMPOSSIBLE, Word
 
 WORDS: tuple[Word, ...] = ("demonstrated", "likely", "undecided", "infeasible")
@@ -29,11 +36,12 @@ TEXT = """# What longer cycles reach, and what the verdict says of it
 
 `python -m benchmarks.longer report`; recorded on {machine}.
 
-{tasks} tasks of {sets} data sets: photographs and Fashion-MNIST with a convolutional net and batch norm, tables,
-signals and generated data; SGD and AdamW. Each was searched by the program, on a virtual clock. The truth is the best
-of a wide search of its own, which knows nothing of the program's (`truth.py`): rates over more than three decades,
-weight decay, label smoothing and augmentation until no neighbour is better, at about one, 2.7 and eight times a
-search's longest cycle; chosen by one half of the fresh items, told by fresh seeds on the other. A horizon is the length
+{searches} searches of {tasks} tasks of {sets} data sets: photographs and Fashion-MNIST with a convolutional net and
+batch norm, tables, signals and generated data; SGD and AdamW. Each task was searched by the program, on a virtual
+clock: for a far target in all of its budget and in 0.4 of it, and for a target that is near. The truth is the best of a
+wide search of its own, which knows nothing of the program's (`truth.py`): rates over more than three decades, weight
+decay, label smoothing and augmentation until no neighbour is better, at about one, 2.7 and eight times a search's
+longest cycle; chosen by one half of the fresh items, told by fresh seeds on the other. A horizon is the length
 up to which a question asks, in lengths of the recipe. Everything below leaves the *data set* of the judged task out of
 the library. Simple methods, which forbid `infeasible` where they are better, took no part.
 
@@ -51,10 +59,20 @@ than {wrong:.0%} of the targets within reach of all the other data sets are call
 
 {by_offset}
 
+By kind of task and by data set, as it is; far is four points or more:
+
+{by_data}
+
 ## Probabilities
+
+{reliability}
 
 Brier score {ours:.3f}; the fresh models' mean and a constant gain with a normal error, fitted to the other data sets:
 {theirs:.3f}.
+
+## The library
+
+{library}
 
 ## Where it is wrong
 
@@ -67,7 +85,8 @@ def report(tasks: Sequence[Judged]) -> str:
     found = asked(tasks)
     return TEXT.format(
         machine=machine(),
-        tasks=len(tasks),
+        searches=len(tasks),
+        tasks=len({judged.task for judged in tasks}),
         sets=len({judged.data for judged in tasks}),
         intervals=_intervals(forecasts(tasks)),
         questions=len(found),
@@ -77,9 +96,51 @@ def report(tasks: Sequence[Judged]) -> str:
         wrong=MOST_WRONG,
         rates=_rates(found),
         by_offset=_by_offset(found),
+        by_data=_by_data(found),
+        reliability=table(("probability told", "share within reach", "questions"), reliability(found)),
+        library=_lines(tasks),
         ours=brier(found, lambda each: each.probability),
         theirs=brier(found, lambda each: each.reference),
         faults=_faults(found),
+    )
+
+
+def write_library(tasks: Sequence[Judged], path: Path) -> None:
+    """One line per search for the program to read; the last columns are for people."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("data", "slope", "gain", "task", "epochs", "error", "least_error"))
+        for judged in tasks:
+            if judged.known is not None:
+                facts = (judged.known.slope, judged.known.gain)
+                errors = (judged.error, judged.truth(judged.horizons[-1]))
+                numbers = [f"{value:.4f}" for value in (*facts, *errors)]
+                epochs = f"{judged.evidence.epochs:g}"
+                writer.writerow((judged.data, *numbers[:2], judged.task, epochs, *numbers[2:]))
+
+
+def draw(tasks: Sequence[Judged], path: Path) -> None:
+    """The plot of the probabilities told, against how often the target was within reach."""
+    bins = reliability(asked(tasks))
+    mpl.rcParams["svg.hashsalt"] = "superconv_tune"  # the same figure is the same file
+    figure = Figure(figsize=(4.5, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="#9aa5b1", linewidth=1)
+    axes.plot([probability for probability, _, _ in bins], [true for _, true, _ in bins], "o-", color="#0b63b0")
+    for probability, true, count in bins:
+        axes.annotate(str(count), (probability, true), textcoords="offset points", xytext=(6, -10), fontsize=8)
+    axes.set(xlabel="probability told", ylabel="share of questions within reach", xlim=(0, 1), ylim=(0, 1))
+    figure.savefig(path, metadata={"Date": None})
+
+
+def _lines(tasks: Sequence[Judged]) -> str:
+    found, others = calibrate([judged.known for judged in tasks if judged.known is not None]), without(tasks).values()
+    low, middle, high = np.quantile(found.residuals, (0.05, 0.5, 0.95))
+    return (
+        f"Predicted gain in log odds at eight times the length: {found.base:.3f} + {found.rate:.2f} x slope (with a "
+        f"data set left out {min(c.base for c in others):.3f} to {max(c.base for c in others):.3f} and "
+        f"{min(c.rate for c in others):.2f} to {max(c.rate for c in others):.2f}); residuals in units of the scale: "
+        f"5 % {low:.2f}, median {middle:.2f}, 95 % {high:.2f}."
     )
 
 
@@ -147,6 +208,31 @@ def _by_offset(found: Sequence[Asked]) -> str:
         here = [each.word for each in found if each.offset == offset]
         rows.append((f"{100 * offset:+g}", *(here.count(word) for word in WORDS)))
     return table(("target - truth, points", *WORDS), rows)
+
+
+def _by_data(found: Sequence[Asked]) -> str:
+    names = {each.judged.data for each in found}
+    kinds = {each.judged.kind for each in found}
+    groups = [(name, [each for each in found if each.judged.kind == name]) for name in sorted(kinds)]
+    groups += [(name, [each for each in found if each.judged.data == name]) for name in sorted(names)]
+    rows = [
+        (
+            name,
+            len(each),
+            _told("demonstrated", each, lambda one: not one.is_within_reach),
+            _told("infeasible", each, lambda one: one.is_within_reach),
+            _told("undecided", each, _far_below),
+            _told("undecided", each, _far_above),
+        )
+        for name, each in groups
+    ]
+    header = ("", "questions", "false demonstrated", "false infeasible", "undecided, far below", "undecided, far above")
+    return table(header, rows)
+
+
+def _told(word: Word, found: Sequence[Asked], among: Callable[[Asked], bool]) -> str:
+    meant = [each.word == word for each in found if among(each)]
+    return f"{sum(meant)} of {len(meant)}"
 
 
 def _faults(found: Sequence[Asked]) -> str:

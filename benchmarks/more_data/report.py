@@ -9,12 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.calibration.library import library as searched_tasks
-from benchmarks.more_data.judge import LEVEL, Answer, Question, answers, growth_without
+from benchmarks.more_data.judge import LEVEL, Answer, Question, answers
 from benchmarks.report import machine, table
-from superconv_tune.verdict.more_data import with_more_data
-from superconv_tune.verdict.statistics import proportion, wilson
-from superconv_tune.verdict.verdict import data_slope
 
 COLUMNS = ("data", "task", "items", "times", "slope", "rate")
 TEXT = """# How much more data?
@@ -31,7 +27,9 @@ did reach.
 
 {table}
 
-{searched}
+On 30 tasks of the [first library of the verdict](../archive/calibration/README.md), which the program searched itself
+and trained on twice the data once more, 87 % of the intervals held the truth (70 to 95 %), and their median width was
+8.6 points; again without the data set.
 
 What it does not say: only the examples are more. A longer cycle on more data would gain more, and so would another
 recipe.
@@ -69,7 +67,6 @@ def report(asked: Sequence[Question]) -> str:
         sets=len(names),
         level=LEVEL,
         table=table(header, rows),
-        searched=_searched(asked),
     )
 
 
@@ -77,24 +74,3 @@ def _row(name: str, found: Sequence[Answer]) -> tuple[object, ...]:
     right, times = ([getattr(each, name) for each in found] for name in ("is_right", "knows_times"))
     width = float(np.median([100.0 * (each.high - each.low) for each in found]))
     return name, len(found), float(np.mean(right)), width, float(np.mean(times))
-
-
-def _searched(asked: Sequence[Question]) -> str:
-    """The same for the tasks of the calibration, whose recipes the program found itself."""
-    growth = growth_without(asked)
-    right, widths = [], []
-    for judged in searched_tasks():
-        slope, evidence = data_slope(judged.evidence), judged.evidence
-        if slope is None or judged.more_data is None or evidence.correct is None:
-            continue
-        found = with_more_data(proportion(evidence.correct), slope, 2.0, growth[judged.family.partition("-")[0]])
-        low, high = (1.0 - found.error_at(tail) for tail in ((1.0 + LEVEL) / 2.0, (1.0 - LEVEL) / 2.0))
-        right.append(low <= 1.0 - judged.more_data <= high)
-        widths.append(100.0 * (high - low))
-    low, high = wilson(float(np.mean(right)), len(right), 0.95)
-    share, width = np.mean(right), np.median(widths)
-    return (
-        f"On {len(right)} tasks of [`benchmarks/calibration`](../calibration/calibration.md), which the program "
-        f"searched itself and trained on twice the data once more, {share:.0%} of the intervals hold the truth "
-        f"({low:.0%} to {high:.0%}), and their median width is {width:.2g} points; again without the data set."
-    )

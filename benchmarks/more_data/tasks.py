@@ -9,9 +9,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.calibration.questions import FRESH
-from benchmarks.calibration.tasks import QUESTIONS
 from benchmarks.cycles.tasks import problem_of as cycle_problem_of
+from benchmarks.questions import FRESH, QUESTIONS
 from superconv_tune.problems.payload import realise
 from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.problem import Problem
@@ -31,7 +30,7 @@ class DataTask:
         max_lr: peak of the recipe.
         steps: optimizer steps of the recipe.
         batch_size: examples per step.
-        factory: name of a function in the questions of the calibration; empty for a task of the recorded cycles.
+        factory: name of a function in `benchmarks.questions`; empty for a task of the recorded cycles.
         args: its arguments.
     """
 

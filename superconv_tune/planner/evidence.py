@@ -79,6 +79,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
         searched=_searched(study),
         validation_worth=min((o.validation_worth for o in outcomes if o.validation_worth), default=None),
         test_items=study.opened.measured.test_items,
+        unlike=brief.unlike.get(study.recipe.family if study.recipe else "", ""),
     )
 
 

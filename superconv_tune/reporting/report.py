@@ -74,8 +74,8 @@ LADDER = Panel(
     "What longer training buys",
     "Every search trial is a complete cycle, measured on the validation part. Diamonds, a little to the right, are "
     "fresh models of the chosen recipe on the untouched test part, with the estimate beside them. Squares are the "
-    "recipe at shorter lengths. What these reached, or the best search trials, is where the interval for longer cycles, "
-    "at the right, comes from. The axis leaves out the worst quarter of the trials: double-click to see all.",
+    "recipe at shorter lengths. The interval for longer cycles, at the right, is computed from these, or from the best "
+    "search trials. The axis leaves out the worst quarter of the trials: double-click to see all.",
     "No cycle has finished, so there is nothing to draw; families that are fitted, such as trees, have none.",
     figures.ladder,
 )

@@ -56,11 +56,13 @@ class Calibration:
         rate: additional predicted gain per unit of slope, up to `STEEPEST`.
         residuals: true minus predicted gain of every task, in units of `scale`, ascending; each prediction is by a line
             fitted without the family of the task.
+        of: the tasks, in words.
     """
 
     base: float
     rate: float
     residuals: tuple[float, ...]
+    of: str = "tasks with known truth"
 
     def gain(self, slope: float) -> float:
         """The predicted gain of `REACH` times the length."""

@@ -181,6 +181,7 @@ class Evidence:
         test_items: number of test examples; 0 if it is not known.
         validation_worth: number of independent validation items that say as much as the groups in which they come; None
             if every item stands for itself.
+        unlike: what sets the question apart from all tasks whose truth is known; empty if nothing does.
     """
 
     values: Sequence[float]
@@ -203,6 +204,7 @@ class Evidence:
     searched: float = 0.0
     test_items: int = 0
     validation_worth: float | None = None
+    unlike: str = ""
 
     @property
     def test_groups(self) -> int:
@@ -319,12 +321,14 @@ class Case:
         evidence: what the study found.
         spread: spread of the recipe's metric on the test part.
         outlook: prediction for longer cycles; None where the library has no data for one.
+        rests_on: the tasks that it rests on, in words.
     """
 
     target: Target
     evidence: Evidence
     spread: Spread
     outlook: Outlook | None
+    rests_on: str = ""
 
     @staticmethod
     def of(target: Target, evidence: Evidence, calibration: Calibration) -> Case | None:
@@ -332,7 +336,7 @@ class Case:
         spread = _spread(evidence)
         if spread is None:
             return None
-        return Case(target, evidence, spread, _outlook(target, evidence, spread, calibration))
+        return Case(target, evidence, spread, _outlook(target, evidence, spread, calibration), calibration.of)
 
     @cached_property
     def estimate(self) -> Estimate:

@@ -1,4 +1,4 @@
-"""Where the data of the calibration library come from; each is a factory as a user would write it.
+"""Data from generators and small data sets with a large part to know the truth; each is a factory as a user writes it.
 
 Training part, validation part and a test part that is large enough to know the truth: what is drawn from a generator
 has 20,000 fresh examples. Wrong labels are wrong in all parts, as they are in a data set that somebody labelled.
@@ -21,6 +21,7 @@ from superconv_tune.data.idx import read_pair
 from superconv_tune.models.cnn1d import cnn1d
 from superconv_tune.problems.user import Task
 
+QUESTIONS = Path(__file__)
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 FRESH = 20_000
 MIN_VALIDATION = 300

@@ -1,1 +1,0 @@
-"""The calibration library: searches with a known truth, and the verdicts that they would have had."""
