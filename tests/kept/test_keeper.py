@@ -17,6 +17,7 @@ from superconv_tune.kept import keeper as module
 from superconv_tune.kept.keeper import ModelKeeper, drafts_in, keeper_of
 from superconv_tune.problems.payload import Payload, realise
 from superconv_tune.problems.prepare import prepare
+from superconv_tune.record.purpose import Confirm
 from superconv_tune.record.trial import Cycle, TrialOutcome
 from superconv_tune.spec.load import load_spec
 from superconv_tune.trial.run import run
@@ -57,6 +58,17 @@ def test_the_outcome_is_the_same_with_and_without_a_keeper(payload: Payload, tmp
 def test_only_a_cycle_that_reads_the_test_part_is_kept(payload: Payload, tmp_path: Path) -> None:
     assert trained(payload, ModelKeeper(tmp_path, payload, 3), Cycle(0.05)).status == "finished"
     assert drafts_in(tmp_path) == []
+
+
+def test_the_latest_recipe_of_every_family_stays(payload: Payload, tmp_path: Path) -> None:
+    """Whichever family is confirmed last, the study may end with the recipe of another one."""
+    both = replace(payload, families={"one": payload, "other": payload})
+    keeper = ModelKeeper(tmp_path, both, 1)
+    for number, (family, recipe) in enumerate((("one", 1), ("one", 1), ("other", 2), ("other", 3), ("one", 1))):
+        asked = replace(request(number), family=family, purpose=Confirm(recipe))
+        asked = replace(asked, params=replace(PARAMS, cycle_epochs=0.2), work=Cycle(0.05, reads_test=True))
+        run(asked, realise(payload, CPU), NullTracker(), time.time, keeper=keeper)
+    assert sorted((draft.family, draft.recipe) for draft in drafts_in(tmp_path)) == [("one", 1), ("other", 3)]
 
 
 def test_a_cycle_that_was_cut_short_is_not_kept(payload: Payload, tmp_path: Path) -> None:
