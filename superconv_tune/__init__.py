@@ -9,6 +9,7 @@ The names below are all that other programs should import; they keep their meani
 Each is imported when it is first used, because torch and pandas take seconds.
 """
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,9 @@ def __getattr__(name: str) -> Any:
     """A public name, imported now."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(_PLACES[name]), name)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")  # tqdm, in notebooks without ipywidgets
+        found = getattr(import_module(_PLACES[name]), name)
     globals()[name] = found
     return found
 

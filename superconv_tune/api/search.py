@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -174,12 +173,10 @@ def _spec(asked: Path | Mapping[str, object] | None, keys: Mapping[str, object])
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Give the program back its number of threads, and keep what libraries miss in notebooks out of the cell."""
+    """Give the program back its number of threads, and keep what Ray misses in notebooks out of the cell."""
     logging.getLogger("ray.widgets").setLevel(logging.WARNING)  # ipywidgets, for displays of its own
     before = torch.get_num_threads()
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="IProgress not found")  # tqdm: the same
-            yield
+        yield
     finally:
         torch.set_num_threads(before)

@@ -34,7 +34,7 @@ FAILED: frozenset[Status] = frozenset({"oom", "preempted", "data_error", "code_e
 # Why a search ends, by the reason in the journal.
 ENDS = {
     "decided": "the question is decided",
-    "exhausted": "nothing more fits into the time left",
+    "exhausted": "nothing that could change the answer fits into the time left",
     "deadline": "the deadline is reached",
     "interrupted": "interrupted",
 }

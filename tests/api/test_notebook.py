@@ -40,6 +40,7 @@ def test_a_search_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     cells = notebook.cells
     panels = [output for output in cells[1].outputs if "time left" in str(output.get("data"))]
+    assert "Warning" not in shown(cells[1])
     assert len(panels) == 1, "the panel is one output, updated in place"
     assert "phase" in shown(cells[1])
     assert "DEMONSTRATED: Yes." in shown(cells[1])
