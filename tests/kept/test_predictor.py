@@ -178,8 +178,10 @@ def test_the_callers_random_numbers_are_left_alone(table: Confirmed) -> None:
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"model.json cannot be read.*Name the folder"):
+    with pytest.raises(UserError, match=r"holds no model: no fresh one was trained"):
         load(tmp_path)
+    with pytest.raises(UserError, match=r"model.json cannot be read.*Name the folder"):
+        load(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
