@@ -152,8 +152,8 @@ def load(folder: str | Path, *, ensemble: bool = False, device: str | None = Non
     place = place if (place / INDEX).exists() else place / FOLDER
     if not place.exists() and Path(folder).is_dir():
         raise UserError(
-            f"{folder} holds no model: no fresh one was trained to its end, none was to be kept (keep_models: 0), or it "
-            f"is no folder of a study."
+            f"{folder} holds no model: no fresh one was trained to its end, none was to be kept (keep_models: 0), or "
+            f"it is no folder of a study."
         )
     kept = read_index(place)
     members = kept.members if ensemble else kept.members[:1]
