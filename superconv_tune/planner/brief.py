@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -53,7 +52,6 @@ class Brief:
         division: how the time is divided over cycle lengths.
         fine_tuned: names of the families whose pretrained weights are trained, for which smaller learning rates are
             tried first; empty text for a single network.
-        unlike: what sets a family apart from all tasks of the verdict's library, such as pretrained weights, by name.
         family: the family whose trials are asked for; empty for a single network.
     """
 
@@ -71,7 +69,6 @@ class Brief:
     horizon: float | None = None
     division: Division = field(default_factory=Division)
     fine_tuned: frozenset[str] = frozenset()
-    unlike: Mapping[str, str] = field(default_factory=dict)
     family: str = ""
 
     @property

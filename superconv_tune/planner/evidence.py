@@ -11,7 +11,7 @@ import numpy as np
 from superconv_tune.core.bits import unpack, unpack_numbers
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.brief import Brief
-from superconv_tune.planner.learned import Learned, yardstick_of
+from superconv_tune.planner.learned import Learned, point_of
 from superconv_tune.planner.surface import SAME_RATE, Point
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Trial, TrialOutcome
@@ -55,7 +55,8 @@ def gather(study: Study, brief: Brief) -> Evidence:
     outcomes = [trial.outcome for trial in trials]
     packed = [outcome.test_correct for outcome in outcomes if outcome.test_correct is not None]
     correct = np.stack([unpack(text, outcomes[0].test_items) for text in packed]) if packed else None
-    yardstick = yardstick_of(study, brief)
+    learned = Learned(study, brief)
+    yardstick = learned.yardstick
     floor_of, floor = _floor(study, yardstick)
     packed_groups = study.opened.test_groups
     return Evidence(
@@ -65,10 +66,10 @@ def gather(study: Study, brief: Brief) -> Evidence:
         rungs=rungs(study, yardstick),
         validation_items=yardstick.items,
         epochs=trials[0].request.params.cycle_epochs if trials and not study.is_fitted else 0.0,
-        repeats=_repeats(study, brief),
+        repeats=_repeats(learned),
         horizon=brief.horizon,
         failed=len(ended(study)) - len(trials),
-        is_bracketed=is_bracketed(study, yardstick),
+        is_bracketed=is_bracketed(learned),
         floor=floor,
         floor_of=floor_of,
         epoch_s=_epoch_s(study, trials),
@@ -79,7 +80,6 @@ def gather(study: Study, brief: Brief) -> Evidence:
         searched=_searched(study),
         validation_worth=min((o.validation_worth for o in outcomes if o.validation_worth), default=None),
         test_items=study.opened.measured.test_items,
-        unlike=brief.unlike.get(study.recipe.family if study.recipe else "", ""),
     )
 
 
@@ -123,36 +123,29 @@ def _looks(study: Study) -> int:
     return own + len(study.opened.others)
 
 
-def is_bracketed(study: Study, yardstick: Yardstick) -> bool:
+def is_bracketed(learned: Learned) -> bool:
     """Whether the best learning rate was beaten from above and below at the longest length of the search.
 
-    If a shorter rung has the recipe, it must be so from that rung on: a longer one may have been worse for its rate. A
-    rate with which a cycle went wrong is beaten.
+    If a shorter rung has the recipe, it must be so from that rung on: a longer one may have been worse for its rate.
+    The best rate is the one that the search took for it, all cycles weighed, and a rate with which a cycle went wrong
+    is beaten.
     """
+    study = learned.study
     if study.recipe is None or study.plan is None or study.is_fitted:
         return False
     longest = range(study.requests[study.recipe.origin].rung, len(study.plan.rungs))
-    best = [trial for rung in longest if (trial := _best(study, yardstick, rung)) is not None]
-    return bool(best) and all(_is_inside(study, trial) for trial in best)
+    best = [(rung, leader) for rung in longest if (leader := learned.leader(rung)) is not None]
+    return bool(best) and all(_is_inside(study, *each) for each in best)
 
 
-def _best(study: Study, yardstick: Yardstick, rung: int) -> Trial | None:
-    """The best complete cycle of a rung; None if it has none."""
-    ranked = study.ranked(rung)
-    trials = map(study.trial, (name for _, name in (reversed(ranked) if yardstick.higher_is_better else ranked)))
-    return next((trial for trial in trials if trial.is_whole), None)
-
-
-def _is_inside(study: Study, best: Trial) -> bool:
-    """Whether a rung tried the setting of its best trial with higher and with lower learning rates."""
-    centre = Point(best.request.own_params, best.request.cycle.max_lr)
+def _is_inside(study: Study, rung: int, best: Point) -> bool:
+    """Whether a rung tried the setting of its best configuration with higher and with lower learning rates."""
     rates = [
         trial.request.cycle.max_lr
-        for trial in study.came_back(study.asked("search", best.request.rung).values())
-        if (trial.is_whole or trial.went_wrong)
-        and Point(trial.request.own_params, trial.request.cycle.max_lr).setting == centre.setting
+        for trial in study.came_back(study.asked("search", rung).values())
+        if (trial.is_whole or trial.went_wrong) and point_of(trial.request).setting == best.setting
     ]
-    apart = [math.log(rate / centre.max_lr) for rate in rates]
+    apart = [math.log(rate / best.max_lr) for rate in rates]
     return min(apart, default=0.0) < -SAME_RATE and max(apart, default=0.0) > SAME_RATE
 
 
@@ -175,15 +168,15 @@ def _epoch_s(study: Study, trials: list[Trial]) -> float:
     return each_s * math.ceil(len(trials) / study.workers)
 
 
-def _repeats(study: Study, brief: Brief) -> tuple[Repeat, ...]:
+def _repeats(learned: Learned) -> tuple[Repeat, ...]:
     """What the recipe reaches on validation, by length and by share of the data.
 
     Shorter cycles are those of the search where no fresh model of the recipe was trained in one.
     """
-    fresh = _of_fresh_models(study)
+    fresh = _of_fresh_models(learned.study)
     longest = max((repeat.epochs for repeat in fresh), default=0.0)
     is_repeated = any(repeat.epochs < longest for repeat in fresh)
-    return fresh if is_repeated else (*fresh, *_of_search(Learned(study, brief), longest / LONGER))
+    return fresh if is_repeated else (*fresh, *_of_search(learned, longest / LONGER))
 
 
 def _of_fresh_models(study: Study) -> tuple[Repeat, ...]:

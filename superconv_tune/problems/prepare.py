@@ -28,6 +28,10 @@ from superconv_tune.spec.spec import Augmentation, ExperimentSpec, MetricSpec, M
 
 OF_COLUMNS = "mlp"  # the model of rows of numbers, as a table has them
 READS_BYTES = "text_bytes"  # the model whose inputs are bytes, and must not be normalised
+OF_TEXTS = (
+    "The forecast for longer cycles, and the word infeasible with it, rest on tasks of images, signals and tables; for "
+    "texts that was not tested."
+)
 COLOURS = 3  # channels
 AUGMENTED = (
     "Training images are flipped and shifted at random, and compared with trials without that; `augment: []` in the "
@@ -182,7 +186,7 @@ def _prepared(
         fingerprint=fingerprint(raw),
         split_digest=rows.digest,
         notes=(*raw.notes, *_groups_note(parts)),
-        warnings=(*raw.warnings, *torn_groups(parts), *doubts(parts, names, _class_names(raw))),
+        warnings=(*raw.warnings, *torn_groups(parts), *doubts(parts, names, _class_names(raw)), *_unlike(spec)),
         test_digest=part_digest(test),
         train_groups=train.number_of_groups,
         validation_groups=validation.number_of_groups,
@@ -197,6 +201,12 @@ def _prepared(
     if is_standardised(payload) and not payload.has_own_model:
         payload = replace(payload, form=Scaled.of(train.targets))
     return _with_families(payload, _with_scale(card, payload, train.targets), Looked(raw, rows))
+
+
+def _unlike(spec: ExperimentSpec) -> list[str]:
+    """What sets the question apart from all tasks that the verdict's forecast rests on; empty for nothing."""
+    models = (spec.model, *named_families(spec).values())
+    return [OF_TEXTS] if any(model is not None and model.name == READS_BYTES for model in models) else []
 
 
 def _groups_note(parts: Mapping[str, Part]) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 from superconv_tune.core.bits import pack_numbers
 from superconv_tune.planner.brief import Brief, bounds
 from superconv_tune.problems.payload import DataCard, Payload, realise
-from superconv_tune.problems.prepare import READS_BYTES, prepare
+from superconv_tune.problems.prepare import prepare
 from superconv_tune.problems.rehearse import ModelCard
 from superconv_tune.problems.try_out import try_out
 from superconv_tune.record.events import Family, Measured
@@ -152,15 +152,7 @@ def brief_of(spec: ExperimentSpec) -> Brief:
         baselines=tuple(dict.fromkeys(other for other in spec.baselines if other != spec.schedule)),
         horizon=spec.horizon,
         fine_tuned=frozenset(name for name, model in models.items() if model is not None and model.is_fine_tuned),
-        unlike={name: words for name, model in models.items() if model is not None and (words := _unlike(model))},
     )
-
-
-def _unlike(model: ModelSpec) -> str:
-    """What none of the tasks has on which the verdict's forecast of longer cycles rests; empty for nothing."""
-    if model.is_pretrained:
-        return "pretrained weights"
-    return "texts" if model.name == READS_BYTES else ""
 
 
 def _without_addresses(spec: ExperimentSpec) -> ExperimentSpec:

@@ -201,7 +201,6 @@ def _longer(case: Case) -> list[str]:
     if found is None:
         return []
     lengths, metric = by_length(case.evidence), case.target.metric
-    unlike = case.evidence.unlike and f"{case.evidence.unlike} are not among them: it may be too narrow here"
     sentences = []
     if len(lengths) > 1:
         shorter, longer = lengths[-2:]
@@ -213,7 +212,7 @@ def _longer(case: Case) -> list[str]:
     sentences.append(
         f"With cycles of up to {found.epochs:g} epochs, {metric} of about {found.value:.4g} is to be expected, "
         f"{REACHABLE_LEVEL:.0%} interval [{found.low:.4g}, {found.high:.4g}]. That interval rests on "
-        f"{case.rests_on}, and {unlike or 'holds for similar data'}."
+        f"{case.rests_on}, and holds for data like these."
     )
     if is_overtrained(case.evidence):
         sentences.append(

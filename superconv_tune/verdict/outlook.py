@@ -3,11 +3,9 @@
 Everything is computed in the log odds of an error, log(e / (1 - e)): small errors fall roughly like a power of the
 length, and where most labels are noise even the best training hardly moves a large error. Continuing the last step in
 length in a straight line promises too much (science 4.3). So the gain is predicted by a line fitted to the gains of the
-library, a set of tasks with known truth. The uncertainty comes from the library too: its residuals, scaled by how wrong
-such a prediction may be, are the draws of the predicted distribution (split conformal prediction, Vovk et al. 2005;
-Lei et al. 2018). After a steep step a gain larger than predicted is scaled by the slope itself, however steep: the
-library has few such tasks, and the straight continuation must remain possible. The noise of the user's own measurement
-is added to it.
+library, a set of tasks with known truth. The uncertainty comes from the library too: its residuals, in units that grow
+with the slope, are the draws of the predicted distribution (split conformal prediction, Vovk et al. 2005; Lei et al.
+2018). The noise of the user's own measurement is added to it.
 """
 
 from __future__ import annotations
@@ -24,7 +22,6 @@ from scipy.special import stdtr
 from superconv_tune.verdict.statistics import Spread
 
 REACH = 8.0  # times the longest cycle: how far the library's truth, and so the extrapolation, extends
-STEEPEST = 0.15  # fall of the log odds per log(length), from which the library's gains grow no more on average
 LEAST_SCALE = 0.1  # least unit of a residual, in slopes: even after a flat step some gain is possible
 MANY = 1e9  # degrees of freedom that stand for infinitely many
 
@@ -53,7 +50,7 @@ class Calibration:
 
     Attributes:
         base: predicted gain after a flat step.
-        rate: additional predicted gain per unit of slope, up to `STEEPEST`.
+        rate: additional predicted gain per unit of slope; a negative slope counts as a flat one.
         residuals: true minus predicted gain of every task, in units of `scale`, ascending; each prediction is by a line
             fitted without the family of the task.
         of: the tasks, in words.
@@ -66,16 +63,11 @@ class Calibration:
 
     def gain(self, slope: float) -> float:
         """The predicted gain of `REACH` times the length."""
-        return self.base + self.rate * _within(slope)
+        return self.base + self.rate * max(slope, 0.0)
 
 
 def scale(slope: float) -> float:
     """How wrong a predicted gain may be, up to a factor that is the same for all tasks."""
-    return LEAST_SCALE + _within(slope)
-
-
-def scale_above(slope: float) -> float:
-    """How far above its prediction a gain may be, in the same units: after a steep step farther than below it."""
     return LEAST_SCALE + max(slope, 0.0)
 
 
@@ -103,13 +95,9 @@ def _line(known: Sequence[Known]) -> Calibration:
 
 def _fitted(known: Sequence[Known]) -> tuple[float, float]:
     """Base and rate by least squares."""
-    design = np.array([[1.0, _within(task.slope)] for task in known])
+    design = np.array([[1.0, max(task.slope, 0.0)] for task in known])
     base, rate = np.linalg.lstsq(design, np.array([task.gain for task in known]), rcond=None)[0]
     return float(base), float(rate)
-
-
-def _within(slope: float) -> float:
-    return min(max(slope, 0.0), STEEPEST)
 
 
 @dataclass(frozen=True)
@@ -160,21 +148,31 @@ def outlook(spread: Spread, slope: float, stretch: float, calibration: Calibrati
     """Predict what cycles of up to ``stretch`` times the length of the recipe reach.
 
     Args:
-        spread: spread of the recipe's accuracy on the test part.
+        spread: spread of the recipe's accuracy.
         slope: fall of the log odds per log(length) in the last step in length.
         stretch: horizon divided by the length of the recipe; beyond `REACH` no further gain is expected.
         calibration: the line and residuals of the library.
     """
     share = math.log(min(max(stretch, 1.0), REACH)) / math.log(REACH)
-    expected, below, above = calibration.gain(slope), scale(slope), scale_above(slope)
-    gains = tuple(
-        max(0.0, share * (expected + (above if residual > 0.0 else below) * residual))
-        for residual in calibration.residuals
-    )
+    expected, unit = calibration.gain(slope), scale(slope)
+    gains = tuple(max(0.0, share * (expected + unit * residual)) for residual in calibration.residuals)
     error = inside(1.0 - spread.mean, spread.items)
-    # Where all models are right on all items there is no spread, and only the number of items bounds the error.
-    se = spread.se or math.sqrt(error / spread.items if spread.items else 0.0)
-    return Outlook(log_odds(error), se / (error * (1.0 - error)), spread.df, gains)
+    return Outlook(log_odds(error), _noise(spread) / (error * (1.0 - error)), spread.df, gains)
+
+
+def pooled(spread: Spread, accuracy: float, items: float) -> Spread:
+    """The spread with the accuracy on so many other items beside it, each weighed by how well it is known."""
+    error = inside(1.0 - accuracy, items)
+    known, other = _noise(spread) ** 2, error * (1.0 - error) / items
+    weight = known / (known + other)
+    mean = (1.0 - weight) * spread.mean + weight * accuracy
+    return Spread(mean, math.sqrt(known * (1.0 - weight)), spread.df, (spread.items or 0.0) + items)
+
+
+def _noise(spread: Spread) -> float:
+    """The standard error; where all models are right on all items, and there is no spread, that of their number."""
+    error = inside(1.0 - spread.mean, spread.items)
+    return spread.se or math.sqrt(error / spread.items if spread.items else 0.0)
 
 
 def slope_between(longer: tuple[float, float], shorter: tuple[float, float]) -> float:

@@ -30,7 +30,7 @@ from superconv_tune.core.yardstick import Direction, Yardstick
 from superconv_tune.verdict.groups import Groups
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.more_data import Slope
-from superconv_tune.verdict.outlook import REACH, Calibration, Outlook, inside, outlook, slope_between
+from superconv_tune.verdict.outlook import REACH, Calibration, Outlook, inside, outlook, pooled, slope_between
 from superconv_tune.verdict.reliability import MIN_MODELS, Trainings, least_models, p_value
 from superconv_tune.verdict.statistics import Spread, confidence_above, interval, over_seeds, proportion
 
@@ -181,7 +181,6 @@ class Evidence:
         test_items: number of test examples; 0 if it is not known.
         validation_worth: number of independent validation items that say as much as the groups in which they come; None
             if every item stands for itself.
-        unlike: what sets the question apart from all tasks whose truth is known; empty if nothing does.
     """
 
     values: Sequence[float]
@@ -204,7 +203,6 @@ class Evidence:
     searched: float = 0.0
     test_items: int = 0
     validation_worth: float | None = None
-    unlike: str = ""
 
     @property
     def test_groups(self) -> int:
@@ -305,10 +303,17 @@ def _spread(evidence: Evidence) -> Spread | None:
 
 
 def _outlook(target: Target, evidence: Evidence, spread: Spread, calibration: Calibration) -> Outlook | None:
-    """The outlook on longer cycles; None for a metric that the library lacks, or without a known slope."""
+    """The outlook on longer cycles; None for a metric that the library lacks, or without a known slope.
+
+    Fresh models are counted on the validation part too. Its items chose the recipe, so that they flatter it a little:
+    no demonstration rests on them, but a forecast has been tried out with them (`benchmarks.longer`).
+    """
     slope = last_slope(evidence)
     if evidence.correct is None or not target.yardstick.higher_is_better or slope is None:
         return None
+    fresh, items = by_length(evidence)[-1], evidence.validation_worth or evidence.validation_items
+    if items and not fresh.is_searched and math.isclose(fresh.epochs, evidence.epochs):
+        spread = pooled(spread, fresh.value, items)
     return outlook(spread, slope, evidence.stretch, calibration)
 
 

@@ -23,7 +23,7 @@ from superconv_tune.data.batches import ResidentSet, ResidentSource
 from superconv_tune.data.parts import Part, Rows
 from superconv_tune.lr.schedule import Schedule
 from superconv_tune.problems.payload import Arrays, DataCard, Payload, portable, realise
-from superconv_tune.problems.prepare import prepare
+from superconv_tune.problems.prepare import OF_TEXTS, prepare
 from superconv_tune.problems.problem import Problem
 from superconv_tune.record.purpose import Confirm
 from superconv_tune.record.trial import Cycle, TrialRequest
@@ -296,9 +296,10 @@ def task():
 def test_a_table_of_one_text_is_read_by_the_model_of_texts(tmp_path: Path) -> None:
     lines = [f"a {['red', 'blue'][index % 2]} thing,{'ab'[index % 2]}" for index in range(200)]
     (tmp_path / "t.csv").write_text("\n".join(["what,label", *lines]) + "\n", encoding="utf-8")
-    payload, _ = prepare(spec_of(tmp_path, data={"format": "table", "path": "t.csv"}))
+    payload, card = prepare(spec_of(tmp_path, data={"format": "table", "path": "t.csv"}))
     assert payload.spec.model is not None
     assert payload.spec.model.name == "text_bytes"
+    assert OF_TEXTS in card.warnings
     assert payload.arrays is not None
     assert payload.arrays.normaliser is None
     assert learned(realise(payload, CPU), cycle_epochs=5, batch_size=20) > 0.9
