@@ -20,6 +20,8 @@ class Division:
     Attributes:
         factor: ratio of the cycle lengths of neighbouring rungs.
         stretch: length of the confirmation divided by that of the longest rung.
+        guarded: the same where training runs away from validation, so that longer cycles gain little and more
+            regularisation may gain more.
         first: number of trials of the lowest rung, whose cycles cost next to nothing.
         width: number of trials of every other rung.
         waves: least number of trials that each worker runs in a rung, however many workers there are.
@@ -27,6 +29,7 @@ class Division:
 
     factor: float = 3.0
     stretch: float = 6.0
+    guarded: float = 2.0
     first: int = 10
     width: int = 5
     waves: int = 2

@@ -111,16 +111,18 @@ def _best_rung(situation: Situation, surface: Surface) -> tuple[int, Point]:
 def _longest(situation: Situation, plan: Plan, rung: int, leader: Point) -> float:
     """Longest cycle for the recipe: of the next rung where the target looks reached, or as long as is allowed.
 
-    Where longer cycles over-train, or have nothing left to learn from, it is that of the rung the recipe comes from.
+    Where longer cycles over-train it is that of the rung the recipe comes from, and where training runs away from
+    validation not much longer.
     """
-    epochs = leader.params.cycle_epochs
-    if situation.learned.latest(situation.learned.rungs) != (rung, leader) or situation.learned.knows_by_heart(
-        rung, leader
-    ):
+    epochs, learned = leader.params.cycle_epochs, situation.learned
+    longest = max(situation.brief.epochs_bounds[1], epochs)
+    if learned.latest(learned.rungs) != (rung, leader):
         return epochs
+    if learned.runs_away(rung, leader):
+        return min(longest, situation.brief.division.guarded * epochs)
     if looks_reached(situation):
         return epochs * plan.rungs[min(rung + 1, len(plan.rungs) - 1)].epochs / plan.rungs[rung].epochs
-    return max(situation.brief.epochs_bounds[1], epochs)
+    return longest
 
 
 def _origin(situation: Situation, rung: int, point: Point) -> Trial:

@@ -15,11 +15,13 @@ from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.surface import SAME_RATE, Point, Seen, Surface
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial, TrialRequest
+from superconv_tune.verdict.outlook import inside, slope_between
 
 MOST_SEEN = 80  # best trials of a rung that are weighed; more would cost computing time and say little
 MOST_WRONG = 200  # latest trials that went wrong, of which the peaks are avoided
 WEIGHED_RUNGS = 3  # of so many trials, that are weighed together
-BY_HEART = 0.05  # training loss, as a share of the validation loss, below which nothing is left to learn from
+RUN_AWAY = 0.6  # training loss, as a share of the validation loss, below which it runs away from it
+RISING = 0.15  # fall of the log odds of an error per log(length), from which longer cycles still gain much
 NOISE_SHARE = 0.1  # of how far values lie apart: the noise of one of them, where it cannot be known
 
 
@@ -97,10 +99,10 @@ class Learned:
         points = [point for point in every if not self._is_risky(point)] or every
         return points[int(np.argmax(self.surface.mean(points, rung)))]
 
-    def knows_by_heart(self, rung: int, point: Point) -> bool:
-        """Whether cycles with this configuration end with next to no training loss, and a validation loss.
+    def runs_away(self, rung: int, point: Point) -> bool:
+        """Whether cycles with this configuration learn their examples much better than others, and gain little.
 
-        A longer cycle then has nothing to learn from: at best it is as good.
+        Longer cycles then have little to learn from, unless the last step in length shows that they have.
         """
         pairs = [
             (trial.outcome.train_loss, trial.outcome.validation_loss)
@@ -108,7 +110,21 @@ class Learned:
             if point_of(trial.request) == point
         ]
         shares = [train / held for train, held in pairs if train is not None and held is not None and held > 0.0]
-        return bool(shares) and float(np.median(shares)) < BY_HEART
+        return bool(shares) and float(np.median(shares)) < RUN_AWAY and not self._is_rising(rung, point)
+
+    def _is_rising(self, rung: int, point: Point) -> bool:
+        """Whether it makes much fewer errors than the best of the rung below, for so much longer cycles."""
+        below = self.latest(rung)
+        if below is None or not self.yardstick.items or point.params.cycle_epochs <= below[1].params.cycle_epochs:
+            return False
+        longer, shorter = ((each.params.cycle_epochs, self._error(at, each)) for at, each in ((rung, point), below))
+        return slope_between(longer, shorter) > RISING
+
+    def _error(self, rung: int, point: Point) -> float:
+        """The share of items that a configuration is expected to get wrong."""
+        assert self.surface is not None
+        value = self.yardstick.worth(float(self.surface.mean([point], rung)[0]))
+        return inside(1.0 - value if self.yardstick.higher_is_better else value, self.yardstick.items)
 
     def _is_risky(self, point: Point) -> bool:
         return point.max_lr * (1.0 + SAME_RATE) >= self._cliffs.get(point.setting, math.inf)

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import chain
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.space import Interval
 from superconv_tune.lr.rate_grid import GRID_FACTOR
 from superconv_tune.planner.ask import Decision, Draw, batch_scale
 from superconv_tune.planner.brief import bounds
@@ -29,6 +30,7 @@ WIDER = 1.5  # times its width, to which a rung grows while the best learning ra
 EVERY_SIZE_UNTIL = 1  # rung by which every batch size of similar throughput was tried (design 6)
 LEAST_SHARE = 0.7  # of the planned confirmation, which the search for the best learning rate may not use
 WORTH_TRYING = 0.5  # throughput, as a share of the best one's, of a batch size next to the best one that is tried
+MORE_DECAY = 10.0  # factor on a weight decay: about as far apart as shows in a few hundred items
 WORTH_REPLANNING = 0.04  # relative change of a length below which a plan is kept
 
 
@@ -92,14 +94,15 @@ class RungSteps:
             yield self._start.at_rate(min(point.max_lr for point in self._tried) / GRID_FACTOR**2)
 
     def _wished(self, limit: float) -> Decision | None:
-        """What is worth a trial while the rung has room: with or without augmentation, batch sizes, then the rest.
+        """What is worth a trial while the rung has room: augmentation or none, batch sizes, more decay, then the rest.
 
         The rest are other parameters and fresh seeds, by turns. Workers that are many try farther learning rates too,
         on the lowest rung.
         """
         best = self._best
         farther = self._farther(best) if self.index == 0 else ()
-        point = next(chain(self._other_augment(best), self._other_sizes(best), farther), None)
+        wishes = chain(self._other_augment(best), self._other_sizes(best), farther, self._more_decay(best))
+        point = next(wishes, None)
         if point is not None:
             return self._at(point, limit)
         repeated = self._repeated(best, limit) if len(self._tried) % 2 else None
@@ -133,6 +136,15 @@ class RungSteps:
             octaves = math.log(batch_scale(other, size), GRID_FACTOR)
             point = best.with_params(batch_size=other).at_rate(best.max_lr * GRID_FACTOR ** math.trunc(octaves))
             yield self._at_length(point)
+
+    def _more_decay(self, best: Point) -> Iterator[Point]:
+        """The best configuration with ten times its weight decay, where training runs away from validation."""
+        decay = self.situation.brief.space.get("weight_decay")
+        if not isinstance(decay, Interval) or not self.situation.learned.runs_away(self.index, best):
+            return
+        more = best.with_params(weight_decay=min(decay.high, MORE_DECAY * best.params.weight_decay))
+        if not self._is_tried(more):
+            yield more
 
     def _farther(self, best: Point) -> Iterator[Point]:
         for power in range(1, FARTHEST_POWER + 1):

@@ -115,12 +115,12 @@ class Situation(Moment):
     def divided(self, begun: Sequence[RungPlan] = ()) -> Plan:
         """The time left, divided over rungs above those that were begun.
 
-        Where cycles learn their examples by heart, no confirmation is longer than the cycles that were searched.
+        Where training runs away from validation, the confirmation is not much longer than the cycles before it.
         """
         latest = self.learned.latest(len(begun))
         division = self.brief.division
-        if latest is not None and self.learned.knows_by_heart(*latest):
-            division = replace(division, stretch=1.0)
+        if latest is not None and self.learned.runs_away(*latest):
+            division = replace(division, stretch=division.guarded)
         brief = replace(self.brief, defaults=self.first_point(1.0).params, division=division)
         return divide(brief, self.cost, self.study.workers, self.left_s, begun, len(self.asked("search")))
 

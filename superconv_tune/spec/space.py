@@ -108,7 +108,7 @@ class Space(Section):
     lr_multiplier: Factor = Range(low=0.35, high=2.0, log=True)
     base_momentum: Momentum = Range(low=0.80, high=0.90)
     momentum_width: Momentum = Range(low=0.0, high=0.12)
-    weight_decay: Fraction = Range(low=1e-6, high=1e-2, log=True)
+    weight_decay: Fraction = Range(low=1e-5, high=1e-1, log=True)
     pct_start: Fraction = Range(low=0.1, high=0.5)
     div_factor: Divisor = 25.0
     final_div_factor: Divisor = 1e4

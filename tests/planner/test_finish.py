@@ -161,25 +161,47 @@ def test_where_only_the_confirmation_is_too_long_the_search_s_cycles_follow() ->
     assert len(confirmed(conductor.study)) >= 2
 
 
+@dataclass
 class ByHeart(World):
-    """Cycles of more than five epochs know their examples by heart."""
+    """Cycles of more than five epochs learn their examples by heart, and are all as good if they gain ``nothing``."""
+
+    nothing: bool = True
 
     def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
         outcome, took = super().run(request, now, slowness)
         if outcome.validation is None:
             return outcome, took
-        loss = np.full(20, 1e-3 if request.params.cycle_epochs > 5.0 else 0.5)
+        is_long = request.params.cycle_epochs > 5.0
+        if is_long and self.nothing:
+            value = min(outcome.validation, 0.85)
+            outcome = replace(outcome, objective=value, validation=value)
+        loss = np.full(20, 1e-3 if is_long else 1.0)
         steps = np.arange(20.0)
         curve = Curve(steps, steps, steps, loss, steps)
         return replace(outcome, validation_loss=1.0, cycle_curve=curve), took
 
 
-def test_where_the_search_s_cycles_know_their_examples_by_heart_the_confirmation_is_not_longer() -> None:
-    conductor = searched(ByHeart(step_s=0.03), 1800.0)
+@pytest.mark.parametrize(("nothing", "longest"), [(True, 2.0), (False, 6.0)])
+def test_where_training_runs_away_and_longer_cycles_gain_nothing_the_confirmation_is_not_much_longer(
+    nothing: bool, longest: float
+) -> None:
+    conductor = searched(ByHeart(step_s=0.03, nothing=nothing), 1800.0)
     (recipe,) = conductor.study.recipes
-    longest = max(request.params.cycle_epochs for request in conductor.study.asked("search").values())
-    assert recipe.params.cycle_epochs == conductor.study.requests[recipe.origin].params.cycle_epochs
-    assert longest >= 2.0 * 5.0
+    before = conductor.study.requests[recipe.origin].params.cycle_epochs
+    assert before > 5.0
+    assert recipe.params.cycle_epochs == pytest.approx(longest * before, rel=0.2)
+
+
+def test_where_training_runs_away_more_weight_decay_is_tried() -> None:
+    for nothing in (True, False):
+        conductor = searched(ByHeart(step_s=0.03, nothing=nothing), 1800.0)
+        decays = {
+            round(math.log10(request.params.weight_decay), 6)
+            for request in conductor.study.asked("search").values()
+            if request.params.cycle_epochs > 5.0 and request.proposal is None
+        }
+        usual = round(math.log10(conductor.brief.defaults.weight_decay), 6)
+        assert (usual + 1.0 in decays) == nothing
 
 
 def test_no_other_trial_holds_a_worker_that_the_next_recipe_needs() -> None:
