@@ -96,7 +96,7 @@ def asked(tasks: Sequence[Judged]) -> list[Asked]:
 
 
 def forecasts(tasks: Sequence[Judged]) -> list[Forecast]:
-    """The intervals of every horizon, where the recipe was repeated at a shorter length."""
+    """The intervals of every horizon, where a last step in length is known."""
     calibrations = without(tasks)
     found = []
     for judged in tasks:

@@ -62,7 +62,7 @@ class Judged:
     def known(self) -> Known | None:
         """For the calibration: the gain up to the farthest horizon, in proportion to log(length), at `REACH`.
 
-        None where the recipe was not repeated at a shorter length, or no longer cycle was tried for the truth.
+        None where no shorter cycles are known, or no longer cycle was tried for the truth.
         """
         slope = last_slope(self.evidence)
         if slope is None or not self.horizons:

@@ -127,14 +127,14 @@ def is_bracketed(learned: Learned) -> bool:
     """Whether the best learning rate was beaten from above and below at the longest length of the search.
 
     If a shorter rung has the recipe, it must be so from that rung on: a longer one may have been worse for its rate.
-    The best rate is the one that the search took for it, all cycles weighed, and a rate with which a cycle went wrong
-    is beaten.
+    The best rate is the one with the best weighed values, and a rate with which a cycle of that length went wrong is
+    beaten.
     """
     study = learned.study
     if study.recipe is None or study.plan is None or study.is_fitted:
         return False
     longest = range(study.requests[study.recipe.origin].rung, len(study.plan.rungs))
-    best = [(rung, leader) for rung in longest if (leader := learned.leader(rung)) is not None]
+    best = [(rung, favourite) for rung in longest if (favourite := learned.favourite(rung)) is not None]
     return bool(best) and all(_is_inside(study, *each) for each in best)
 
 
@@ -169,14 +169,16 @@ def _epoch_s(study: Study, trials: list[Trial]) -> float:
 
 
 def _repeats(learned: Learned) -> tuple[Repeat, ...]:
-    """What the recipe reaches on validation, by length and by share of the data.
+    """What the recipe, and shorter cycles of the search, reach on validation, by length and by share of the data.
 
-    Shorter cycles are those of the search where no fresh model of the recipe was trained in one.
+    Those of the search count that are longer than any in which the recipe was repeated.
     """
     fresh = _of_fresh_models(learned.study)
-    longest = max((repeat.epochs for repeat in fresh), default=0.0)
-    is_repeated = any(repeat.epochs < longest for repeat in fresh)
-    return fresh if is_repeated else (*fresh, *_of_search(learned, longest / LONGER))
+    lengths = sorted(repeat.epochs for repeat in fresh if repeat.data_share == 1.0)
+    if not lengths:
+        return fresh
+    repeated = lengths[-2] if len(lengths) > 1 else 0.0
+    return (*fresh, *_of_search(learned, repeated, lengths[-1] / LONGER))
 
 
 def _of_fresh_models(study: Study) -> tuple[Repeat, ...]:
@@ -189,11 +191,11 @@ def _of_fresh_models(study: Study) -> tuple[Repeat, ...]:
     return tuple(Repeat(*key, math.fsum(found) / len(found), len(found)) for key, found in values.items())
 
 
-def _of_search(learned: Learned, longest: float) -> Iterator[Repeat]:
-    """What the best cycles of every length up to ``longest`` epochs would reach again."""
+def _of_search(learned: Learned, above: float, longest: float) -> Iterator[Repeat]:
+    """What the best cycles of every length ``above`` so many epochs, up to ``longest``, would reach again."""
     for rung in range(learned.rungs):
         leader = learned.leader(rung)
-        if leader is not None and learned.surface is not None and leader.params.cycle_epochs <= longest:
+        if leader is not None and learned.surface is not None and above < leader.params.cycle_epochs <= longest:
             worth = float(learned.surface.mean([leader], rung)[0])
             yield Repeat(leader.params.cycle_epochs, 1.0, learned.yardstick.worth(worth), models=1, is_searched=True)
 

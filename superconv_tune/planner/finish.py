@@ -90,19 +90,19 @@ class FinishSteps:
         had its number of them.
         """
         situation, recipe = self.situation, self.recipe
-        if len({each.number for each in situation.study.recipes}) == MOST_RECIPES:
+        if not self._may_be_followed:
             return None
         if self._is_overlong:
             choice = choose(situation, self.plan, may_lengthen=False)
-            if choice is None or choice.recipe.params.cycle_epochs < CUT * self._searched(choice.recipe):
-                return None
-            return replace(choice.recipe, number=recipe.number + 1)
+            if choice is not None and choice.recipe.params.cycle_epochs >= CUT * self._searched(choice.recipe):
+                return replace(choice.recipe, number=recipe.number + 1)
         if is_unsteady(situation.study, situation.learned.yardstick):
             epochs = min(recipe.params.cycle_epochs, self._fitting)
             is_enough = epochs >= LEAST_CALMER * recipe.params.cycle_epochs
             return recipe.calmer().with_epochs(epochs) if is_enough else None
         epochs = min(self._fitting, situation.brief.epochs_bounds[1])
-        is_longer = epochs >= WORTH_LENGTHENING * recipe.params.cycle_epochs and not self._was_shortened
+        may_grow = not self._was_shortened and not self._is_overlong
+        is_longer = epochs >= WORTH_LENGTHENING * recipe.params.cycle_epochs and may_grow
         return replace(recipe, number=recipe.number + 1).with_epochs(epochs) if is_longer and self._fell_short else None
 
     def confirm(self) -> TrialRequest | None:
@@ -142,6 +142,8 @@ class FinishSteps:
         if run is None or self._costs_a_seed(run.epochs):
             return None
         params = replace(self.recipe.params, cycle_epochs=run.epochs)
+        if not situation.fits(params, self._free_until):
+            return None
         purpose = Baseline(self.recipe.number)
         request = situation.request(purpose, Cycle(run.max_lr), params, run.deadline, self._rung)
         return replace(request, schedule=run.schedule)
@@ -184,9 +186,14 @@ class FinishSteps:
 
         It is when the last fresh model does, if another recipe may then need every worker.
         """
-        situation, target = self.situation, self.situation.brief.target.value
+        situation = self.situation
         ends = [situation.expected_end(request) for request in situation.running("confirm")]
-        return max(ends) if ends and target is not None else situation.limit
+        return max(ends) if ends and self._may_be_followed else situation.limit
+
+    @property
+    def _may_be_followed(self) -> bool:
+        """Whether the study has not had its number of recipes yet."""
+        return len({each.number for each in self.situation.study.recipes}) < MOST_RECIPES
 
     @property
     def _was_shortened(self) -> bool:

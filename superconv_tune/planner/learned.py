@@ -93,10 +93,20 @@ class Learned:
         return {}
 
     def _leader(self, rung: int) -> Point | None:
-        every = list(dict.fromkeys(point_of(trial.request) for trial in self._best(rung) if trial.is_whole))
-        if not every or self.surface is None:
+        every = self._whole(rung)
+        return self._best_of([point for point in every if not self._is_risky(point)] or every, rung)
+
+    def favourite(self, rung: int) -> Point | None:
+        """The same as `leader`, whatever else went wrong with its peak."""
+        return self._best_of(self._whole(rung), rung)
+
+    def _whole(self, rung: int) -> list[Point]:
+        """The configurations of complete cycles of a rung."""
+        return list(dict.fromkeys(point_of(trial.request) for trial in self._best(rung) if trial.is_whole))
+
+    def _best_of(self, points: list[Point], rung: int) -> Point | None:
+        if not points or self.surface is None:
             return None
-        points = [point for point in every if not self._is_risky(point)] or every
         return points[int(np.argmax(self.surface.mean(points, rung)))]
 
     def runs_away(self, rung: int, point: Point) -> bool:
@@ -113,17 +123,26 @@ class Learned:
         return bool(shares) and float(np.median(shares)) < RUN_AWAY and not self._is_rising(rung, point)
 
     def _is_rising(self, rung: int, point: Point) -> bool:
-        """Whether it makes much fewer errors than the best of the rung below, for so much longer cycles."""
+        """Whether it makes much fewer errors than the best of the rung below, for so much longer cycles.
+
+        Of a metric that counts no errors: whether it is better by more than the noise of a value.
+        """
         below = self.latest(rung)
-        if below is None or not self.yardstick.items or point.params.cycle_epochs <= below[1].params.cycle_epochs:
+        if below is None or self.surface is None or point.params.cycle_epochs <= below[1].params.cycle_epochs:
             return False
+        if not self.yardstick.items:
+            return self._expected(rung, point) - self._expected(*below) > self.surface.noise
         longer, shorter = ((each.params.cycle_epochs, self._error(at, each)) for at, each in ((rung, point), below))
         return slope_between(longer, shorter) > RISING
 
+    def _expected(self, rung: int, point: Point) -> float:
+        """The worth of a configuration in cycles of a rung, all values weighed."""
+        assert self.surface is not None
+        return float(self.surface.mean([point], rung)[0])
+
     def _error(self, rung: int, point: Point) -> float:
         """The share of items that a configuration is expected to get wrong."""
-        assert self.surface is not None
-        value = self.yardstick.worth(float(self.surface.mean([point], rung)[0]))
+        value = self.yardstick.worth(self._expected(rung, point))
         return inside(1.0 - value if self.yardstick.higher_is_better else value, self.yardstick.items)
 
     def _is_risky(self, point: Point) -> bool:

@@ -1,8 +1,8 @@
 """The frozen recipe at shorter lengths and on less data, to estimate the effect of longer cycles and more data.
 
-Search trials of the lower rungs cannot show it: each rung shows the best of many trials, and shorter rungs have more
-of them. So the recipe itself is repeated with fresh seeds at a third and a ninth of its length, and at a third also on
-half and a quarter of the data with the same number of steps.
+The best of a rung of the search is one of many trials, and shorter rungs have more of them. So the recipe itself is
+repeated with fresh seeds at a third and a ninth of its length, where there is time, and at a third also on half and a
+quarter of the data with the same number of steps.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ def _prepared(
 
 
 def _unlike(spec: ExperimentSpec) -> list[str]:
-    """What sets the question apart from all tasks that the verdict's forecast rests on; empty for nothing."""
+    """What sets the built-in models apart from those that the verdict's forecast rests on; empty for nothing."""
     models = (spec.model, *named_families(spec).values())
     return [OF_TEXTS] if any(model is not None and model.name == READS_BYTES for model in models) else []
 
@@ -294,6 +294,7 @@ def _prepared_loaders(
         test_items=loaders["test"].examples,
         fingerprint=source.digest,
         split_digest="",
+        warnings=tuple(_unlike(spec)),
         test_digest=source.digest,
     )
     has_own_loss, form = task.loss is not None, AsGiven(may_be_columns=True)

@@ -6,7 +6,7 @@ import math
 
 from superconv_tune.verdict.groups import FEW
 from superconv_tune.verdict.more_data import FARTHEST, Growth, Slope, times_needed, with_more_data
-from superconv_tune.verdict.outlook import Calibration
+from superconv_tune.verdict.outlook import Calibration, error_of
 from superconv_tune.verdict.reliability import MIN_MODELS, MOST_FAILURES, possible_failures
 from superconv_tune.verdict.settling import obstacles, settling
 from superconv_tune.verdict.verdict import (
@@ -209,6 +209,9 @@ def _longer(case: Case) -> list[str]:
             f"On the validation part {before} of {shorter.epochs:.3g} epochs reached {metric} {shorter.value:.4g}, and "
             f"fresh models of {longer.epochs:.3g} epochs {longer.value:.4g}."
         )
+    if case.outlook is not None:
+        both = 1.0 - error_of(case.outlook.log_odds)
+        sentences.append(f"On the validation and the test part together the fresh models reach {metric} {both:.4g}.")
     sentences.append(
         f"With cycles of up to {found.epochs:g} epochs, {metric} of about {found.value:.4g} is to be expected, "
         f"{REACHABLE_LEVEL:.0%} interval [{found.low:.4g}, {found.high:.4g}]. That interval rests on "

@@ -94,10 +94,11 @@ def _line(known: Sequence[Known]) -> Calibration:
 
 
 def _fitted(known: Sequence[Known]) -> tuple[float, float]:
-    """Base and rate by least squares."""
-    design = np.array([[1.0, max(task.slope, 0.0)] for task in known])
-    base, rate = np.linalg.lstsq(design, np.array([task.gain for task in known]), rcond=None)[0]
-    return float(base), float(rate)
+    """Base and rate by least squares; a steeper step never promises less."""
+    slopes, gains = np.array([max(task.slope, 0.0) for task in known]), np.array([task.gain for task in known])
+    design = np.column_stack([np.ones_like(slopes), slopes])
+    base, rate = np.linalg.lstsq(design, gains, rcond=None)[0]
+    return (float(base), float(rate)) if rate >= 0.0 else (float(gains.mean()), 0.0)
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class Outlook:
         for _ in range(60):
             middle = (low + high) / 2.0
             low, high = (middle, high) if self._reached(middle) < probability else (low, middle)
-        return 1.0 / (1.0 + math.exp(-high))
+        return error_of(high)
 
     def _reached(self, odds: float) -> float:
         z = (odds - self.log_odds + self._gains) / max(self.se, 1e-9)
@@ -161,12 +162,18 @@ def outlook(spread: Spread, slope: float, stretch: float, calibration: Calibrati
 
 
 def pooled(spread: Spread, accuracy: float, items: float) -> Spread:
-    """The spread with the accuracy on so many other items beside it, each weighed by how well it is known."""
+    """The spread with the accuracy of the same models on so many other items beside it.
+
+    The noise of the items becomes less, each part weighed by how well it is known; that of the seeds stays.
+    """
     error = inside(1.0 - accuracy, items)
-    known, other = _noise(spread) ** 2, error * (1.0 - error) / items
-    weight = known / (known + other)
+    before = _noise(spread) ** 2
+    here, there = before - spread.by_seed, error * (1.0 - error) / items
+    weight = here / (here + there)
     mean = (1.0 - weight) * spread.mean + weight * accuracy
-    return Spread(mean, math.sqrt(known * (1.0 - weight)), spread.df, (spread.items or 0.0) + items)
+    variance = here * (1.0 - weight) + spread.by_seed
+    df = spread.df * (variance / before) ** 2  # after Welch and Satterthwaite: the seeds are what is poorly known
+    return Spread(mean, math.sqrt(variance), max(1.0, df), (spread.items or 0.0) + items, by_seed=spread.by_seed)
 
 
 def _noise(spread: Spread) -> float:
@@ -183,6 +190,11 @@ def slope_between(longer: tuple[float, float], shorter: tuple[float, float]) -> 
 def log_odds(error: float) -> float:
     """Log odds of an error: log(e / (1 - e))."""
     return math.log(error / (1.0 - error))
+
+
+def error_of(odds: float) -> float:
+    """The error with these log odds: the inverse of `log_odds`."""
+    return 1.0 / (1.0 + math.exp(-odds))
 
 
 def inside(error: float, items: float | None) -> float:

@@ -64,8 +64,8 @@ def lengths(case: Case) -> tuple[float, float | None]:
     step = last_step(case.evidence)
     if step is None:
         return TRIPLING * epochs, None
-    items = case.spread.items
-    missing = log_odds(inside(1.0 - case.spread.mean, items)) - log_odds(inside(1.0 - case.needed, items))
+    assert case.outlook is not None  # it is there where a last step is known
+    missing = case.outlook.log_odds - log_odds(inside(1.0 - case.needed, case.spread.items))
     soon, late = (_times(missing, step.value + sign * ERRORS * step.se) for sign in (1.0, -1.0))
     least = 1.0 if case.is_flat else min(soon, TRIPLING)
     return epochs * least, epochs * max(late, least) if late <= FARTHEST else None
@@ -99,6 +99,8 @@ def _steepness(case: Case) -> str:
     if step is None:
         return "there are no shorter cycles to compare with, so that it is not known what longer ones would gain"
     shorter, longer = whole[-2:]
+    if step.value < -step.se:
+        return f"cycles of {longer.epochs:.3g} epochs were worse than those of {shorter.epochs:.3g}"
     shares = sorted(100.0 * (1.0 - 3.0 ** -(step.value + sign * step.se)) for sign in (1.0, -1.0))
     return (
         f"the last step in length, from {shorter.epochs:.3g} to {longer.epochs:.3g} epochs, still helped, or may have "

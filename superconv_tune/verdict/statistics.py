@@ -27,7 +27,7 @@ class Spread:
         df: degrees of freedom of ``se``.
         items: effective number of items of a proportion, ``mean (1 - mean) / se^2``; None if the mean is no proportion.
         groups: the groups that the items of a proportion come in; None if every item stands for itself.
-        by_seed: part of ``se^2`` that comes from the seeds; given with groups only.
+        by_seed: part of ``se^2`` of a proportion that comes from the seeds.
     """
 
     mean: float
@@ -73,7 +73,7 @@ def proportion(correct: Bits, groups: NDArray[np.int64] | None = None) -> Spread
         return Spread(mean, 0.0, math.inf, float(items))
     df = variance**2 / (by_item**2 / max(1, items - 1) + by_seed**2 / max(1, models - 1))
     effective = mean * (1.0 - mean) / variance
-    return Spread(mean, math.sqrt(variance), df, min(effective, float(items * models)))
+    return Spread(mean, math.sqrt(variance), df, min(effective, float(items * models)), by_seed=by_seed)
 
 
 def _over_groups(groups: Groups, by_seed: float, models: int) -> Spread:

@@ -7,7 +7,7 @@ looks are those of all recipes of a study, and of all studies that read the same
 A study does not learn from its own looks, but somebody who sees the result of one begins the next where it looked
 best: one bit, better or worse, per study. So there are 2^k recipes that study k + 1 may come to, and the bound holds
 for all of them (the argument of Blum & Hardt 2015, arXiv:1502.04585). *Would a longer cycle, up to the horizon, reach
-it?* This is extrapolated from what the recipe lost in shorter cycles, with the spread that such extrapolations had on
+it?* This is extrapolated from what shorter cycles reached, with the spread that such extrapolations had on
 tasks whose truth is known (`superconv_tune.verdict.outlook`). Only the first question can give ``demonstrated``; the
 second gives ``likely``, ``infeasible`` or ``undecided``. Nothing is called out of reach where the search itself may be
 at fault (`Case.is_sound`).
@@ -40,8 +40,8 @@ ALPHA = 0.05  # chance of a wrong `demonstrated` over all looks together
 LEVEL = 0.95  # level of the two-sided interval of the recipe at the length at which it was trained
 REACHABLE_LEVEL = 0.9  # level of the interval for longer cycles: the library has too few tasks for a higher one
 LIKELY = 0.8  # probability from which "likely" is said
-# Probability up to which "infeasible" is said: the largest round value for which, at every horizon, less than 5 % of
-# the targets within reach are called infeasible (benchmarks/calibration/calibration.md compares other values).
+# Probability up to which "infeasible" is said: a round value with which less than 5 % of the targets within reach are
+# called so (benchmarks/longer/longer.md, which also chooses it without each data set).
 IMPOSSIBLE = 0.15
 HOPELESS = 0.05  # probability up to which a length is called certainly too short
 FLAT = 0.25  # largest share of the error's odds that tripling the length may remove where something is out of reach
@@ -281,7 +281,7 @@ def slope_of_data(repeats: Sequence[Repeat], items: int) -> Slope | None:
 
 
 def is_overtrained(evidence: Evidence) -> bool:
-    """Whether the longer cycles of the recipe were worse than shorter ones, beyond the noise of the items."""
+    """Whether the recipe's cycles were worse than shorter ones, beyond the noise of the items."""
     whole, items = by_length(evidence), evidence.validation_items
     if len(whole) < 2 or not items:
         return False
@@ -291,7 +291,7 @@ def is_overtrained(evidence: Evidence) -> bool:
 
 
 def by_length(evidence: Evidence) -> list[Repeat]:
-    """Results of the recipe on all of the data, shortest cycles first."""
+    """Results on all of the data, shortest cycles first; the last one is the recipe's."""
     return sorted((r for r in evidence.repeats if r.data_share == 1.0), key=lambda repeat: repeat.epochs)
 
 
@@ -461,10 +461,11 @@ class Case:
     def is_flat(self) -> bool:
         """Whether the last step in length hardly reduced the errors, even if it did so by a standard error more.
 
-        Of a recipe that was cut it is not known: the last steps of the search were longer ones.
+        Of a recipe that was cut it is not known: the last steps of the search were longer ones. Nor is a step flat that
+        made more errors, by more than a standard error: a shorter cycle than the recipe's may be better.
         """
         step = None if self.evidence.is_cut else last_step(self.evidence)
-        return step is not None and 1.0 - 3.0 ** -(step.value + step.se) <= FLAT
+        return step is not None and step.value >= -step.se and 1.0 - 3.0 ** -(step.value + step.se) <= FLAT
 
     @property
     def is_below_floor(self) -> bool:

@@ -16,8 +16,9 @@ from superconv_tune.planner.learned import Learned
 from superconv_tune.record.events import Family, Looked, Planned, Requested, Surveyed
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.plan import Plan, RungPlan
+from superconv_tune.record.purpose import Scaling
 from superconv_tune.record.recipe import Recipe
-from superconv_tune.record.trial import Status, TrialRequest
+from superconv_tune.record.trial import Cycle, Status, TrialRequest
 from superconv_tune.verdict.more_data import Slope
 from superconv_tune.verdict.verdict import last_step
 from tests.planner.hours import hour
@@ -72,6 +73,15 @@ def test_a_rate_is_beaten_by_what_is_expected_of_it_and_not_by_luck() -> None:
     assert bracketed(frozen(told))
 
 
+def test_a_rate_that_went_wrong_in_shorter_cycles_is_beaten_only_by_what_is_above_it() -> None:
+    told = story(0.1, 0.2)
+    told.searched(0.4, 0.5, "diverged", params=SHORT)
+    told.searched(0.4, 0.97, rung=1, params=LONG)
+    assert not bracketed(frozen(told))
+    told.searched(0.8, 0.5, rung=1, params=LONG)
+    assert bracketed(frozen(told))
+
+
 def test_other_settings_say_nothing_about_the_rate() -> None:
     told = story(0.1, 0.2)
     told.searched(0.4, 0.5, rung=1, params=replace(LONG, batch_size=256))
@@ -112,6 +122,30 @@ def test_where_the_recipe_was_not_repeated_the_last_step_starts_from_the_best_cy
     assert step is not None
     assert step.value == pytest.approx((np.log(0.7 / 0.3) - np.log(long / (1.0 - long))) / np.log(3.0))
     assert step.se > 0.0
+
+
+def repeated(told: Story, epochs: float, value: float, share: float = 1.0) -> None:
+    """A repetition of the recipe at another length, or on less data."""
+    number, fresh = len(told.study.requests), next(iter(told.study.asked("confirm").values()))
+    request = replace(fresh, trial_id=f"{number:04d}", purpose=Scaling(fresh.recipe or 0))
+    request = replace(request, work=Cycle(0.2, data_share=share), params=replace(LONG, cycle_epochs=epochs))
+    told.study.apply(Requested(0.0, request))
+    told.answer(request, value)
+
+
+def test_the_last_step_starts_from_the_longest_of_the_shorter_cycles() -> None:
+    told = confirmed_at(frozen(story(0.1, 0.2, 0.4)), 18.0)
+
+    def lengths() -> list[tuple[float, bool]]:
+        every = gather(told.study, brief()).repeats
+        return sorted((each.epochs, each.is_searched) for each in every if each.data_share == 1.0)
+
+    repeated(told, 6.0, 0.5, share=0.5)
+    assert lengths() == [(1.0, True), (3.0, True), (18.0, False)]
+    repeated(told, 2.0, 0.6)
+    assert lengths() == [(2.0, False), (3.0, True), (18.0, False)]
+    repeated(told, 6.0, 0.65)
+    assert lengths() == [(2.0, False), (6.0, False), (18.0, False)]
 
 
 def test_the_noise_of_items_is_that_of_the_noisiest_model_and_unknown_for_fits_without_it() -> None:

@@ -169,7 +169,7 @@ def test_whatever_is_called_out_of_reach_has_been_searched_soundly(
 def test_what_would_settle_an_open_question_is_an_interval_of_epochs_and_minutes() -> None:
     """The odds of an error fell by a factor of 1.7 in a tripling, and have to fall by 2.1 and a half: 4 times or so."""
     steady = repeated(6.3 / 7.3, 10.7 / 11.7)  # slope 0.48, on so many items that it is known
-    data = replace(evidence(0.914, items=20_000, repeats=steady), validation_items=200_000)
+    data = replace(evidence(0.914, items=20_000, repeats=steady), validation_items=200_000, horizon=20.0)
     case = Case.of(ask(0.957), data, LIBRARY)
     assert case is not None
     low, high = lengths(case)
@@ -224,6 +224,14 @@ def test_cycles_of_the_search_tell_what_a_longer_one_gained() -> None:
     told = [judge(ask(0.99), evidence(0.90, repeats=each)) for each in (searched, fresh)]
     assert told[0].reachable == told[1].reachable
     assert any("the search's cycles of 3 epochs reached" in reason for reason in told[0].reasons)
+
+
+def test_where_shorter_cycles_were_better_nothing_is_called_out_of_reach() -> None:
+    """0.95 in three epochs and 0.90 in nine: 0.94 is within reach."""
+    two = evidence(0.90, models=2, items=1000, repeats=FALLING)
+    found = judge(ask(0.94), two)
+    assert found.word == "undecided"
+    assert "cycles of 9 epochs were worse than those of 3" in " ".join(found.reasons)
 
 
 def test_without_a_shorter_length_nothing_is_infeasible_and_there_is_a_warning() -> None:
