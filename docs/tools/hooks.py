@@ -14,7 +14,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")  # where GitHub looks for them
-FIGURES = ("benchmarks/calibration/reliability.svg",)
+FIGURES = ("benchmarks/longer/reliability.svg",)
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#\s:]+)(#[^)\s]*)?\)")  # to a file, not to an address
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s:]+)\)")
 

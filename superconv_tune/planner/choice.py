@@ -79,9 +79,17 @@ def expected_of_search(situation: Situation) -> tuple[float, float]:
 
 def fitting_epochs(situation: Situation, point: Point, seeds: int) -> float:
     """Length of the cycle with which so many fresh models take all the time that is left, to three digits."""
-    each_s = (situation.limit - situation.now) / situation.waves(seeds)
-    epochs = situation.cost.epochs_in(point.params, each_s, TIGHT)
+    epochs = situation.cost.epochs_in(point.params, _each_s(situation, seeds), TIGHT)
     return math.floor(epochs * 10.0 ** _digits(epochs)) / 10.0 ** _digits(epochs)
+
+
+def _each_s(situation: Situation, seeds: int) -> float:
+    """Seconds for each of so many fresh models: on free workers, or on all of them when the last trial has ended."""
+    limit, now = situation.limit, situation.now
+    ends = [max(now, situation.expected_end(request)) for request in situation.study.running()]
+    free = situation.study.workers - len(ends)
+    later = (limit - max(ends, default=now)) / situation.waves(seeds)
+    return max(later, (limit - now) / math.ceil(seeds / free)) if free > 0 else later
 
 
 def _digits(epochs: float) -> int:

@@ -26,7 +26,7 @@ from superconv_tune.verdict.steadiness import is_unsteady
 GAP_SHARE = 0.9  # of the time until the last running search trial ends, which a trial for an idle worker may take
 WORTH_LENGTHENING = 1.5  # factor on the length by which the next recipe must be longer than one that fell short
 CUT = 0.97  # of its predicted seconds, in which a cycle still counts as whole (`superconv_tune.trial.pace`)
-LEAST_CALMER = 0.5  # of its length, to which a recipe with a lower peak may be cut
+LEAST_CALMER = 0.3  # of its length, to which a recipe with a lower peak may be cut
 
 
 def finish(situation: Situation, plan: Plan) -> Decision:

@@ -258,6 +258,27 @@ def test_a_recipe_of_which_seeds_fail_is_replaced_by_a_calmer_one() -> None:
     assert clock.now <= conductor.study.deadline
 
 
+@dataclass
+class Diverging(World):
+    """The fresh models of the first recipe diverge: one soon, the other one late."""
+
+    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+        outcome, took = super().run(request, now, slowness)
+        if request.kind != "confirm" or request.recipe != 1:
+            return outcome, took
+        self.met = [*getattr(self, "met", []), request.trial_id]
+        share = 0.2 if len(self.met) == 1 else 0.9
+        return replace(outcome, status="diverged", validation=None, test=None, test_correct=None), share * took
+
+
+def test_a_recipe_that_follows_is_as_long_as_free_workers_have_time_for() -> None:
+    """One worker still trains a model of the first recipe, whose peak was too high; two of the next one have to fit."""
+    conductor = searched(Diverging(step_s=0.03), 1200.0)
+    assert conductor.study.recipe is not None
+    assert conductor.study.recipe.number == 2
+    assert len(confirmed(conductor.study)) >= 2
+
+
 def test_the_sampler_may_choose_the_lengths() -> None:
     conductor, _ = hour(World(), how=brief(None, strategy="free"))
     lengths = {trial.request.params.cycle_epochs for trial in conductor.study.trials("search")}
