@@ -139,7 +139,7 @@ def _lines(tasks: Sequence[Judged]) -> str:
     return (
         f"Predicted gain in log odds at eight times the length: {found.base:.3f} + {found.rate:.2f} x slope (with a "
         f"data set left out {min(c.base for c in others):.3f} to {max(c.base for c in others):.3f} and "
-        f"{min(c.rate for c in others):.2f} to {max(c.rate for c in others):.2f}); residuals in units of the scale: "
+        f"{min(c.rate for c in others):.2f} to {max(c.rate for c in others):.2f}); residuals: "
         f"5 % {low:.2f}, median {middle:.2f}, 95 % {high:.2f}."
     )
 

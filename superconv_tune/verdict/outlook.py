@@ -5,7 +5,8 @@ length, and where most labels are noise even the best training hardly moves a la
 length in a straight line promises too much (science 4.3). So the gain is predicted by a line fitted to the gains of the
 library, a set of tasks with known truth. The uncertainty comes from the library too: its residuals, in units that grow
 with the slope, are the draws of the predicted distribution (split conformal prediction, Vovk et al. 2005; Lei et al.
-2018). The noise of the user's own measurement is added to it.
+2018). A gain below the predicted one is measured in shares of it, because there is no negative one; so a steeper step
+promises more at every probability. The noise of the user's own measurement is added to it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from scipy.special import stdtr
 from superconv_tune.verdict.statistics import Spread
 
 REACH = 8.0  # times the longest cycle: how far the library's truth, and so the extrapolation, extends
-LEAST_SCALE = 0.1  # least unit of a residual, in slopes: even after a flat step some gain is possible
+LEAST_SCALE = 0.1  # least unit of a residual above the predicted gain: even after a flat step much is possible
+LEAST_GAIN = 0.01  # least predicted gain, so that there are shares of it
 MANY = 1e9  # degrees of freedom that stand for infinitely many
 
 Array = NDArray[np.float64]
@@ -51,8 +53,8 @@ class Calibration:
     Attributes:
         base: predicted gain after a flat step.
         rate: additional predicted gain per unit of slope; a negative slope counts as a flat one.
-        residuals: true minus predicted gain of every task, in units of `scale`, ascending; each prediction is by a line
-            fitted without the family of the task.
+        residuals: true minus predicted gain of every task, in the units of `gain_at`, ascending; each prediction is by
+            a line fitted without the family of the task.
         of: the tasks, in words.
     """
 
@@ -63,11 +65,20 @@ class Calibration:
 
     def gain(self, slope: float) -> float:
         """The predicted gain of `REACH` times the length."""
-        return self.base + self.rate * max(slope, 0.0)
+        return max(LEAST_GAIN, self.base + self.rate * max(slope, 0.0))
+
+    def gain_at(self, slope: float, residual: float) -> float:
+        """The gain that lies so far from the predicted one: above it in units of the slope, below in shares of it."""
+        predicted = self.gain(slope)
+        return max(0.0, predicted + residual * (_above(slope) if residual > 0.0 else predicted))
+
+    def residual(self, task: Known) -> float:
+        """How far the gain of a task lies from the predicted one: the inverse of `gain_at`."""
+        predicted = self.gain(task.slope)
+        return (task.gain - predicted) / (_above(task.slope) if task.gain > predicted else predicted)
 
 
-def scale(slope: float) -> float:
-    """How wrong a predicted gain may be, up to a factor that is the same for all tasks."""
+def _above(slope: float) -> float:
     return LEAST_SCALE + max(slope, 0.0)
 
 
@@ -83,9 +94,7 @@ def calibrate(known: Sequence[Known]) -> Calibration:
     residuals: list[float] = []
     for family in families:
         line = _line([task for task in known if task.family != family])
-        residuals += [
-            (task.gain - line.gain(task.slope)) / scale(task.slope) for task in known if task.family == family
-        ]
+        residuals += [line.residual(task) for task in known if task.family == family]
     return Calibration(*_fitted(known), tuple(sorted(residuals)))
 
 
@@ -155,8 +164,7 @@ def outlook(spread: Spread, slope: float, stretch: float, calibration: Calibrati
         calibration: the line and residuals of the library.
     """
     share = math.log(min(max(stretch, 1.0), REACH)) / math.log(REACH)
-    expected, unit = calibration.gain(slope), scale(slope)
-    gains = tuple(max(0.0, share * (expected + unit * residual)) for residual in calibration.residuals)
+    gains = tuple(share * calibration.gain_at(slope, residual) for residual in calibration.residuals)
     error = inside(1.0 - spread.mean, spread.items)
     return Outlook(log_odds(error), _noise(spread) / (error * (1.0 - error)), spread.df, gains)
 
