@@ -120,7 +120,7 @@ def test_files_that_are_no_images_are_named(tmp_path: Path, monkeypatch: pytest.
     ("words", "message"),
     [
         (["{model}"], "Name the data to predict"),
-        (["{tmp}", "x.npy"], "Name the folder `model` of a study"),
+        (["{tmp}", "x.npy"], "holds no model: no fresh one was trained"),
         (["{model}", "nowhere.npy"], "there is no file nowhere.npy"),
         (["{model}", "{tmp}/new.npy", "--output", "{tmp}/no/p.csv"], "cannot be written (No such file"),
     ],
