@@ -142,8 +142,6 @@ class FinishSteps:
         if run is None or self._costs_a_seed(run.epochs):
             return None
         params = replace(self.recipe.params, cycle_epochs=run.epochs)
-        if not situation.fits(params, self._free_until):
-            return None
         purpose = Baseline(self.recipe.number)
         request = situation.request(purpose, Cycle(run.max_lr), params, run.deadline, self._rung)
         return replace(request, schedule=run.schedule)
@@ -186,9 +184,9 @@ class FinishSteps:
 
         It is when the last fresh model does, if another recipe may then need every worker.
         """
-        situation = self.situation
+        situation, target = self.situation, self.situation.brief.target.value
         ends = [situation.expected_end(request) for request in situation.running("confirm")]
-        return max(ends) if ends and self._may_be_followed else situation.limit
+        return max(ends) if ends and target is not None and self._may_be_followed else situation.limit
 
     @property
     def _may_be_followed(self) -> bool:

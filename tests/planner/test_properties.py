@@ -23,7 +23,7 @@ from superconv_tune.planner.evidence import is_decided, replaced, verdict_of, wo
 from superconv_tune.planner.network import ATTEMPTS
 from superconv_tune.record.events import Event, Frozen, Opened, Planned, Requested
 from superconv_tune.record.purpose import Promoted
-from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.recipe import MOST_RECIPES, Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial, TrialRequest
 from tests.record.story import asked_for
@@ -229,7 +229,11 @@ def of_the_finish(study: Study, how: Brief, now: float) -> str | None:
     is_open = are_in and asked < most and not is_decided(study, how)
     if (asked < study.plan.confirm_seeds or is_open) and now + seed_s <= limit:
         return "a fresh seed"
-    if word_of(study, how) != "demonstrated" and unscaled(study, how, recipe, limit - now):
+    # Another recipe may follow when the fresh models have ended, and needs every worker.
+    is_last = how.target.value is None or len({each.number for each in study.recipes}) == MOST_RECIPES
+    ends = [study.asked_at[r.trial_id] + CostModel.of(study).seconds(r.params, slack=1.0) for r in confirms]
+    until = limit if is_last else max(ends, default=limit)
+    if word_of(study, how) != "demonstrated" and unscaled(study, how, recipe, until - now):
         return "the recipe at another length"
     run = None if (comparison := comparison_of(study, how, now)) is None else comparison.next()
     if run is None:

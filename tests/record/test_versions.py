@@ -102,7 +102,8 @@ def test_a_simulated_search_keeps_its_verdict_and_recipes(tmp_path: Path, read: 
     assert verdict.estimate is not None
     assert verdict.word == reported["word"]
     assert verdict.probability is not None
-    assert reported["probability"] <= verdict.probability <= 0.05  # 0.1.0 cut off what follows a steep step in length
+    # 0.1.0 cut off what follows a steep step in length, and had another library.
+    assert reported["probability"] <= verdict.probability <= 0.1
     assert verdict.estimate.value == reported["estimate"]
     assert [recipe.number for recipe in study.recipes] == list(range(1, reported["recipes"] + 1))
     assert study.recipes[-1].max_lr == reported["recipe_max_lr"]
