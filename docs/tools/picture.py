@@ -17,13 +17,18 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH, HEIGHT = 1100, 900  # pixels: the answer, its figures and the reasons
 
 
+def installed() -> str | None:
+    """The first browser of this machine that a picture can be taken with; None if it has none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 def take(report: Path, picture: Path) -> None:
     """Write the first screen of a report as a PNG file.
 
     Raises:
         FileNotFoundError: if there is no such report, or no browser.
     """
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser = installed()
     if browser is None:
         raise FileNotFoundError("no Chromium found: apt-get install chromium")
     with sync_playwright() as playwright:

@@ -41,7 +41,7 @@ def looks_reached(situation: Situation) -> bool:
     latest, surface = situation.learned.latest(situation.learned.rungs), situation.learned.surface
     if latest is None or latest[0] == 0 or surface is None:
         return False
-    return _expected(surface, *latest) - situation.learned.yardstick.worth(target) > SAFELY * surface.noise
+    return surface.expected(*latest) - situation.learned.yardstick.worth(target) > SAFELY * surface.noise
 
 
 def choose(situation: Situation, plan: Plan, *, may_lengthen: bool = True) -> Choice | None:
@@ -70,11 +70,10 @@ def expected_of_search(situation: Situation) -> tuple[float, float]:
     Raises:
         ValueError: before the first complete cycle.
     """
-    if situation.learned.surface is None:
+    surface = situation.learned.surface
+    if surface is None:
         raise ValueError("no cycle is complete yet, so nothing can be expected.")
-    return _expected(
-        situation.learned.surface, *_best_rung(situation, situation.learned.surface)
-    ), situation.learned.surface.noise
+    return surface.expected(*_best_rung(situation, surface)), surface.noise
 
 
 def fitting_epochs(situation: Situation, point: Point, seeds: int) -> float:
@@ -97,11 +96,6 @@ def _digits(epochs: float) -> int:
     return 2 - math.floor(math.log10(epochs)) if epochs > 0.0 else 0
 
 
-def _expected(surface: Surface, rung: int, point: Point) -> float:
-    """Expected worth of a configuration as a cycle of this rung."""
-    return float(surface.mean([point], rung)[0])
-
-
 def _best_rung(situation: Situation, surface: Surface) -> tuple[int, Point]:
     """The highest rung whose best is not clearly worse than that of a shorter one, and its best configuration.
 
@@ -111,7 +105,7 @@ def _best_rung(situation: Situation, surface: Surface) -> tuple[int, Point]:
     assert latest is not None  # otherwise there were no surface
     rungs = range(max(0, latest[0] - WEIGHED_RUNGS + 1), latest[0] + 1)
     leaders = [(rung, found) for rung in rungs if (found := situation.learned.leader(rung)) is not None]
-    expected = [_expected(surface, *each) for each in leaders]
+    expected = [surface.expected(*each) for each in leaders]
     good = [each for each, worth in zip(leaders, expected, strict=True) if worth >= max(expected) - surface.noise]
     return good[-1]
 
@@ -168,5 +162,5 @@ def _is_far(situation: Situation, surface: Surface, rung: int, leader: Point) ->
         return True
     if items is None:
         return False
-    reached = _expected(surface, rung, leader)
+    reached = surface.expected(rung, leader)
     return log_odds(inside(target, items)) - log_odds(inside(reached, items)) > FAR

@@ -13,6 +13,7 @@ from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.learned import Learned, point_of
 from superconv_tune.planner.surface import SAME_RATE, Point
+from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Trial, TrialOutcome
 from superconv_tune.verdict import more_data
@@ -77,7 +78,7 @@ def gather(study: Study, brief: Brief) -> Evidence:
         is_fitted=study.is_fitted,
         items_se=max((_items_se(study, outcome) for outcome in outcomes), default=0.0),
         groups=unpack_numbers(packed_groups) if packed_groups else None,
-        searched=_searched(study),
+        searched=0.0 if study.recipe is None or study.is_fitted else searched_epochs(study, study.recipe),
         validation_worth=min((o.validation_worth for o in outcomes if o.validation_worth), default=None),
         test_items=study.opened.measured.test_items,
     )
@@ -90,11 +91,9 @@ def _items_se(study: Study, outcome: TrialOutcome) -> float:
     return math.inf if study.is_fitted else 0.0
 
 
-def _searched(study: Study) -> float:
-    """Length of the search's cycle that the recipe comes from; 0 without one."""
-    if study.recipe is None or study.is_fitted:
-        return 0.0
-    return study.requests[study.recipe.origin].params.cycle_epochs
+def searched_epochs(study: Study, recipe: Recipe) -> float:
+    """Length of the search's cycle that a recipe comes from."""
+    return study.requests[recipe.origin].params.cycle_epochs
 
 
 def uncounted_look(study: Study) -> tuple[int, int] | None:
@@ -196,8 +195,8 @@ def _of_search(learned: Learned, above: float, longest: float) -> Iterator[Repea
     for rung in range(learned.rungs):
         leader = learned.leader(rung)
         if leader is not None and learned.surface is not None and above < leader.params.cycle_epochs <= longest:
-            worth = float(learned.surface.mean([leader], rung)[0])
-            yield Repeat(leader.params.cycle_epochs, 1.0, learned.yardstick.worth(worth), models=1, is_searched=True)
+            value = learned.yardstick.worth(learned.surface.expected(rung, leader))
+            yield Repeat(leader.params.cycle_epochs, 1.0, value, models=1, is_searched=True)
 
 
 def verdict_of(study: Study, brief: Brief) -> Verdict:

@@ -11,7 +11,7 @@ from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.baselines import comparison_of
 from superconv_tune.planner.choice import choose, expected_of_search, fitting_epochs, looks_reached
 from superconv_tune.planner.divide import MAX_SEEDS
-from superconv_tune.planner.evidence import confirmed, has_all_seeds, is_decided, replaced, word_of
+from superconv_tune.planner.evidence import confirmed, has_all_seeds, is_decided, replaced, searched_epochs, word_of
 from superconv_tune.planner.rungs import RungSteps
 from superconv_tune.planner.scaling import missing
 from superconv_tune.planner.situation import Situation, first
@@ -94,7 +94,9 @@ class FinishSteps:
             return None
         if self._is_overlong:
             choice = choose(situation, self.plan, may_lengthen=False)
-            if choice is not None and choice.recipe.params.cycle_epochs >= CUT * self._searched(choice.recipe):
+            if choice is not None and choice.recipe.params.cycle_epochs >= CUT * searched_epochs(
+                situation.study, choice.recipe
+            ):
                 return replace(choice.recipe, number=recipe.number + 1)
         if is_unsteady(situation.study, situation.learned.yardstick):
             epochs = min(recipe.params.cycle_epochs, self._fitting)
@@ -115,10 +117,10 @@ class FinishSteps:
         if self._seeds == 0:
             return None
         rule = HorizonRule(recipe.max_lr, recipe.params.cycle_epochs, exponent_of(situation.brief.optimizer))
-        asked = situation.study.of_recipe("scaling")
+        asked, until = situation.study.of_recipe("scaling"), self._free_until
         for variation in missing(situation.brief, situation.cost, recipe.params, asked, self.plan.rungs[0].epochs):
             params = replace(recipe.params, cycle_epochs=variation.epochs)
-            if not situation.fits(params, self._free_until):
+            if not situation.fits(params, until):
                 continue
             # Checked last, because it is the slowest check.
             if word_of(situation.study, situation.brief) == "demonstrated":
@@ -171,9 +173,9 @@ class FinishSteps:
     @property
     def _is_overlong(self) -> bool:
         """Whether fresh models validate worse than the search's shorter cycles, by more than noise explains."""
-        situation, recipe, searched = self.situation, self.recipe, self._searched(self.recipe)
+        situation, recipe = self.situation, self.recipe
         worth = [situation.learned.yardstick.worth(trial.value) for trial in situation.study.fresh_models()]
-        if not worth or recipe.params.cycle_epochs < WORTH_LENGTHENING * searched:
+        if not worth or recipe.params.cycle_epochs < WORTH_LENGTHENING * searched_epochs(situation.study, recipe):
             return False
         expected, noise = expected_of_search(situation)
         return sum(worth) / len(worth) < expected - noise
@@ -182,7 +184,7 @@ class FinishSteps:
     def _free_until(self) -> float:
         """Unix time by which a trial that is no fresh model must end.
 
-        It is when the last fresh model does, if another recipe may then need every worker.
+        It is when the last fresh model does, if there is a target and another recipe may then need every worker.
         """
         situation, target = self.situation, self.situation.brief.target.value
         ends = [situation.expected_end(request) for request in situation.running("confirm")]
@@ -213,10 +215,6 @@ class FinishSteps:
     def _rung(self) -> int:
         """The rung that the recipe comes from."""
         return self.situation.study.requests[self.recipe.origin].rung
-
-    def _searched(self, recipe: Recipe) -> float:
-        """Length of the search's cycle that a recipe comes from."""
-        return self.situation.study.requests[recipe.origin].params.cycle_epochs
 
     def _costs_a_seed(self, epochs: float) -> bool:
         """Whether a fresh seed may still be needed that fits now, but not after a run of ``epochs``."""

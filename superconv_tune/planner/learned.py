@@ -131,18 +131,16 @@ class Learned:
         if below is None or self.surface is None or point.params.cycle_epochs <= below[1].params.cycle_epochs:
             return False
         if not self.yardstick.items:
-            return self._expected(rung, point) - self._expected(*below) > self.surface.noise
-        longer, shorter = ((each.params.cycle_epochs, self._error(at, each)) for at, each in ((rung, point), below))
+            return self.surface.expected(rung, point) - self.surface.expected(*below) > self.surface.noise
+        longer, shorter = (
+            (each.params.cycle_epochs, self._error(self.surface.expected(at, each)))
+            for at, each in ((rung, point), below)
+        )
         return slope_between(longer, shorter) > RISING
 
-    def _expected(self, rung: int, point: Point) -> float:
-        """The worth of a configuration in cycles of a rung, all values weighed."""
-        assert self.surface is not None
-        return float(self.surface.mean([point], rung)[0])
-
-    def _error(self, rung: int, point: Point) -> float:
-        """The share of items that a configuration is expected to get wrong."""
-        value = self.yardstick.worth(self._expected(rung, point))
+    def _error(self, worth: float) -> float:
+        """The share of items that are wrong, of a worth."""
+        value = self.yardstick.worth(worth)
         return inside(1.0 - value if self.yardstick.higher_is_better else value, self.yardstick.items)
 
     def _is_risky(self, point: Point) -> bool:

@@ -112,6 +112,10 @@ class Surface:
         found: Floats = self._centre + across @ self._weights
         return found
 
+    def expected(self, rung: int, point: Point) -> float:
+        """Expected worth of one point as a cycle of a rung that has been trained."""
+        return float(self.mean([point], rung)[0])
+
     @cached_property
     def noise(self) -> float:
         """The usual standard error of one value."""

@@ -197,8 +197,8 @@ def _measured(case: Case) -> str:
 
 def _longer(case: Case) -> list[str]:
     """Sentences on what longer cycles are expected to reach."""
-    found = case.reachable
-    if found is None:
+    found, outlook = case.reachable, case.outlook
+    if found is None or outlook is None:
         return []
     lengths, metric = by_length(case.evidence), case.target.metric
     sentences = []
@@ -209,9 +209,8 @@ def _longer(case: Case) -> list[str]:
             f"On the validation part {before} of {shorter.epochs:.3g} epochs reached {metric} {shorter.value:.4g}, and "
             f"fresh models of {longer.epochs:.3g} epochs {longer.value:.4g}."
         )
-    if case.outlook is not None:
-        both = 1.0 - error_of(case.outlook.log_odds)
-        sentences.append(f"On the validation and the test part together the fresh models reach {metric} {both:.4g}.")
+    both = 1.0 - error_of(outlook.log_odds)
+    sentences.append(f"On the validation and the test part together the fresh models reach {metric} {both:.4g}.")
     sentences.append(
         f"With cycles of up to {found.epochs:g} epochs, {metric} of about {found.value:.4g} is to be expected, "
         f"{REACHABLE_LEVEL:.0%} interval [{found.low:.4g}, {found.high:.4g}]. That interval rests on "

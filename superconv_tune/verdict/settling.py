@@ -6,7 +6,16 @@ import math
 from collections.abc import Iterator
 
 from superconv_tune.verdict.outlook import inside, log_odds
-from superconv_tune.verdict.verdict import HOPELESS, LEAST_DENYING, LIKELY, Case, Settling, by_length, last_step
+from superconv_tune.verdict.verdict import (
+    HOPELESS,
+    LEAST_DENYING,
+    LIKELY,
+    Case,
+    Settling,
+    by_length,
+    is_worse,
+    last_step,
+)
 
 TRIPLING = 3.0  # times the length: the shortest step that shows whether longer cycles still help
 FARTHEST = 100.0  # times the length of the recipe, beyond which no figure is given
@@ -99,7 +108,7 @@ def _steepness(case: Case) -> str:
     if step is None:
         return "there are no shorter cycles to compare with, so that it is not known what longer ones would gain"
     shorter, longer = whole[-2:]
-    if step.value < -step.se:
+    if is_worse(step):
         return f"cycles of {longer.epochs:.3g} epochs were worse than those of {shorter.epochs:.3g}"
     shares = sorted(100.0 * (1.0 - 3.0 ** -(step.value + sign * step.se)) for sign in (1.0, -1.0))
     return (

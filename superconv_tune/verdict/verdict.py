@@ -280,6 +280,11 @@ def slope_of_data(repeats: Sequence[Repeat], items: int) -> Slope | None:
     return Slope(-float(weights @ np.log(errors / (1.0 - errors))), math.sqrt(float(weights**2 @ variances)))
 
 
+def is_worse(step: Slope) -> bool:
+    """Whether longer cycles made more errors, by more than a standard error."""
+    return step.value < -step.se
+
+
 def is_overtrained(evidence: Evidence) -> bool:
     """Whether the recipe's cycles were worse than shorter ones, beyond the noise of the items."""
     whole, items = by_length(evidence), evidence.validation_items
@@ -465,7 +470,7 @@ class Case:
         made more errors, by more than a standard error: a shorter cycle than the recipe's may be better.
         """
         step = None if self.evidence.is_cut else last_step(self.evidence)
-        return step is not None and step.value >= -step.se and 1.0 - 3.0 ** -(step.value + step.se) <= FLAT
+        return step is not None and not is_worse(step) and 1.0 - 3.0 ** -(step.value + step.se) <= FLAT
 
     @property
     def is_below_floor(self) -> bool:

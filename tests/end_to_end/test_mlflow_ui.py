@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.servers.tracking_server import tracking_server
+from docs.tools.picture import installed
 from superconv_tune.tracking.client import connect
 from tests.end_to_end.conftest import Start
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = installed()
 WAIT_MS = 60_000  # MLflow's page is 20 MB of code, and other tests may be running
 SIZE = {"width": 2400, "height": 1200}  # of which the table draws only what is visible
 
