@@ -17,7 +17,9 @@ from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
-FILES = ("verdict.json", "report.html", "recipe.yaml", "trials.parquet", "trials.csv", "curves.parquet", "search.log")
+FILES = (
+    "verdict.json", "report.html", "recipe.yaml", "leaderboard.csv", "trials.parquet", "trials.csv", "curves.parquet", "search.log",
+)  # fmt: skip
 MARK = "superconv_tune parcel "  # begins a line that carries a file
 BUNDLES = "bundles"
 SPEC = "spec.yaml"  # in a bundle

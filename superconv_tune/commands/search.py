@@ -77,7 +77,9 @@ def search(  # noqa: PLR0913 - a command line
     ] = None,
     horizon: Annotated[
         str | None,
-        typer.Option(help="Longest cycle that the verdict is about, in epochs. Default: 8 times the longest tried."),
+        typer.Option(
+            help="Longest cycle that the verdict is about, in epochs. Default, and at most: 8 times the recipe's."
+        ),
     ] = None,
     schedule: Annotated[
         str | None,

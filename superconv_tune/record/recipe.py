@@ -1,7 +1,7 @@
 """A frozen recipe: the configuration that is confirmed, verified, and trained in the long run.
 
 The best of many trials may have been lucky: close to the edge of stability one seed trains and the next does not. Such
-a recipe is replaced by another one, or by itself with half the peak learning rate.
+a recipe is replaced by itself with half the peak learning rate.
 """
 
 from __future__ import annotations

@@ -461,7 +461,8 @@ class ExperimentSpec(Section):
         seed: seed of the search.
         resources: what a trial needs of the cluster.
         scheduler: ``fifo``; all others are refused, with the reason.
-        horizon: longest cycle that the verdict is about, in epochs; None for 8 times the longest cycle searched.
+        horizon: longest cycle that the verdict is about, in epochs; None for 8 times the length of the
+            recipe's cycles, which is also the most.
         keep_models: largest number of confirmed models that are kept, those that validate best; 0 keeps none.
         tracking_uri: address of MLflow; None for a local file, ``none`` to record no curves.
         storage: database URL of journal and Optuna study; None for a local file.
