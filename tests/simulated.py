@@ -43,7 +43,8 @@ SPACE: SearchSpace = {
 
 START_S = 30.0  # seconds from the command to the first request
 HANGS_S = 5.0  # seconds after its deadline at which a hanging trial is ended
-AROUND_S = 0.8  # seconds of evaluation and set-up in a trial
+EVAL_S = 0.5  # seconds of an evaluation, of the validation or of the test part
+AROUND_S = EVAL_S + 0.3  # seconds of evaluation and set-up in a trial; a fresh model evaluates twice
 
 
 def brief(target: float | None = 0.9, **changes: object) -> Brief:
@@ -67,7 +68,7 @@ def brief(target: float | None = 0.9, **changes: object) -> Brief:
 def opened(budget_s: float, workers: int, step_s: float = 0.01, at: float = 1_000_000.0, alike: bool = False) -> Opened:
     """A study on 10,000 examples, half a minute after the command; ``alike`` as in `World`."""
     sizes = {str(size): step_s * _times(size, alike) for size in (64, 128, 256)}
-    measured = Measured(10_000, 2_000, 2_000, sizes, eval_s=0.5, overhead_s=0.3, trivial_value=0.1)
+    measured = Measured(10_000, 2_000, 2_000, sizes, eval_s=EVAL_S, overhead_s=0.3, trivial_value=0.1)
     return Opened("simulated", at, at + budget_s, workers, spec={}, measured=measured)
 
 
@@ -124,7 +125,9 @@ class World:
         octaves = math.log2(max_lr / (self.best_lr * params.cycle_epochs**self.exponent))
         steps = max(1, round(params.cycle_epochs * (10_000 // params.batch_size)))
         train_s = steps * self.step_s * _times(params.batch_size, self.alike) * self.slow(request) * slowness
-        room_s = max(0.0, request.deadline - now - AROUND_S)  # as a trial's pacer keeps time for the evaluation
+        eval_s = EVAL_S * (1 + (request.kind == "confirm"))
+        around_s = AROUND_S - EVAL_S + eval_s
+        room_s = max(0.0, request.deadline - now - around_s)  # as a trial's pacer keeps time for the evaluation
         shortened = train_s > room_s
         train_s = min(train_s, room_s)
         status = self.fate(request)
@@ -152,9 +155,9 @@ class World:
             epochs=params.cycle_epochs,
             shortened=shortened,
             train_s=train_s,
-            eval_s=0.5,
-            wall_s=train_s + AROUND_S,
-        ), math.inf if self.hangs(request) else train_s + AROUND_S
+            eval_s=eval_s,
+            wall_s=train_s + around_s,
+        ), math.inf if self.hangs(request) else train_s + around_s
 
 
 @dataclass(frozen=True)

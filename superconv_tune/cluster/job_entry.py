@@ -18,7 +18,8 @@ from itertools import count
 from pathlib import Path
 
 FILES = (
-    "verdict.json", "report.html", "recipe.yaml", "leaderboard.csv", "trials.parquet", "trials.csv", "curves.parquet", "search.log",
+    "verdict.json", "report.html", "recipe.yaml", "leaderboard.csv",
+    "trials.parquet", "trials.csv", "curves.parquet", "search.log",
 )  # fmt: skip
 MARK = "superconv_tune parcel "  # begins a line that carries a file
 BUNDLES = "bundles"

@@ -44,23 +44,21 @@ class Draft:
         member: the model.
         description: how it was made and is to be used.
         recipe: number of the recipe that it was trained with; 0 for a long run.
-        family: of the model, where several compete; the study may end with the recipe of any of them.
     """
 
     member: Member
     description: Description
     recipe: int
-    family: str = ""
 
 
 @dataclass(frozen=True)
 class ModelKeeper:
-    """Keeps the models of each family that validate best, those of its latest recipe only.
+    """Keeps the models of each recipe that validate best: any of them may be the one that stands in the end.
 
     Attributes:
         folder: of the drafts; workers on one machine share it.
         payload: the question.
-        most: number of models of a family that stay.
+        most: number of models of a recipe that stay.
     """
 
     folder: Path
@@ -100,10 +98,10 @@ class ModelKeeper:
             sha256=hashlib.sha256(content).hexdigest(),
             outputs="test.safetensors" if tested else "",
         )
-        draft = Draft(member, description, request.recipe or 0, request.family)
+        draft = Draft(member, description, request.recipe or 0)
         files = {member.file: content} | ({member.outputs: tested} if tested else {})
         _write(self.folder / request.trial_id, files | {DRAFT: as_json(draft)})
-        self._drop_others(request.family)
+        self._drop_others(draft.recipe)
 
     def _tested(self, outputs: Any, answer: Answer) -> bytes:
         """Outputs, targets and groups of the test part, which an ensemble's estimate needs; empty if it has none."""
@@ -120,15 +118,11 @@ class ModelKeeper:
         size = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
         return packed_tensors(found) if size <= MOST_OUTPUT_BYTES else b""
 
-    def _drop_others(self, family: str) -> None:
-        """Remove all drafts of a family but the best of its latest recipe; another worker may be doing the same."""
-        drafts = [draft for draft in drafts_in(self.folder) if draft.family == family]
-        latest = max((draft.recipe for draft in drafts), default=0)
-        candidates = [draft.member for draft in drafts if draft.recipe == latest]
-        kept = {member.trial for member in best(candidates, self.payload.spec.direction)[: self.most]}
-        for draft in drafts:
-            if draft.member.trial not in kept:
-                remove(self.folder / draft.member.trial)
+    def _drop_others(self, recipe: int) -> None:
+        """Remove all drafts of a recipe but the best; another worker may be doing the same."""
+        members = [draft.member for draft in drafts_in(self.folder) if draft.recipe == recipe]
+        for member in best(members, self.payload.spec.direction)[self.most :]:
+            remove(self.folder / member.trial)
 
 
 def _whole(payload: Payload, model: Any) -> Any:

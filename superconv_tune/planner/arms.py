@@ -11,15 +11,15 @@ them (`superconv_tune.planner.fits`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from superconv_tune.planner.ask import Decision, Draw, Drop
 from superconv_tune.planner.choice import expected_of_search, looks_reached
-from superconv_tune.planner.divide import SEEDS
-from superconv_tune.planner.evidence import has_all_seeds, is_decided, word_of
+from superconv_tune.planner.evidence import confirmed_worth, has_all_seeds, is_decided, word_of
 from superconv_tune.planner.fits import FitSteps, next_number
+from superconv_tune.planner.learned import yardstick_of
 from superconv_tune.planner.network import network_step, rungs_within, tasting_step
 from superconv_tune.planner.situation import Moment, Situation, first, next_id, next_seed
 from superconv_tune.record.conductor import Signal
@@ -70,7 +70,7 @@ class Arms(Moment):
             return self._race(racing)
         left = racing[0] if racing else None
         decision = network_step(self._situation(left)) if left else self._nothing
-        choice = self._choice_of_fit(left, decision) or self._best_again(self._is_confirmed)
+        choice = self._choice_of_fit(left, decision) or self._best_again()
         if choice is not None:
             return choice
         if decision is Signal.DONE and not self._is_demonstrated:
@@ -88,7 +88,7 @@ class Arms(Moment):
                 return self._stamped(arm, decision)
         if self.study.running():
             return Signal.WAIT
-        return self._best_again(lambda _: True) or Signal.DONE
+        return Signal.DONE
 
     def _choice_of_fit(self, network: Study | None, decision: Decision) -> Plan | Recipe | None:
         """The recipe of the best fit, where it is better than the network that is left; None where it is not.
@@ -109,13 +109,13 @@ class Arms(Moment):
             is_better = is_settled and self.worth(fit.value) > self._confirmed_worth(network)
         return self._fits.freeze(fit) if is_better else None
 
-    def _best_again(self, is_settled: Callable[[Study], bool]) -> Recipe | None:
+    def _best_again(self) -> Recipe | None:
         """The recipe of the family whose fresh models validate best, if it is not the current one; None if it is.
 
         None also while the fresh models of a family are not settled.
         """
         arms = [arm for arm in self.study.arms.values() if arm.recipe is not None]
-        if len(arms) < 2 or not all(map(is_settled, arms)):
+        if len(arms) < 2 or not all(map(self._is_confirmed, arms)):
             return None
         best = max(arms, key=self._confirmed_worth)
         is_known = self._confirmed_worth(best) > -math.inf
@@ -141,13 +141,9 @@ class Arms(Moment):
         return has_all_seeds(arm) and not any(isinstance(request.purpose, Confirm) for request in arm.running())
 
     def _confirmed_worth(self, arm: Study) -> float:
-        """Mean worth of fresh models on the validation part; those that failed count as nothing learned.
-
-        One that was cut short says nothing, and one alone may be lucky.
-        """
-        trials = arm.came_back(arm.of_recipe("confirm"))
-        values = [self.worth(trial.value) for trial in trials if trial.is_whole or trial.went_wrong]
-        return sum(values) / len(values) if len(values) >= SEEDS else -math.inf
+        """Mean worth of the fresh models of its recipe on the validation part."""
+        yardstick = yardstick_of(self.study, self.brief)
+        return -math.inf if arm.recipe is None else confirmed_worth(arm, arm.recipe, yardstick)
 
     def _allowed(self, network: Study, decision: Decision) -> Decision:
         """The decision; where a fit is the recipe, and better, only another recipe of the network may change that."""

@@ -1,8 +1,7 @@
 """Runs of other policies with the parameters of the frozen recipe: which is next, and why some were left out.
 
 They run when no confirmation needs the worker, in at most `SHARE` of the worker-seconds: at the length of the recipe if
-every policy fits, otherwise at the length of the rung below, otherwise not at all. The plan reserves time for them
-(`superconv_tune.planner.divide`), but a fresh seed of the recipe always comes first.
+every policy fits, otherwise at the length of the rung below, otherwise not at all. No time is reserved for them.
 """
 
 from __future__ import annotations
@@ -88,9 +87,9 @@ class Comparison:
 
         The first run fixes it for all others.
         """
-        asked = next(iter(self.study.asked("baseline").values()), None)
-        if asked is not None:
-            return asked.params.cycle_epochs
+        asked = self.study.of_recipe("baseline")
+        if asked:
+            return asked[0].params.cycle_epochs
         counts = {epochs: self._count(epochs) for epochs in self.lengths}
         most = max(counts.values(), default=0)
         return max(epochs for epochs, count in counts.items() if count == most) if most else None
@@ -160,11 +159,12 @@ class Comparison:
 
     def _requests(self, schedule: Schedule) -> list[TrialRequest]:
         """Runs of a policy that were not lost; a lost run is simply asked for again."""
+        outcomes = self.study.outcomes
         return [
             request
-            for trial_id, request in self.study.asked("baseline").items()
+            for request in self.study.of_recipe("baseline")
             if request.schedule == schedule
-            and (trial_id not in self.study.outcomes or self.study.outcomes[trial_id].status not in LOST)
+            and (request.trial_id not in outcomes or outcomes[request.trial_id].status not in LOST)
         ]
 
     def _grid(self, schedule: Schedule, epochs: float) -> list[float]:
@@ -216,9 +216,10 @@ def shortfall(comparison: Comparison | None, study: Study, brief: Brief) -> Shor
     if comparison is None:
         return Shortfall(asked, absent=asked, is_fitted=study.is_fitted)
     compared = {baseline.schedule: baseline for baseline in compare(study, yardstick_of(study, brief))}
-    begun = {request.schedule.label for request in study.asked("baseline").values()}
+    requests = study.of_recipe("baseline")
+    begun = {request.schedule.label for request in requests}
     failed = tuple(label for label in asked if label in begun and label not in compared)
-    ends = Counter(_end(trial) for trial in study.trials("baseline") if trial.request.schedule.label in failed)
+    ends = Counter(_end(trial) for trial in study.came_back(requests) if trial.request.schedule.label in failed)
     epochs = comparison.epochs or min(comparison.lengths)
     return Shortfall(
         asked=asked,

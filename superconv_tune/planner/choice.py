@@ -16,10 +16,11 @@ from superconv_tune.planner.surface import Point, Surface
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.trial import Trial
-from superconv_tune.verdict.outlook import inside, log_odds
+from superconv_tune.verdict.outlook import log_odds
 from superconv_tune.verdict.verdict import demonstrating
 
 TIGHT = 1.04  # factor on the predicted seconds of the last cycles: their speed is known, and a late one is cut a little
+HELD_BACK_S = 0.5  # by which a cycle is to end before its deadline (`superconv_tune.trial.pace`)
 LEAST_LENGTH = 0.25  # of the cycle it comes from, below which a recipe is not worth a confirmation
 SAFELY = 2.0  # standard errors by which a configuration, or a fit, must pass the target to be confirmed before the end
 FAR = 1.0  # in log odds: a target so far above what the longest cycles reached is not demonstrated by more seeds
@@ -78,7 +79,8 @@ def expected_of_search(situation: Situation) -> tuple[float, float]:
 
 def fitting_epochs(situation: Situation, point: Point, seeds: int) -> float:
     """Length of the cycle with which so many fresh models take all the time that is left, to three digits."""
-    epochs = situation.cost.epochs_in(point.params, _each_s(situation, seeds), TIGHT)
+    each_s = _each_s(situation, seeds) - situation.cost.test_s - HELD_BACK_S
+    epochs = situation.cost.epochs_in(point.params, each_s, TIGHT)
     return math.floor(epochs * 10.0 ** _digits(epochs)) / 10.0 ** _digits(epochs)
 
 
@@ -157,10 +159,10 @@ def _seeds(situation: Situation, surface: Surface, rung: int, leader: Point) -> 
 
 def _is_far(situation: Situation, surface: Surface, rung: int, leader: Point) -> bool:
     """Whether there is no target, or one far above what the best configuration reached in shorter cycles."""
-    target, items = situation.brief.target.value, situation.learned.yardstick.items
+    target, learned = situation.brief.target.value, situation.learned
     if target is None:
         return True
-    if items is None:
+    if learned.yardstick.items is None:
         return False
-    reached = surface.expected(rung, leader)
-    return log_odds(inside(target, items)) - log_odds(inside(reached, items)) > FAR
+    wanted, reached = learned.yardstick.worth(target), surface.expected(rung, leader)
+    return log_odds(learned.error(reached)) - log_odds(learned.error(wanted)) > FAR

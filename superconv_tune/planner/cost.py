@@ -27,6 +27,8 @@ class CostModel:
         step_s: measured seconds of one optimizer step, by batch size.
         eval_s: seconds of one evaluation of the validation part.
         overhead_s: seconds of a trial besides training and evaluation: the median of finished trials, at first a guess.
+            Trials asked for before the first one came back waited for their worker to start, and do not count.
+        test_s: seconds by which a fresh model takes longer: those of the evaluation of the test part.
         correction: measured divided by predicted seconds, the median over finished trials. The median is used even if
             machines differ in speed: in simulated clusters the slowest one's, or a mean over nodes, left fewer complete
             trials and fresh seeds, and a trial on a slow node adapts its own pace to its deadline.
@@ -36,6 +38,7 @@ class CostModel:
     step_s: Mapping[int, float]
     eval_s: float
     overhead_s: float
+    test_s: float = 0.0
     correction: float = 1.0
 
     @staticmethod
@@ -47,16 +50,19 @@ class CostModel:
             step_s={int(size): seconds for size, seconds in measured.step_s.items()},
             eval_s=measured.eval_s,
             overhead_s=measured.overhead_s,
+            test_s=measured.eval_s * measured.test_items / max(1, measured.validation_items),
         )
         latest = islice(reversed(study.requests), LOOK_BACK + study.workers)
         trials = study.came_back(study.requests[key] for key in latest)
         seen = list(islice(((trial, ratio) for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
         if not seen:
             return prior
+        first_s = min(study.asked_at[key] + seconds for key, seconds in study.turnaround_s.items())
+        later = [trial.outcome for trial, _ in seen if study.asked_at[trial.request.trial_id] >= first_s]
         return replace(
             prior,
             correction=median(ratio for _, ratio in seen),
-            overhead_s=median(_around_s(study, trial.outcome) for trial, _ in seen),
+            overhead_s=median(_around_s(study, outcome) for outcome in later) if later else prior.overhead_s,
         )
 
     def steps(self, params: Hyperparameters) -> int:
@@ -96,6 +102,7 @@ class CostModel:
         if outcome.status != "finished" or outcome.steps == 0 or not isinstance(trial.request.work, Cycle):
             return None
         predicted = outcome.steps * self.step_seconds(trial.request.params.batch_size) + self.eval_s
+        predicted += self.test_s * trial.request.cycle.reads_test
         return (outcome.train_s + outcome.eval_s) / predicted
 
     def step_seconds(self, batch_size: int) -> float:

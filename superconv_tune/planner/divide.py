@@ -16,6 +16,7 @@ from superconv_tune.verdict.verdict import demonstrating
 USED = 0.97  # of the time: what a plan may fill
 RANKING_STEPS = 80  # optimizer steps of the shortest cycle that ranks learning rates
 FEWEST_STEPS = 30  # the same where the budget is too small for that
+LEAST_STEPS = 4  # of an epoch: with fewer a larger batch would only mean fewer steps in the epochs that are allowed
 FIRST_GRID = 3  # rates that are tried whatever the budget
 SEEDS = 2  # least fresh models of a recipe, with which there is an interval
 MAX_SEEDS = 8  # most fresh models of a recipe, unless more workers are free at once
@@ -58,13 +59,13 @@ class _Means:
 
     def confirm_s(self, epochs: float) -> float:
         """Wall seconds of the confirmation."""
-        return self.waves(self.seeds) * self.trial_s(epochs)
+        return self.waves(self.seeds) * (self.trial_s(epochs) + self.cost.test_s)
 
     def widths(self, rungs: int, narrower: float) -> list[int]:
-        """Number of trials of each rung: many on the lowest; every worker is busy ``waves`` times in each of them."""
+        """Number of trials of each rung: many on the lowest; every worker is busy about ``waves`` times in each."""
         shares = self.brief.division
         first, width = (max(FIRST_GRID, round(narrower * n)) for n in (shares.first, shares.width))
-        least = shares.waves * self.workers
+        least = math.ceil(narrower * shares.waves) * self.workers
         return [max(least, first if rung == 0 else width) for rung in range(rungs)]
 
 
@@ -77,12 +78,16 @@ def starting_size(brief: Brief, cost: CostModel) -> int:
 
 
 def fast_sizes(brief: Brief, cost: CostModel, share: float) -> list[int]:
-    """The batch sizes with this share of the best throughput or more, from the smallest; empty if none is searched."""
-    sizes = brief.space.get("batch_size")
-    if not isinstance(sizes, Choice):
+    """The batch sizes with this share of the best throughput or more, from the smallest; empty if none is searched.
+
+    Of those with hardly any steps in an epoch there is none but the smallest size of all.
+    """
+    dimension = brief.space.get("batch_size")
+    if not isinstance(dimension, Choice):
         return []
-    # A batch has no more examples than the training part.
-    speed = {int(size): min(size, cost.train_items) / cost.step_seconds(int(size)) for size in sorted(sizes.values)}
+    smallest, *larger = sorted(map(int, dimension.values))
+    sizes = [smallest, *(size for size in larger if cost.train_items >= LEAST_STEPS * size)]
+    speed = {size: min(size, cost.train_items) / cost.step_seconds(size) for size in sizes}
     best = max(speed.values())
     return [size for size, items_per_s in speed.items() if items_per_s >= share * best]
 
@@ -194,10 +199,9 @@ def _too_small(means: _Means, begun: Sequence[RungPlan]) -> Plan:
     high = brief.epochs_bounds[1]
     low = min(high, FEWEST_STEPS / means.cost.steps_per_epoch(brief.defaults.batch_size))
     waves = means.waves(FIRST_GRID) + means.waves(SEEDS)
-    per_epoch_s = means.trial_s(2.0) - means.trial_s(1.0)
-    fits = (USED * means.left_s / waves - (means.trial_s(1.0) - per_epoch_s)) / max(per_epoch_s, 1e-9)
-    top = rounded(min(max(fits, low), high))
-    rungs = (*begun, RungPlan(top, 0 if begun else FIRST_GRID))
+    each_s = (USED * means.left_s - means.waves(SEEDS) * means.cost.test_s) / waves
+    top = rounded(min(max(means.cost.epochs_in(brief.defaults, each_s, slack=1.0), low), high))
+    rungs = (*begun, RungPlan(top, 0 if begun else seeds_of(FIRST_GRID, means.workers)))
     return Plan(rungs, SEEDS, tuple(means.trial_s(rung.epochs) for rung in rungs), is_too_small=not begun)
 
 

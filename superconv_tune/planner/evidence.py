@@ -11,6 +11,7 @@ import numpy as np
 from superconv_tune.core.bits import unpack, unpack_numbers
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.brief import Brief
+from superconv_tune.planner.divide import SEEDS
 from superconv_tune.planner.learned import Learned, point_of
 from superconv_tune.planner.surface import SAME_RATE, Point
 from superconv_tune.record.recipe import Recipe
@@ -48,6 +49,27 @@ def replaced(study: Study) -> int:
     They replace those that ended without evidence: out of memory, by an error, cut short, or lost for good.
     """
     return min(MOST_REPLACED, len(study.came_back(study.of_recipe("confirm"))) - len(ended(study)))
+
+
+def best_recipe(study: Study, yardstick: Yardstick) -> Recipe | None:
+    """The recipe whose fresh models validate best, if it is not the current one; None if it is, or none has enough."""
+    recipes = study.recipes[::-1]  # the latest of equals
+    best = max(recipes, key=lambda recipe: confirmed_worth(study, recipe, yardstick), default=None)
+    return None if best is None or best.number == recipes[0].number else best
+
+
+def confirmed_worth(study: Study, recipe: Recipe, yardstick: Yardstick) -> float:
+    """Mean worth of the fresh models of a recipe on the validation part; minus infinity with fewer than `SEEDS`.
+
+    Those that failed count as nothing learned, and as no better than the others. One that was cut short says nothing,
+    and one alone may be lucky.
+    """
+    asked = [request for request in study.asked("confirm").values() if request.recipe == recipe.number]
+    trials = study.came_back(asked)
+    whole = [yardstick.worth(trial.value) for trial in trials if trial.is_whole]
+    failed = [min([yardstick.worth(trial.value), *whole]) for trial in trials if trial.went_wrong]
+    values = whole + failed
+    return sum(values) / len(values) if len(values) >= SEEDS else -math.inf
 
 
 def gather(study: Study, brief: Brief) -> Evidence:

@@ -10,7 +10,7 @@ from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.baselines import comparison_of
 from superconv_tune.planner.choice import choose, expected_of_search, fitting_epochs, looks_reached
-from superconv_tune.planner.divide import MAX_SEEDS
+from superconv_tune.planner.divide import MAX_SEEDS, SEEDS
 from superconv_tune.planner.evidence import confirmed, has_all_seeds, is_decided, replaced, searched_epochs, word_of
 from superconv_tune.planner.rungs import RungSteps
 from superconv_tune.planner.scaling import missing
@@ -86,18 +86,23 @@ class FinishSteps:
         """Another recipe, where this one disappoints: shorter, with a lower peak, or longer.
 
         Shorter, as the search's cycles were, where fresh models validate worse than those; with a lower peak where
-        seeds disagree; longer where they fell short of the target. None if there is no time for one, or the study has
-        had its number of them.
+        seeds disagree; longer where they fell short of the target. None if there is no time for one, the study has had
+        its number of them, or this one demonstrates the target all the same.
         """
-        situation, recipe = self.situation, self.recipe
-        if not self._may_be_followed:
+        found = self._better_recipe() if self._may_be_followed else None
+        # Checked last, because it is the slowest check.
+        if found is None or (has_all_seeds(self.situation.study) and self._is_demonstrated):
             return None
+        return replace(found, number=1 + max(recipe.number for recipe in self.situation.study.recipes))
+
+    def _better_recipe(self) -> Recipe | None:
+        situation, recipe = self.situation, self.recipe
         if self._is_overlong:
             choice = choose(situation, self.plan, may_lengthen=False)
             if choice is not None and choice.recipe.params.cycle_epochs >= CUT * searched_epochs(
                 situation.study, choice.recipe
             ):
-                return replace(choice.recipe, number=recipe.number + 1)
+                return choice.recipe
         if is_unsteady(situation.study, situation.learned.yardstick):
             epochs = min(recipe.params.cycle_epochs, self._fitting)
             is_enough = epochs >= LEAST_CALMER * recipe.params.cycle_epochs
@@ -105,7 +110,7 @@ class FinishSteps:
         epochs = min(self._fitting, situation.brief.epochs_bounds[1])
         may_grow = not self._was_shortened and not self._is_overlong
         is_longer = epochs >= WORTH_LENGTHENING * recipe.params.cycle_epochs and may_grow
-        return replace(recipe, number=recipe.number + 1).with_epochs(epochs) if is_longer and self._fell_short else None
+        return recipe.with_epochs(epochs) if is_longer and self._fell_short else None
 
     def confirm(self) -> TrialRequest | None:
         """A fresh seed of the recipe, up to the planned number and those that replace others."""
@@ -123,7 +128,7 @@ class FinishSteps:
             if not situation.fits(params, until):
                 continue
             # Checked last, because it is the slowest check.
-            if word_of(situation.study, situation.brief) == "demonstrated":
+            if self._is_demonstrated:
                 return None
             cycle = Cycle(rule.max_lr(params.cycle_epochs), data_share=variation.data_share)
             deadline = situation.patient(params)
@@ -150,7 +155,8 @@ class FinishSteps:
 
     def _seed(self) -> TrialRequest | None:
         situation, recipe = self.situation, self.recipe
-        if self._seeds >= max(MAX_SEEDS, self._wanted) or not situation.fits(recipe.params, situation.limit, slack=CUT):
+        limit = situation.limit - situation.cost.test_s
+        if self._seeds >= max(MAX_SEEDS, self._wanted) or not situation.fits(recipe.params, limit, slack=CUT):
             return None
         cycle, deadline = Cycle(recipe.max_lr, reads_test=True), situation.patient(recipe.params)
         return situation.request(Confirm(recipe.number), cycle, recipe.params, deadline, self._rung)
@@ -175,10 +181,16 @@ class FinishSteps:
         """Whether fresh models validate worse than the search's shorter cycles, by more than noise explains."""
         situation, recipe = self.situation, self.recipe
         worth = [situation.learned.yardstick.worth(trial.value) for trial in situation.study.fresh_models()]
-        if not worth or recipe.params.cycle_epochs < WORTH_LENGTHENING * searched_epochs(situation.study, recipe):
+        is_longer = recipe.params.cycle_epochs >= WORTH_LENGTHENING * searched_epochs(situation.study, recipe)
+        if len(worth) < SEEDS or situation.running("confirm") or not is_longer:
             return False
         expected, noise = expected_of_search(situation)
         return sum(worth) / len(worth) < expected - noise
+
+    @property
+    def _is_demonstrated(self) -> bool:
+        """Whether the fresh models demonstrate the target."""
+        return word_of(self.situation.study, self.situation.brief) == "demonstrated"
 
     @property
     def _free_until(self) -> float:

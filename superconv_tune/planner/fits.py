@@ -18,7 +18,7 @@ from superconv_tune.planner.network import ATTEMPTS
 from superconv_tune.planner.situation import START_S, Moment, next_id, next_seed
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Confirm, Fitted, Purpose
-from superconv_tune.record.recipe import Recipe
+from superconv_tune.record.recipe import MOST_RECIPES, Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Fit, Trial, TrialRequest
 from superconv_tune.verdict.ladder import best
@@ -68,9 +68,9 @@ class FitSteps(Moment):
         return None
 
     def defaults(self) -> TrialRequest | None:
-        """The fit of a family with its default options, which was not asked for yet, or came too late."""
+        """The fit of a family with its default options, which was not asked for yet, or found no worker in time."""
         for name, arm in self._arms():
-            is_begun = arm.running() or self.seconds(name) is not None
+            is_begun = arm.running() or any(trial.outcome.status == "finished" for trial in arm.trials("fit"))
             if not is_begun and len(arm.asked("fit")) < FIRST_TRIES and self._has_time(0.0):
                 deadline = self.now + START_S + FIRST_SHARE * (self.limit - self.now)
                 return self._request(name, Fitted(), Fit(OPTIONS[_kind(name)][0]), min(self.limit, deadline))
@@ -78,7 +78,7 @@ class FitSteps(Moment):
 
     def further(self) -> TrialRequest | None:
         """A fit with other options, while all of them together take a small share of the budget."""
-        if self.study.recipes:
+        if any(recipe.fit is None for recipe in self.study.recipes):
             return None
         for name, arm in self._arms():
             left = [options for options in OPTIONS[_kind(name)] if not _is_tried(arm, options)]
@@ -90,11 +90,17 @@ class FitSteps(Moment):
         return None
 
     def reached(self) -> Plan | Recipe | None:
-        """The recipe, or before it the plan, of a fit that passes the target by more than noise explains."""
-        best, target = self.best, self.brief.target.value
-        if best is None or target is None or self.is_frozen(best):
+        """The recipe, or before it the plan, of a fit that passes the target by more than noise explains.
+
+        Where the noise is not known, the other options are tried first.
+        """
+        best, target, yardstick = self.best, self.brief.target.value, yardstick_of(self.study, self.brief)
+        is_spent = len({recipe.number for recipe in self.study.recipes}) >= MOST_RECIPES
+        if best is None or target is None or is_spent or self.is_frozen(best):
             return None
-        noise = yardstick_of(self.study, self.brief).standard_error(best.value)
+        if yardstick.items is None and self.further() is not None:
+            return None
+        noise = yardstick.standard_error(best.value)
         return self.freeze(best) if self.worth(best.value) - self.worth(target) > SAFELY * noise else None
 
     def freeze(self, fit: Trial) -> Plan | Recipe:

@@ -57,8 +57,7 @@ class Learned:
         trials = self._weighed
         usual = self._usual_noise(trials)
         seen = [
-            Seen(point_of(t.request), t.request.rung, self.yardstick.worth(t.value), self._noise(t.value) or usual)
-            for t in trials
+            Seen(point_of(t.request), t.request.rung, self._worth(t), self._noise(t.value) or usual) for t in trials
         ]
         return Surface.of(seen, self.brief.space) if any(trial.is_whole for trial in trials) else None
 
@@ -133,12 +132,22 @@ class Learned:
         if not self.yardstick.items:
             return self.surface.expected(rung, point) - self.surface.expected(*below) > self.surface.noise
         longer, shorter = (
-            (each.params.cycle_epochs, self._error(self.surface.expected(at, each)))
+            (each.params.cycle_epochs, self.error(self.surface.expected(at, each)))
             for at, each in ((rung, point), below)
         )
         return slope_between(longer, shorter) > RISING
 
-    def _error(self, worth: float) -> float:
+    def _worth(self, trial: Trial) -> float:
+        """Worth of a trial; one that went wrong is no better than the worst complete cycle of its rung.
+
+        It has the value of a constant guess, which a short cycle may not reach where most examples are of one class.
+        """
+        worth = self.yardstick.worth(trial.value)
+        if not trial.went_wrong:
+            return worth
+        return min([worth, *(self.yardstick.worth(each.value) for each in self.finished(trial.request.rung))])
+
+    def error(self, worth: float) -> float:
         """The share of items that are wrong, of a worth."""
         value = self.yardstick.worth(worth)
         return inside(1.0 - value if self.yardstick.higher_is_better else value, self.yardstick.items)

@@ -271,7 +271,8 @@ class RungSteps:
     def _confirm_s(self) -> float:
         """Wall seconds that the confirmation is planned to take."""
         params = self.situation.first_point(self.plan.rungs[-1].epochs).params
-        return self.situation.waves(self.plan.confirm_seeds) * self.situation.cost.seconds(params, slack=1.0)
+        cost = self.situation.cost
+        return self.situation.waves(self.plan.confirm_seeds) * (cost.seconds(params, slack=1.0) + cost.test_s)
 
     def _may_begin(self) -> bool:
         """Whether there is something to start from, and the user allows another trial."""

@@ -135,8 +135,9 @@ class Situation(Moment):
 
     def predicted_s(self, request: TrialRequest) -> float:
         """Seconds that a trial is expected to take; ramps count as a cycle of one epoch."""
-        params = self.usual if isinstance(request.work, Ramps) else request.params
-        return self.cost.seconds(params, slack=1.0)
+        if isinstance(request.work, Ramps):
+            return self.cost.seconds(self.usual, slack=1.0)
+        return self.cost.seconds(request.params, slack=1.0) + self.cost.test_s * (request.kind == "confirm")
 
     def waves(self, count: int) -> int:
         """Number of trials that each worker runs, one after the other, for ``count`` trials in total."""

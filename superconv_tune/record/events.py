@@ -148,7 +148,7 @@ class Dropped:
 class Frozen:
     """A recipe was frozen, to be confirmed with fresh seeds; it replaces the previous one.
 
-    A recipe that was confirmed before is frozen again where a later one, of another family, turned out worse.
+    A recipe that was confirmed before is frozen again where a later one turned out worse, or had no time.
     """
 
     at: float

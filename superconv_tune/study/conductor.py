@@ -13,7 +13,7 @@ from superconv_tune.core.errors import StorageError, TakenOverError
 from superconv_tune.planner.ask import Draw, Drop, Redraw
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.decide import decide
-from superconv_tune.planner.evidence import has_all_seeds, is_decided, uncounted_look
+from superconv_tune.planner.evidence import best_recipe, has_all_seeds, is_decided, uncounted_look
 from superconv_tune.proposer.proposal import Proposed
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.events import (
@@ -168,6 +168,9 @@ class StudyConductor:
             self._give_up(request, "interrupted", "the search was ended while the trial ran")
         reason = self._reason()
         self._find_landmarks(LANDMARKS_S if reason in ("decided", "exhausted") else 0.0)
+        again = best_recipe(self.study, self._brief.target.yardstick)
+        if again is not None:
+            self.record(Frozen(self._clock(), again))
         self._count_look()
         self.record(Closed(self._clock(), reason))
         self._unless_over(lambda _: self._proposer.reconcile(self.study))

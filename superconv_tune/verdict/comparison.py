@@ -121,9 +121,9 @@ class Shortfall:
 
 
 def compare(study: Study, yardstick: Yardstick) -> tuple[ComparedPolicy, ...]:
-    """Compare every policy that was tried at `RATES` or more learning rates, in the order of asking."""
+    """Compare every policy that was tried with the current recipe at `RATES` or more rates, in the order of asking."""
     by_policy: dict[str, list[Trial]] = {}
-    for trial in study.trials("baseline"):
+    for trial in study.came_back(study.of_recipe("baseline")):
         if trial.outcome.status in INFORMATIVE and not trial.outcome.shortened:
             by_policy.setdefault(trial.request.schedule.label, []).append(trial)
     judge = _Judge(study, yardstick)

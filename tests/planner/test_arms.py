@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from superconv_tune.core.bits import pack
 from superconv_tune.planner.arms import Arms
 from superconv_tune.planner.decide import decide
 from superconv_tune.planner.evidence import gather, verdict_of, word_of
@@ -17,8 +19,8 @@ from superconv_tune.planner.leaderboard import leaderboard, leading
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.events import Dropped, Event, Frozen, Looked, Observed, Requested
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import Fit, Status, TrialRequest
-from tests.families import Fitting, Question, compete, fresh_values
+from superconv_tune.record.trial import Fit, Status, TrialOutcome, TrialRequest
+from tests.families import ITEMS, Fitting, Question, compete, fresh_values
 from tests.simulated import START_S, WatchedConductor, Workers, World, brief, opened, searched
 
 NET, WEAK = World(ceiling=0.97), World(ceiling=0.93)
@@ -102,6 +104,35 @@ def test_other_options_of_fits_take_a_small_share_of_the_budget() -> None:
     fits = list(conductor.study.arms["trees"].trials("fit"))
     assert 1 < len(fits) < len(OPTIONS["trees"])
     assert sum(trial.outcome.wall_s for trial in fits[1:]) <= SHARE * 2 * 300.0
+
+
+def test_where_the_noise_is_not_known_a_fit_is_confirmed_when_all_options_were_tried() -> None:
+    how = brief(0.79, item_level=False)
+    conductor, _ = compete(Question(fits={"trees": Fitting(0.8, gain=0.02)}), how)
+    assert len(conductor.study.asked("fit")) == len(OPTIONS["trees"])
+    assert conductor.study.recipe is not None
+    assert conductor.study.recipe.fit == OPTIONS["trees"][1]
+
+
+@dataclass(frozen=True)
+class Flattered(Fitting):
+    """A family that reaches seven tenths on the test part, whatever it reaches on validation."""
+
+    def run(self, request: TrialRequest, now: float) -> tuple[TrialOutcome | None, float]:
+        outcome, took = super().run(request, now)
+        if outcome is None or outcome.test is None:
+            return outcome, took
+        return replace(outcome, test=0.7, test_correct=pack(np.arange(ITEMS) < 0.7 * ITEMS)), took
+
+
+def test_when_a_fit_falls_short_on_the_test_part_other_options_are_tried() -> None:
+    conductor, _ = compete(Question(fits={"trees": Flattered(0.95)}), brief(0.9))
+    assert len(conductor.study.asked("fit")) == len(OPTIONS["trees"])
+
+
+def test_a_fit_that_time_cut_is_not_repeated_in_less_time() -> None:
+    conductor, _ = compete(Question({"net": NET}, {"trees": Fitting(0.95, seconds=500.0)}), brief(0.9))
+    assert len(conductor.study.asked("fit")) == 1
 
 
 def test_a_fit_that_is_lost_is_asked_for_again() -> None:

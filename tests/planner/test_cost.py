@@ -9,7 +9,7 @@ import pytest
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import SEEDS
-from superconv_tune.record.events import Opened, Requested, Resized
+from superconv_tune.record.events import Event, Observed, Opened, Requested, Resized
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialOutcome
 from tests.simulated import WatchedConductor, Workers, World, brief, opened, searched
@@ -56,6 +56,31 @@ def test_the_overhead_is_learned_from_finished_trials() -> None:
         misled = replace(opening, measured=replace(opening.measured, overhead_s=wrong))
         assert CostModel.of(Study.replay([misled])).overhead_s == wrong
         assert CostModel.of(Study.replay([misled, *conductor.events[1:]])).overhead_s == pytest.approx(guess, rel=0.01)
+
+
+def test_seconds_in_which_the_workers_start_are_no_overhead() -> None:
+    """They are part of the time between the first requests and their outcomes, and of no others."""
+    conductor = search(1.0, (1.0, 1.0))
+    start = conductor.events[0].at if not isinstance(conductor.events[0], Opened) else conductor.events[0].started_at
+    firsts = [event.request.trial_id for event in conductor.events if isinstance(event, Requested)][:2]
+
+    def late(event: Event) -> Event:
+        """The event where the workers needed five seconds to start."""
+        is_first_request = isinstance(event, Requested) and event.request.trial_id in firsts
+        return replace(event, at=max(start, event.at - 5.0)) if is_first_request else event
+
+    events = [late(event) for event in conductor.events]
+    seen = [index for index, event in enumerate(events) if isinstance(event, Observed)]
+    guess = CostModel.of(Study.replay(conductor.events)).overhead_s
+    for count in (1, 2, 4):
+        assert CostModel.of(Study.replay(events[: seen[count] + 1])).overhead_s == pytest.approx(guess, rel=0.01)
+
+
+def test_a_fresh_model_takes_as_much_longer_as_the_test_part_does() -> None:
+    start = opened(BUDGET_S, 2, STEP_S)
+    large = replace(start, measured=replace(start.measured, test_items=4 * start.measured.validation_items))
+    assert CostModel.of(Study(large)).test_s == 4 * start.measured.eval_s
+    assert CostModel.of(Study(replace(start, measured=replace(large.measured, validation_items=0)))).test_s >= 0.0
 
 
 def test_the_speed_is_learned_while_every_one_of_a_thousand_workers_is_busy() -> None:

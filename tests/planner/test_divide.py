@@ -113,6 +113,20 @@ def test_a_budget_too_small_for_the_shortest_cycles_is_marked_and_has_one_rung()
     assert not plan(30.0).is_too_small
 
 
+@pytest.mark.parametrize("workers", [2, 8, 64])
+def test_no_worker_is_idle_in_a_search_of_a_few_trials(workers: int) -> None:
+    found = plan(30.0, left_s=1.0, workers=workers)
+    assert found.rungs[0].width >= workers
+
+
+def test_one_wave_of_trials_and_the_confirmation_fit_where_two_waves_do_not() -> None:
+    cost = cost_of(step_s=0.2)
+    trial_s = cost.seconds(replace(brief().defaults, cycle_epochs=RANKING_STEPS / cost.steps_per_epoch(128)), slack=1.0)
+    found = divide(question(1e6), cost, 8, 2.5 * trial_s)
+    assert not found.is_too_small
+    assert found.rungs[0].width == 8
+
+
 def test_where_an_epoch_takes_longer_than_the_budget_cycles_are_parts_of_one() -> None:
     """The shortest length that the user allows yields only where there is no room for cycles of it."""
     many = replace(cost_of(step_s=0.02), train_items=1_000_000)
@@ -125,10 +139,11 @@ def test_where_an_epoch_takes_longer_than_the_budget_cycles_are_parts_of_one() -
     assert divide(question(300.0), many, WORKERS, 3600.0).rungs[0].epochs >= 1.0
 
 
-def test_no_batch_is_faster_for_being_larger_than_the_training_part() -> None:
-    few = replace(cost_of(alike=True), train_items=100)
-    assert starting_size(question(30.0), few) == 128
-    assert fast_sizes(question(30.0), few, 0.5) == [64, 128, 256]
+def test_of_batches_with_hardly_any_steps_in_an_epoch_only_the_smallest_is_tried() -> None:
+    """Epochs are bounded, so that a larger one would only mean fewer steps."""
+    for items, sizes in ((100, [64]), (300, [64]), (600, [64, 128]), (2000, [128, 256])):
+        few = replace(cost_of(alike=True), train_items=items)
+        assert fast_sizes(question(30.0), few, 0.5) == sizes
 
 
 def test_the_search_begins_with_the_smallest_batch_that_is_as_fast() -> None:

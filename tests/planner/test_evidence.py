@@ -11,7 +11,15 @@ import pytest
 from superconv_tune.core.bits import pack
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.yardstick import Yardstick
-from superconv_tune.planner.evidence import ended, gather, has_all_seeds, is_bracketed, uncounted_look
+from superconv_tune.planner.evidence import (
+    best_recipe,
+    confirmed_worth,
+    ended,
+    gather,
+    has_all_seeds,
+    is_bracketed,
+    uncounted_look,
+)
 from superconv_tune.planner.learned import Learned
 from superconv_tune.record.events import Family, Looked, Planned, Requested, Surveyed
 from superconv_tune.record.landmarks import Landmark
@@ -206,6 +214,34 @@ def test_a_fresh_seed_that_diverged_counts_as_a_training_that_missed() -> None:
     assert gather(study, brief(0.5)).failed == len(wrong)
     assert len(ended(study)) >= len(wrong)
     assert len(ended(study, len(study.recipes))) == len(ended(study))
+
+
+def test_the_recipe_that_stands_is_the_one_whose_fresh_models_validate_best() -> None:
+    told = frozen(story(0.1, 0.2, 0.4))
+    (first,) = told.study.recipes
+    told.fresh(0.9)
+    assert best_recipe(told.study, ACCURACY) is None  # there is no other
+    told.fresh(0.92)
+    told.freeze(replace(first, number=2))
+    assert best_recipe(told.study, ACCURACY) == first  # the second one was not trained
+    told.fresh(0.97)
+    assert best_recipe(told.study, ACCURACY) == first  # one model may be lucky
+    told.fresh(0.93)
+    assert best_recipe(told.study, ACCURACY) is None
+    told.fresh(0.1, "diverged")
+    assert best_recipe(told.study, ACCURACY) == first
+    errors = Yardstick("error", "min", 2000)
+    assert best_recipe(told.study, errors) is None
+
+
+def test_a_training_that_failed_is_no_better_than_those_that_did_not() -> None:
+    """Where most examples are of one class, the constant guess of a diverged model may beat short cycles."""
+    told = frozen(story(0.1, 0.2, 0.4))
+    for value in (0.90, 0.91):
+        told.fresh(value)
+    told.fresh(0.95, "diverged")
+    (recipe,) = told.study.recipes
+    assert confirmed_worth(told.study, recipe, ACCURACY) == pytest.approx((0.90 + 0.91 + 0.90) / 3)
 
 
 def looks_of(conductor: WatchedConductor) -> list[Looked]:

@@ -8,15 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from superconv_tune.core.bits import pack
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.space import Interval
+from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.evidence import MOST_REPLACED, confirmed, verdict_of
 from superconv_tune.planner.network import ATTEMPTS
 from superconv_tune.record.events import Frozen, Requested
 from superconv_tune.record.trial import Status, TrialOutcome, TrialRequest
+from superconv_tune.verdict.steadiness import is_unsteady
 from tests.planner.hours import hour
-from tests.simulated import SPACE, WatchedConductor, World, brief
+from tests.simulated import SPACE, WatchedConductor, Workers, World, brief, opened
+from tests.simulated import searched as run_to_end
 
+ACCURACY = Yardstick("accuracy", "max", 2000)
 CLIFF = 0.09
 LONG = {**SPACE, "cycle_epochs": Interval(1.0, 300.0, log=True)}
 
@@ -256,6 +261,65 @@ def test_a_recipe_of_which_seeds_fail_is_replaced_by_a_calmer_one() -> None:
     assert [recipe.number for recipe in conductor.study.recipes] == [1, 2, 3][: len(conductor.study.recipes)]
     assert {trial.outcome.status for trial in confirmed(conductor.study)} == {"finished"}
     assert clock.now <= conductor.study.deadline
+
+
+@dataclass
+class Apart(World):
+    """The fresh models of the first recipe lie far apart, all above nine tenths."""
+
+    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+        outcome, took = super().run(request, now, slowness)
+        if request.kind != "confirm" or request.recipe != 1 or outcome.test is None:
+            return outcome, took
+        self.met = [*getattr(self, "met", []), request.trial_id]
+        value = (0.955, 0.97, 0.985, 0.99)[len(self.met) % 4]
+        correct = np.arange(2_000) < 2_000 * value
+        return replace(outcome, objective=value, validation=value, test=value, test_correct=pack(correct)), took
+
+
+def test_a_recipe_that_demonstrates_the_target_stays_though_its_seeds_lie_apart() -> None:
+    conductor = searched(Apart(step_s=0.03), 1800.0, target=0.9)
+    assert is_unsteady(conductor.study, ACCURACY)
+    assert [recipe.number for recipe in conductor.study.recipes] == [1]
+    assert verdict_of(conductor.study, conductor.brief).word == "demonstrated"
+
+
+@dataclass
+class WorseLater(World):
+    """The test part is harder than it looks, and the fresh models of later recipes validate worse than the first's."""
+
+    def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+        outcome, took = super().run(request, now, slowness)
+        if outcome.validation is not None:
+            is_later = request.kind == "confirm" and request.recipe != 1
+            value = 0.3 if is_later else min(1.0, outcome.validation + 0.1)
+            outcome = replace(outcome, objective=value, validation=value)
+        return outcome, took
+
+
+def test_an_earlier_recipe_stands_in_the_end_if_those_that_followed_it_are_worse() -> None:
+    conductor = searched(WorseLater(step_s=0.03), 1800.0, target=0.9)
+    numbers = [recipe.number for recipe in conductor.study.recipes]
+    assert numbers[0] == numbers[-1] == 1
+    assert max(numbers) > 1
+    assert len(confirmed(conductor.study)) >= 2
+
+
+def test_a_large_test_part_costs_no_fresh_models() -> None:
+    """Its evaluation takes as long as a quarter of the cycle, which is a part of one epoch."""
+    start = opened(600.0, 2, 1.0)
+    start = replace(start, measured=replace(start.measured, test_items=40_000, train_items=1_000_000))
+
+    @dataclass
+    class Large(World):
+        def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+            until = replace(request, deadline=request.deadline - 9.5 * (request.kind == "confirm"))
+            outcome, took = super().run(until, now, slowness)
+            return outcome, took + 9.5 * (request.kind == "confirm")
+
+    conductor, clock = run_to_end(Workers(Large(step_s=1.0)), start, brief(None, baselines=(), space=LONG))
+    assert len(confirmed(conductor.study)) >= 2
+    assert clock.now <= start.deadline
 
 
 @dataclass
