@@ -28,7 +28,7 @@ from superconv_tune.record.purpose import Scaling
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.trial import Cycle, Status, TrialRequest
 from superconv_tune.verdict.more_data import Slope
-from superconv_tune.verdict.verdict import last_step
+from superconv_tune.verdict.verdict import Target, last_step
 from tests.planner.hours import hour
 from tests.record.story import Story
 from tests.simulated import WatchedConductor, World, brief
@@ -242,6 +242,24 @@ def test_a_training_that_failed_is_no_better_than_those_that_did_not() -> None:
     told.fresh(0.95, "diverged")
     (recipe,) = told.study.recipes
     assert confirmed_worth(told.study, recipe, ACCURACY) == pytest.approx((0.90 + 0.91 + 0.90) / 3)
+
+
+def test_a_cycle_that_went_wrong_counts_as_no_better_than_the_worst_complete_one_of_its_length() -> None:
+    told = Story()
+    told.study.apply(Planned(0.0, Plan((RungPlan(1.0, 3),), 2, (1.0,))))
+    for rate, value in ((0.1, 0.93), (0.2, 0.945)):
+        told.searched(rate, value, params=SHORT)
+    hot = told.searched(0.4, 0.95, "diverged", params=SHORT)
+    surface = Learned(told.study, brief()).surface
+    assert surface is not None
+    (worth,) = [each.worth for each in surface.seen if each.point.max_lr == hot.max_lr]
+    assert worth == 0.93
+
+
+def test_an_error_is_the_share_of_wrong_items_whether_higher_or_lower_is_better() -> None:
+    for direction, worth in (("max", 0.95), ("min", -0.05)):
+        target = Target("mine", direction, None)  # type: ignore[arg-type]  # names of directions
+        assert Learned(Story().study, brief(None, target=target)).error(worth) == pytest.approx(0.05, abs=0.001)
 
 
 def looks_of(conductor: WatchedConductor) -> list[Looked]:
