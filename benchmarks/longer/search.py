@@ -78,5 +78,6 @@ def searched(problem: Problem, brief: Brief, batch_size: int, budget_s: float, p
             journal.append("longer", study.opened)
             conductor = StudyConductor(study, brief, journal, proposer, clock, on_event=lambda: None)
             InProcessCluster(TrainingWorld(problem), clock, WORKERS).run(conductor)
+            conductor.close()
         proposer.close()
     return study

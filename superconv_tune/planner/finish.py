@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,8 +10,8 @@ from functools import partial
 from superconv_tune.lr.horizon import HorizonRule, exponent_of
 from superconv_tune.planner.ask import Decision
 from superconv_tune.planner.baselines import comparison_of
-from superconv_tune.planner.choice import choose, expected_of_search, fitting_epochs, looks_reached
-from superconv_tune.planner.divide import MAX_SEEDS, SEEDS
+from superconv_tune.planner.choice import SAFELY, choose, expected_of_search, fitting_epochs, looks_reached
+from superconv_tune.planner.divide import MAX_SEEDS
 from superconv_tune.planner.evidence import confirmed, has_all_seeds, is_decided, replaced, searched_epochs, word_of
 from superconv_tune.planner.rungs import RungSteps
 from superconv_tune.planner.scaling import missing
@@ -182,10 +183,10 @@ class FinishSteps:
         situation, recipe = self.situation, self.recipe
         worth = [situation.learned.yardstick.worth(trial.value) for trial in situation.study.fresh_models()]
         is_longer = recipe.params.cycle_epochs >= WORTH_LENGTHENING * searched_epochs(situation.study, recipe)
-        if len(worth) < SEEDS or situation.running("confirm") or not is_longer:
+        if not worth or situation.running("confirm") or not is_longer:
             return False
         expected, noise = expected_of_search(situation)
-        return sum(worth) / len(worth) < expected - noise
+        return sum(worth) / len(worth) < expected - SAFELY * noise / math.sqrt(len(worth))
 
     @property
     def _is_demonstrated(self) -> bool:

@@ -55,5 +55,5 @@ class Recipe:
         return replace(self, params=replace(self.params, cycle_epochs=epochs))
 
     def calmer(self) -> Recipe:
-        """The same with half the peak learning rate."""
-        return replace(self, max_lr=CALMER * self.max_lr)
+        """The next recipe: the same with half the peak learning rate."""
+        return replace(self, number=self.number + 1, max_lr=CALMER * self.max_lr)

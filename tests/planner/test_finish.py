@@ -299,6 +299,7 @@ class WorseLater(World):
 
 def test_an_earlier_recipe_stands_in_the_end_if_those_that_followed_it_are_worse() -> None:
     conductor = searched(WorseLater(step_s=0.03), 1800.0, target=0.9)
+    conductor.close()
     numbers = [recipe.number for recipe in conductor.study.recipes]
     assert numbers[0] == numbers[-1] == 1
     assert max(numbers) > 1

@@ -134,11 +134,19 @@ def test_without_fresh_models_the_search_at_the_same_length_is_the_rival() -> No
     def compared(epochs: float) -> tuple[ComparedPolicy, ...]:
         others = [trial(n, OtherPolicy(1), epochs, 0.5, "step", 0.01 * 2**n) for n in range(2, 5)]
         start = Opened("it", 0.0, 1.0, 2, {}, measured=Measured(100, ITEMS, ITEMS))
-        return compare(Study.replay([start, *itertools.chain.from_iterable([*searched, *others])]), ACCURACY)
+        frozen = Frozen(0.0, replace(RECIPE, origin="0"))
+        return compare(Study.replay([start, frozen, *itertools.chain.from_iterable([*searched, *others])]), ACCURACY)
 
     (found,) = compared(4.0)
     assert (found.value, found.rival) == pytest.approx((0.5, 0.7))
     assert compared(64.0) == ()  # of that length the searched policy knows nothing
+
+
+def test_only_runs_with_the_current_recipe_are_compared() -> None:
+    """Those of a recipe that was replaced had other parameters."""
+    events = study([0.7, 0.6, 0.5])
+    events.apply(Frozen(0.0, replace(RECIPE, number=2)))
+    assert compare(events, ACCURACY) == ()
 
 
 def test_without_step_or_constant_super_convergence_is_unknown() -> None:
