@@ -61,13 +61,13 @@ def test_the_overhead_is_learned_from_finished_trials() -> None:
 def test_seconds_in_which_the_workers_start_are_no_overhead() -> None:
     """They are part of the time between the first requests and their outcomes, and of no others."""
     conductor = search(1.0, (1.0, 1.0))
-    start = conductor.events[0].at if not isinstance(conductor.events[0], Opened) else conductor.events[0].started_at
     firsts = [event.request.trial_id for event in conductor.events if isinstance(event, Requested)][:2]
 
     def late(event: Event) -> Event:
         """The event where the workers needed five seconds to start."""
-        is_first_request = isinstance(event, Requested) and event.request.trial_id in firsts
-        return replace(event, at=max(start, event.at - 5.0)) if is_first_request else event
+        if isinstance(event, Requested) and event.request.trial_id in firsts:
+            return Requested(event.at - 5.0, event.request)
+        return event
 
     events = [late(event) for event in conductor.events]
     seen = [index for index, event in enumerate(events) if isinstance(event, Observed)]
