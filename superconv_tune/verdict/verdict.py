@@ -385,7 +385,7 @@ class Case:
         trainings = Trainings(evidence.values, self.spread, evidence.failed, items, self._groups, evidence.items_se)
         if target.yardstick.higher_is_better:
             return p_value(trainings, target.value, target.reliability)
-        return p_value(trainings.mirrored, -target.value, target.reliability)
+        return p_value(trainings.mirrored, self.spread.turned(target.value), target.reliability)
 
     @property
     def _groups(self) -> list[Groups]:
@@ -396,8 +396,9 @@ class Case:
     @property
     def confidence(self) -> float:
         """Confidence that models of the recipe reach on average what is needed; failed trainings do not count here."""
-        confidence = confidence_above(self.spread, self.needed)
-        return confidence if self.target.yardstick.higher_is_better else 1.0 - confidence
+        if self.target.yardstick.higher_is_better:
+            return confidence_above(self.spread, self.needed)
+        return confidence_above(self.spread.upside_down, self.spread.turned(self.needed))
 
     @property
     def probability(self) -> float:

@@ -470,6 +470,33 @@ def test_better_models_on_groups_never_make_the_verdict_worse(
     high = judge(ask(value), in_groups(min(1.0, accuracy + better), number)).word
     assert low is not None
     assert high is not None
+def errors_of(data: Evidence) -> Evidence:
+    """The same models and items, of which the errors are counted."""
+    assert data.correct is not None
+    wrong = ~data.correct
+    return replace(data, values=tuple(float(row.mean()) for row in wrong), correct=wrong)
+
+
+@pytest.mark.parametrize("data", [evidence(0.96, models=10, items=200), in_groups(0.96, 20), in_groups(0.96, 5)])
+def test_a_share_of_errors_is_judged_as_the_share_of_what_is_right(data: Evidence) -> None:
+    for value in (0.8, 0.9, 0.94, 0.97, 1.0):
+        right = Case.of(ask(value), data, LIBRARY)
+        wrong = Case.of(Target("error", "min", 1.0 - value), errors_of(data), LIBRARY)
+        assert right is not None
+        assert wrong is not None
+        assert wrong.luck == pytest.approx(right.luck)
+        assert wrong.confidence == pytest.approx(right.confidence, abs=1e-9)
+
+
+def test_ten_seeds_that_share_a_lucky_test_part_demonstrate_no_lower_share_of_errors() -> None:
+    """7 errors on 100 items are no surprise where 10 % of all items are errors, however many models make them."""
+    errors = np.zeros((10, 100), dtype=np.bool_)
+    errors[:, :7] = True
+    lucky = Evidence((0.07,) * 10, errors, 1, (), validation_items=500, epochs=9.0)
+    assert judge(Target("error", "min", 0.1), lucky).word != "demonstrated"
+    assert judge(Target("error", "min", 0.2), lucky).word == "demonstrated"
+
+
     assert ORDER[high] >= ORDER[low]
 
 
