@@ -14,6 +14,7 @@ from scipy.special import stdtr, stdtrit  # `scipy.stats` takes half a second to
 from superconv_tune.core.bits import Bits
 from superconv_tune.verdict.groups import Groups, lower_limit
 
+LEVEL = 0.95  # of the two-sided interval of what was measured
 NEGLIGIBLE = 1e-9  # share of a variance that counts as none
 
 
