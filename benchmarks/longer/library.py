@@ -13,7 +13,7 @@ from benchmarks.longer.tasks import SMALL_NET, TASKS
 from superconv_tune.core.bits import unpack
 from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.outlook import REACH, Known, inside, log_odds
-from superconv_tune.verdict.verdict import Evidence, Repeat, last_slope
+from superconv_tune.verdict.verdict import Evidence, Repeat, last_step
 
 Line = Mapping[str, Any]
 
@@ -64,12 +64,12 @@ class Judged:
 
         None where no shorter cycles are known, or no longer cycle was tried for the truth.
         """
-        slope = last_slope(self.evidence)
-        if slope is None or not self.horizons:
+        step = last_step(self.evidence)
+        if step is None or not self.horizons:
             return None
         farthest = self.horizons[-1]
         share = math.log(farthest / self.evidence.epochs) / math.log(REACH)
-        return Known(self.data, slope, (log_odds(self.error) - log_odds(self.truth(farthest))) / share)
+        return Known(self.data, step.value, (log_odds(self.error) - log_odds(self.truth(farthest))) / share)
 
 
 def library(truths: Sequence[Line], searches: Sequence[Line]) -> list[Judged]:

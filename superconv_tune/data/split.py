@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.groups import held_out
 from superconv_tune.data.parts import Indices, Part, RawData, Rows
+from superconv_tune.data.reading import ArrayReading
 from superconv_tune.data.words import count_of
 
 CHUNK = 4096  # rows at a time, so that an array in a file need not fit into memory
@@ -76,9 +77,30 @@ def fingerprint(raw: RawData) -> str:
     return _sha256(*(array for part in raw.parts.values() for array in (part.inputs, part.targets)))
 
 
-def part_digest(part: Part) -> str:
-    """SHA-256 of all values, shapes and types of one part."""
-    return _sha256(part.inputs, part.targets)
+def items_digest(raw: RawData, rows: Split, part: Part, names: Sequence[str], *, are_read: bool = False) -> str:
+    """SHA-256 of which items a test part has, whatever an option or a transform makes of their inputs.
+
+    It is of the targets, and of what else tells the items from others: their names; of the lines of a table, or the
+    items of a Dataset, their places; of arrays the inputs, wherever the axis of channels is said to be. Other data of
+    which all this is equal count as the same.
+
+    Args:
+        raw: the data that the part is of.
+        rows: their split.
+        part: the test part.
+        names: names of its items; empty if they have none.
+        are_read: whether the items are those of a user's Dataset.
+    """
+    classes = raw.class_names
+    labels = part.targets if classes is None else np.array([classes[label] for label in part.targets.tolist()])
+    if names:
+        return _sha256(labels, np.array(names))
+    if raw.columns or are_read:
+        return _sha256(labels, np.arange(len(part)) if rows.test is None else rows.test)
+    inputs = np.asarray(part.inputs)
+    is_moved = isinstance(raw.reading, ArrayReading) and raw.reading.channels == "last"
+    given = np.moveaxis(inputs, 1, -1) if is_moved else inputs
+    return _sha256(labels, given.reshape(len(given), -1))
 
 
 def _size_faults(sizes: Mapping[str, int], count: int) -> list[str]:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.files import write_atomically
-from superconv_tune.core.yardstick import Direction
+from superconv_tune.core.yardstick import Direction, Yardstick
 from superconv_tune.kept.answers import are_of_classes, in_units
 from superconv_tune.kept.description import Answer, Description, Member, as_json, described
 from superconv_tune.kept.weights import format_of, packed, packed_tensors
@@ -171,8 +171,8 @@ def remove(draft: Path) -> None:
 
 def best(members: Iterable[Member], direction: Direction) -> list[Member]:
     """The models, the one that validated best first; those of equal worth in the order of their trials."""
-    sign = -1.0 if direction == "max" else 1.0
-    return sorted(members, key=lambda member: (sign * member.validation, member.trial))
+    worth = Yardstick("validation", direction).worth
+    return sorted(members, key=lambda member: (-worth(member.validation), member.trial))
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

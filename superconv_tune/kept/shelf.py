@@ -20,9 +20,7 @@ from superconv_tune.kept.keeper import best, drafts_in, remove
 from superconv_tune.kept.weights import tensors_in
 from superconv_tune.measures.metrics import METRICS
 from superconv_tune.record.kept import Ensemble, KeptModels
-from superconv_tune.verdict.statistics import of_one_model
-
-LEVEL = 0.95  # of the ensemble's interval
+from superconv_tune.verdict.statistics import LEVEL, of_one_model
 
 
 @dataclass(frozen=True)

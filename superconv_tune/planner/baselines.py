@@ -103,7 +103,7 @@ class Comparison:
     @property
     def allowance_s(self) -> float:
         """Worker-seconds that all runs together may take."""
-        return SHARE * self.study.workers * self.study.budget_s
+        return SHARE * self.study.worker_s(self.study.deadline)
 
     @property
     def left_s(self) -> float:

@@ -85,7 +85,7 @@ class FitSteps(Moment):
             seconds = self.seconds(name)
             if not left or seconds is None or not self._has_time(seconds):
                 continue
-            if self._spent_s() + seconds <= SHARE * self.study.workers * self.study.budget_s:
+            if self._spent_s() + seconds <= SHARE * self.study.worker_s(self.study.deadline):
                 return self._request(name, Fitted(), Fit(left[0]), self.patient_with(seconds))
         return None
 

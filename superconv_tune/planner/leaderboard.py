@@ -10,8 +10,8 @@ from superconv_tune.record.trial import Trial
 from superconv_tune.verdict.calibration import library
 from superconv_tune.verdict.ladder import best, independent_items
 from superconv_tune.verdict.standing import Standing
-from superconv_tune.verdict.statistics import wilson
-from superconv_tune.verdict.verdict import LEVEL, Case
+from superconv_tune.verdict.statistics import LEVEL, wilson
+from superconv_tune.verdict.verdict import Case
 
 
 def leading(study: Study, brief: Brief) -> Study:

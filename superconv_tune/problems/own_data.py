@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from torch.utils.data import Dataset
+
 from superconv_tune.data.nested import IGNORED
 from superconv_tune.data.parts import Kind, Part, RawData, classified
 from superconv_tune.problems.targets import AS_GIVEN, Form, Labelled
@@ -28,12 +30,14 @@ class OwnData:
         form: what batches hold as targets.
         is_live: whether training reads the items of the task's Dataset when they are needed.
         has_loss: whether the task brings its own loss.
+        tests_items: whether the test part consists of items of a Dataset, of which a transform may make other inputs.
     """
 
     raw: RawData
     form: Form
     is_live: bool
     has_loss: bool
+    tests_items: bool
 
 
 def own_data(task: Task) -> OwnData:
@@ -49,7 +53,9 @@ def own_data(task: Task) -> OwnData:
     parts = {name: replace(part, groups=groups.get(name)) for name, part in parts.items()}
     raw, form = _numbered(parts)
     warnings = [LIVE if name == "train" else READ_ONCE.format(name) for name in random]
-    return OwnData(replace(raw, warnings=(*raw.warnings, *warnings)), form, "train" in random, task.loss is not None)
+    raw = replace(raw, warnings=(*raw.warnings, *warnings))
+    tests_items = isinstance(task.train if task.test is None else task.test, Dataset)
+    return OwnData(raw, form, "train" in random, task.loss is not None, tests_items)
 
 
 def kind_of(targets: Array) -> Kind:

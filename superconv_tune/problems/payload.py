@@ -72,8 +72,8 @@ class DataCard:
         split_digest: SHA-256 of the rows of the split; empty if the user's own loaders read the data.
         notes: how the data were read, in sentences.
         warnings: what in the data weakens the result, in sentences.
-        test_digest: SHA-256 of the values of the test part; of the factory's text for the user's own loaders, and empty
-            in the journals of earlier versions.
+        test_digest: SHA-256 of which items the test part has; of the factory's text for the user's own loaders, and
+            empty in the journals of earlier versions.
         train_groups: number of groups that the training examples belong to; 0 if each stands for itself.
         validation_groups: the same of the validation part.
         test_groups: the same of the test part.

@@ -15,7 +15,7 @@ from superconv_tune.data.doubts import doubts, torn_groups
 from superconv_tune.data.formats import load
 from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.parts import Indices, Part, RawData
-from superconv_tune.data.split import Split, fingerprint, part_digest, split
+from superconv_tune.data.split import Split, fingerprint, items_digest, split
 from superconv_tune.models.default import default_model
 from superconv_tune.problems.examine import Looked, loader_faults, with_network
 from superconv_tune.problems.fit import faults
@@ -171,8 +171,8 @@ def _prepared(
         "test": _given(raw.test, raw.train, rows.test),
     }
     train, validation, test = parts.values()
-    # Names show what may belong together, which is said already where groups are given.
-    names = _names(raw, rows) if raw.train.groups is None else {}
+    names = _names(raw, rows)
+    alike = names if raw.train.groups is None else {}  # who gave groups has said what belongs together
     counts = np.bincount(train.targets).tolist() if raw.classes else []
     card = DataCard(
         kind=raw.kind,
@@ -186,8 +186,8 @@ def _prepared(
         fingerprint=fingerprint(raw),
         split_digest=rows.digest,
         notes=(*raw.notes, *_groups_note(parts)),
-        warnings=(*raw.warnings, *torn_groups(parts), *doubts(parts, names, _class_names(raw)), *_unlike(spec)),
-        test_digest=part_digest(test),
+        warnings=(*raw.warnings, *torn_groups(parts), *doubts(parts, alike, _class_names(raw)), *_unlike(spec)),
+        test_digest=items_digest(raw, rows, test, names.get("test", ()), are_read=own is not None and own.tests_items),
         train_groups=train.number_of_groups,
         validation_groups=validation.number_of_groups,
         test_groups=test.number_of_groups,

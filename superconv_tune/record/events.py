@@ -103,6 +103,7 @@ class Resumed:
         workers: number of trials that can run at once.
         changes: what had changed in code, versions and device, and the user accepted.
         environment: what the study is made of from here on, as in `Opened`; empty if nothing had changed.
+        started_at: Unix time in seconds at which the command began; 0 in the journals of earlier versions.
     """
 
     at: float
@@ -110,6 +111,7 @@ class Resumed:
     workers: int
     changes: tuple[str, ...] = ()
     environment: Mapping[str, object] = field(default_factory=dict)
+    started_at: float = 0.0
 
 
 @dataclass(frozen=True)

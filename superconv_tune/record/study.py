@@ -48,6 +48,8 @@ class Study:
         asked_at: Unix time in seconds of the request for the latest attempt, by trial id.
         turnaround_s: seconds from the request to the outcome, by trial id, for each trial in `outcomes`.
         closed: the event that ended it; None while the search goes on.
+        seen_at: Unix time in seconds of the latest event, also of one that concerns other families.
+        paused_s: seconds between the latest event of a driver and the command that resumed the study, all together.
         environment: what it is made of now: that of `opened`, until the user accepted a change.
         changes: every change of code, versions or device that the user accepted when the study was resumed.
         family: the family that this is the study of, where several compete; None for a whole study.
@@ -77,6 +79,8 @@ class Study:
         self.asked_at: dict[str, float] = {}
         self.turnaround_s: dict[str, float] = {}
         self.closed: Closed | None = None
+        self.seen_at = opened.started_at
+        self.paused_s = 0.0
         self.environment = opened.environment
         self.changes: tuple[str, ...] = ()
         # Indices for `asked`, `running` and `lost`, so that a decision need not go through thousands of trials.
@@ -86,6 +90,8 @@ class Study:
         self._lost: dict[str, None] = {}
         self._ranked: dict[int, list[tuple[float, str]]] = {}
         self.wrong: list[Trial] = []
+        # Worker-seconds until there were as many workers as now, and since when that is so.
+        self._worker_s, self._since = 0.0, opened.started_at
 
     @staticmethod
     def replay(events: Iterable[Event]) -> Study:
@@ -118,6 +124,8 @@ class Study:
                 raise ValueError("A study is opened once, but got a second Opened event.")
             case _:
                 self._change(event)
+        for study in (self, *self.arms.values()):
+            study.seen_at = max(study.seen_at, event.at)
 
     def _arms_of(self, event: Event) -> Iterable[Study]:
         """The studies of the families that an event concerns."""
@@ -145,14 +153,20 @@ class Study:
                 self.looks.append(event)
             case Resumed():
                 self.deadline = event.deadline
-                self.workers = event.workers
+                self._resize(event.workers, self.seen_at, max(self.seen_at, event.started_at or event.at))
                 self.environment = event.environment or self.environment
                 self.changes += event.changes
                 self.closed = None
-            case Resized(workers=workers):
-                self.workers = workers
+            case Resized(at=at, workers=workers):
+                self._resize(workers, at, at)
             case Closed():
                 self.closed = event
+
+    def _resize(self, workers: int, ended_at: float, began_at: float) -> None:
+        """Another number of workers from one time on, after those before were there until the other."""
+        self._worker_s = self.worker_s(ended_at)
+        self.paused_s += began_at - ended_at
+        self.workers, self._since = workers, began_at
 
     def trials(self, *kinds: Kind) -> list[Trial]:
         """Requests with their outcomes, of the given kinds (all if none is given), in the order of asking."""
@@ -183,8 +197,12 @@ class Study:
 
     @property
     def budget_s(self) -> float:
-        """Seconds from the command to the deadline."""
-        return self.deadline - self.opened.started_at
+        """Seconds from the command to the deadline, without pauses."""
+        return self.deadline - self.opened.started_at - self.paused_s
+
+    def worker_s(self, until: float) -> float:
+        """Worker-seconds from the command to a time from the latest event on, without pauses."""
+        return self._worker_s + self.workers * max(0.0, until - self._since)
 
     @property
     def recipe(self) -> Recipe | None:

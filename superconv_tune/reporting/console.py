@@ -21,8 +21,8 @@ from superconv_tune.record.trial import Status, Trial, TrialRequest
 from superconv_tune.reporting.in_place import InPlace, in_notebook
 from superconv_tune.reporting.sentences import ending_words, number
 from superconv_tune.reporting.trial_words import what, why
-from superconv_tune.verdict.statistics import wilson
-from superconv_tune.verdict.verdict import LEVEL, Target, Verdict
+from superconv_tune.verdict.statistics import LEVEL, wilson
+from superconv_tune.verdict.verdict import Target, Verdict
 
 EVENTS_SHOWN = 4
 RUNNING_SHOWN = 4

@@ -54,18 +54,18 @@ class Findings:
 
     @property
     def limit_s(self) -> float:
-        """Wall-clock seconds that the study may take, including time added on resuming."""
+        """Wall-clock seconds that the study may take, including time added on resuming, without pauses."""
         return self.study.budget_s
 
     @property
     def used_s(self) -> float:
-        """Wall-clock seconds since the command was given."""
-        return max(0.0, self.now - self.study.opened.started_at)
+        """Wall-clock seconds since the command was given, without pauses."""
+        return max(0.0, self.now - self.study.opened.started_at - self.study.paused_s)
 
     @property
     def worker_s(self) -> float:
         """Worker-seconds available so far."""
-        return self.study.workers * self.used_s
+        return self.study.worker_s(self.now)
 
     @property
     def training_share(self) -> float:

@@ -60,7 +60,7 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
         logger.info("%s", words)
         ledger = journal.ledger(question.card.test_part)
         others = ledger.others(name)
-        looks = looks_check(others, call.fresh_ledger)
+        looks = looks_check(others, call.fresh_ledger, question.card)
         engine = started(question, call)
         # Takes seconds, and a worker is being tried meanwhile.
         check(where.tracking_uri, where.storage, where.artifact_root)

@@ -39,11 +39,10 @@ from superconv_tune.training.loop import supported
 from superconv_tune.training.memory import device_for
 from superconv_tune.trial.checkpointing import Checkpoint, identity
 from superconv_tune.trial.tracker import Phase, Tracker
-from superconv_tune.verdict.statistics import of_one_model
+from superconv_tune.verdict.statistics import LEVEL, of_one_model
 
 CHECKPOINT, WEIGHTS, RESULT, STATE = "checkpoint.pt", "weights.pt", "result.json", "run.json"
 DRAFTS = "drafts"  # subfolder of what is to become the folder of the model
-LEVEL = 0.95  # of the interval of the test value
 
 
 @dataclass(frozen=True)

@@ -114,11 +114,13 @@ def _file_systems(where: Places) -> list[Check]:
     return [Check("file system", found, "warning", mend)]
 
 
-def looks_check(others: Sequence[str], fresh_ledger: str | None) -> Check:
+def looks_check(others: Sequence[str], fresh_ledger: str | None, card: DataCard) -> Check:
     """Whether other searches looked at the same test part, which makes a demonstration harder."""
+    # What loaders will yield is not read for this.
+    since = " since the file of the task was changed, and of those before it is not known" * (card.kind == "loader")
     if not others:
-        return Check("test part", "no other search of this storage looked at it")
-    found = f"{len(others)} other search{'es' * (len(others) != 1)} looked at it ({', '.join(others)})"
+        return Check("test part", f"no other search of this storage looked at it{since}")
+    found = f"{len(others)} other search{'es' * (len(others) != 1)} looked at it ({', '.join(others)}){since}"
     if fresh_ledger is not None:
         return Check("test part", f"{found}; not counted: {fresh_ledger}")
     return Check(

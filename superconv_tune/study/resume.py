@@ -66,7 +66,8 @@ def resume(
         found = stored(journal, where)  # again: until then an earlier driver may have gone on
         _refuse_closed(found, more_s)
         resume_run(handle, where)
-        event = Resumed(time.time(), _deadline(found, more_s, call), engine.workers, changed, now if changed else {})
+        deadline, changed_to = _deadline(found, more_s, call), now if changed else {}
+        event = Resumed(time.time(), deadline, engine.workers, changed, changed_to, call.started_at)
         journal.append(name, event)
         found.study.apply(event)
         return conduct(found, journal, engine, call)

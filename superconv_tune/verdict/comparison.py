@@ -18,9 +18,8 @@ from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import INFORMATIVE, Trial
 from superconv_tune.verdict.ladder import best, independent_items
-from superconv_tune.verdict.statistics import Spread, interval, with_known_noise
+from superconv_tune.verdict.statistics import LEVEL, Spread, interval, with_known_noise
 
-LEVEL = 0.95
 RATES = 3  # least number of learning rates at which a policy must be tried to be compared
 STANDARD = ("step", "constant")  # the standard training that super-convergence is defined against
 FASTER = 2.0  # ratio of steps from which it is called super-convergence

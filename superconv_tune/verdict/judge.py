@@ -9,10 +9,11 @@ from superconv_tune.verdict.more_data import FARTHEST, Growth, Slope, times_need
 from superconv_tune.verdict.outlook import Calibration, error_of
 from superconv_tune.verdict.reliability import MIN_MODELS, MOST_FAILURES, possible_failures
 from superconv_tune.verdict.settling import obstacles, settling
+from superconv_tune.verdict.statistics import LEVEL
 from superconv_tune.verdict.verdict import (
     ALPHA,
     HOPELESS,
-    LEVEL,
+    LEAST_TELLING,
     REACHABLE_LEVEL,
     Case,
     Evidence,
@@ -91,10 +92,16 @@ def _reasons(case: Case, growth: Growth | None) -> list[str]:
 def _warnings(case: Case) -> list[str]:
     found, models = _spent(case), len(case.evidence.values)
     if models < MIN_MODELS:
-        found.append(f"Only {models} fresh models were confirmed; {MIN_MODELS} are needed to demonstrate.")
+        confirmed = "1 fresh model was" if models == 1 else f"{models} fresh models were"
+        found.append(f"Only {confirmed} confirmed; {MIN_MODELS} are needed to demonstrate.")
+    if models < LEAST_TELLING and not case.evidence.is_fitted:
+        found.append("The interval counts test items, and not seeds: how far other models would lie is not known.")
     if case.evidence.failed:
         trained = models + case.evidence.failed
-        found.append(f"{case.evidence.failed} of {trained} fresh trainings diverged; each counts as a miss.")
+        found.append(
+            f"{case.evidence.failed} of {trained} fresh trainings diverged: each is a miss for a demonstration, but "
+            f"estimate and probability are of those that ended well."
+        )
     found += _assumed(case)
     found += _counted(case)
     if case.outlook is None and _is_open(case) and not case.evidence.is_fitted:

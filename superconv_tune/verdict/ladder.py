@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Trial
-from superconv_tune.verdict.statistics import wilson
+from superconv_tune.verdict.statistics import LEVEL, wilson
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def rungs(study: Study, yardstick: Yardstick) -> tuple[Rung, ...]:
 def _summary(trials: list[Trial], yardstick: Yardstick) -> Rung:
     top = max(trials, key=lambda trial: yardstick.worth(trial.value))
     items = independent_items(top, yardstick)
-    low, high = wilson(top.value, items, 0.95) if items else (top.value, top.value)
+    low, high = wilson(top.value, items, LEVEL) if items else (top.value, top.value)
     return Rung(top.request.params.cycle_epochs, top.value, low, high, len(trials))
 
 

@@ -64,9 +64,9 @@ class Trainings:
 
     @property
     def mirrored(self) -> Trainings:
-        """The same with the sign of every value changed, for a metric of which lower values are better."""
-        spread = replace(self.spread, mean=-self.spread.mean, items=None, groups=None)
-        return replace(self, values=[-value for value in self.values], spread=spread, items=None, groups=())
+        """The same with turned values, for a metric of which lower ones are better; see `Spread.turned`."""
+        values, groups = map(self.spread.turned, self.values), (each.wrong for each in self.groups)
+        return replace(self, values=list(values), spread=self.spread.upside_down, groups=list(groups))
 
     def single_confidences(self, value: float) -> list[float]:
         """Confidence, for each model by itself, that it would reach ``value`` on all items; the worst model first."""

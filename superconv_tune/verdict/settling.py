@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from superconv_tune.verdict.outlook import inside, log_odds
 from superconv_tune.verdict.verdict import (
     HOPELESS,
-    LEAST_DENYING,
+    LEAST_TELLING,
     LIKELY,
     Case,
     Settling,
@@ -54,7 +54,7 @@ def _may_be_said(case: Case) -> bool:
         and case.target.yardstick.higher_is_better
         and not evidence.is_fitted
         and case.word == "undecided"
-        and len(evidence.values) >= LEAST_DENYING
+        and len(evidence.values) >= LEAST_TELLING
     )
 
 

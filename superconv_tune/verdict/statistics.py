@@ -14,6 +14,7 @@ from scipy.special import stdtr, stdtrit  # `scipy.stats` takes half a second to
 from superconv_tune.core.bits import Bits
 from superconv_tune.verdict.groups import Groups, lower_limit
 
+LEVEL = 0.95  # of the two-sided interval of what was measured
 NEGLIGIBLE = 1e-9  # share of a variance that counts as none
 
 
@@ -39,9 +40,15 @@ class Spread:
 
     @property
     def upside_down(self) -> Spread:
-        """The spread of what is wrong, of a proportion with groups."""
-        assert self.groups is not None
-        return replace(self, mean=1.0 - self.mean, groups=self.groups.wrong)
+        """The spread of `turned` values."""
+        return replace(self, mean=self.turned(self.mean), groups=None if self.groups is None else self.groups.wrong)
+
+    def turned(self, value: float) -> float:
+        """A value such that higher ones are better where lower ones were: the rest of a proportion, else the negative.
+
+        A negative proportion would lose the noise of the items, which depends on how far it is from 0 and 1.
+        """
+        return -value if self.items is None else 1.0 - value
 
 
 def proportion(correct: Bits, groups: NDArray[np.int64] | None = None) -> Spread:

@@ -32,12 +32,11 @@ from superconv_tune.verdict.ladder import Rung
 from superconv_tune.verdict.more_data import Slope
 from superconv_tune.verdict.outlook import REACH, Calibration, Outlook, inside, outlook, pooled, slope_between
 from superconv_tune.verdict.reliability import MIN_MODELS, Trainings, least_models, p_value
-from superconv_tune.verdict.statistics import Spread, confidence_above, interval, over_seeds, proportion
+from superconv_tune.verdict.statistics import LEVEL, Spread, confidence_above, interval, over_seeds, proportion
 
 Word = Literal["demonstrated", "likely", "undecided", "infeasible"]
 
 ALPHA = 0.05  # chance of a wrong `demonstrated` over all looks together
-LEVEL = 0.95  # level of the two-sided interval of the recipe at the length at which it was trained
 REACHABLE_LEVEL = 0.9  # level of the interval for longer cycles: the library has too few tasks for a higher one
 LIKELY = 0.8  # probability from which "likely" is said
 # Probability up to which "infeasible" is said: a round value with which less than 5 % of the targets within reach are
@@ -45,7 +44,7 @@ LIKELY = 0.8  # probability from which "likely" is said
 IMPOSSIBLE = 0.15
 HOPELESS = 0.05  # probability up to which a length is called certainly too short
 FLAT = 0.25  # largest share of the error's odds that tripling the length may remove where something is out of reach
-LEAST_DENYING = 2  # fresh models with which a target may be out of reach: one alone may be an unlucky seed
+LEAST_TELLING = 2  # fresh models with which a target may be likely, or out of reach: of one alone the seed may be why
 LONGER = 1.5  # times the length of the recipe: a rung beyond that counts as longer
 
 
@@ -250,12 +249,6 @@ def last_step(evidence: Evidence) -> Slope | None:
     return Slope(slope_between(*ends), math.sqrt(variance) / math.log(longer.epochs / shorter.epochs))
 
 
-def last_slope(evidence: Evidence) -> float | None:
-    """Fall of the log odds of an error per log(length) in the last step in length; None if unknown."""
-    step = last_step(evidence)
-    return None if step is None else step.value
-
-
 def data_slope(evidence: Evidence) -> Slope | None:
     """Fall of the log odds of an error per log(examples), over the shares at one length; None if unknown."""
     shares = [repeat for repeat in evidence.repeats if repeat.data_share < 1.0]
@@ -313,13 +306,13 @@ def _outlook(target: Target, evidence: Evidence, spread: Spread, calibration: Ca
     Fresh models are counted on the validation part too. Its items chose the recipe, so that they flatter it a little:
     no demonstration rests on them, but a forecast has been tried out with them (`benchmarks.longer`).
     """
-    slope = last_slope(evidence)
-    if evidence.correct is None or not target.yardstick.higher_is_better or slope is None:
+    step = last_step(evidence)
+    if evidence.correct is None or not target.yardstick.higher_is_better or step is None:
         return None
     fresh, items = by_length(evidence)[-1], evidence.validation_worth or evidence.validation_items
     if items and not fresh.is_searched and math.isclose(fresh.epochs, evidence.epochs):
         spread = pooled(spread, fresh.value, items)
-    return outlook(spread, slope, evidence.stretch, calibration)
+    return outlook(spread, step.value, evidence.stretch, calibration)
 
 
 @dataclass(frozen=True)
@@ -385,7 +378,7 @@ class Case:
         trainings = Trainings(evidence.values, self.spread, evidence.failed, items, self._groups, evidence.items_se)
         if target.yardstick.higher_is_better:
             return p_value(trainings, target.value, target.reliability)
-        return p_value(trainings.mirrored, -target.value, target.reliability)
+        return p_value(trainings.mirrored, self.spread.turned(target.value), target.reliability)
 
     @property
     def _groups(self) -> list[Groups]:
@@ -396,8 +389,9 @@ class Case:
     @property
     def confidence(self) -> float:
         """Confidence that models of the recipe reach on average what is needed; failed trainings do not count here."""
-        confidence = confidence_above(self.spread, self.needed)
-        return confidence if self.target.yardstick.higher_is_better else 1.0 - confidence
+        if self.target.yardstick.higher_is_better:
+            return confidence_above(self.spread, self.needed)
+        return confidence_above(self.spread.upside_down, self.spread.turned(self.needed))
 
     @property
     def probability(self) -> float:
@@ -444,14 +438,25 @@ class Case:
         """The verdict."""
         if self.luck <= self.level and len(self.evidence.values) >= MIN_MODELS:
             return "demonstrated"
-        if self.probability >= LIKELY:
+        if self.probability >= LIKELY and self.may_be_likely:
             return "likely"
         return "infeasible" if self.probability <= IMPOSSIBLE and self.may_be_denied else "undecided"
 
     @property
+    def may_be_likely(self) -> bool:
+        """Whether enough fresh trainings ended well to call the target likely if its probability is high enough.
+
+        The probability is that of trainings which end well. One network does not show how far seeds lie apart, which a
+        forecast lacks too: it begins with what that network reached.
+        """
+        well, failed = len(self.evidence.values), self.evidence.failed
+        is_enough = well >= LEAST_TELLING or self.evidence.is_fitted
+        return is_enough and well / (well + failed) >= self.target.reliability
+
+    @property
     def may_be_denied(self) -> bool:
         """Whether enough is known to call the target infeasible if its probability is low enough."""
-        return self.outlook is not None and self.is_sound and len(self.evidence.values) >= LEAST_DENYING
+        return self.outlook is not None and self.is_sound and len(self.evidence.values) >= LEAST_TELLING
 
     @property
     def is_sound(self) -> bool:

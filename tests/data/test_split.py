@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.formats import load
 from superconv_tune.data.parts import Part, RawData
-from superconv_tune.data.split import fingerprint, split
+from superconv_tune.data.split import fingerprint, items_digest, split
+from tests.samples import csv_file
 
 
 def classes(counts: list[int], test: bool = False) -> RawData:
@@ -97,6 +100,46 @@ def test_both_empty_parts_are_said_at_once() -> None:
     with pytest.raises(UserError) as raised:
         split(classes([10, 10]), 0.0, 0.0, 0)
     assert len(raised.value.messages) == 2
+
+
+def identity(raw: RawData, seed: int = 0, *, are_read: bool = False) -> str:
+    """By what the looks at the test part are counted."""
+    rows = split(raw, 0.2, 0.2, seed)
+    assert rows.test is not None
+    names = [raw.names["train"][row] for row in rows.test] if raw.names else []
+    return items_digest(raw, rows, raw.train.take(rows.test), names, are_read=are_read)
+
+
+def pictures(folder: Path) -> Path:
+    np.savez(folder / "x.npz", x=np.random.default_rng(0).normal(size=(60, 8, 8, 3)), y=np.arange(60) % 3)
+    return folder / "x.npz"
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "args"),
+    [
+        ("table", csv_file, ({}, {"ignore": ["colour"]}, {"missing": ["red"]})),
+        ("npz", pictures, ({"channels": "last"}, {"channels": "first"}, {"channels": "none"})),
+    ],
+)
+def test_the_items_are_the_same_whatever_an_option_makes_of_their_inputs(
+    name: str, made: Callable[[Path], Path], args: tuple[dict[str, object], ...], tmp_path: Path
+) -> None:
+    path = made(tmp_path)
+    read = [load(name, path, each) for each in args]
+    assert len({fingerprint(raw) for raw in read}) == len(read)
+    assert len({identity(raw) for raw in read}) == 1
+    assert identity(read[0], seed=1) != identity(read[0])
+
+
+def test_other_items_have_another_identity() -> None:
+    raw = classes([40, 40])
+    shifted = replace(raw, train=replace(raw.train, inputs=np.asarray(raw.train.inputs) + 1.0))
+    named = replace(raw, names={"train": [f"{row}.png" for row in range(80)]})
+    renamed = replace(raw, names={"train": [f"b{row}.png" for row in range(80)]})
+    called = replace(raw, class_names=("ant", "bee"))
+    assert len({identity(each) for each in (raw, shifted, named, renamed, called)}) == 5
+    assert identity(raw, are_read=True) == identity(shifted, are_read=True) != identity(called, are_read=True)
 
 
 def test_the_fingerprint_sees_every_value_and_shape() -> None:

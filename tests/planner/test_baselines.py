@@ -6,7 +6,7 @@ from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.lr.schedule import schedule_from
 from superconv_tune.planner.baselines import ADAPTIVE_SHARE, comparison_of, shortfall
 from superconv_tune.planner.brief import Brief
-from superconv_tune.record.events import Requested
+from superconv_tune.record.events import Requested, Resized, Resumed
 from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, TrialRequest
@@ -49,6 +49,18 @@ def test_with_little_time_fewer_policies_are_compared_on_the_rung_below_and_the_
     assert lacking.cost.recipe_epochs == recipe.params.cycle_epochs
     assert lacking.cost.allowance_s == pytest.approx(0.1 * 2 * 400.0)  # a tenth of the worker-seconds
     assert lacking.cost.needed_s > lacking.cost.left_s
+
+
+def test_the_tenth_is_one_of_the_worker_seconds_that_there_were() -> None:
+    """And not of a pause of a day, nor of workers that came late."""
+    study, _ = hour(brief(None), 400.0, 2)
+    began, day = study.opened.started_at, study.opened.started_at + 86_400.0
+    before_s = study.seen_at - began
+    study.apply(Resumed(day, day + 200.0, 2))
+    study.apply(Resized(day + 100.0, 8))
+    comparison = comparison_of(study, brief(None), day + 100.0)
+    assert comparison is not None
+    assert comparison.allowance_s == pytest.approx(0.1 * (2 * before_s + 2 * 100.0 + 8 * 100.0))
 
 
 def test_failed_and_absent_policies_are_distinguished() -> None:

@@ -305,6 +305,14 @@ def test_a_table_of_one_text_is_read_by_the_model_of_texts(tmp_path: Path) -> No
     assert learned(realise(payload, CPU), cycle_epochs=5, batch_size=20) > 0.9
 
 
+def test_a_dataset_with_another_transform_has_the_same_test_items(tmp_path: Path) -> None:
+    head = "import torch\nfrom torch.utils.data import TensorDataset" + HEAD
+    made = "Task(TensorDataset(torch.from_numpy({} * X), torch.from_numpy(Y)), net)"
+    one, other = (prepare(own(tmp_path, head + made.format(scale)))[1] for scale in (1, 2))
+    assert one.fingerprint != other.fingerprint
+    assert one.test_part == other.test_part
+
+
 def test_other_validation_data_are_other_data(tmp_path: Path) -> None:
     prints = {
         prepare(own(tmp_path, HEAD + f"Task((X, Y), net, validation=(X + {shift}, Y))"))[1].fingerprint
@@ -408,6 +416,17 @@ def test_a_size_that_was_derived_stands_in_the_spec_and_gives_the_same_images_el
     again, same = prepare(payload.spec)
     assert (same.fingerprint, same.split_digest) == (card.fingerprint, card.split_digest)
     assert again.spec == payload.spec
+
+
+@pytest.mark.parametrize("group", [None, r"(\d+)\.png"])
+def test_images_of_another_size_are_the_same_test_items(group: str | None, tmp_path: Path) -> None:
+    spec = prepare(photo_spec(tmp_path))[0].spec
+    spec = spec.model_copy(update={"split": spec.split.model_copy(update={"group": group})})
+    assert spec.data is not None
+    data = [spec.data.model_copy(update={"args": {"size": size}}) for size in (8, 12)]
+    one, other = (prepare(spec.model_copy(update={"data": each}))[1] for each in data)
+    assert one.fingerprint != other.fingerprint
+    assert one.test_part == other.test_part
 
 
 @pytest.mark.parametrize(

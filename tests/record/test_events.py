@@ -80,7 +80,7 @@ RAMPS = Ramps(1e-5, 10.0, 120, "linear", is_centred=False, is_checked=True, find
     [
         Opened("s", 1.0, 2.0, 2, {"name": "s", "space": {"a": [1, 2]}}),
         Resumed(1.0, 2.0, 4),
-        Resumed(1.0, 2.0, 4, ("net.py has changed",), {"files": {"net.py": "ab12"}}),
+        Resumed(1.0, 2.0, 4, ("net.py has changed",), {"files": {"net.py": "ab12"}}, 0.5),
         Resized(1.5, 3),
         Surveyed(1.5, (Landmark("a linear model", "floor", 0.8, "a linear model reaches 0.8."),)),
         Planned(1.0, PLAN),

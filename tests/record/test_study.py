@@ -8,7 +8,18 @@ import pytest
 
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import Schedule
-from superconv_tune.record.events import Closed, Observed, Opened, Planned, Requested, Resized, Resumed
+from superconv_tune.record.events import (
+    Closed,
+    Dropped,
+    Family,
+    Measured,
+    Observed,
+    Opened,
+    Planned,
+    Requested,
+    Resized,
+    Resumed,
+)
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import Confirm, Probe, Scaling
 from superconv_tune.record.recipe import Recipe
@@ -44,6 +55,34 @@ def test_a_study_follows_its_events() -> None:
     state.apply(Resized(4.5, 4))
     assert Study.replay([Opened("s", 0.0, 9.0, 2, {}), Resumed(4.0, 20.0, 8)]).closed is None
     assert (state.deadline, state.workers) == (20.0, 4)
+
+
+HOUR_S, DAY_S = 3600.0, 86_400.0
+
+
+def test_a_pause_before_it_is_resumed_is_no_time_of_the_study_nor_of_its_workers() -> None:
+    """20 minutes with four workers, and the next day 40 minutes with two, of which ten with eight."""
+    families = (Family("net", Measured()), Family("trees", Measured(), is_fitted=True))
+    state = Study.replay([Opened("s", 0.0, HOUR_S, 4, {}, families=families), Dropped(1200.0, "net")])
+    assert (state.budget_s, state.worker_s(HOUR_S)) == (HOUR_S, 4 * HOUR_S)
+    state.apply(Resumed(DAY_S + 15.0, DAY_S + 2400.0, 2, started_at=DAY_S))
+    for each in (state, *state.arms.values()):
+        assert (each.budget_s, each.paused_s) == (HOUR_S, DAY_S - 1200.0)
+        assert each.worker_s(each.deadline) == 4 * 1200.0 + 2 * 2400.0
+    state.apply(Resized(DAY_S + 600.0, 8))
+    state.apply(Resized(DAY_S + 1200.0, 2))
+    for each in (state, *state.arms.values()):
+        assert each.budget_s == HOUR_S
+        assert each.worker_s(each.deadline) == 4 * 1200.0 + 2 * 1800.0 + 8 * 600.0
+
+
+def test_a_journal_that_does_not_say_when_the_command_began_counts_from_its_event() -> None:
+    state = Study.replay([Opened("s", 0.0, 9.0, 2, {}), Closed(3.0, "interrupted"), Resumed(7.0, 20.0, 2)])
+    assert (state.budget_s, state.worker_s(8.0)) == (16.0, 2 * 4.0)
+    late = Study.replay(
+        [Opened("s", 0.0, 9.0, 2, {}), Closed(3.0, "interrupted"), Resumed(4.0, 9.0, 2, started_at=2.0)]
+    )
+    assert late.paused_s == 0.0  # the command waited while the earlier driver went on
 
 
 def test_a_late_outcome_of_an_abandoned_attempt_is_ignored() -> None:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from superconv_tune.record.events import Frozen, Observed, Requested
+from superconv_tune.record.events import Closed, Frozen, Observed, Requested, Resumed
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialOutcome
 from superconv_tune.reporting.findings import Findings, publishable
@@ -15,6 +15,17 @@ def test_training_share_is_step_time_over_worker_time(findings: Findings) -> Non
     assert findings.used_s == 243.0
     assert findings.training_share == pytest.approx(steps_s / (2 * 243.0))
     assert 0.5 < findings.training_share < 1.0
+
+
+def test_a_pause_before_it_is_resumed_is_no_time_used_or_allowed(findings: Findings) -> None:
+    opened = findings.study.opened
+    began, day = opened.started_at, opened.started_at + 86_400.0
+    resumed = Resumed(day + 20.0, day + 400.0, 4, started_at=day)
+    study = Study.replay([opened, Closed(began + 200.0, "interrupted"), resumed])
+    found = replace(findings, study=study, now=day + 100.0)
+
+    assert (found.used_s, found.limit_s) == (300.0, 600.0)
+    assert found.worker_s == 2 * 200.0 + 4 * 100.0
 
 
 def test_a_study_that_used_no_time_has_no_training_share(empty_findings: Findings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from superconv_tune.core.check import Check
 from superconv_tune.core.errors import UserError
 from superconv_tune.data.budget import free_memory
+from superconv_tune.problems.payload import DataCard
 from superconv_tune.spec.load import load_spec
 from superconv_tune.study import preflight_checks
 from superconv_tune.study.machine import filesystem, free_disk, is_writable, require_writable
@@ -18,6 +20,7 @@ from superconv_tune.study.places import places
 from superconv_tune.study.preflight_checks import checks_of, disk_checks, looks_check, machine_checks, refuse
 from superconv_tune.study.question import ready
 
+ARRAYS = DataCard("classification", 2, (), (), (3,), 210, 45, 45, fingerprint="f1", split_digest="")
 OWN = """
 import numpy as np
 from torch import nn
@@ -54,14 +57,21 @@ def test_every_part_of_a_search_has_its_line(tmp_path: Path) -> None:
 
 
 def test_looks_of_other_searches_at_the_test_part_are_warned_of() -> None:
-    assert looks_check((), None).state == "ok"
-    seen = looks_check(("first", "second"), None)
+    assert looks_check((), None, ARRAYS).state == "ok"
+    seen = looks_check(("first", "second"), None, ARRAYS)
     assert seen.state == "warning"
     assert "2 other searches looked at it (first, second)" in seen.found
     assert "--fresh-ledger" in seen.mend
-    anew = looks_check(("first",), "a test of the machine")
+    anew = looks_check(("first",), "a test of the machine", ARRAYS)
     assert anew.state == "ok"
     assert "1 other search looked at it (first); not counted: a test of the machine" in anew.found
+
+
+@pytest.mark.parametrize("others", [(), ("first",)])
+def test_of_loaders_it_is_told_that_looks_before_a_change_of_their_file_are_not_known(others: tuple[str, ...]) -> None:
+    told = "since the file of the task was changed"
+    assert told in looks_check(others, None, replace(ARRAYS, kind="loader")).found
+    assert told not in looks_check(others, None, ARRAYS).found
 
 
 def test_a_test_part_that_cannot_demonstrate_the_target(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_time_that_is_added_counts_from_the_command_where_the_deadline_has_passe
     later = Study.replay(interrupted.events("cut")).deadline + 3600.0
     resume("cut", interrupted.output, None, "+30s", replace(call, started_at=later))
     (event,) = [event for event in interrupted.events("cut") if isinstance(event, Resumed)]
-    assert event.deadline == later + 30.0
+    assert (event.deadline, event.started_at) == (later + 30.0, later)
 
 
 def test_changed_data_are_refused_and_nothing_is_trained_on_them(interrupted: Workplace) -> None:

@@ -17,7 +17,7 @@ from superconv_tune.verdict.more_data import Growth
 from superconv_tune.verdict.outlook import Calibration
 from superconv_tune.verdict.settling import lengths
 from superconv_tune.verdict.verdict import FLAT as FLATTEST
-from superconv_tune.verdict.verdict import HOPELESS, Case, Evidence, Repeat, Target, Verdict, last_slope
+from superconv_tune.verdict.verdict import HOPELESS, LIKELY, Case, Evidence, Repeat, Target, Verdict, last_step
 
 LIBRARY = Calibration(0.05, 2.0, tuple(np.linspace(-0.45, 0.45, 41)))
 GROWTH = Growth(0.0, 1.0, tuple(np.linspace(-0.4, 0.4, 41)))
@@ -68,6 +68,33 @@ def test_two_models_demonstrate_nothing() -> None:
     verdict = judge(ask(0.5), evidence(0.98, models=2))
     assert verdict.word == "likely"
     assert verdict.warnings
+
+
+def test_one_network_makes_nothing_likely_because_it_does_not_show_how_far_seeds_lie_apart() -> None:
+    counted = "The interval counts test items, and not seeds"
+    one, two = (evidence(0.90, models=models, items=20_000, repeats=RISING) for models in (1, 2))
+    for value in (0.5, 0.905):  # which the confirmation promises, or the forecast alone
+        verdict = judge(ask(value), one)
+        assert verdict.word == "undecided"
+        assert (verdict.probability or 0.0) > LIKELY
+        assert verdict.warnings[0] == "Only 1 fresh model was confirmed; 3 are needed to demonstrate."
+        assert verdict.warnings[1].startswith(counted)
+        assert judge(ask(value), two).word == "likely"
+    assert "Only 2 fresh models were confirmed" in " ".join(judge(ask(0.5), two).warnings)
+    assert counted not in " ".join(judge(ask(0.5), two).warnings)
+    fitted = judge(ask(0.5), replace(one, is_fitted=True, repeats=(), epochs=0.0))
+    assert fitted.word == "likely"
+    assert counted not in " ".join(fitted.warnings)
+
+
+@pytest.mark.parametrize(
+    ("failed", "reliability", "word"), [(4, 0.5, "likely"), (5, 0.5, "undecided"), (2, 0.75, "undecided")]
+)
+def test_where_more_trainings_fail_than_the_question_allows_nothing_is_likely(
+    failed: int, reliability: float, word: str
+) -> None:
+    target = Target("accuracy", "max", 0.9, reliability)
+    assert judge(target, replace(evidence(0.98, models=4), failed=failed)).word == word
 
 
 def test_a_later_look_needs_more_confidence() -> None:
@@ -161,9 +188,9 @@ def test_whatever_is_called_out_of_reach_has_been_searched_soundly(
     if case.word == "infeasible" or case.hopeless_epochs is not None:
         assert is_bracketed
         assert floor is None or floor < case.estimate.value
-        slope = last_slope(data)
-        assert slope is not None
-        assert 1.0 - 3.0**-slope <= FLATTEST
+        step = last_step(data)
+        assert step is not None
+        assert 1.0 - 3.0**-step.value <= FLATTEST
 
 
 def test_what_would_settle_an_open_question_is_an_interval_of_epochs_and_minutes() -> None:
@@ -300,10 +327,9 @@ def test_without_a_target_there_is_an_estimate_but_no_word() -> None:
 def test_where_longer_cycles_were_searched_and_were_no_better_longer_ones_promise_less() -> None:
     rising = evidence(0.9, repeats=RISING)
     searched = replace(rising, rungs=(Rung(9.0, 0.90, 0.87, 0.92, 4), Rung(27.0, 0.90, 0.87, 0.92, 4)))
-    assert last_slope(searched) == 0.0
-    slope, reached, flat = last_slope(rising), judge(ask(0.95), rising).reachable, judge(ask(0.95), searched).reachable
-    assert slope is not None
-    assert slope > 0.0
+    steps = [last_step(searched), last_step(rising)]
+    assert [step.value > 0.0 for step in steps if step is not None] == [False, True]
+    reached, flat = judge(ask(0.95), rising).reachable, judge(ask(0.95), searched).reachable
     assert reached is not None
     assert flat is not None
     assert flat.value < reached.value
@@ -360,7 +386,9 @@ def test_a_training_that_diverged_is_a_miss_and_is_told() -> None:
     assert judge(ask(0.95), good).word == "demonstrated"
     verdict = judge(ask(0.95), replace(good, failed=1))
     assert verdict.word == "likely"
-    assert "1 of 5 fresh trainings diverged; each counts as a miss." in verdict.warnings
+    (told,) = [warning for warning in verdict.warnings if "diverged" in warning]
+    assert told.startswith("1 of 5 fresh trainings diverged: each is a miss for a demonstration")
+    assert "estimate and probability are of those that ended well" in told
     many = evidence(0.98, models=16)
     assert judge(ask(0.95), replace(many, failed=2)).word == "demonstrated"
 
@@ -440,6 +468,33 @@ def test_items_that_come_in_groups_demonstrate_less() -> None:
     assert few.estimate.value == pytest.approx(0.98)
     assert judge(ask(0.9), many).word == "demonstrated"
     assert judge(ask(0.7), grouped).word == "demonstrated"
+
+
+def errors_of(data: Evidence) -> Evidence:
+    """The same models and items, of which the errors are counted."""
+    assert data.correct is not None
+    wrong = ~data.correct
+    return replace(data, values=tuple(float(row.mean()) for row in wrong), correct=wrong)
+
+
+@pytest.mark.parametrize("data", [evidence(0.96, models=10, items=200), in_groups(0.96, 20), in_groups(0.96, 5)])
+def test_a_share_of_errors_is_judged_as_the_share_of_what_is_right(data: Evidence) -> None:
+    for value in (0.8, 0.9, 0.94, 0.97, 1.0):
+        right = Case.of(ask(value), data, LIBRARY)
+        wrong = Case.of(Target("error", "min", 1.0 - value), errors_of(data), LIBRARY)
+        assert right is not None
+        assert wrong is not None
+        assert wrong.luck == pytest.approx(right.luck)
+        assert wrong.confidence == pytest.approx(right.confidence, abs=1e-9)
+
+
+def test_ten_seeds_that_share_a_lucky_test_part_demonstrate_no_lower_share_of_errors() -> None:
+    """7 errors on 100 items are no surprise where 10 % of all items are errors, however many models make them."""
+    errors = np.zeros((10, 100), dtype=np.bool_)
+    errors[:, :7] = True
+    lucky = Evidence((0.07,) * 10, errors, 1, (), validation_items=500, epochs=9.0)
+    assert judge(Target("error", "min", 0.1), lucky).word != "demonstrated"
+    assert judge(Target("error", "min", 0.2), lucky).word == "demonstrated"
 
 
 def test_few_groups_are_warned_of() -> None:
