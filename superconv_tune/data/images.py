@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.core.words import percent
 from superconv_tune.data import cache
 from superconv_tune.data.budget import require_memory
 from superconv_tune.data.class_folders import Listed, images_in
@@ -243,7 +244,10 @@ def _shape_words(headers: Sequence[Header], reading: ImageReading, *, is_derived
     words = f"{colour}, short sides of {sides} pixels, scaled and cropped to {reading.size} x {reading.size}"
     words += "; `args: {size: …}` chooses another size" if is_derived else ""
     words += "".join(_unusual(headers, reading))
-    return words + (f"; {long:.0%} are twice as long as wide or longer and lose half" if long >= 0.05 else "") + "."
+    words += (
+        f"; {percent(round(float(long), 2))} are twice as long as wide or longer and lose half" if long >= 0.05 else ""
+    )
+    return f"{words}."
 
 
 def _unusual(headers: Sequence[Header], reading: ImageReading) -> list[str]:

@@ -306,9 +306,14 @@ def _untrained(ramps: _Ramps) -> float | None:
     return float(np.median(finite)) if finite else None
 
 
+def _is_at_border(probes: tuple[ProbeResult, ...]) -> bool:
+    """Whether the best probe is at the border of the grid; not without probes."""
+    return bool(probes) and grid_of(probes, None).beyond() is not None
+
+
 def _quality(pooled: RangeTestResult, probes: tuple[ProbeResult, ...]) -> Quality:
     """With its best probe inside the grid a finding is at least fair; with it at the border it is a guess."""
-    if probes and grid_of(probes, None).beyond() is not None:
+    if _is_at_border(probes):
         return "poor"
     return pooled.quality if pooled.quality == "good" or not probes else "fair"
 
@@ -318,6 +323,6 @@ def _notes(ramps: _Ramps, probes: tuple[ProbeResult, ...]) -> tuple[str, ...]:
     notes = [outcome.reason for outcome in ramps.outcomes if outcome.status == "finished" and outcome.reason]
     if ramps.pooled.refusal is not None and probes:
         notes.append(f"{ramps.pooled.refusal} The probes began at a peak of {probes[0].max_lr:g} instead.")
-    if probes and grid_of(probes, None).beyond() is not None:
+    if _is_at_border(probes):
         notes.append(f"The best probe is at the border of the grid, even after {MOST_WIDENINGS} widenings.")
     return tuple(notes)

@@ -44,10 +44,12 @@ def _ramps(found: Finding) -> list[str]:
     ramps = found.range_test
     if ramps.refusal is not None:
         return [f"ramps: {ramps.refusal}"]
-    return [
-        f"ramps: lowest loss at {ramps.lr_at_minimum:.3g}, edge at {ramps.edge:.3g}; replicates differ by "
-        f"{ramps.spread_log2:.2f} octaves, and twice the speed moves the minimum by {ramps.speed_log2:.2f}"
-    ]
+    said = [f"ramps: lowest loss at {ramps.lr_at_minimum:.3g}, edge at {ramps.edge:.3g}"]
+    if ramps.spread_log2:  # 0 is what was not measured
+        said.append(f"replicates differ by {ramps.spread_log2:.2f} octaves")
+    if ramps.speed_log2:
+        said.append(f"twice the speed moves the minimum by {ramps.speed_log2:.2f} octaves")
+    return ["; ".join(said)]
 
 
 def _peers(found: Finding) -> list[str]:

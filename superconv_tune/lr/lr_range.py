@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from superconv_tune.core.curve import Column, Curve
+from superconv_tune.core.words import percent
 
 Quality = Literal["good", "fair", "poor", "none"]
 Ramp = Literal["exponential", "linear"]
@@ -82,7 +83,7 @@ class RangeTestResult:
             octave. ``poor``: it may lie outside the ramp, or is uncertain by an octave. ``none``: a refusal.
         spread_log2: standard deviation over replicates of log2(lr_at_minimum); 0 for a single ramp.
         steps: number of optimizer steps used.
-        speed_log2: octaves by which the minimum moved in a ramp twice as fast; 0 where none was run.
+        speed_log2: octaves by which the minimum moved in a ramp twice as fast; 0 where there was none, or no result.
         refusal: why there is no result, one of `Refusal`, and then all rates are 0; None if there is a result.
     """
 
@@ -244,7 +245,9 @@ def _find_end(losses: Column, half_life: float) -> _End | None:
     if sign is None:
         return end
     what = (
-        f"gave back {GIVEN_BACK:.0%} of its improvement" if gone[sign] else f"rose over {STOP_FACTOR:g} times its best"
+        f"gave back {percent(GIVEN_BACK)} of its improvement"
+        if gone[sign]
+        else f"rose over {STOP_FACTOR:g} times its best"
     )
     return _End(OPENING + sign + 1, f"the loss {what}")
 

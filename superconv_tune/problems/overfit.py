@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from superconv_tune.core.words import number
 from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.problems.problem import Metric, Problem
 from superconv_tune.record.landmarks import Landmark
@@ -59,15 +60,15 @@ def overfit(problem: Problem, train_items: int, seconds: float, clock: Clock = t
                 return _landmark(f"{FEWEST} steps do not fit into the rest of {seconds:.1f} s", reached)
             reached = value if reached is None else _better(metric, value, reached)
             if verdict == "learned":
-                return _landmark(f"{metric.name} {value:.4g} on {count} training examples", value)
+                return _landmark(f"{metric.name} {number(value)} on {count} training examples", value)
             if verdict == "learning":
                 return _landmark(
-                    f"{metric.name} {reached:.4g} on {count} training examples when the time was up", reached
+                    f"{metric.name} {number(reached)} on {count} training examples when the time was up", reached
                 )
     assert reached is not None
     words = (
         f"The model cannot even fit 5 % of the data: after its loss stopped falling, {metric.name} on {count} training "
-        f"examples was {reached:.4g}. Look at the model, the scale of the inputs and the labels."
+        f"examples was {number(reached)}. Look at the model, the scale of the inputs and the labels."
     )
     return Landmark(NAME, "check", reached, words, is_warning=True)
 

@@ -27,6 +27,7 @@ from sklearn.random_projection import GaussianRandomProjection
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from superconv_tune.core.words import number
 from superconv_tune.data.parts import Part
 from superconv_tune.measures.metrics import METRICS
 from superconv_tune.problems.fitted import logits_of
@@ -203,7 +204,7 @@ def _floor(name: str, outputs: Tensor, payload: Payload, metric: Metric, sample:
         return Landmark(name, "floor", None, f"{name}: not compared, {metric.name} failed ({type(error).__name__}).")
     if not math.isfinite(value):
         return Landmark(name, "floor", None, f"{name}: not compared, {metric.name} has no value for its outputs.")
-    return Landmark(name, "floor", value, f"{name} on {len(sample)} examples reaches {metric.name} {value:.4g}.")
+    return Landmark(name, "floor", value, f"{name} on {len(sample)} examples reaches {metric.name} {number(value)}.")
 
 
 def _label_doubts(model: LogisticRegression, sample: Sample) -> list[Landmark]:

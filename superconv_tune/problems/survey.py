@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from superconv_tune.core.words import number
 from superconv_tune.problems.overfit import NAME, overfit
 from superconv_tune.problems.payload import Payload
 from superconv_tune.problems.problem import Problem
@@ -33,7 +34,7 @@ def survey(
     """
     metric, trivial = problem.metric, problem.trivial_value
     guess = "a constant guess" if problem.handling.untrained is None else "an untrained model"
-    least = Landmark(guess, "floor", trivial, f"{guess} reaches {metric.name} {trivial:.4g}.")
+    least = Landmark(guess, "floor", trivial, f"{guess} reaches {metric.name} {number(trivial)}.")
     if seconds <= 0.0:
         return (least,)
     if payload.is_fitted:

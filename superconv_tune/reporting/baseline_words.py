@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from superconv_tune.core.words import number
 from superconv_tune.reporting.findings import Findings
-from superconv_tune.reporting.sentences import number
 from superconv_tune.verdict.comparison import (
     FASTER,
     RATES,
@@ -94,7 +94,7 @@ def gain_words(baseline: ComparedPolicy) -> str:
         if baseline.gain_low == baseline.gain_low
         else "interval not known"
     )
-    return f"{baseline.gain:+.3g} ({ends})"
+    return f"{'+' * (baseline.gain >= 0.0)}{number(baseline.gain, 3)} ({ends})"
 
 
 def match_words(baseline: ComparedPolicy) -> str:

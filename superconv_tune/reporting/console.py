@@ -15,11 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from superconv_tune.core.errors import one_line
+from superconv_tune.core.words import number, percent
 from superconv_tune.record.events import Closed
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Status, Trial, TrialRequest
 from superconv_tune.reporting.in_place import InPlace, in_notebook
-from superconv_tune.reporting.sentences import ending_words, number
+from superconv_tune.reporting.sentences import ending_words
 from superconv_tune.reporting.trial_words import what, why
 from superconv_tune.verdict.statistics import LEVEL, wilson
 from superconv_tune.verdict.verdict import Target, Verdict
@@ -92,7 +93,7 @@ class LiveView:
         question: what the study asks, in one line.
         target: metric, direction and value of the question.
         judge: the verdict on a study as it is; asked after each trial that may change it. None shows none.
-        items: number of validation items, if the metric is a mean over them.
+        items: number of validation items, if the metric is a mean over them; outcomes say what groups are worth.
         verbose: print a line for every trial that ended, and no panel on a terminal, where it would be drawn over the
             prompt of a debugger.
     """
@@ -121,10 +122,11 @@ class LiveView:
         self._events: deque[str] = deque(maxlen=EVENTS_SHOWN)
         self._seen: set[tuple[str, int]] = set()
         self._best: float | None = None
+        self._best_items: float | None = None
         self._failed = 0
         self._phase = ""
         unconfirmed = Verdict(None if target.value is None else "undecided", None, None)
-        self._ending = "" if judge is None else ending_words(unconfirmed, target)
+        self._ending = "" if judge is None else ending_words(unconfirmed, target, models=0)
         self._judged = (0, 0)  # number of recipes, and of trials that bear on the verdict
         self._reasons: dict[tuple[str, int], str] = {}
         self._shown: set[str] = set()
@@ -209,7 +211,7 @@ class LiveView:
         if seen == self._judged:
             return self._ending
         self._judged = seen
-        return ending_words(self._judge(study), self._target)
+        return ending_words(self._judge(study), self._target, len(study.fresh_models()))
 
     def _fresh(self, study: Study) -> list[Trial]:
         """Trials with outcomes not seen before, in order; they are the last of ``study.outcomes``."""
@@ -232,7 +234,7 @@ class LiveView:
         if request.kind == "confirm" and outcome.test is not None:
             return f"fresh seed {request.seed}: {self._metric(outcome.test)} on the test part"
         if request.kind in ("search", "fit") and outcome.validation is not None and self._improves(outcome.validation):
-            self._best = outcome.validation
+            self._best, self._best_items = outcome.validation, outcome.validation_worth or self._items
             return f"best so far: {self._metric(outcome.validation)} {_how(trial)}"
         return f"{request.trial_id}: {outcome.status} {outcome.reason}".rstrip() if self._verbose else None
 
@@ -247,9 +249,9 @@ class LiveView:
         if self._best is None:
             return f"none yet{target}"
         within = ""
-        if self._items:
-            low, high = wilson(self._best, self._items, LEVEL)
-            within = f" ({100 * LEVEL:g} % interval {number(low)} to {number(high)})"
+        if self._best_items:
+            low, high = wilson(self._best, self._best_items, LEVEL)
+            within = f" ({percent(LEVEL)} interval {number(low)} to {number(high)})"
         return f"{self._metric(self._best)}{within} on validation{target}"
 
     def _is_new(self, event: str) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
-from textwrap import shorten
 from typing import Any
 
 import plotly.graph_objects as go
 
 from superconv_tune.core.errors import one_line
-from superconv_tune.reporting.sentences import number
+from superconv_tune.core.words import number
 
 INK, MUTED, GRID = "#1f2933", "#52606d", "#e4e7eb"
 BLUE, ORANGE, GREEN, RED = "#0b63b0", "#c2570c", "#177245", "#b42318"
@@ -48,8 +47,12 @@ def layout(height: int, top: int = 48) -> go.Layout:
 
 
 def label(text: str) -> str:
-    """A user's text for a figure: escaped, so that plotly does not read it as markup, and shortened if it is long."""
-    return escape(shorten(one_line(text), LABEL_CHARACTERS, placeholder="…"), quote=False)
+    """A user's text for a figure: escaped, so that plotly does not read it as markup; if long, without its middle.
+
+    Both ends stay, because plotly draws equal labels as one, and names of studies that begin alike end in their time.
+    """
+    words, half = " ".join(one_line(text).split()), LABEL_CHARACTERS // 2
+    return escape(words if len(words) <= LABEL_CHARACTERS else f"{words[:half]}…{words[1 - half :]}", quote=False)
 
 
 def error_bars(triples: Sequence[tuple[float, float, float]], color: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from superconv_tune.core.curve import Curve
+from superconv_tune.core.words import number, percent
 from superconv_tune.record.trial import Cycle, Trial
 from superconv_tune.reporting.baseline_words import prose, searched_policy
 from superconv_tune.reporting.figure_style import (
@@ -28,7 +29,6 @@ from superconv_tune.reporting.figure_style import (
     ticks,
 )
 from superconv_tune.reporting.findings import Findings
-from superconv_tune.reporting.sentences import number
 
 MAX_RAMPS = 12  # more lines than this hide one another
 MAX_RUNS = len(RUNS)
@@ -124,16 +124,16 @@ def cycles(findings: Findings) -> go.Figure | None:
 
 
 def importance(findings: Findings) -> go.Figure | None:
-    """Importance of each hyperparameter that was searched, as a share of 1."""
+    """Importance of each hyperparameter that was searched, in percent."""
     if not findings.importance:
         return None
     ranked = sorted(findings.importance.items(), key=lambda item: item[1])
-    names, shares = [label(name) for name, _ in ranked], [share for _, share in ranked]
-    texts = [f"{100 * share:.0f} %" for share in shares]
+    names, percents = [label(name) for name, _ in ranked], [100.0 * share for _, share in ranked]
+    texts = [f"{each:.0f} %" for each in percents]
     figure = go.Figure(layout=layout(height=90 + 34 * len(names), top=16))
-    figure.add_bar(x=shares, y=names, orientation="h", marker_color=BLUE, text=texts, textposition="outside")
+    figure.add_bar(x=percents, y=names, orientation="h", marker_color=BLUE, text=texts, textposition="outside")
     figure.update_traces(cliponaxis=False, hovertemplate="%{y}: %{text}<extra></extra>")
-    figure.update_xaxes(title_text="share of the variation explained", tickformat=".0%", rangemode="tozero")
+    figure.update_xaxes(title_text="share of the variation explained", ticksuffix=" %", rangemode="tozero")
     figure.update_yaxes(showgrid=False)
     return figure
 
@@ -249,7 +249,7 @@ def _add_confirmed(figure: go.Figure, findings: Findings) -> None:
             y=[estimate.value],
             error_y=error_bars([(estimate.value, estimate.low, estimate.high)], ORANGE),
             mode="markers",
-            name=f"estimate with {100 * estimate.level:.4g} % interval",
+            name=f"estimate with {percent(estimate.level)} interval",
             marker={"size": 11, "symbol": "line-ew-open", "color": ORANGE, "line": {"width": 3}},
             hovertemplate="estimate %{y:.4g}<extra></extra>",
         )
@@ -275,7 +275,7 @@ def _add_longer(figure: go.Figure, findings: Findings) -> None:
             y=[reachable.value],
             error_y=error_bars([(reachable.value, reachable.low, reachable.high)], GREEN),
             mode="markers",
-            name=f"expected of longer cycles, {100 * reachable.level:.4g} % interval",
+            name=f"expected of longer cycles, {percent(reachable.level)} interval",
             marker={"size": 11, "symbol": "line-ew-open", "color": GREEN, "line": {"width": 3}},
             hovertemplate="up to %{x:g} epochs: %{y:.4g}<extra></extra>",
         )

@@ -11,38 +11,50 @@ import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from superconv_tune.reporting.sentences import duration, number
+from superconv_tune.core.words import number
+from superconv_tune.reporting.sentences import duration
 
 PACKAGE = "superconv_tune.reporting"
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """One figure of a page.
+class Panel:
+    """What is written around a figure of a page.
 
     Attributes:
-        key: its HTML id.
+        key: the figure's HTML id.
         title: heading above it.
         caption: text below it.
         missing: text that replaces it if there is nothing to draw.
-        drawing: plotly's JSON; None if there is nothing to draw.
-        height: height in pixels; None if there is nothing to draw.
     """
 
     key: str
     title: str
     caption: str
     missing: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure of a page with its texts.
+
+    Attributes:
+        panel: the texts.
+        drawing: plotly's JSON; None if there is nothing to draw.
+        height: height in pixels; None if there is nothing to draw.
+    """
+
+    panel: Panel
     drawing: str | None
     height: int | None
 
 
-def drawn(key: str, title: str, caption: str, missing: str, figure: go.Figure | None) -> Drawn:
+def drawn(panel: Panel, figure: go.Figure | None) -> Drawn:
     """A figure with its texts, ready for the templates."""
     if figure is None:
-        return Drawn(key, title, caption, missing, None, None)
+        return Drawn(panel, None, None)
     # plotly writes <, > and / as \u escapes, so that no text of a figure can end the script element around it.
-    return Drawn(key, title, caption, missing, figure.to_json(engine="json"), figure.layout.height)
+    return Drawn(panel, figure.to_json(engine="json"), figure.layout.height)
 
 
 def render(template: str, **context: object) -> str:

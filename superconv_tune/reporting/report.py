@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import yaml
 
+from superconv_tune.core.words import DASH, number, probability_words
 from superconv_tune.record.trial import Fit, Trial
 from superconv_tune.reporting import figures
 from superconv_tune.reporting.baseline_words import (
@@ -23,20 +24,17 @@ from superconv_tune.reporting.baseline_words import (
     searched_policy,
 )
 from superconv_tune.reporting.findings import Findings, publishable
-from superconv_tune.reporting.page import Drawn, drawn, render
+from superconv_tune.reporting.page import Panel, drawn, render
 from superconv_tune.reporting.sentences import (
-    DASH,
     LABELS,
-    OUTLOOKS,
     budget_words,
     duration,
-    estimate_words,
+    estimate_or_why,
     goal,
     in_words,
     kept_words,
     model_words,
-    number,
-    probability_words,
+    outlook_sentence,
     reachable_words,
     recipe_words,
     settling_words,
@@ -50,25 +48,6 @@ SHOWN_PARAMS = ("base_momentum", "max_momentum", "weight_decay", "pct_start", "b
 NO_CURVES = "not recorded: the search ran without MLflow"
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One figure of the page.
-
-    Attributes:
-        key: its HTML id.
-        title: heading above it.
-        caption: text below it.
-        missing: text that replaces it if there is nothing to draw.
-        draw: returns the figure, or None if there is nothing to draw.
-    """
-
-    key: str
-    title: str
-    caption: str
-    missing: str
-    draw: Callable[[Findings], go.Figure | None]
-
-
 LADDER = Panel(
     "ladder",
     "What longer training buys",
@@ -77,7 +56,6 @@ LADDER = Panel(
     "recipe at shorter lengths. The interval for longer cycles, at the right, is computed from these, or from the best "
     "search trials. The axis leaves out the worst quarter of the trials: double-click to see all.",
     "No cycle has finished, so there is nothing to draw; families that are fitted, such as trees, have none.",
-    figures.ladder,
 )
 RANGE_TESTS = Panel(
     "range-tests",
@@ -86,7 +64,6 @@ RANGE_TESTS = Panel(
     "rate of lowest loss and starts at a tenth of it. The pick is the peak for a short cycle; for longer ones it is "
     "adjusted.",
     "No range test was recorded.",
-    figures.range_tests,
 )
 CYCLES = Panel(
     "cycles",
@@ -94,7 +71,6 @@ CYCLES = Panel(
     "Pale lines: loss of single batches, thinned so that extremes stay; strong lines: their moving average. Momentum "
     "falls while the learning rate rises, and the other way round.",
     "There is no cycle to show: no recipe was chosen, or its family is fitted and not trained in cycles.",
-    figures.cycles,
 )
 BASELINES = Panel(
     "baselines",
@@ -104,7 +80,6 @@ BASELINES = Panel(
     "the recipe, or by the expected best of equally many of its trials of that length. Intervals (95 %) are over items "
     "and seeds.",
     "No other policy was compared at equal length.",
-    figures.baselines,
 )
 IMPORTANCE = Panel(
     "importance",
@@ -112,15 +87,21 @@ IMPORTANCE = Panel(
     "How much each setting matters for being among the best search trials, within the ranges searched. With few trials "
     "this is a hint and not a measurement.",
     "Too few trials finished to say which settings mattered.",
-    figures.importance,
 )
 TIME_SPENT = Panel(
     "time-spent",
     "Where the time went",
     "Seconds of all workers together, by kind of trial and activity.",
     "No trial has ended yet.",
-    figures.time_spent,
 )
+Draw = Callable[[Findings], go.Figure | None]  # None if there is nothing to draw
+EVIDENCE: tuple[tuple[Panel, Draw], ...] = (
+    (LADDER, figures.ladder),
+    (RANGE_TESTS, figures.range_tests),
+    (CYCLES, figures.cycles),
+    (BASELINES, figures.baselines),
+)
+ACCOUNTS: tuple[tuple[Panel, Draw], ...] = ((IMPORTANCE, figures.importance), (TIME_SPENT, figures.time_spent))
 
 
 def render_report(findings: Findings, folder: Path, again: str) -> str:
@@ -134,8 +115,8 @@ def render_report(findings: Findings, folder: Path, again: str) -> str:
     return render(
         "report.html",
         **_answer(findings),
-        evidence=[_drawn(panel, findings) for panel in (LADDER, RANGE_TESTS, CYCLES, BASELINES)],
-        accounts=[_drawn(panel, findings) for panel in (IMPORTANCE, TIME_SPENT)],
+        evidence=[drawn(panel, draw(findings)) for panel, draw in EVIDENCE],
+        accounts=[drawn(panel, draw(findings)) for panel, draw in ACCOUNTS],
         baselines=[_baseline_row(baseline) for baseline in findings.baselines],
         comparison=[text for text in (comparison_sentence(findings), *remarks(findings.shortfall)) if text],
         policy=searched_policy(findings),
@@ -153,7 +134,7 @@ def render_report(findings: Findings, folder: Path, again: str) -> str:
 def _answer(findings: Findings) -> dict[str, Any]:
     opened, verdict = findings.study.opened, findings.verdict
     facts = {
-        "Estimate": estimate_words(verdict.estimate) if verdict.estimate else "nothing was confirmed",
+        "Estimate": estimate_or_why(findings),
         "Longer cycles": reachable_words(verdict.reachable) if verdict.reachable else "no forecast",
         **_chance(findings),
         "Fresh models": str(len(findings.confirmations)),
@@ -180,7 +161,7 @@ def _answer(findings: Findings) -> dict[str, Any]:
         "verdict": verdict_sentence(findings),
         "facts": facts,
         "reasons": verdict.reasons,
-        "changes": (*verdict.warnings, OUTLOOKS[verdict.word]),
+        "changes": (*verdict.warnings, outlook_sentence(verdict)),
         "metric": findings.target.metric,
     }
 
@@ -197,10 +178,6 @@ def _test_part(card: object) -> dict[str, str]:
     if not isinstance(card, Mapping) or not card.get("test_groups"):
         return {}
     return {"Test part": f"{card['test_items']:,} examples of {card['test_groups']:,} groups"}
-
-
-def _drawn(panel: Panel, findings: Findings) -> Drawn:
-    return drawn(panel.key, panel.title, panel.caption, panel.missing, panel.draw(findings))
 
 
 def _row(findings: Findings, trial: Trial) -> dict[str, Any]:
@@ -228,7 +205,7 @@ def _standing_row(standing: Standing) -> dict[str, str]:
     return {
         "family": standing.family,
         "value": number(standing.value),
-        "interval": DASH if standing.low is None else f"{number(standing.low)} to {number(standing.high)}",
+        "interval": _interval(standing.low, standing.high),
         "part": f"{standing.part}, {standing.models} model{'s' * (standing.models != 1)}",
         "validation": number(standing.validation),
         "seconds": duration(standing.seconds),
@@ -242,7 +219,7 @@ def _baseline_row(baseline: ComparedPolicy) -> dict[str, str]:
     return {
         "policy": prose(baseline.schedule),
         "value": number(baseline.value),
-        "interval": f"{number(baseline.low)} to {number(baseline.high)}",
+        "interval": _interval(baseline.low, baseline.high),
         "length": f"{number(baseline.epochs)} ({baseline.steps} steps)",
         "rate": f"{number(baseline.max_lr, 3)}, of {baseline.tried}",
         "caveat": caveat(baseline),
@@ -250,6 +227,11 @@ def _baseline_row(baseline: ComparedPolicy) -> dict[str, str]:
         "gain": gain_words(baseline),
         "match": match_words(baseline),
     }
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    """The ends of an interval; a dash if they are not known."""
+    return DASH if low is None or math.isnan(low) else f"{number(low)} to {number(high)}"
 
 
 def _commands(findings: Findings, folder: Path, again: str) -> dict[str, str]:

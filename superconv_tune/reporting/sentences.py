@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from superconv_tune.core.words import DASH, number, percent, probability_words
 from superconv_tune.record.kept import Ensemble, KeptModels
 from superconv_tune.record.trial import Fit, Trial
 from superconv_tune.reporting.findings import Findings
@@ -26,16 +27,14 @@ ANSWERS: Mapping[str, str] = {
     "infeasible": "No. Reaching {goal} is beyond this family of models and this budget of training.",
 }
 
-DASH = "\N{EN DASH}"  # shown for a missing value
-
 MORE_TIME = "More time may settle it (resume the study with a larger budget), and so may a stronger model or more data."
+NOT_TIME = "A stronger model or more data may settle it."
 OUTLOOKS: Mapping[str | None, str] = {
     "demonstrated": "The answer holds for data like these; different data need a study of their own.",
-    "likely": MORE_TIME,
-    "undecided": MORE_TIME,
     "infeasible": "Another family of models, more data or much longer training may reach it; none of these was tested.",
     None: "With a target, the same study says how likely it is to be reached.",
 }
+NO_ESTIMATE = "not known yet (see the reasons)"
 
 
 def verdict_sentence(findings: Findings) -> str:
@@ -47,21 +46,38 @@ def verdict_sentence(findings: Findings) -> str:
         reached = f"Fresh models of the best recipe reach {target.metric} {estimate_words(estimate)}"
         reachable = findings.verdict.reachable
         return f"{reached}; {reachable_words(reachable)}." if reachable else f"{reached}."
+    if findings.confirmations:
+        return f"How good fresh models of the best recipe are is {NO_ESTIMATE}."
     return "No recipe was confirmed on fresh models, so there is no reliable figure."
 
 
+def outlook_sentence(verdict: Verdict) -> str:
+    """What could change the answer."""
+    if verdict.word in ("likely", "undecided"):
+        return MORE_TIME if verdict.longer_may_help else NOT_TIME
+    return OUTLOOKS[verdict.word]
+
+
 def goal(target: Target) -> str:
-    """The target in words: ``accuracy of at least 0.94``."""
+    """The target in words: ``accuracy of at least 0.94``, and with which probability if not one half."""
     if target.value is None:
         return f"the best {target.metric}"
     bound = "at least" if target.yardstick.higher_is_better else "at most"
-    return f"{target.metric} of {bound} {number(target.value)}"
+    often = "" if target.reliability == 0.5 else f" with probability at least {percent(target.reliability)}"
+    return f"{target.metric} of {bound} {number(target.value)}{often}"
 
 
 def estimate_words(estimate: Estimate) -> str:
     """The estimate in words: ``0.951 (95 % interval 0.946 to 0.955)``."""
-    level = f"{100 * estimate.level:.4g} %"
-    return f"{number(estimate.value)} ({level} interval {number(estimate.low)} to {number(estimate.high)})"
+    ends = f"{number(estimate.low)} to {number(estimate.high)}"
+    return f"{number(estimate.value)} ({percent(estimate.level)} interval {ends})"
+
+
+def estimate_or_why(findings: Findings) -> str:
+    """The estimate in words, or why there is none."""
+    if findings.verdict.estimate is not None:
+        return estimate_words(findings.verdict.estimate)
+    return NO_ESTIMATE if findings.confirmations else "none: nothing was confirmed"
 
 
 def kept_words(kept: KeptModels) -> str:
@@ -92,26 +108,25 @@ def settling_words(settling: Settling) -> str:
 
 
 def _span(low: float, high: float | None) -> str:
-    return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+    return f"{number(low)} or more" if high is None else f"{number(low)} to {number(high)}"
 
 
-def ending_words(verdict: Verdict, target: Target) -> str:
-    """What a search would answer if it ended now: ``demonstrated: accuracy 0.951 (95 % interval 0.946 to 0.955)``."""
+def ending_words(verdict: Verdict, target: Target, models: int) -> str:
+    """What a search would answer if it ended now: ``demonstrated: accuracy 0.951 (95 % interval 0.946 to 0.955)``.
+
+    Args:
+        verdict: the answer.
+        target: the question.
+        models: number of fresh models of the recipe.
+    """
     word = f"{verdict.word}: " if verdict.word is not None else ""
     if verdict.estimate is None:
-        return f"{word}no fresh model is confirmed yet"
+        return word + (
+            f"{target.metric} of fresh models is not known yet" if models else "no fresh model is confirmed yet"
+        )
     found = f"{word}{target.metric} {estimate_words(verdict.estimate)} on test data"
     is_open = verdict.word in ("likely", "undecided")
     return f"{found}, probability {probability_words(verdict.probability)}" if is_open else found
-
-
-def probability_words(probability: float | None) -> str:
-    """The probability as a percentage, never as 0 or 100 %."""
-    if probability is None:
-        return "not known"
-    if probability > 0.999:
-        return "above 99.9 %"
-    return "below 0.1 %" if probability < 0.001 else f"{100 * probability:.3g} %"
 
 
 def recipe_words(trial: Trial) -> str:
@@ -159,11 +174,6 @@ def budget_words(findings: Findings) -> str:
         f"{duration(findings.used_s)} of {duration(findings.limit_s)}, {done} trial{'s' * (done != 1)}, "
         f"{100 * findings.training_share:.0f} % of the worker time in training and evaluation"
     )
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """The value with this number of significant digits; a dash for None."""
-    return DASH if value is None else f"{value:.{digits}g}"
 
 
 def duration(seconds: float) -> str:

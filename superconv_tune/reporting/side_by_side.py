@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from superconv_tune.core.errors import one_line
+from superconv_tune.core.words import DASH, number
 from superconv_tune.reporting.baseline_words import searched_policy
 from superconv_tune.reporting.figure_style import BLUE, GREEN, PALE_GREEN, RED, RUNS, error_bars, label, layout, ticks
 from superconv_tune.reporting.findings import Findings, publishable
-from superconv_tune.reporting.page import Drawn, drawn, render
-from superconv_tune.reporting.sentences import DASH, LABELS, duration, goal, in_words, model_words, number
+from superconv_tune.reporting.page import Drawn, Panel, drawn, render
+from superconv_tune.reporting.sentences import LABELS, duration, goal, in_words, model_words
 
 CONSOLE = ("study", "question", "verdict", "estimate", "longer cycles", "spent")  # what a terminal has room for
 
@@ -101,18 +102,22 @@ def _figures(place: int, studies: Sequence[Findings]) -> list[Drawn]:
     metric = studies[0].target.metric
     return [
         drawn(
-            f"standings-{place}",
-            f"What was reached: {metric}",
-            "Blue: the estimate of each study with its interval, from fresh models on the test part. Green, behind it: "
-            "what longer cycles are expected to reach. Red: the target.",
-            "No study has confirmed a recipe.",
+            Panel(
+                f"standings-{place}",
+                f"What was reached: {metric}",
+                "Blue: the estimate of each study with its interval, from fresh models on the test part. Green, behind "
+                "it: what longer cycles are expected to reach. Red: the target.",
+                "No study has confirmed a recipe.",
+            ),
             _standings(metric, studies),
         ),
         drawn(
-            f"lengths-{place}",
-            f"What longer training bought: {metric}",
-            "The best search trial of every cycle length, on the validation part of its study.",
-            "No cycle has finished; families that are fitted, such as trees, have none.",
+            Panel(
+                f"lengths-{place}",
+                f"What longer training bought: {metric}",
+                "The best search trial of every cycle length, on the validation part of its study.",
+                "No cycle has finished; families that are fitted, such as trees, have none.",
+            ),
             _lengths(metric, studies),
         ),
     ]

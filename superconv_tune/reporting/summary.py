@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 
 from superconv_tune.core.errors import one_line
+from superconv_tune.core.words import probability_words
 from superconv_tune.reporting.baseline_words import comparison_sentence, remarks
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import (
     LABELS,
     budget_words,
-    estimate_words,
+    estimate_or_why,
     kept_words,
-    probability_words,
     reachable_words,
     recipe_words,
     settling_words,
@@ -39,7 +39,7 @@ def rows(findings: Findings, folder: Path, curves: str) -> dict[str, str]:
     verdict = findings.verdict
     about_target = findings.target.value is not None
     found = {
-        "estimate": estimate_words(verdict.estimate) if verdict.estimate else "none: nothing was confirmed",
+        "estimate": estimate_or_why(findings),
         "longer": reachable_words(verdict.reachable) if verdict.reachable and about_target else "",
         "probability": probability_words(verdict.probability) if about_target else "",
         "because": next(iter(verdict.reasons), ""),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 
 from superconv_tune.core.hyperparameters import Hyperparameters
+from superconv_tune.core.words import number, percent
 from superconv_tune.lr.rate_grid import GRID_FACTOR
 from superconv_tune.record.purpose import Baseline, Confirm, Fitted, Probe, Promoted, Scaling
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Cycle, Fit, TrialRequest
-from superconv_tune.reporting.sentences import number
 
 # What is understood by itself: each rung has its length, and the multiplier is part of the peak.
 UNSAID = {"cycle_epochs", "lr_multiplier"}
@@ -69,7 +69,7 @@ def _place(study: Study, request: TrialRequest) -> str:
 def _elsewhere(data_share: float) -> str:
     if data_share == 1.0:
         return "what length buys: the recipe in shorter cycles"
-    return f"what data buy: the recipe on {data_share:.0%} of the examples"
+    return f"what data buy: the recipe on {percent(data_share)} of the examples"
 
 
 def _beside_the_best(study: Study, request: TrialRequest, *, higher_is_better: bool) -> str:

@@ -24,6 +24,7 @@ from superconv_tune.core.errors import did_you_mean
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.core.space import Choice, Interval, SearchSpace
 from superconv_tune.core.space import Dimension as CoreDimension
+from superconv_tune.core.words import percent
 from superconv_tune.core.yardstick import Direction
 from superconv_tune.data.formats import FORMATS
 from superconv_tune.lr.policies import Constant, Linear, Step
@@ -365,7 +366,7 @@ class SplitSpec(Section):
         if self.validation + self.test > 0.9:
             rest = 1 - self.validation - self.test
             raise ValueError(
-                f"validation {self.validation:g} and test {self.test:g} leave {max(rest, 0):.0%} to train on. "
+                f"validation {self.validation:g} and test {self.test:g} leave {percent(max(rest, 0.0))} to train on. "
                 f"Keep their sum below 0.9"
             )
         return self

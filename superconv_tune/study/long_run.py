@@ -16,6 +16,7 @@ from superconv_tune.core.codec import decode, encode
 from superconv_tune.core.curve import Curve
 from superconv_tune.core.errors import UserError
 from superconv_tune.core.files import write_atomically
+from superconv_tune.core.words import number, percent
 from superconv_tune.kept.predictor import FOLDER
 from superconv_tune.kept.shelf import publish
 from superconv_tune.lr.horizon import HorizonRule, exponent_of
@@ -221,10 +222,10 @@ def summary(folder: Path, result: Result) -> str:
             f"The run ended as {result.status}: {result.reason} Fix that; the same command then resumes after the last "
             f"saved epoch. The files are in {folder}/."
         )
-    text = f"{result.metric}: validation {result.validation:.4g}, test {result.test:.4g}"
+    text = f"{result.metric}: validation {number(result.validation)}, test {number(result.test)}"
     if result.test_low is None or result.test_high is None:
         return f"{text}; no interval, because {result.metric} is not a mean over test items; see {folder}/"
-    limits = f"{100 * LEVEL:g} % interval {result.test_low:.4g} to {result.test_high:.4g}"
+    limits = f"{percent(LEVEL)} interval {number(result.test_low)} to {number(result.test_high)}"
     groups = f" of {result.test_groups:,} groups" if result.test_groups else ""
     return f"{text}; {limits} over {result.test_items:,} test items{groups}; see {folder}/"
 

@@ -63,7 +63,7 @@ def begin_run(where: Places, question: Question) -> StudyHandle | None:
     spec = question.spec
     values = spec.model_dump(mode="json")
     params = {key: values[key] for key in SHOWN if values[key] is not None}
-    asked = goal(Target(spec.metric_name, spec.direction, spec.target))
+    asked = goal(Target(spec.metric_name, spec.direction, spec.target, spec.reliability))
     run = ParentRun(
         experiment=spec.name,
         name=where.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from superconv_tune.core.words import number
 from superconv_tune.record.trial import Cycle, TrialOutcome, TrialRequest
 from superconv_tune.tracking.handle import StudyHandle
 from superconv_tune.tracking.series import Phase
@@ -88,8 +89,8 @@ def trial_note(
 def _result(handle: StudyHandle, request: TrialRequest, outcome: TrialOutcome) -> str:
     metric = handle.subject.metric
     known = {"validation": outcome.validation, "test": outcome.test}
-    values = [f"{metric} {value:.4g} on the {part} part" for part, value in known.items() if value is not None]
-    length = [f"{outcome.epochs:.4g} epochs"] if isinstance(request.work, Cycle) else []
+    values = [f"{metric} {number(value)} on the {part} part" for part, value in known.items() if value is not None]
+    length = [f"{number(outcome.epochs)} epochs"] if isinstance(request.work, Cycle) else []
     peak = [f"max_lr {outcome.max_lr:.3g}"] if outcome.max_lr is not None else []
     return ", ".join([outcome.status, *length, *peak, *values]) + "."
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+from superconv_tune.core.words import number, percent, probability_words
 from superconv_tune.verdict.groups import FEW
 from superconv_tune.verdict.more_data import FARTHEST, Growth, Slope, times_needed, with_more_data
 from superconv_tune.verdict.outlook import Calibration, error_of
-from superconv_tune.verdict.reliability import MIN_MODELS, MOST_FAILURES, possible_failures
-from superconv_tune.verdict.settling import obstacles, settling
+from superconv_tune.verdict.reliability import MIN_MODELS, MOST_FAILURES, least_p, possible_failures
+from superconv_tune.verdict.settling import longer_may_help, obstacles, settling
 from superconv_tune.verdict.statistics import LEVEL
 from superconv_tune.verdict.verdict import (
     ALPHA,
@@ -44,6 +45,7 @@ def judge(target: Target, evidence: Evidence, calibration: Calibration, growth: 
         estimate=case.estimate,
         reachable=case.reachable,
         settling=None if is_open else settling(case),
+        longer_may_help=longer_may_help(case),
         reasons=tuple(_reasons(case, growth)),
         warnings=tuple(_warnings(case)),
     )
@@ -54,7 +56,7 @@ def _unconfirmed(target: Target, evidence: Evidence) -> Verdict:
     if evidence.rungs:
         best = evidence.rungs[-1].value
         reasons.append(
-            f"The best validation {target.metric} of the longest cycles was {best:.4g}; "
+            f"The best validation {target.metric} of the longest cycles was {number(best)}; "
             "it was selected as the best, so it is optimistic."
         )
     return Verdict(None if target.value is None else "undecided", None, None, reasons=tuple(reasons))
@@ -70,7 +72,7 @@ def _too_few(target: Target, evidence: Evidence) -> str:
     also = f"; {diverged}" if diverged else ""
     mean = math.fsum(evidence.values) / models
     return (
-        f"{models} fresh model{'s' * (models != 1)} reached {target.metric} {mean:.4g} on the test part{also}. "
+        f"{models} fresh model{'s' * (models != 1)} reached {target.metric} {number(mean)} on the test part{also}. "
         f"How sure that is cannot be said: {_unknown(evidence)}."
     )
 
@@ -117,8 +119,9 @@ def _assumed(case: Case) -> list[str]:
     if case.evidence.is_fitted or case.evidence.failed or possible <= 1.0 - case.target.reliability:
         return []
     return [
-        f"That no more than {MOST_FAILURES:.0%} of fresh trainings fail is taken for granted: that none of "
-        f"{len(case.evidence.values)} did would be no surprise (at the confidence asked for) up to {possible:.0%}."
+        f"That no more than {percent(MOST_FAILURES)} of fresh trainings fail is taken for granted: that none of "
+        f"{len(case.evidence.values)} did would be no surprise (at the confidence asked for) up to "
+        f"{percent(round(possible, 2))}."
     ]
 
 
@@ -147,36 +150,45 @@ def _is_open(case: Case) -> bool:
 
 
 def _answer(case: Case) -> str:
-    sure, question = _percent(1.0 - case.luck), _question(case.target)
-    often = f"with probability at least {case.target.reliability:.0%}"
+    question, luck = _question(case.target), _luck(case)
+    often = f"with probability at least {percent(case.target.reliability)}"
     if case.word == "demonstrated":
         return (
             f"Fresh models reached {question} on untouched test data: a fresh training does so {often} (confidence "
-            f"{sure})."
+            f"{probability_words(1.0 - case.luck)})."
         )
     hope = "there are no longer cycles of it" if case.evidence.is_fitted else "nothing is known about longer cycles"
-    if case.outlook is not None:
-        chance = _percent(case.probability)
-        hope = f"with cycles of up to {case.epochs:.3g} epochs it is within reach with probability {chance}"
+    longer = case.reachable
+    if longer is not None:
+        chance = probability_words(case.probability)
+        hope = f"with cycles of up to {number(longer.epochs)} epochs it is within reach with probability {chance}"
     if case.word == "likely":
-        return (
-            f"It is not demonstrated that a fresh training reaches {question} {often} (confidence {sure}, needed "
-            f"{_percent(1.0 - case.level)} from at least {MIN_MODELS} models), but {hope}."
-        )
+        return f"It is not demonstrated that a fresh training reaches {question} {often} ({luck}); {hope}."
     if case.word == "infeasible":
-        return f"The fresh models miss {question}, and {hope}; longer cycles hardly helped any more."
+        return f"The fresh models do not reach {question} {often}, and {hope}; longer cycles hardly helped any more."
     return (
-        f"The fresh models do not show {question} (confidence {sure}), nor that it is out of reach: {hope}"
-        f"{_hopeless(case)}."
+        f"The fresh models do not show that a fresh training reaches {question} {often} ({luck}), nor that it is "
+        f"out of reach: {hope}{_hopeless(case)}."
     )
 
 
+def _luck(case: Case) -> str:
+    """The probability that models as good as these are luck, against the one that is allowed, in words."""
+    evidence = case.evidence
+    models = len(evidence.values)
+    if models < MIN_MODELS or least_p(models, evidence.failed, case.target.reliability) > case.level:
+        return "too few trainings ended well to tell"
+    return f"probability of luck {case.luck:.3g}, allowed {case.level:.3g}"
+
+
 def _hopeless(case: Case) -> str:
-    """A clause for an undecided verdict: the cycle length that is certainly too short."""
+    """A clause for an undecided verdict: the cycle length that is certainly too short, rounded down."""
     epochs = case.hopeless_epochs
     if epochs is None:
         return ""
-    return f", but with no more than {epochs:.2g} it is out of reach (below {HOPELESS:.0%})"
+    unit = 10.0 ** (math.floor(math.log10(epochs)) - 1)
+    certain = unit * math.floor(epochs / unit)
+    return f", but with no more than {number(certain)} it is out of reach (below {percent(HOPELESS)})"
 
 
 def _spent(case: Case) -> list[str]:
@@ -197,8 +209,8 @@ def _measured(case: Case) -> str:
     part = f"test part of {groups} group{'s' * (groups != 1)}" if groups else "test part"
     return (
         f"{models} fresh model{'s' * (models != 1)} {how} reached "
-        f"{case.target.metric} {estimate.value:.4g} on the {part}, {LEVEL:.0%} interval "
-        f"[{estimate.low:.4g}, {estimate.high:.4g}]."
+        f"{case.target.metric} {number(estimate.value)} on the {part}, {percent(LEVEL)} interval "
+        f"[{number(estimate.low)}, {number(estimate.high)}]."
     )
 
 
@@ -213,14 +225,14 @@ def _longer(case: Case) -> list[str]:
         shorter, longer = lengths[-2:]
         before = "the search's cycles" if shorter.is_searched else "fresh models of the recipe"
         sentences.append(
-            f"On the validation part {before} of {shorter.epochs:.3g} epochs reached {metric} {shorter.value:.4g}, and "
-            f"fresh models of {longer.epochs:.3g} epochs {longer.value:.4g}."
+            f"On the validation part {before} of {number(shorter.epochs, 3)} epochs reached {metric} "
+            f"{shorter.value:.4g}, and fresh models of {number(longer.epochs, 3)} epochs {longer.value:.4g}."
         )
     both = 1.0 - error_of(outlook.log_odds)
     sentences.append(f"On the validation and the test part together the fresh models reach {metric} {both:.4g}.")
     sentences.append(
-        f"With cycles of up to {found.epochs:g} epochs, {metric} of about {found.value:.4g} is to be expected, "
-        f"{REACHABLE_LEVEL:.0%} interval [{found.low:.4g}, {found.high:.4g}]. That interval rests on "
+        f"With cycles of up to {number(found.epochs)} epochs, {metric} of about {found.value:.4g} is to be expected, "
+        f"{percent(REACHABLE_LEVEL)} interval [{found.low:.4g}, {found.high:.4g}]. That interval rests on "
         f"{case.rests_on}, and holds for data like these."
     )
     if is_overtrained(case.evidence):
@@ -246,7 +258,7 @@ def _more_data(case: Case, growth: Growth | None) -> list[str]:
     twice, most = (_with_more(case, slope, times, growth) for times in (2.0, FARTHEST))
     sentence = (
         f"{lead}. In as many steps on twice the data, {metric} of {twice} is to be expected, and on {FARTHEST:g} times "
-        f"as much {most} ({REACHABLE_LEVEL:.0%} intervals, from data sets of which more is known)"
+        f"as much {most} ({percent(REACHABLE_LEVEL)} intervals, from data sets of which more is known)"
     )
     target = case.target.value
     if target is None or target <= case.spread.mean:
@@ -285,9 +297,3 @@ def _why_no_outlook(case: Case) -> str:
 
 def _question(target: Target) -> str:
     return f"{target.metric} {'>=' if target.yardstick.higher_is_better else '<='} {target.value:g}"
-
-
-def _percent(share: float) -> str:
-    if share > 0.999:
-        return "above 99.9%"
-    return "below 0.1%" if share < 0.001 else f"{100.0 * share:.3g}%"

@@ -70,7 +70,8 @@ def best_so_far(study: Study, yardstick: Yardstick) -> Trial | None:
     rung = max((trial.request.rung for trial in cycles), default=0)
     longest = best((trial for trial in cycles if trial.request.rung == rung), yardstick)
     shorter = best((trial for trial in cycles if trial.request.rung < rung), yardstick)
-    if longest is None or shorter is None or yardstick.items is None:
+    items = None if longest is None else independent_items(longest, yardstick)
+    if longest is None or shorter is None or items is None:
         return longest
-    limits = wilson(longest.value, yardstick.items, 0.99)
+    limits = wilson(longest.value, items, 0.99)
     return shorter if yardstick.is_better(shorter.value, yardstick.best(limits)) else longest

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from superconv_tune.core.words import number
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.verdict.verdict import Estimate, Target, Verdict
 
@@ -24,7 +25,7 @@ def with_landmarks(verdict: Verdict, target: Target, landmarks: tuple[Landmark, 
     floors = [Floor(mark.name, mark.value) for mark in landmarks if mark.kind == "floor" and mark.value is not None]
     reasons, warnings = list(verdict.reasons), list(verdict.warnings)
     if floors:
-        listed = ", ".join(f"{mark.name} {mark.value:.4g}" for mark in floors)
+        listed = ", ".join(f"{mark.name} {number(mark.value)}" for mark in floors)
         reasons.append(f"For comparison, {target.metric} of simple methods on the validation part: {listed}.")
         best = max(floors, key=lambda mark: target.yardstick.worth(mark.value))
         reasons += _easy(target, best)
@@ -36,7 +37,7 @@ def with_landmarks(verdict: Verdict, target: Target, landmarks: tuple[Landmark, 
 def _easy(target: Target, best: Floor) -> list[str]:
     if target.value is None or not target.yardstick.reaches(best.value, target.value):
         return []
-    return [f"The target asks for no more than a simple method gives: {best.name} reaches {best.value:.4g}."]
+    return [f"The target asks for no more than a simple method gives: {best.name} reaches {number(best.value)}."]
 
 
 def _beaten(target: Target, best: Floor, estimate: Estimate | None) -> list[str]:
@@ -44,6 +45,6 @@ def _beaten(target: Target, best: Floor, estimate: Estimate | None) -> list[str]
     if estimate is None or target.yardstick.reaches(target.yardstick.best((estimate.low, estimate.high)), best.value):
         return []
     return [
-        f"These models are worse than a simple method ({best.name}: {best.value:.4g}); another model, or other inputs, "
-        f"may do better."
+        f"These models are worse than a simple method ({best.name}: {number(best.value)}); another model, or other "
+        f"inputs, may do better."
     ]

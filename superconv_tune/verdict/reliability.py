@@ -94,6 +94,21 @@ def least_models(share: float, level: float) -> int:
     return max(MIN_MODELS, math.ceil(math.log(level * (1.0 - COUNTED_SHARE)) / math.log(share)))
 
 
+def least_p(well: int, failed: int, share: float) -> float:
+    """The p-value of so many trainings had all that ended well passed any target: no others have a lower one.
+
+    Args:
+        well: number of trainings that ended well.
+        failed: number of those that diverged.
+        share: probability with which a fresh training is to reach the target.
+    """
+    number = well + failed
+    unseen = share**number if share >= 1.0 - MOST_FAILURES else 0.0  # all others must reach the target, and did
+    alike = 1.0 if failed or well < 2 else unseen / (1.0 - COUNTED_SHARE)
+    counted = 2.0 * float(bdtrc(well - 1, number, share)) / COUNTED_SHARE
+    return max(LEAST_P, min(1.0, alike, counted))
+
+
 def possible_failures(number: int, confidence: float = 0.95) -> float:
     """The largest probability of a failure with which none among so many trainings is no surprise."""
     return 1.0 - math.pow(1.0 - confidence, 1.0 / number)

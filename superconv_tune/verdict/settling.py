@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from superconv_tune.core.words import number
 from superconv_tune.verdict.outlook import inside, log_odds
 from superconv_tune.verdict.verdict import (
     HOPELESS,
@@ -13,6 +14,7 @@ from superconv_tune.verdict.verdict import (
     Case,
     Settling,
     by_length,
+    is_overtrained,
     is_worse,
     last_step,
 )
@@ -22,9 +24,19 @@ FARTHEST = 100.0  # times the length of the recipe, beyond which no figure is gi
 ERRORS = 2.0  # standard errors of a slope, each way
 
 
+def longer_may_help(case: Case) -> bool:
+    """Whether longer cycles may change the answer, as far as is known.
+
+    Not where there are none because the models are fitted, where a simple method is as good, or where they were worse.
+    """
+    evidence, step = case.evidence, last_step(case.evidence)
+    were_worse = is_overtrained(evidence) or (step is not None and is_worse(step))
+    return not (evidence.is_fitted or case.is_below_floor or were_worse)
+
+
 def settling(case: Case) -> Settling | None:
     """What would settle the question; None where longer cycles would not, or too little is known to say."""
-    if not _may_be_said(case) or case.is_below_floor:
+    if not _may_be_said(case) or not longer_may_help(case):
         return None
     low, high = lengths(case)
     minutes = case.evidence.epoch_s / 60.0
@@ -91,7 +103,7 @@ def _faults(case: Case) -> Iterator[str]:
     """Why a target that was missed may be the fault of the search."""
     if case.is_below_floor:
         of, value = case.evidence.floor_of, case.evidence.floor
-        yield f"{of} is as good as these models (validation {case.target.metric} {value:.4g})"
+        yield f"{of} is as good as these models (validation {case.target.metric} {number(value)})"
     if not case.evidence.is_bracketed:
         yield "at the longest length of the search, learning rates on both sides of the best were not tried"
     if not case.is_flat:
@@ -102,17 +114,17 @@ def _steepness(case: Case) -> str:
     step, whole = last_step(case.evidence), by_length(case.evidence)
     if case.evidence.is_cut:
         return (
-            f"there was time for cycles of {case.evidence.epochs:.3g} epochs only, and not for those of "
-            f"{case.evidence.searched:.3g} that the search chose it for"
+            f"there was time for cycles of {number(case.evidence.epochs, 3)} epochs only, and not for those of "
+            f"{number(case.evidence.searched, 3)} that the search chose it for"
         )
     if step is None:
         return "there are no shorter cycles to compare with, so that it is not known what longer ones would gain"
-    shorter, longer = whole[-2:]
+    shorter, longer = (number(repeat.epochs, 3) for repeat in whole[-2:])
     if is_worse(step):
-        return f"cycles of {longer.epochs:.3g} epochs were worse than those of {shorter.epochs:.3g}"
+        return f"cycles of {longer} epochs were worse than those of {shorter}"
     shares = sorted(100.0 * (1.0 - 3.0 ** -(step.value + sign * step.se)) for sign in (1.0, -1.0))
     return (
-        f"the last step in length, from {shorter.epochs:.3g} to {longer.epochs:.3g} epochs, still helped, or may have "
+        f"the last step in length, from {shorter} to {longer} epochs, still helped, or may have "
         f"(three times the length removed {max(0.0, shares[0]):.0f} to {max(0.0, shares[1]):.0f} % of the odds of an "
         f"error)"
     )

@@ -116,11 +116,13 @@ class Verdict:
         word: the verdict; None where no target was given.
         probability: probability that the target is within reach up to the horizon; where nothing is known about longer
             cycles, that the recipe as trained reaches it. None where no target was given or nothing was confirmed.
-        estimate: estimate for the confirmed recipe; None where nothing was confirmed.
+        estimate: estimate for the confirmed recipe; None where nothing was confirmed, or too little to say how sure it
+            is.
         reasons: sentences for the user, the most important first.
         warnings: sentences on what makes the answer weaker than it looks.
         reachable: estimate for longer cycles; None where nothing is known about them.
         settling: what would settle an undecided question; None where longer cycles would not.
+        longer_may_help: whether longer cycles may change the answer, as far as is known.
     """
 
     word: Word | None
@@ -130,6 +132,7 @@ class Verdict:
     warnings: tuple[str, ...] = ()
     reachable: Reachable | None = None
     settling: Settling | None = None
+    longer_may_help: bool = True
 
 
 @dataclass(frozen=True)

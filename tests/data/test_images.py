@@ -90,7 +90,7 @@ def test_the_size_follows_from_the_data_and_is_reported(side: int, becomes: int,
     data = read(tmp_path)
     assert data.train.inputs.shape[1:] == (3, becomes, becomes)
     assert f"to {becomes} x {becomes}" in data.notes[0]
-    assert "14% are twice as long" in data.notes[0]
+    assert "14 % are twice as long" in data.notes[0]
 
 
 def test_grey_pictures_have_one_channel(tmp_path: Path) -> None:

@@ -109,6 +109,28 @@ def test_the_best_so_far_has_the_interval_of_its_items(findings: Findings) -> No
     assert f"accuracy 0.9283 (95 % interval {low:.4g} to {high:.4g}) on validation, target 0.92" in plain(shown)
 
 
+def test_the_interval_of_the_best_so_far_counts_groups(findings: Findings) -> None:
+    study, shown = Study(findings.study.opened), console(terminal=True)
+    with LiveView(shown, time.time, "Can it?", findings.target, items=600) as view:
+        for trial in findings.study.trials("search"):
+            study.apply(Requested(0.0, trial.request))
+            study.apply(Observed(0.0, replace(trial.outcome, validation_worth=20.0)))
+        view.update(study, "search")
+        time.sleep(0.3)
+    best = max(trial.outcome.validation or 0.0 for trial in study.trials("search"))
+    low, high = wilson(best, 20, 0.95)
+    assert f"accuracy {best:.4g} (95 % interval {low:.4g} to {high:.4g}) on validation" in plain(shown)
+    assert low < 0.8
+
+
+def test_a_fresh_model_without_an_interval_is_not_said_to_be_none(findings: Findings) -> None:
+    shown = console(terminal=False)
+    unknown = Verdict("undecided", None, None)
+    with LiveView(shown, lambda: 0.0, "Can it?", findings.target, judge=lambda _: unknown) as view:
+        view.update(findings.study, "confirmation")
+    assert "if it ended now: undecided: accuracy of fresh models is not known yet" in printed(shown)
+
+
 def test_running_trials_are_shown_with_their_reasons_and_not_all_of_many(findings: Findings) -> None:
     study = Study(findings.study.opened)
     shown = console(terminal=True)

@@ -123,8 +123,18 @@ def test_importance_is_ranked(findings: Findings) -> None:
 
     assert list(bars.y)[-1] == "lr_multiplier"
     assert list(bars.x) == sorted(bars.x)
+    assert (bars.x[-1], bars.text[-1]) == (pytest.approx(52.0), "52 %")
+    assert drawn(figures.importance(findings)).layout.xaxis.ticksuffix == " %"
 
 
 def test_users_words_are_shown_and_not_read_as_markup() -> None:
     assert label("<a href='https://evil.example'>x</a>").startswith("&lt;a href=")
-    assert len(label("long " * 100)) <= LABEL_CHARACTERS
+    assert len(label("long " * 100)) == LABEL_CHARACTERS
+
+
+def test_long_names_that_end_in_their_time_stay_apart() -> None:
+    names = [f"{'fashion-mnist-with-a-long-name-' * 3}-20261128-17{minute}00" for minute in (30, 31)]
+    shown = [label(name) for name in names]
+    assert shown[0] != shown[1]
+    assert all(text.startswith("fashion-mnist") and len(text) == LABEL_CHARACTERS for text in shown)
+    assert shown[0].endswith("-20261128-173000")

@@ -1,3 +1,4 @@
+import math
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from superconv_tune.record.kept import KeptModels
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.report import render_report
+from superconv_tune.verdict.verdict import Verdict
 from tests.reporting.conftest import EVERY
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -160,6 +162,24 @@ def test_baselines_are_listed_where_they_ran(compared_findings: Findings) -> Non
     assert "constant: not tested. The deadline left no room for 3 runs of 9 epochs after the confirmation." in text
 
 
+def test_an_interval_that_is_not_known_is_a_dash(hostile_findings: Findings) -> None:
+    assert math.isnan(hostile_findings.baselines[0].low)
+    assert "nan" not in Page(written(hostile_findings)).text
+
+
+def test_a_gain_in_prices_is_written_out(compared_findings: Findings) -> None:
+    dear = replace(compared_findings.baselines[0], gain=2345.6, gain_low=1234.5, gain_high=3456.7)
+    text = Page(written(replace(compared_findings, baselines=(dear,)))).text
+    assert "+2,346 (1,234 to 3,457)" in text
+
+
+def test_what_could_change_the_answer_does_not_contradict_the_reasons(findings: Findings) -> None:
+    useless = replace(findings, verdict=Verdict("undecided", 0.5, None, longer_may_help=False))
+    text = Page(written(useless)).text
+    assert "What could change this answer A stronger model or more data may settle it." in text
+    assert "Estimate not known yet (see the reasons)" in text
+
+
 def test_the_same_findings_give_the_same_page(findings: Findings) -> None:
     assert written(findings) == written(findings)
 
@@ -188,8 +208,10 @@ def test_a_browser_draws_every_figure_whatever_the_words(hostile_findings: Findi
 def test_a_click_on_a_heading_sorts_and_leaves_what_is_missing_last(findings: Findings, tmp_path: Path) -> None:
     own_scripts_only = re.compile(r"<meta http-equiv[^>]*>")
     clicks = "<script>for (let i = 0; i < 2; i++) document.querySelectorAll('.sortable button')[3].click();</script>"
-    html = own_scripts_only.sub("", written(findings), count=1).replace("</body>", clicks + "</body>")
-    body = browse(html, tmp_path).stdout.split("<tbody>")[1]
+    thousands = "<script>document.title = `thousands: ${compare('999 (9 to 2,000)', '1,234 (1 to 9)')}`;</script>"
+    html = own_scripts_only.sub("", written(findings), count=1).replace("</body>", clicks + thousands + "</body>")
+    seen = browse(html, tmp_path).stdout
+    body = seen.split("<tbody>")[1]
     shown = re.findall(r"<td>((?:search|confirm)-\d+)", body)
     trials = {trial.request.trial_id: trial.outcome.validation for trial in findings.study.trials()}
 
@@ -198,6 +220,7 @@ def test_a_click_on_a_heading_sorts_and_leaves_what_is_missing_last(findings: Fi
     assert len(shown) == len(trials)
     assert measured == sorted(measured, reverse=True)
     assert values[len(measured) :] == [None, None]
+    assert "<title>thousands: -1</title>" in seen  # 999 comes before 1,234
 
 
 @needs_chromium

@@ -4,20 +4,22 @@ from pathlib import Path
 
 import pytest
 
+from superconv_tune.core.words import DASH
 from superconv_tune.reporting.findings import Findings
 from superconv_tune.reporting.sentences import (
-    DASH,
     duration,
+    ending_words,
+    estimate_words,
     goal,
     in_words,
     model_words,
-    probability_words,
+    outlook_sentence,
     settling_words,
     verdict_sentence,
 )
 from superconv_tune.reporting.summary import markdown, summary
 from superconv_tune.spec.spec import ModelSpec
-from superconv_tune.verdict.verdict import Settling, Target, Verdict
+from superconv_tune.verdict.verdict import Estimate, Settling, Target, Verdict, Word
 
 
 def dumped(model: object) -> object:
@@ -64,12 +66,34 @@ def test_an_error_is_to_be_at_most_its_target() -> None:
     assert goal(Target("mae", "min", 0.25)) == "mae of at most 0.25"
 
 
-@pytest.mark.parametrize(
-    ("probability", "words"),
-    [(None, "not known"), (1.0, "above 99.9 %"), (0.0, "below 0.1 %"), (0.875, "87.5 %"), (0.9985, "99.9 %")],
-)
-def test_probability_never_claims_certainty(probability: float | None, words: str) -> None:
-    assert probability_words(probability) == words
+def test_another_probability_than_one_half_is_part_of_the_goal() -> None:
+    often = Target("accuracy", "max", 0.94, reliability=0.9)
+    assert goal(often) == "accuracy of at least 0.94 with probability at least 90 %"
+
+
+def test_prices_are_written_out() -> None:
+    assert estimate_words(Estimate(31245.6, 29980.2, 33210.9, 0.95)) == "31,246 (95 % interval 29,980 to 33,211)"
+    assert goal(Target("rmse", "min", 31000.0)) == "rmse of at most 31,000"
+
+
+@pytest.mark.parametrize("word", ["likely", "undecided"])
+def test_more_time_is_not_offered_where_longer_cycles_do_not_help(word: Word) -> None:
+    assert outlook_sentence(Verdict(word, 0.5, None)).startswith("More time may settle it")
+    assert outlook_sentence(Verdict(word, 0.5, None, longer_may_help=False)).startswith("A stronger model or more data")
+
+
+def test_fresh_models_without_an_interval_are_not_said_to_be_none(
+    findings: Findings, regression_findings: Findings, empty_findings: Findings
+) -> None:
+    tested = replace(findings, verdict=Verdict("undecided", None, None))
+    assert "not known yet (see the reasons)" in summary(tested, Path("x"), "")
+    assert "nothing was confirmed" not in summary(tested, Path("x"), "")
+    assert "nothing was confirmed" in summary(empty_findings, Path("x"), "")
+    open_question = replace(regression_findings, verdict=Verdict(None, None, None))
+    assert "is not known yet (see the reasons)" in verdict_sentence(open_question)
+    target = Target("rmse", "min", 2.0)
+    assert ending_words(tested.verdict, target, 1) == "undecided: rmse of fresh models is not known yet"
+    assert ending_words(tested.verdict, target, 0) == "undecided: no fresh model is confirmed yet"
 
 
 @pytest.mark.parametrize(

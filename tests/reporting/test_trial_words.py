@@ -87,6 +87,11 @@ def test_a_trial_beside_the_best_says_what_differs(
     assert why(study, new, higher_is_better=higher_is_better) == said
 
 
+def test_a_share_of_the_data_is_a_percentage(request_: TrialRequest, findings: Findings) -> None:
+    less = replace(request_, purpose=Scaling(1), work=replace(request_.cycle, data_share=0.25))
+    assert why(findings.study, less, higher_is_better=True) == "what data buy: the recipe on 25 % of the examples"
+
+
 def test_fresh_models_are_counted(findings: Findings) -> None:
     asked = findings.study.of_recipe("confirm")
     reasons = [why(findings.study, request, higher_is_better=True) for request in asked]

@@ -60,3 +60,12 @@ def test_a_shorter_cycle_wins_only_past_the_interval_of_the_longest() -> None:
         story = study_of(*finished((0.1, shorter)), rung=0)
         assert chosen(study_of(*finished((0.2, 0.95)), rung=1, story=story)) == expected
         assert chosen(story, items=None) == 0.2  # there is no interval to pass
+
+
+def test_that_interval_counts_groups() -> None:
+    story = study_of(*finished((0.1, 0.99)), rung=0)
+    study_of(*finished((0.2, 0.95)), rung=1, story=story)
+    assert chosen(story) == 0.1
+    for trial in story.study.trials("search"):
+        story.study.outcomes[trial.request.trial_id] = replace(trial.outcome, validation_worth=20.0)
+    assert chosen(story) == 0.2

@@ -16,6 +16,7 @@ from superconv_tune.verdict.reliability import (
     MOST_FAILURES,
     Trainings,
     least_models,
+    least_p,
     p_value,
     possible_failures,
 )
@@ -161,3 +162,22 @@ def test_models_that_are_equal_do_not_hide_the_noise_of_the_items() -> None:
     assert p_value(equal, 0.799, 0.5) > ALPHA / 2.0
     assert p_value(equal.mirrored, -0.801, 0.5) > ALPHA / 2.0
     assert p_value(equal, 0.72, 0.5) < ALPHA / 2.0
+
+
+@given(
+    values=st.lists(st.floats(0.05, 0.95), min_size=2, max_size=12),
+    failed=st.integers(0, 4),
+    share=st.sampled_from([0.5, 0.75, 0.8, 0.9, 0.95]),
+)
+def test_no_trainings_have_a_lower_p_value_than_those_that_passed_any_target(
+    values: list[float], failed: int, share: float
+) -> None:
+    least = least_p(len(values), failed, share)
+    trainings = Trainings(values, over_seeds(values), failed)
+    assert p_value(trainings, 0.5, share) >= least - 1e-12
+    assert p_value(trainings, -1e9, share) == pytest.approx(least, abs=1e-9)
+
+
+def test_one_training_is_no_evidence_whatever_it_reached() -> None:
+    assert least_p(1, 0, 0.5) == least_p(3, 1, 0.5) == least_p(4, 0, 0.95) == 1.0
+    assert least_p(3, 0, 0.5) < ALPHA / 100

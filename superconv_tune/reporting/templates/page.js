@@ -20,9 +20,11 @@ function sortKey(row, column) {
   return cell.dataset.value === "" ? null : Number(cell.dataset.value);
 }
 
+const ungrouped = (text) => String(text).replace(/(\d),(?=\d{3})/g, "$1"); // 1,234 as 1234
+
 function compare(a, b) {
   if (typeof a === "number" && typeof b === "number") return a - b;
-  return String(a).localeCompare(String(b), "en", { numeric: true });
+  return ungrouped(a).localeCompare(ungrouped(b), "en", { numeric: true });
 }
 
 function sortBy(table, column, ascending) {
