@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -140,6 +141,14 @@ class RawData:
     def columns(self) -> tuple[Column, ...]:
         """The columns of a table, in the order of the inputs; empty for other data."""
         return self.reading.columns if isinstance(self.reading, TableReading) else ()
+
+    @property
+    def may_be_either(self) -> bool:
+        """Whether the targets are a whole number per example, which may be a class as well as a number to predict."""
+        targets = self.train.targets
+        if self.kind == "classification":
+            return all(re.fullmatch("-?[0-9]+", name) for name in self.class_names or ())
+        return self.kind == "regression" and targets.ndim == 1 and np.array_equal(targets, np.floor(targets))
 
     @property
     def parts(self) -> dict[str, Part]:
