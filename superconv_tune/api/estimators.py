@@ -25,11 +25,11 @@ from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 from superconv_tune.api.search import search
 from superconv_tune.core.errors import UserError
 from superconv_tune.kept.predictor import load
+from superconv_tune.problems.prepare import METRIC_OF_NUMBERS
 
 Array = NDArray[Any]
 LARGEST_SEED = 2**31 - 1
 LEAST_ROWS = 50  # of fewer, a validation part of the usual share is a handful, and its metric may have no value
-METRIC_OF_NUMBERS = "r2"  # of a regressor that names none
 TWO = 2  # classes and examples, of which there have to be as many
 
 

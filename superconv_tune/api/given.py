@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -112,7 +113,7 @@ def _table(frame: pd.DataFrame, folder: Path) -> str:
     path = folder / "data.parquet"
     try:
         frame.to_parquet(path, index=False)
-    except (OSError, ValueError, TypeError) as error:  # of pyarrow, for a column of mixed values
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:  # for a column of mixed or strange values
         reason = " ".join(str(error).split()).rstrip(".")
         raise UserError(f"data: the table cannot be written to {path}: {reason}.") from error
     return str(path.absolute())

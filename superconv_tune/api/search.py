@@ -117,7 +117,7 @@ def _question(
     try:
         spec = _spec({"name": kind, "data": write(data, label, folder)}, asked)
         yield spec, folder.name
-    except (UserError, KeyboardInterrupt):
+    except BaseException:  # whatever it is, a folder that nobody asked for is not left behind
         if spec is None or not _has_begun(spec, folder.name):
             shutil.rmtree(folder, ignore_errors=True)
         raise

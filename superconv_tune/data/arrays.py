@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,20 +20,27 @@ from superconv_tune.data.idx import read as idx_array
 from superconv_tune.data.options import Args, options
 from superconv_tune.data.parts import Kind, RawData, classified, numeric
 from superconv_tune.data.reading import ArrayReading, Channels
+from superconv_tune.data.words import count_of, some
 
 Read = TypeVar("Read")
 
-LONG_NAMES = {"x": "x_train", "y": "y_train", "X": "x_train", "inputs": "x_train", "targets": "y_train"}
+LONG_NAMES = {
+    "x": "x_train", "y": "y_train", "X": "x_train", "inputs": "x_train", "targets": "y_train",
+    "x_val": "x_validation", "y_val": "y_validation", "x_valid": "x_validation", "y_valid": "y_validation",
+}  # fmt: skip
 COST = 2  # bytes of memory per byte of an array: as it was stored, and in the type that models take
 INPUTS = ("x", "X", "inputs", "x_test")  # names of an array of items to predict
 GUESSED = "The last axis of the inputs was taken as that of channels; `args: {channels: first}` says otherwise."
 MOST_CHANNELS = 4  # of pictures: grey or colour, each perhaps with transparency
-WANTED = ("x_train", "y_train", "x_test", "y_test")
+PARTS = {"train": "training", "validation": "validation", "test": "test"}  # and how messages call them
+WANTED = tuple(f"{array}_{part}" for part in PARTS for array in "xy")
 SHAPES = {"kind": ("auto", "classification", "regression"), "channels": ("auto", "first", "last", "none")}
 
 
 def npz(path: Path | None, args: Args) -> RawData:
     """A numpy archive with ``x`` and ``y``, or with ``x_train``, ``y_train``, ``x_test`` and ``y_test``.
+
+    ``x_val`` and ``y_val``, also called ``x_valid`` or ``x_validation``, are the validation part.
 
     ``kind``: ``classification`` or ``regression``; by default targets of a type of whole numbers, booleans or words are
     classes, and others are numbers, also 0.0 and 1.0.
@@ -44,7 +51,7 @@ def npz(path: Path | None, args: Args) -> RawData:
     chosen = options("npz", args, SHAPES)
     if path is None or not path.is_file():
         raise UserError(f"data.path: no file {path}. The format npz reads one .npz file.")
-    return _raw(_named(_readable(path, "npz", partial(_archive, path)), path), chosen)
+    return _raw(_readable(path, "npz", partial(_archive, path)), chosen, path)
 
 
 def npy(path: Path | None, args: Args) -> RawData:
@@ -59,7 +66,7 @@ def npy(path: Path | None, args: Args) -> RawData:
     names = {file.stem: file for file in sorted(folder.glob("*.npy"))}
     known = {name: file for name, file in names.items() if LONG_NAMES.get(name, name) in WANTED}
     arrays = {name: _readable(file, "npy", partial(_array, file)) for name, file in known.items()}
-    return _raw(_named(arrays, folder), chosen)
+    return _raw(arrays, chosen, folder, [name for name in names if name not in known])
 
 
 def array_in(path: Path) -> NDArray[Any]:
@@ -83,34 +90,51 @@ def array_in(path: Path) -> NDArray[Any]:
     return next(iter(arrays.values())) if found is None else found
 
 
-def _raw(arrays: Mapping[str, NDArray[Any]], chosen: Mapping[str, Any]) -> RawData:
+def _raw(
+    found: Mapping[str, NDArray[Any]], chosen: Mapping[str, Any], path: Path, unread: Sequence[str] = ()
+) -> RawData:
+    arrays, left_out = _named(found, path)
     whole = arrays["y_train"].dtype.kind in "buiU"
     kind: Kind = "classification" if whole else "regression"
     kind = kind if chosen["kind"] == "auto" else chosen["kind"]
     channels = _channels(arrays["x_train"], chosen["channels"])
-    train, test = (
+    train, validation, test = (
         numeric(channels_first(arrays[f"x_{part}"], channels), arrays[f"y_{part}"], what, kind)
         if f"x_{part}" in arrays
         else None
-        for part, what in (("train", "training"), ("test", "test"))
+        for part, what in PARTS.items()
     )
     assert train is not None
-    raw = classified(train, test) if kind == "classification" else RawData(train, test, "regression", None)
-    is_guessed = channels == "last" and chosen["channels"] == "auto"
-    return replace(raw, reading=ArrayReading(channels), warnings=(*raw.warnings, *[GUESSED] * is_guessed))
+    raw = (
+        classified(train, test, validation)
+        if kind == "classification"
+        else RawData(train, test, "regression", None, validation=validation)
+    )
+    warnings = [GUESSED] * (channels == "last" and chosen["channels"] == "auto")
+    strange = [*left_out, *unread]
+    warnings += [f"{count_of(len(strange), 'array')} of {path} left out: {some(strange)}."] * bool(strange)
+    return replace(raw, reading=ArrayReading(channels), warnings=(*raw.warnings, *warnings))
 
 
-def _named(found: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays by their long names: x_train, y_train and perhaps x_test, y_test."""
-    arrays = {LONG_NAMES.get(name, name): np.atleast_1d(array) for name, array in found.items()}
-    wanted = ["x_train", "y_train"] + (["x_test", "y_test"] if {"x_test", "y_test"} & arrays.keys() else [])
-    missing = [name for name in wanted if name not in arrays]
+def _named(found: Mapping[str, NDArray[Any]], path: Path) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """The arrays by their long names, of each of which the first one counts; and the names of all others.
+
+    Raises:
+        UserError: if an array of the training part, or of a part that is there, is missing.
+    """
+    names: dict[str, str] = {}
+    for name in found:
+        names.setdefault(LONG_NAMES.get(name, name), name)
+    arrays = {known: np.atleast_1d(found[names[known]]) for known in WANTED if known in names}
+    given = {"train", *(known.partition("_")[2] for known in arrays)}
+    missing = [known for known in WANTED if known.partition("_")[2] in given and known not in arrays]
     if missing:
         raise UserError(
-            f"data.path: {path} has no {' and no '.join(missing)}, but {', '.join(arrays) or 'nothing'}. "
-            f"Name the arrays x and y, or x_train, y_train, x_test and y_test."
+            f"data.path: {path} has no {' and no '.join(missing)}, but {', '.join(found) or 'nothing'}. "
+            f"Name the arrays x and y, or x_train, y_train, x_test, y_test and perhaps x_val, y_val."
         )
-    return arrays
+    used = {names[known] for known in arrays}
+    return arrays, [name for name in found if name not in used]
 
 
 def _readable(path: Path, name: str, read: Callable[[], Read]) -> Read:

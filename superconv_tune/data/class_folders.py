@@ -72,7 +72,7 @@ def _in_classes(folder: Path, root: Path, part: str) -> tuple[list[Listed], list
             f"{some(empty, SHOWN_FILES)}. Put images in, or remove it."
         )
     images = [
-        Listed(_printable(file.relative_to(root)), file, state(file), label, part)
+        Listed(printable(file.relative_to(root)), file, state(file), printable(label), part)
         for label, each in inside.items()
         for file in each.files
     ]
@@ -159,7 +159,7 @@ def _is_hidden_image(name: str) -> bool:
 
 
 def _left_out(entries: Sequence[Path], root: Path, what: str, why: str) -> list[str]:
-    names = [_printable(entry.relative_to(root)) for entry in entries]
+    names = [printable(entry.relative_to(root)) for entry in entries]
     return [f"{count_of(len(names), what)} {why}: {some(names, SHOWN_FILES)}."] if names else []
 
 
@@ -172,6 +172,6 @@ def state(file: Path) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _printable(name: Path) -> str:
-    """The name as text; file names are bytes, and not all of them are valid text."""
-    return os.fsencode(name).decode("utf-8", "replace")
+def printable(name: str | Path) -> str:
+    r"""The name as text; file names are bytes, of which those that are no valid text are written as ``\xe9``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,43 +13,46 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.data.budget import require_memory
 from superconv_tune.data.labels import MANY
 from superconv_tune.data.numbers import is_missing, marked_numbers, numbers
 from superconv_tune.data.reading import Column
 from superconv_tune.data.recognise import IMAGE_SUFFIXES
 from superconv_tune.data.words import count_of
 
-COUNTERS = ("id", "index")  # names of columns that number the lines,
-UNNAMED = "unnamed: "  # and the beginning of such names, where pandas saved an index
+# Names of columns that number the lines: index, customer_id, PassengerId, row number; "Unnamed: 0" of a saved index.
+COUNTER = re.compile(r"(?i:index|unnamed: .*|(.*[\W_])?(id|row[\W_]*(id|index|number)))|.*[a-z0-9]I[dD]")
+COUNTED = "it counts the lines one by one"  # a column of any name
 ISO_DATE = r"\d{4}-\d{2}-\d{2}.*"  # how a time in ISO 8601 begins
 TEXT_WORDS = 3.0  # on average, from which a column counts as text
 MOST_NAMES = 0.5  # of the texts that may be names of images
 MOST_BYTES = 512  # that are kept of a text
 TEXT_SHARE = 0.95  # of the texts that fit without being cut, up to that many bytes
+COST = 2  # bytes of memory per byte of the inputs, which are divided into parts
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A column as inputs.
+    """A column, ready to become inputs.
 
     Attributes:
         column: its description.
-        values: [n, width]; uint8 for text, else float32.
+        inputs: returns its inputs, [n, width]; uint8 for text, else float32.
         note: what was changed in it, as a sentence; empty for nothing.
     """
 
     column: Column
-    values: NDArray[Any]
+    inputs: Callable[[], NDArray[Any]]
     note: str = ""
 
 
 def encoded(
     inputs: pd.DataFrame, is_train: NDArray[np.bool_], decimal: str, where: str
 ) -> tuple[list[Encoded], list[str]]:
-    """Every column as inputs, and sentences on what was left out.
+    """Every column, ready to become inputs, and sentences on what was left out.
 
     Args:
-        inputs: the columns.
+        inputs: the columns; the index is the place of each line in its file.
         is_train: for each line, whether it belongs to the training part.
         decimal: decimal mark of numbers that were read as text.
         where: format and path, for messages.
@@ -56,7 +61,7 @@ def encoded(
         UserError: if a column cannot be used, or none can.
     """
     found, left_out, faults = [], [], list[str]()
-    idle = {name: why for name in inputs.columns if (why := _idle(inputs[name], is_train))}
+    idle = _idle_columns(inputs, is_train)
     is_alone = inputs.shape[1] - len(idle) == 1
     for name in inputs.columns:
         try:
@@ -74,6 +79,22 @@ def encoded(
     return found, left_out
 
 
+def joined(columns: Sequence[Encoded], lines: int, where: str) -> NDArray[Any]:
+    """The inputs of all columns side by side, [lines, inputs].
+
+    Raises:
+        UserError: if they would not fit into memory.
+    """
+    width = sum(each.column.width for each in columns)
+    kind = np.dtype(np.uint8 if columns[0].column.kind == "text" else np.float32)  # a text is the only column
+    require_memory(COST * lines * width * kind.itemsize, f"{where}, of which every line becomes {width:,} inputs,")
+    inputs, start = np.empty((lines, width), kind), 0
+    for each in columns:
+        inputs[:, start : start + each.column.width] = each.inputs()
+        start += each.column.width
+    return inputs
+
+
 def described(columns: Sequence[Encoded]) -> str:
     """How many columns of which kind there are, and how many inputs they became."""
     kinds = [each.column.kind for each in columns]
@@ -85,10 +106,10 @@ def encoded_again(values: pd.Series[Any], column: Column) -> NDArray[Any]:
     """A column of another table as the inputs of this one, [n, width]: uint8 for text, else float32.
 
     A missing number becomes the median of the training part, also where training knew of none; a word that training
-    did not know shares the input of the rare ones.
+    did not know shares the input of the rare and missing ones, or has none where training knew of none.
 
     Raises:
-        UserError: if it holds lists, infinite numbers, or no time where times belong.
+        UserError: if it holds lists, infinite numbers, or no number or time where these belong.
     """
     _refuse_lists(values)
     if column.kind == "numeric":
@@ -96,18 +117,37 @@ def encoded_again(values: pd.Series[Any], column: Column) -> NDArray[Any]:
         _refuse_infinite(found, column.name)
         return _filled(found, column)
     texts = _as_words(values)
-    return _one_hot(texts, column) if column.kind == "categorical" else _bytes(texts, column)
+    return _one_hot(_codes(texts, column), column) if column.kind == "categorical" else _bytes(texts, column)
 
 
-def _idle(values: pd.Series[Any], is_train: NDArray[np.bool_]) -> str:
-    """Why a column can tell nothing, whatever the others are; empty if it can."""
-    if all(isinstance(value, str) and not value.strip() for value in values[is_train].dropna()):
+def _idle_columns(inputs: pd.DataFrame, is_train: NDArray[np.bool_]) -> dict[str, str]:
+    """The columns that can tell nothing of a new line, each with the reason.
+
+    One that only counts the lines is kept if there is no other: it may be a time.
+    """
+    reasons = {name: _idle(inputs[name][is_train]) for name in inputs.columns}
+    kept = ("",) if "" in reasons.values() else (COUNTED,)
+    return {name: reason for name, reason in reasons.items() if reason not in kept}
+
+
+def _idle(train: pd.Series[Any]) -> str:
+    """Why a column can tell nothing; empty if it can. The number of a line tells its class if the file is sorted."""
+    if all(isinstance(value, str) and not value.strip() for value in train.dropna()):
         return "it is empty"
-    name = str(values.name).lower()
-    is_counter = name in COUNTERS or name.startswith(UNNAMED)
-    if is_counter and pd.api.types.is_integer_dtype(values) and values.is_unique:
+    found = _whole_numbers(train)
+    if found is None:
+        return ""
+    if COUNTER.fullmatch(str(train.name)) and train.is_unique:
         return "it numbers the lines"
-    return ""
+    return COUNTED if np.ptp(found - train.index.to_numpy()) == 0 else ""
+
+
+def _whole_numbers(values: pd.Series[Any]) -> NDArray[np.float64] | None:
+    """The numbers of a column in which every line has a whole one; None for any other."""
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return None
+    found: NDArray[np.float64] = values.to_numpy(np.float64, na_value=np.nan)
+    return found if (np.isfinite(found) & (found == np.floor(found))).all() else None
 
 
 def _column(values: pd.Series[Any], is_train: NDArray[np.bool_], decimal: str, *, is_alone: bool) -> Encoded | str:
@@ -131,7 +171,8 @@ def _column(values: pd.Series[Any], is_train: NDArray[np.bool_], decimal: str, *
     told = [
         f"{count_of(len(strays), 'word')} such as {word!r} among its numbers taken as missing; " for word in strays[:1]
     ]
-    return _numeric(Column(name, "numeric", 1, mark=mark), numbered, is_train, "".join(told))
+    known = Column(name, "numeric", 1, mark=mark, words=tuple(strays.unique()[:MANY]))
+    return _numeric(known, numbered, is_train, "".join(told))
 
 
 def _refuse_lists(values: pd.Series[Any]) -> None:
@@ -213,6 +254,12 @@ def _numbers_again(values: pd.Series[Any], column: Column) -> NDArray[np.float64
     texts = _stripped(values).replace({"True": "1", "False": "0"})  # a missing one makes text of them
     found = numbers(texts, column.mark, share=0.0)
     assert found is not None
+    strange = texts[~is_missing(texts) & ~texts.isin(column.words).to_numpy(bool)]
+    if len(strange) and np.isnan(found).all():
+        raise UserError(
+            f"column {column.name!r} holds numbers, but none of these is one: {strange.iloc[0]!r}. Write them as "
+            f"{column.fill:g}, and leave a field empty whose number is missing."
+        )
     return found
 
 
@@ -220,15 +267,16 @@ def _numeric(known: Column, values: NDArray[np.float64], is_train: NDArray[np.bo
     _refuse_infinite(values, known.name)
     is_missing = np.isnan(values)
     fill = float(_float32(np.asarray(np.nanmedian(values[is_train]))))
-    column = replace(known, width=2 if is_missing.any() else 1, fill=fill)
-    inputs = _filled(values, column)
+    # A mark that is never set in training would weigh what it weighed at random in the beginning.
+    column = replace(known, width=2 if is_missing[is_train].any() else 1, fill=fill)
+    inputs = partial(_filled, _float32(values), column)
     if not is_missing.any():
         return Encoded(column, inputs)
     note = f"{strays}{count_of(int(is_missing.sum()), 'missing value')} filled with {column.fill:g}."
     return Encoded(column, inputs, f"Column {column.name!r}: {note}")
 
 
-def _filled(values: NDArray[np.float64], column: Column) -> NDArray[np.float32]:
+def _filled(values: NDArray[Any], column: Column) -> NDArray[np.float32]:
     """Numbers [n], or with a mark for missing ones [n, 2]."""
     is_missing = np.isnan(values)
     filled = np.where(is_missing, column.fill, values)
@@ -259,18 +307,26 @@ def _words(name: str, texts: pd.Series[Any], is_train: NDArray[np.bool_], *, is_
             f"{len(counts):,} different texts in {len(texts):,} lines, and a text is read only if it is the only column"
         )
     kept = tuple(map(str, counts.index[:MANY]))  # the most frequent first
-    column = Column(name, "categorical", len(kept) + 1, words=kept)
-    missing = int(texts.isna().sum())
-    rare = len(counts) - len(kept)
-    notes = [f"{count_of(missing, 'missing word')} became a word of their own"] * bool(missing)
+    missing, rare = int(texts.isna().sum()), len(counts) - len(kept)
+    # An input that is never set in training would weigh what it weighed at random in the beginning.
+    has_others = bool(rare) or bool(texts[is_train].isna().any())
+    column = Column(name, "categorical", len(kept) + has_others, words=kept)
+    fate = "became a word of their own" if has_others else "have no input, since none is missing in the training part"
+    notes = [f"{count_of(missing, 'missing word')} {fate}"] * bool(missing)
     notes += [f"its {count_of(rare, 'rarest word')} became one"] * bool(rare)
-    return Encoded(column, _one_hot(texts, column), f"Column {name!r}: {'; '.join(notes)}." if notes else "")
+    inputs = partial(_one_hot, _codes(texts, column), column)
+    return Encoded(column, inputs, f"Column {name!r}: {'; '.join(notes)}." if notes else "")
 
 
-def _one_hot(texts: pd.Series[Any], column: Column) -> NDArray[np.float32]:
-    places = {word: place for place, word in enumerate(column.words)}
-    codes = np.array([places.get(text, len(places)) for text in texts.fillna("")], dtype=np.intp)
-    return np.eye(column.width, dtype=np.float32)[codes]
+def _codes(texts: pd.Series[Any], column: Column) -> NDArray[np.int8]:
+    """The place of every word among those of the column; -1 for any other, and for a missing one."""
+    codes: NDArray[np.int8] = pd.Index(column.words, dtype=texts.dtype).get_indexer(texts).astype(np.int8)
+    return codes
+
+
+def _one_hot(codes: NDArray[np.int8], column: Column) -> NDArray[np.float32]:
+    """An input per word; -1 is the last row, which sets the input of all other words, or none if there is no such."""
+    return np.eye(len(column.words) + 1, column.width, dtype=np.float32)[codes]
 
 
 def _text(name: str, texts: pd.Series[Any]) -> Encoded:
@@ -280,7 +336,7 @@ def _text(name: str, texts: pd.Series[Any]) -> Encoded:
     longer = int((lengths > length).sum())
     note = f"Column {name!r}: {count_of(longer, 'text')} longer than {length} bytes cut." if longer else ""
     column = Column(name, "text", length)
-    return Encoded(column, _bytes(texts, column), note)
+    return Encoded(column, partial(_bytes, texts, column), note)
 
 
 def _bytes(texts: pd.Series[Any], column: Column) -> NDArray[np.uint8]:

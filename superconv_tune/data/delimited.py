@@ -31,6 +31,7 @@ from superconv_tune.data.words import count_of, some
 
 SEPARATORS = "\t;|,"
 TEXT_COST = 4  # bytes of memory per byte of text, whose fields become objects of Python
+FIELD_COST = 24  # bytes of memory per field, however short: where it begins, and a number of 8 bytes that is copied
 BEGINNING = 2**16  # bytes of the file that its kind is judged by
 SAMPLE = 1000  # lines, likewise
 UTF16_SHARE = 0.4  # of zero bytes in every second place, from which text without a byte order mark is UTF-16
@@ -60,6 +61,7 @@ class Dialect:
         skipped: lines before its first one.
         decimal: the decimal mark of its numbers.
         has_names: whether its first line names the columns.
+        cost: bytes of memory per byte of the file.
         sample: its first lines as text, that of the names included.
     """
 
@@ -69,6 +71,7 @@ class Dialect:
     skipped: int
     decimal: str
     has_names: bool
+    cost: float
     sample: pd.DataFrame
 
     @cached_property
@@ -130,6 +133,7 @@ def read_delimited(
         file,
         dialect.encoding,
         dialect.separator,
+        dialect.cost,
         header=0 if dialect.has_names else None,
         skiprows=dialect.skipped,
         names=dialect.names,
@@ -203,7 +207,9 @@ def find_dialect(file: Path, chosen: Mapping[str, Any], encoding: str) -> Dialec
         if chosen["decimal"] == "auto"
         else chosen["decimal"]
     )
-    return Dialect(file, encoding, separator, skipped, decimal, has_names, sample)
+    fields = sample.shape[1] * max(1, text.count("\n"))
+    cost = max(TEXT_COST, FIELD_COST * fields / len(beginning))
+    return Dialect(file, encoding, separator, skipped, decimal, has_names, cost, sample)
 
 
 def _any_encoding(file: Path, chosen: Mapping[str, Any]) -> Dialect:
@@ -251,8 +257,8 @@ def _beginning(file: Path) -> bytes:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
-    with unpacked(file, TEXT_COST, is_packed=file.suffix.lower() == ".gz") as (content, _):
+def _opened(file: Path, cost: float = TEXT_COST) -> Iterator[BinaryIO]:
+    with unpacked(file, cost, is_packed=file.suffix.lower() == ".gz") as (content, _):
         yield content
 
 
@@ -291,10 +297,10 @@ def _plain_share(rows: Sequence[Sequence[str]], separator: str) -> float:
     return float(np.mean([not others & set(field) or NUMBER.fullmatch(field) is not None for field in fields]))
 
 
-def _parsed(file: Path, encoding: str, separator: str, **how: Any) -> pd.DataFrame:
+def _parsed(file: Path, encoding: str, separator: str, cost: float = TEXT_COST, **how: Any) -> pd.DataFrame:
     """The file, or its beginning, as pandas reads it; no word counts as missing."""
     try:
-        with _opened(file) as content:
+        with _opened(file, cost) as content:
             return pd.read_csv(
                 content,
                 sep=r"\s+" if separator == " " else separator,

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from superconv_tune.data.parts import Part
-from superconv_tune.data.prints import difference_hash, exact, thumbnails
+from superconv_tune.data.prints import Digests, difference_hash, exact, thumbnails
 
 UNEVEN = 3.0  # times as many examples in the largest class as in the smallest
 BITS = 2  # of 64 in which the hashes of images that look alike may differ: copies that were scaled or stored again
 ALIKE = 0.995  # least correlation of their thumbnails and of their pixels; the hash alone finds any two shirts alike
 PAIRS = 2 * 10**9  # most that are compared, in a few seconds; of more, only every k-th held-out image is compared
 BLOCK = 2**19  # pairs at a time, which fit into the processor's cache
+SLICE = 1024  # pairs at a time of which whole images are compared
 SHOWN = 3  # pairs in a message
 # The stem of a name, and its number. A digit before it is a part of the number if nothing stands between.
 RUNNING_NUMBER = re.compile(r"(.*?[^\W_].*?)(?:[ _.-]|(?<!\d))(?:\d+|\(\d+\))", re.DOTALL)
@@ -79,12 +80,11 @@ def torn_groups(parts: Mapping[str, Part]) -> list[str]:
     return found
 
 
-def _same(pair: tuple[str, str], digests: Mapping[str, Sequence[bytes]]) -> Twins:
+def _same(pair: tuple[str, str], digests: Mapping[str, Digests]) -> Twins:
     one, other = pair
-    place = {digest: index for index, digest in reversed(list(enumerate(digests[one])))}
-    second = [index for index, digest in enumerate(digests[other]) if digest in place]
-    first = [place[digests[other][index]] for index in second]
-    return Twins(pair, np.array(first, np.intp), np.array(second, np.intp), len(digests[other]))
+    known, first = np.unique(digests[one], return_index=True)
+    second = np.flatnonzero(np.isin(digests[other], known))
+    return Twins(pair, first[np.searchsorted(known, digests[other][second])], second, len(digests[other]))
 
 
 def _alike(parts: Mapping[str, Part], same: Sequence[Twins]) -> list[Twins]:
@@ -96,28 +96,31 @@ def _alike(parts: Mapping[str, Part], same: Sequence[Twins]) -> list[Twins]:
         one, other = twins.parts
         rest = np.setdiff1d(np.arange(len(parts[other])), twins.second)
         rest = rest[:: 1 + len(rest) * len(parts[one]) // PAIRS]
-        pairs = dict[int, int]()
+        match = np.full(len(parts[other]), -1, np.intp)
         for first, second in _near(hashes[one], hashes[other], rest):
+            is_open = match[second] < 0
+            first, second = first[is_open], second[is_open]
             likely = _correlation(small[one][first], small[other][second]) >= ALIKE
             first, second = first[likely], second[likely]
             sure = _correlation(parts[one].inputs[first], parts[other].inputs[second]) >= ALIKE
-            pairs |= dict(zip(second[sure].tolist(), first[sure].tolist(), strict=True))
-        seconds = sorted(pairs)
-        firsts = [pairs[second] for second in seconds]
-        found.append(Twins(twins.parts, np.array(firsts, np.intp), np.array(seconds, np.intp), len(rest)))
+            match[second[sure]] = first[sure]
+        seconds = np.flatnonzero(match >= 0)
+        found.append(Twins(twins.parts, match[seconds], seconds, len(rest)))
     return found
 
 
 def _near(
     one: NDArray[np.uint64], other: NDArray[np.uint64], rows: NDArray[np.intp]
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Indices of hashes within BITS of each other, for one block after another of the second part's ``rows``."""
+    """Indices of hashes within BITS of each other, a slice at a time, in the order of the second part's ``rows``."""
     step = max(1, BLOCK // max(1, len(one)))
     for start in range(0, len(rows), step):
         block = rows[start : start + step]
         is_near = np.bitwise_count(other[block, None] ^ one) <= BITS
-        second, first = np.divmod(np.flatnonzero(is_near), max(1, len(one)))
-        yield first, block[second]
+        near = np.flatnonzero(is_near)
+        for begin in range(0, len(near), SLICE):
+            second, first = np.divmod(near[begin : begin + SLICE], max(1, len(one)))
+            yield first, block[second]
 
 
 def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -184,16 +187,13 @@ def _total(names: Mapping[str, Sequence[str]]) -> int:
     return sum(map(len, names.values()))
 
 
-def _contradictions(parts: Mapping[str, Part], digests: Mapping[str, Sequence[bytes]]) -> list[str]:
-    labels = dict[bytes, set[int]]()
-    for name, part in parts.items():
-        for digest, label in zip(digests[name], part.targets.tolist(), strict=True):
-            labels.setdefault(digest, set()).add(label)
-    wrong = {digest for digest, found in labels.items() if len(found) > 1}
-    if not wrong:
-        return []
-    count = sum(digest in wrong for each in digests.values() for digest in each)
-    return [f"{count:,} examples are equal to one with another label: no model can get all of them right."]
+def _contradictions(parts: Mapping[str, Part], digests: Mapping[str, Digests]) -> list[str]:
+    _, items = np.unique(np.concatenate([digests[name] for name in parts]), return_inverse=True)
+    pairs = np.unique(np.stack([items, np.concatenate([part.targets for part in parts.values()])]), axis=1)
+    labels = np.bincount(pairs[0])  # how many different ones every item has
+    count = int((labels[items] > 1).sum())
+    told = f"{count:,} examples are equal to one with another label: no model can get all of them right."
+    return [told] if count else []
 
 
 def _uneven(train: Part, classes: Sequence[str]) -> list[str]:

@@ -27,11 +27,13 @@ class Format:
         read: from a path (None for data that come with a package) and options to the data; raises a `UserError`.
         recognise: whether a file or folder looks like this format; None for data that come with a package.
         group: what ``split.group`` names, which is read from the option ``group``; None for a format without groups.
+        has_kind: whether the option ``kind`` says if whole numbers are classes or numbers to predict.
     """
 
     read: Callable[[Path | None, Args], RawData]
     recognise: Recognise | None = None
     group: Literal["a column", "a pattern"] | None = None
+    has_kind: bool = False
 
 
 # The first that recognises a path reads it, if the user names no format: the particular ones come before the general.
@@ -39,13 +41,20 @@ FORMATS: dict[str, Format] = {
     "digits": Format(LazyFunction("superconv_tune.data.packaged:digits")),
     "mnist1d": Format(LazyFunction("superconv_tune.data.generated:mnist1d")),
     "idx": Format(LazyFunction("superconv_tune.data.idx:idx"), named(inside=("*-ubyte*",))),
-    "hf": Format(LazyFunction("superconv_tune.data.huggingface:hf"), is_saved_dataset, "a column"),
-    "npz": Format(LazyFunction("superconv_tune.data.arrays:npz"), named(file=("*.npz",))),
+    "hf": Format(LazyFunction("superconv_tune.data.huggingface:hf"), is_saved_dataset, "a column", has_kind=True),
+    "npz": Format(LazyFunction("superconv_tune.data.arrays:npz"), named(file=("*.npz",)), has_kind=True),
     "npy": Format(
-        LazyFunction("superconv_tune.data.arrays:npy"), named(file=("*.npy",), inside=("x.npy", "x_train.npy"))
+        LazyFunction("superconv_tune.data.arrays:npy"),
+        named(file=("*.npy",), inside=("x.npy", "x_train.npy")),
+        has_kind=True,
     ),
-    "jsonl": Format(LazyFunction("superconv_tune.data.jsonl:jsonl"), named(file=("*.jsonl", "*.jsonl.gz")), "a column"),
-    "table": Format(LazyFunction("superconv_tune.data.table:table"), is_table, "a column"),
+    "jsonl": Format(
+        LazyFunction("superconv_tune.data.jsonl:jsonl"),
+        named(file=("*.jsonl", "*.jsonl.gz")),
+        "a column",
+        has_kind=True,
+    ),
+    "table": Format(LazyFunction("superconv_tune.data.table:table"), is_table, "a column", has_kind=True),
     "image_folder": Format(LazyFunction("superconv_tune.data.images:image_folder"), has_images, "a pattern"),
 }
 FROM_FILES = tuple(name for name, each in FORMATS.items() if each.recognise)  # the formats that read a path

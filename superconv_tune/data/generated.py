@@ -48,7 +48,7 @@ def mnist1d(_path: Path | None, args: Args) -> RawData:
     if settings.num_samples < MIN_EXAMPLES:  # the generator itself cannot do with less than one of each class
         raise UserError(f"data.args: samples of mnist1d is {MIN_EXAMPLES} or more, but got {settings.num_samples}.")
     made = _generate(settings)
-    return classified(numeric(made["x"][:, None], made["y"], "training", "classification"), None)
+    return classified(numeric(made["x"][:, None], made["y"], "training", "classification"))
 
 
 def _generate(settings: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.arrays import array_in, channels_first
-from superconv_tune.data.class_folders import files_below
+from superconv_tune.data.class_folders import files_below, printable
 from superconv_tune.data.columns import encoded_again
 from superconv_tune.data.decode import each, pixels, progress, threads
 from superconv_tune.data.jsonl import read_rows
@@ -140,10 +140,10 @@ def _of_files(given: str | Path | Sequence[str | Path], reading: ImageReading) -
     if isinstance(given, PLACES) and Path(given).is_dir():
         folder = Path(given)
         files, is_named = files_below(folder), False
-        names = [str(file.relative_to(folder)) for file in files]
+        names = [printable(file.relative_to(folder)) for file in files]
     else:
         files = [Path(given)] if isinstance(given, PLACES) else [Path(place) for place in given]
-        names, is_named = [str(file) for file in files], True
+        names, is_named = [printable(file) for file in files], True
         absent = [name for name, file in zip(names, files, strict=True) if not (file.exists() or file.is_symlink())]
         raise_any([f"predict: there is no file or folder {name}." for name in absent[:SHOWN_FILES]])
     decoded = _decoded(files, reading)

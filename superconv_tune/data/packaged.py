@@ -18,5 +18,5 @@ def digits(_path: Path | None, args: Args) -> RawData:
     options("digits", args, {})
     bunch = load_digits()
     images = (bunch.images * (255.0 / 16.0)).round().astype(np.uint8)
-    raw = classified(Part(images[:, None], bunch.target.astype(np.int64)), None)
+    raw = classified(Part(images[:, None], bunch.target.astype(np.int64)))
     return replace(raw, reading=ArrayReading("none"))

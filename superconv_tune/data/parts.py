@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from superconv_tune.core.errors import UserError, raise_any
+from superconv_tune.core.errors import raise_any
 from superconv_tune.data.reading import AS_THEY_ARE, Column, Reading, TableReading
 
 # structured: whole numbers, but not one class per item, such as a class per pixel or several labels
@@ -142,25 +143,50 @@ class RawData:
         return self.reading.columns if isinstance(self.reading, TableReading) else ()
 
     @property
+    def may_be_either(self) -> bool:
+        """Whether the targets are a whole number per example, which may be a class as well as a number to predict."""
+        targets = self.train.targets
+        if self.kind == "classification":
+            return all(re.fullmatch("-?[0-9]+", name) for name in self.class_names or ())
+        return self.kind == "regression" and targets.ndim == 1 and np.array_equal(targets, np.floor(targets))
+
+    @property
     def parts(self) -> dict[str, Part]:
         """The parts that exist, by their names in messages."""
         found = {"training": self.train, "validation": self.validation, "test": self.test}
         return {name: part for name, part in found.items() if part is not None}
 
 
-def classified(train: Part, test: Part | None) -> RawData:
-    """The parts as a classification, with labels renumbered from 0; the original labels become the class names."""
+def classified(train: Part, test: Part | None = None, validation: Part | None = None) -> RawData:
+    """The parts as a classification, with labels renumbered from 0; the original labels become the class names.
+
+    Raises:
+        UserError: if a part has classes that the training part does not have.
+    """
     found = np.unique(train.targets)
     names = tuple(str(label) for label in found.tolist())
-    parts = [
-        replace(part, targets=np.searchsorted(found, part.targets).astype(np.int64)) if part is not None else None
-        for part in (train, test)
-    ]
-    if test is not None and not np.isin(test.targets, found).all():
-        strange = sorted(set(test.targets.tolist()) - set(found.tolist()))
-        raise UserError(f"data: the test part has the classes {strange[:5]}, which the training part does not have.")
-    assert parts[0] is not None
-    return RawData(parts[0], parts[1], "classification", len(found), names)
+    given = {"train": train, "test": test, "validation": validation}
+    parts = {name: part for name, part in given.items() if part is not None}
+    strange = {name: np.setdiff1d(part.targets, found).tolist() for name, part in parts.items()}
+    raise_any(
+        [
+            f"data: the {name} part has the classes {labels[:5]}, which the training part does not have."
+            for name, labels in strange.items()
+            if labels
+        ]
+    )
+    numbered = {
+        name: replace(part, targets=np.searchsorted(found, part.targets).astype(np.int64))
+        for name, part in parts.items()
+    }
+    return RawData(
+        numbered["train"],
+        numbered.get("test"),
+        "classification",
+        len(found),
+        names,
+        validation=numbered.get("validation"),
+    )
 
 
 def numeric(inputs: NDArray[Any], targets: NDArray[Any], what: str, kind: Kind) -> Part:

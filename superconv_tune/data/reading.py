@@ -21,7 +21,8 @@ class Column:
         mark: the decimal mark of numbers that are written as text.
         origin: the time from which days are counted, in ISO 8601; empty for a column that holds no times.
         as_text: whether its times were written as text.
-        words: for words, those that have an input of their own, in its order; all others share the last input.
+        words: for words, those that have an input of their own, in its order; all others share the last input, if
+            there is one more. For numbers, some words among them that were taken as missing.
     """
 
     name: str

@@ -14,12 +14,15 @@ from sklearn.model_selection import train_test_split
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.groups import held_out
 from superconv_tune.data.parts import Indices, Part, RawData, Rows
-from superconv_tune.data.reading import ArrayReading
-from superconv_tune.data.words import count_of
+from superconv_tune.data.reading import ArrayReading, ImageReading
+from superconv_tune.data.words import SHOWN, count_of, some
 
 CHUNK = 4096  # rows at a time, so that an array in a file need not fit into memory
 LEAST_GROUPS = 2  # in a part that errors are estimated on: one says nothing of how groups differ
-FIX = "Add examples of it, raise the share, or remove the class; are the targets numbers and not classes?"
+FIX = "Add examples, raise the share, or remove the class."
+AS_NUMBERS = (
+    "If they are numbers to predict, say so: `args: {kind: regression}` of a table or of arrays; a task gives floats."
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def split(raw: RawData, validation: float, test: float, seed: int) -> Split:
         for draw, (part, size) in enumerate(reversed(sizes.items())):
             rows, parts[part] = _two(raw.train, rows, size, labels, seed + draw)
     except ValueError as error:  # in scikit-learn's words: a class with one item left, or more classes than items
-        raise UserError(f"split: these {len(raw.train)} examples cannot be split by class. {error} {FIX}") from error
+        fault = f"split: these {len(raw.train)} examples cannot be split by class. {error} {_fix(raw)}"
+        raise UserError(fault) from error
     parts["train"] = rows
     raise_any([*_class_faults(raw, parts), *_few_groups(raw, parts)])
     digest = _sha256(*(parts[part] for part in ("train", *shares)))
@@ -116,33 +120,43 @@ def _size_faults(sizes: Mapping[str, int], count: int) -> list[str]:
 
 
 def _rare_faults(raw: RawData, parts: int) -> list[str]:
-    """A message for each class with fewer examples than there are parts."""
+    """A message if classes have fewer examples than there are parts."""
     if raw.classes is None or parts < 2:
         return []
-    counts = np.bincount(raw.train.targets[:], minlength=raw.classes)
-    return [
-        f"split: class {_name(raw, rare)} has {count_of(int(counts[rare]), 'example')}, too few for one in each of "
-        f"{parts} parts. {FIX}"
-        for rare in np.flatnonzero(counts < parts).tolist()
-    ]
-
-
-def _name(raw: RawData, label: int) -> str:
-    return raw.class_names[label] if raw.class_names else str(label)
+    rare = np.flatnonzero(np.bincount(raw.train.targets, minlength=raw.classes) < parts)
+    return [_too_few(raw, rare, f"each of {parts} parts")] if len(rare) else []
 
 
 def _class_faults(raw: RawData, parts: Mapping[str, Indices]) -> list[str]:
+    """A message for each part that lacks classes."""
     if raw.classes is None:
         return []
-    faults = []
-    for part, rows in parts.items():
-        for lacking in np.flatnonzero(np.bincount(raw.train.targets[rows], minlength=raw.classes) == 0).tolist():
-            is_it = raw.train.targets == lacking
-            has = f"{int(is_it.sum())} examples"
-            if raw.train.groups is not None:
-                has += f" in {len(np.unique(raw.train.groups[is_it]))} groups"
-            faults.append(f"split: class {_name(raw, lacking)} has {has}, too few for one in the {part} part. {FIX}")
-    return faults
+    counts = {part: np.bincount(raw.train.targets[rows], minlength=raw.classes) for part, rows in parts.items()}
+    return [
+        _too_few(raw, np.flatnonzero(found == 0), f"the {part} part")
+        for part, found in counts.items()
+        if not found.all()
+    ]
+
+
+def _too_few(raw: RawData, rare: NDArray[np.intp], where: str) -> str:
+    """That these classes have too few examples for one in some part."""
+    classes, targets = raw.classes or 0, raw.train.targets
+    shown = rare[: SHOWN + 1]
+    counts = [count_of(count, "example") for count in np.bincount(targets, minlength=classes)[shown].tolist()]
+    if raw.train.groups is not None:
+        pairs = np.unique(np.stack([targets, raw.train.groups]), axis=1)
+        groups = np.bincount(pairs[0], minlength=classes)[shown].tolist()
+        counts = [f"{has} in {count_of(count, 'group')}" for has, count in zip(counts, groups, strict=True)]
+    names = raw.class_names or tuple(map(str, range(classes)))
+    told = some([f"{names[label]} ({has})" for label, has in zip(shown.tolist(), counts, strict=True)])
+    have = "has" if len(rare) == 1 else "have"
+    return f"split: {len(rare)} of {classes} classes {have} too few examples for one in {where}: {told}. {_fix(raw)}"
+
+
+def _fix(raw: RawData) -> str:
+    are_images = isinstance(raw.reading, ImageReading)
+    return f"{FIX} {AS_NUMBERS}" if raw.may_be_either and not are_images else FIX
 
 
 def _group_faults(raw: RawData, sizes: Mapping[str, int]) -> list[str]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.budget import require_memory
-from superconv_tune.data.columns import described, encoded
+from superconv_tune.data.columns import described, encoded, joined
 from superconv_tune.data.delimited import read_delimited, refuse_twice
 from superconv_tune.data.groups import Codes, of_column
 from superconv_tune.data.labels import column_of, label_column, targets
@@ -53,8 +53,9 @@ def table(path: Path | None, args: Args) -> RawData:
     ``decimal`` (mark) and ``encoding`` say it where that goes wrong.
 
     Numbers stay numbers; a missing one becomes the median, and a second input marks it. Each of the 50 most frequent
-    words becomes an input, and all others together become one. Times, also those written as text in ISO 8601, become
-    days since the first one. A text is read only if it is the only column that tells anything.
+    words becomes an input, and all others and missing ones together become one, if the training part has any. Times,
+    also those written as text in ISO 8601, become days since the first one. A text is read only if it is the only
+    column that tells anything. Columns that number the lines are left out.
     """
     chosen = options("table", args, OPTIONS | TEXT_OPTIONS)
     chosen["separator"] = _separator(chosen["separator"])
@@ -94,10 +95,10 @@ def from_frames(
     part_of = np.repeat(list(frames), [len(frame) for frame in frames.values()])
     found = targets(whole[label], part_of == "train", {**chosen, "decimal": decimal}, where)
     bare = [part for part in frames if part != "train" and _is_bare(found.is_labelled[part_of == part])]
-    whole, part_of = whole[found.is_labelled].reset_index(drop=True), part_of[found.is_labelled]
+    whole, part_of = whole[found.is_labelled], part_of[found.is_labelled]
     inputs = [name for name in names if name not in (label, group, *ignored)]
     columns, left_out = encoded(whole[inputs], part_of == "train", decimal, where)
-    values = np.concatenate([each.values for each in columns], axis=1)
+    values = joined(columns, len(whole), where)
     kept = [part for part in frames if part not in bare]
     parts = {part: Part(values[part_of == part], found.values[part_of == part]) for part in kept}
     classes = found.classes if found.kind == "classification" else None

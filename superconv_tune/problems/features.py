@@ -116,14 +116,13 @@ def on_features(
     folder = cache.entry(name, partial(_store, list(parts.values()), model, backbone, device))
     shape = tuple(json.loads((folder / INDEX).read_text(encoding="utf-8"))["shape"])
     base = cache.mapped(folder / FEATURES, shape, "f4")
-    starts = dict(zip(parts, np.cumsum([0, *map(len, parts.values())]).tolist(), strict=False))
+    stretches = np.split(np.arange(shape[0]), np.cumsum([len(part) for part in parts.values()])[:-1])
+    whole = {
+        name: replace(part, inputs=Rows(base, stretch))
+        for (name, part), stretch in zip(parts.items(), stretches, strict=True)
+    }
     chosen = {"train": rows.train, "validation": rows.validation, "test": rows.test}
-    made = {}
-    for name, part in given.items():
-        source = "train" if part is None else name
-        found = chosen[name] if chosen[name] is not None else np.arange(len(parts[source]))
-        assert found is not None
-        made[name] = Part(Rows(base, starts[source] + found), parts[source].targets[found])
+    made = {name: whole[name] if taken is None else whole["train"].take(taken) for name, taken in chosen.items()}
     return made, replace(backbone, width=shape[1], parameters=parameters, sha256=sha256)
 
 

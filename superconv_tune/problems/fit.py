@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from superconv_tune.data.formats import FORMATS
 from superconv_tune.data.parts import MIN_EXAMPLES, Part, RawData
 from superconv_tune.measures.losses import BALANCED, LOSSES
 from superconv_tune.measures.metrics import METRICS, TOP
@@ -95,13 +96,21 @@ def _kind_faults(spec: ExperimentSpec, raw: RawData) -> list[str]:
     if known.regression != (raw.kind == "regression"):
         targets = "numbers" if raw.kind == "regression" else f"{raw.classes} classes"
         fitting = ", ".join(name for name, each in METRICS.items() if each.regression != known.regression)
-        return [
-            f"metric: {spec.metric_name} does not fit targets that are {targets}. Choose {fitting}; or give the "
-            f"targets as {'floats' if known.regression else 'whole numbers'}, if that is what they are."
-        ]
+        fault = f"metric: {spec.metric_name} does not fit targets that are {targets}. Choose {fitting}"
+        return [f"{fault}{_or_else(spec, wants_numbers=known.regression)}."]
     if spec.metric_name == "top5_accuracy" and raw.classes is not None and raw.classes <= TOP:
         return [f"metric: top5_accuracy of {raw.classes} classes is 1 whatever the model says. Choose accuracy."]
     return []
+
+
+def _or_else(spec: ExperimentSpec, *, wants_numbers: bool) -> str:
+    """How the user says that the targets are of the other kind; empty if the format of the data leaves no choice."""
+    if spec.data is None:
+        return f"; or give the targets as {'floats' if wants_numbers else 'whole numbers'}, if that is what they are"
+    if not FORMATS[spec.data.format].has_kind:
+        return ""
+    kind, meaning = ("regression", "numbers to predict") if wants_numbers else ("classification", "classes")
+    return f"; or say in `data` that they are {meaning}, if they are: `args: {{kind: {kind}}}`"
 
 
 def _loss_faults(spec: ExperimentSpec, task: Task | None, raw: RawData | None) -> list[str]:

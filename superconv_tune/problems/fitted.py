@@ -14,6 +14,7 @@ import math
 import pickle
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -36,12 +38,12 @@ from superconv_tune.problems.fit import loss_name
 from superconv_tune.problems.payload import Payload
 from superconv_tune.problems.source import describe_error
 
-STAGES = (4, 16, 50, 100, 200, 400)  # trees of every stage; beyond, and between, those that the options ask for
+STAGES = (1, 4, 16, 50, 100, 200, 400)  # trees of every stage; beyond, and between, those that the options ask for
 GROWTH = 1.3  # factor by which a stage is expected to take longer than those before it, per tree
 MOST_ITERATIONS = 300  # of logistic regression; with standardised inputs more hardly change it
 TRIED_ITERATIONS = 5
 TRIED_EXAMPLES = 50  # of the check before a search
-UNLIMITED_S = 1e9
+NO_TIME_S = -1.0
 FEWEST_ITERATIONS = 30  # with fewer a logistic regression is not worth having
 LEAST_LOGIT = -30.0  # of a class that no example of the fit has
 
@@ -122,6 +124,10 @@ class Fitter:
         self, options: dict[str, Any], seed: int, inputs: Array, targets: Array, left_s: LeftS
     ) -> tuple[list[Any], bool]:
         trees = options.pop("max_iter", 100)
+        if not isinstance(trees, int) or trees < 1:
+            raise ValueError(f"max_iter is a whole number of 1 or more, but got {trees!r}")
+        if self.payload.classes is not None and not _can_stop_early(options, targets):
+            options["early_stopping"] = False
         kind = HistGradientBoostingRegressor if self.payload.classes is None else HistGradientBoostingClassifier
         columns = list(_columns(targets).T)
         models = [kind(**self._weights, **options, random_state=seed % 2**32, warm_start=True) for _ in columns]
@@ -150,6 +156,16 @@ class Fitter:
         """Weights of classes, where the loss says that all of them weigh the same."""
         is_balanced = loss_name(self.payload.spec, self.payload.kind) == BALANCED
         return {"class_weight": "balanced"} if is_balanced else {}
+
+
+def _can_stop_early(options: Mapping[str, Any], targets: Array) -> bool:
+    """Whether every class is frequent enough for the examples that early stopping holds out, stratified by class."""
+    share = options.get("validation_fraction", 0.1)
+    try:
+        train_test_split(targets, test_size=share, stratify=targets, random_state=0)
+    except ValueError:
+        return share is None  # then the loss of the training examples decides
+    return True
 
 
 def _affordable(model: LogisticRegression, inputs: Array, targets: Array, left_s: LeftS) -> int:
@@ -186,7 +202,7 @@ def _grown(models: list[Any], columns: list[Array], inputs: Array, trees: int, l
 
 
 def check_fit(payload: Payload) -> None:
-    """Fit a few examples, so that what is wrong is one message before anything begins.
+    """Fit a few examples for the shortest time, so that what is wrong is one message before anything begins.
 
     Raises:
         UserError: if the family does not go with the data, or does not know an option.
@@ -200,7 +216,8 @@ def check_fit(payload: Payload) -> None:
     train = payload.arrays.train
     few = replace(payload, arrays=replace(payload.arrays, train=train.take(_few(train.targets))))
     try:
-        Fitter(few).fit({}, 0, lambda: UNLIMITED_S)
+        with suppress(TimeoutError):
+            Fitter(few).fit({}, 0, lambda: NO_TIME_S)
     except (TypeError, ValueError) as error:
         raise UserError(f"model: {name} cannot be fitted: {describe_error(error)}.") from error
 

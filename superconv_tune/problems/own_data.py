@@ -73,9 +73,7 @@ def _numbered(parts: dict[str, Part]) -> tuple[RawData, Form]:
     if kind != "classification":
         return RawData(train, test, kind, None, validation=validation), AS_GIVEN
     flat = {name: _flat(part) for name, part in parts.items()}
-    raw = classified(flat["train"], flat.get("test"))
-    if validation is not None:
-        raw = replace(raw, validation=classified(flat["train"], flat["validation"]).test)
+    raw = classified(flat["train"], flat.get("test"), flat.get("validation"))
     return raw, Labelled.of(train.targets)
 
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from superconv_tune.core.errors import UserError, raise_any
 from superconv_tune.data.doubts import doubts, torn_groups
-from superconv_tune.data.formats import load
+from superconv_tune.data.formats import FORMATS, load
 from superconv_tune.data.normalise import Normaliser
 from superconv_tune.data.parts import Indices, Part, RawData
 from superconv_tune.data.split import Split, fingerprint, items_digest, split
+from superconv_tune.measures.metrics import METRICS
 from superconv_tune.models.default import default_model
 from superconv_tune.problems.examine import Looked, loader_faults, with_network
 from superconv_tune.problems.fit import faults
@@ -57,7 +58,7 @@ def prepare(spec: ExperimentSpec) -> tuple[Payload, DataCard]:
     }
     if task_source is None:
         assert spec.data is not None
-        raw = load(spec.data.format, Path(spec.data.path) if spec.data.path else None, _args(spec))
+        raw = _read(spec)
         spec, raw = _with_metric(_with_model(_with_size(spec, raw), raw), raw)
         spec, raw = _with_augmentation(spec, raw)
         raise_any(_faults(spec, None, raw))
@@ -99,6 +100,20 @@ def _of_family(payload: Payload, name: str, family: ModelSpec) -> Payload:
 
 def _source(factory: str) -> Source:
     return locate(factory, Path())
+
+
+def _read(spec: ExperimentSpec) -> RawData:
+    """The data; whole numbers are classes or numbers as a metric that is named needs, unless the spec says it."""
+    assert spec.data is not None
+    name, path, args = spec.data.format, Path(spec.data.path) if spec.data.path else None, _args(spec)
+    raw = load(name, path, args)
+    metric = METRICS.get(spec.metric_name) if "metric" in spec.model_fields_set else None
+    is_said = args.get("kind", "auto") != "auto" or not FORMATS[name].has_kind
+    if metric is None or is_said or not raw.may_be_either:
+        return raw
+    kind = "regression" if metric.regression else "classification"
+    # Read twice, since only what was read shows that there is a choice: there is none for words, or for 0.5.
+    return raw if kind == raw.kind else load(name, path, {**args, "kind": kind})
 
 
 def _args(spec: ExperimentSpec) -> dict[str, Any]:

@@ -103,6 +103,7 @@ def test_a_table_beside_its_targets(tmp_path: Path) -> None:
         (([[1, 2], [3]], [0, 1]), None, "of one shape"),
         ((X.astype(object) + 1j, CODES), None, "cannot be made into an array"),
         (pd.DataFrame({"a": [1, "x", b"y"]}), None, "cannot be written"),
+        (pd.DataFrame({"a": [1j, 2j]}), None, "cannot be written"),
         (Noisy(), None, "differ when they are read twice"),
     ],
 )

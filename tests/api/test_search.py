@@ -155,6 +155,16 @@ def test_a_mistake_leaves_no_trace(data: object, keys: dict[str, Any], said: str
     assert not list(tmp_path.glob("runs/*"))
 
 
+def test_a_failure_of_ours_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(np, "savez", fail)
+    with pytest.raises(MemoryError):
+        superconv_tune.search(clouds(), **QUICK | {"output": tmp_path / "runs"})
+    assert not list(tmp_path.glob("runs/*"))
+
+
 def test_a_name_that_is_taken_keeps_its_files(study: superconv_tune.Study) -> None:
     before = (study.folder / "data.parquet").read_bytes()
     with pytest.raises(superconv_tune.UserError, match="exists"):

@@ -84,6 +84,13 @@ def test_an_unknown_option_is_refused_by_name(name: str, tmp_path: Path) -> None
         load(name, place(name, tmp_path), {"smaples": 3})
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_it_says_whether_it_tells_classes_from_numbers(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        load(name, place(name, tmp_path), {"kind": "words"})
+    assert ("one of auto, classification, regression" in str(caught.value)) == FORMATS[name].has_kind
+
+
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("where", ["nothing", ""])
 def test_a_path_that_is_not_there_is_named(name: str, where: str, tmp_path: Path) -> None:

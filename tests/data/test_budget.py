@@ -123,6 +123,20 @@ def test_what_would_not_fit_is_refused_before_it_is_unpacked(tmp_path: Path, lit
         tracemalloc.stop()
 
 
+def test_a_table_of_narrow_numbers_takes_more_than_its_text(tmp_path: Path, little_memory: None) -> None:
+    """4 MB of 2 million numbers, of which each takes a place to begin at and 8 bytes, before anything is made of it."""
+    (tmp_path / "t.csv").write_text("\n".join([",".join("0110" * 500)] * 1000))
+    with pytest.raises(UserError, match=r"t\.csv takes 4. MiB of memory once it is unpacked"):
+        load("table", tmp_path / "t.csv", {"label": "last", "header": False})
+
+
+def test_a_table_of_many_words_takes_an_input_for_each(tmp_path: Path, little_memory: None) -> None:
+    words = {f"c{column}": [f"w{row % 50}" for row in range(2000)] for column in range(60)}
+    pd.DataFrame(words).assign(label=np.arange(2000) % 2).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(UserError, match=r"of which every line becomes 3,000 inputs, takes 46 MiB of memory"):
+        load("table", tmp_path / "t.parquet", {})
+
+
 def test_the_limit_is_a_share_of_what_is_free_and_there_is_one_where_nobody_knows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

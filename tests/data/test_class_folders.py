@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,14 @@ def test_a_hidden_image_is_left_out_and_said(tmp_path: Path) -> None:
     (data / "ant" / "0.png").rename(data / "ant" / ".0.png")
     assert len(names(data)) == 59
     assert "1 hidden image left out: ant/.0.png." in told(data)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_classes_whose_names_are_no_text_are_printable_and_stay_apart(tmp_path: Path) -> None:
+    data = photos(tmp_path / "p")
+    for old, new in (("ant", b"caf\xe9"), ("bee", b"caf\xe8")):
+        (data / old).rename(data / os.fsdecode(new))
+    assert {image.label for image in images_in(data)[0]} == {"caf\\xe9", "caf\\xe8", "cat"}
 
 
 def test_what_is_beside_the_classes_is_said(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from io import BytesIO
 
 import numpy as np
@@ -76,6 +77,33 @@ def test_a_picture_that_was_stored_anew_is_recognised(change: object) -> None:
         test[row] = pixels(change(scene(row)))  # type: ignore[operator]
     (found,) = doubts({"training": part(scenes(0)), "test": part(test)}, {}, CLASSES)
     assert found.startswith("10 of 40 examples of the test part are nearly equal")
+
+
+def test_a_picture_in_other_units_is_recognised() -> None:
+    """Such as numbers from 0 to 1, whose means would all be rounded to 0 or 1."""
+    test = scenes(200)
+    for row in range(10):
+        test[row] = pixels(compressed(scene(row)))
+    for shift, scale in ((0.0, 1 / 255), (-1.0, 2 / 255), (0.0, 257.0)):
+        parts = {
+            name: Part((np.stack(images) * scale + shift).astype(np.float32), np.arange(len(images)) % 2)
+            for name, images in (("training", scenes(0)), ("test", test))
+        }
+        (found,) = doubts(parts, {}, CLASSES)
+        assert "of 40 examples of the test part are nearly equal" in found
+        assert int(found.split()[0]) >= 9  # rounding may take one of them
+
+
+def test_many_likely_pairs_are_compared_a_few_at_a_time() -> None:
+    base, random = pixels(scene(0)).astype(int), np.random.default_rng(0)
+    copies = [np.clip(base + random.integers(-1, 2, base.shape), 0, 255).astype(np.uint8) for _ in range(340)]
+    tracemalloc.start()
+    try:
+        (found,) = doubts({"training": part(copies[:300]), "test": part(copies[300:])}, {}, CLASSES)
+        assert tracemalloc.get_traced_memory()[1] < 128 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert found.startswith("40 of 40 examples of the test part are nearly equal")
 
 
 def test_pictures_of_one_colour_are_not_alike() -> None:

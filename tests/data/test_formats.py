@@ -201,3 +201,27 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_format_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"'csv' is unknown.*digits.*npz"):
         load("csv", None, {})
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+@pytest.mark.parametrize("targets", [LABELS, GRID[:, 0] / 3])
+def test_npz_keeps_the_validation_part_it_brings(tmp_path: Path, name: str, targets: Array) -> None:
+    arrays = {"x": GRID, "y": targets, f"x_{name}": GRID[:8] + 1, f"y_{name}": targets[:8]}
+    data = load("npz", archive(tmp_path, **arrays), {})
+    assert data.validation is not None
+    assert data.test is None
+    np.testing.assert_array_equal(data.validation.inputs, GRID[:8] + 1)
+    assert data.warnings == ()
+    del arrays[f"y_{name}"]
+    assert "has no y_validation" in messages(tmp_path, None, **arrays)
+    strange = arrays | {f"y_{name}": targets[:8] + 90}
+    if targets is LABELS:
+        assert "the validation part has the classes [90, 91, 92, 93]" in messages(tmp_path, None, **strange)
+
+
+def test_arrays_that_are_not_read_are_named(tmp_path: Path) -> None:
+    data = load("npz", archive(tmp_path, x_train=GRID, y=LABELS, x=GRID, names=LABELS), {})
+    assert data.warnings == (f"2 arrays of {tmp_path / 'data.npz'} left out: x, names.",)
+    for name in ("x", "y", "weights"):
+        np.save(tmp_path / f"{name}.npy", LABELS if name == "y" else GRID)
+    assert load("npy", tmp_path, {}).warnings == (f"1 array of {tmp_path} left out: weights.",)

@@ -78,7 +78,11 @@ def test_a_split_of_groups_never_moves() -> None:
     [
         (np.arange(60) // 15, np.arange(60) % 2, "4 groups are too few"),
         (np.arange(100) // 20, np.arange(100) % 2, "has one group only of 5"),
-        (np.arange(100) // 5, np.arange(100) // 95, "class 1 has 5 examples in 1 groups, too few for one in the"),
+        (
+            np.arange(100) // 5,
+            np.arange(100) // 95,
+            "part: 1 (5 examples in 1 group)",
+        ),
     ],
 )
 def test_too_few_groups_are_refused(groups: np.ndarray, labels: np.ndarray, words: str) -> None:

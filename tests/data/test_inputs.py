@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -101,8 +103,8 @@ def test_what_only_begins_as_a_date_is_words(tmp_path: Path) -> None:
     assert load("table", tmp_path / "t.csv", {}).columns[1].kind == "categorical"
 
 
-def test_what_training_did_not_know_is_read_as_missing_or_rare(tmp_path: Path) -> None:
-    frame = mixed().drop(columns="size").assign(size=np.arange(60.0))
+def test_what_training_did_not_know_is_the_median_or_no_word(tmp_path: Path) -> None:
+    frame = mixed().drop(columns="size").assign(size=np.arange(60.0) / 2)
     frame.to_csv(tmp_path / "t.csv", index=False)
     data = load("table", tmp_path / "t.csv", {})
     strange = frame.iloc[:2].assign(colour=["violet", None], size=[np.nan, np.nan])
@@ -110,8 +112,28 @@ def test_what_training_did_not_know_is_read_as_missing_or_rare(tmp_path: Path) -
     colour = [place for place, column in enumerate(data.columns) if column.name == "colour"]
     start = sum(column.width for column in data.columns[: colour[0]])
     width = data.columns[colour[0]].width
-    assert found[:, start : start + width].argmax(axis=1).tolist() == [width - 1, width - 1]
-    assert found[:, -1].tolist() == [np.median(np.arange(60.0))] * 2
+    assert not found[:, start : start + width].any()
+    assert found[:, -1].tolist() == [np.median(np.arange(60.0) / 2)] * 2
+
+
+def test_words_that_training_did_not_know_share_the_input_of_missing_ones(tmp_path: Path) -> None:
+    frame = mixed()[["size", "colour", "label"]]
+    frame.loc[0, "colour"] = None
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    data = load("table", tmp_path / "t.csv", {})
+    strange = frame.iloc[:2].assign(colour=["violet", None])
+    assert again(strange, data).values[:, 2:].tolist() == [[0, 0, 0, 1]] * 2
+
+
+def test_words_where_numbers_belong_are_refused(tmp_path: Path) -> None:
+    frame = mixed().assign(height=np.arange(60) / 8).astype({"height": "string"})
+    frame.loc[3, "height"] = "unknown"  # which training took as missing
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    data = load("table", tmp_path / "t.csv", {})
+    with pytest.raises(UserError, match=r"column 'height' holds numbers, but none of these is one: 'tall'\. Write"):
+        again(frame.iloc[:2].assign(height=["tall", "small"]), data)
+    for fine in (["unknown", None], ["NA", "unknown"], ["tall", "1.5"]):
+        assert np.isfinite(again(frame.iloc[:2].assign(height=fine), data).values).all()
 
 
 def test_words_that_stand_for_missing_values_do_so_again(tmp_path: Path) -> None:
@@ -174,6 +196,17 @@ def test_images_are_read_again_from_a_folder_and_from_files(tmp_path: Path) -> N
     files = [folder / name for name in names[:3]]
     np.testing.assert_array_equal(again(files, data).values, np.asarray(data.train.inputs)[:3])
     np.testing.assert_array_equal(again(files[0], data).values, np.asarray(data.train.inputs)[:1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text_are_printable(tmp_path: Path) -> None:
+    folder = photos(tmp_path)
+    data = load("image_folder", folder, {})
+    strange = (folder / "ant" / "0.png").rename(folder / "ant" / os.fsdecode(b"caf\xe9.png"))
+    assert [each.items[0] for each in (again(folder / "ant", data), again([strange], data))] == [
+        "1.png",
+        f"{folder}/ant/caf\\xe9.png",
+    ]
 
 
 def test_a_file_that_is_no_image_is_left_out_of_a_folder_and_refused_by_name(tmp_path: Path) -> None:

@@ -76,9 +76,9 @@ def test_regression_is_split_without_classes() -> None:
 @pytest.mark.parametrize(
     ("counts", "validation", "test", "word"),
     [
-        ([50, 1], 0.2, 0.2, "class 1 has 1 example, too few for one in each of 3 parts"),
-        ([50, 2], 0.2, 0.2, "class 1 has 2 examples, too few for one in each of 3 parts"),
-        ([100, 3], 0.1, 0.1, "class 1 has 3 examples, too few for one in the"),
+        ([50, 1], 0.2, 0.2, r"1 of 2 classes has too few .* for one in each of 3 parts: 1 \(1 example\)\."),
+        ([50, 2], 0.2, 0.2, r"for one in each of 3 parts: 1 \(2 examples\)\."),
+        ([100, 3], 0.1, 0.1, r"1 of 2 classes has too few examples for one in the test part: 1 \(3 examples\)\."),
         ([5] * 20, 0.05, 0.3, "by class"),
         ([10, 10], 0.01, 0.3, "the validation part of 20 examples would be empty"),
         ([10, 10], 0.5, 0.5, "leave none of 20"),
@@ -89,11 +89,19 @@ def test_what_cannot_be_split_is_refused(counts: list[int], validation: float, t
         split(classes(counts), validation, test, 0)
 
 
-def test_every_class_that_is_too_rare_is_named() -> None:
+def test_classes_that_are_too_rare_are_one_message() -> None:
     raw = replace(classes([50, 1, 2, 9]), class_names=("ant", "bee", "cat", "dog"))
     with pytest.raises(UserError) as raised:
         split(raw, 0.2, 0.2, 0)
-    assert [message.split()[2] for message in raised.value.messages] == ["bee", "cat"]
+    (message,) = raised.value.messages
+    assert "2 of 4 classes have too few examples for one in each of 3 parts: bee (1 example), cat (2 ex" in message
+    assert "kind: regression" not in message  # of words
+    with pytest.raises(UserError) as raised:
+        split(classes([50] + [1] * 4000), 0.2, 0.2, 0)
+    (message,) = raised.value.messages
+    assert "4000 of 4001 classes have" in message
+    assert "8 (1 example), …. Add" in message
+    assert message.endswith("`args: {kind: regression}` of a table or of arrays; a task gives floats.")
 
 
 def test_both_empty_parts_are_said_at_once() -> None:

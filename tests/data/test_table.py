@@ -37,7 +37,7 @@ def test_numbers_words_and_a_label(tmp_path: Path) -> None:
     frame = flowers()
     data = read(tmp_path, frame)
     assert data.class_names == CLASSES
-    assert kinds(data) == [("length", "numeric", 1), ("colour", "categorical", 3)]
+    assert kinds(data) == [("length", "numeric", 1), ("colour", "categorical", 2)]
     np.testing.assert_allclose(np.asarray(data.train.inputs)[:, 0], frame["length"], rtol=1e-6)
     words = np.asarray(data.train.inputs)[:, 1:]
     assert (words.sum(axis=1) == 1).all()
@@ -112,6 +112,54 @@ def test_what_numbers_lines_or_is_text_beside_others_is_left_out(tmp_path: Path)
         assert any(told in warning for warning in data.warnings)
 
 
+@pytest.mark.parametrize("name", ["PassengerId", "customer_id", "ID", "userID", "RowNumber", "row number", "Index"])
+def test_a_name_that_ends_in_an_id_numbers_the_lines_if_each_number_is_there_once(name: str, tmp_path: Path) -> None:
+    frame = flowers().assign(**{name: np.arange(60)[::-1] * 7})
+    assert f"Column {name!r} left out: it numbers the lines." in read(tmp_path, frame).warnings
+    frame.loc[0, name] = frame.loc[1, name]
+    assert name in [column.name for column in read(tmp_path, frame).columns]
+
+
+@pytest.mark.parametrize("name", ["humid", "paid", "COVID", "Android", "idle", "indexed", "price_index", "grid"])
+def test_other_words_that_end_alike_number_nothing(name: str, tmp_path: Path) -> None:
+    data = read(tmp_path, flowers().assign(**{name: np.arange(60)[::-1] * 7}))
+    assert name in [column.name for column in data.columns]
+
+
+def test_each_part_may_number_its_lines_from_the_first(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        flowers(30).assign(id=range(30), line=range(5, 35)).to_csv(tmp_path / f"{part}.csv", index=False)
+    assert [column.name for column in load("table", tmp_path, {}).columns] == ["length", "colour"]
+
+
+def test_a_column_of_any_name_that_counts_the_lines_is_left_out_beside_others(tmp_path: Path) -> None:
+    """In a file that is sorted by class it would tell the label."""
+    frame = flowers().sort_values("label", ignore_index=True).assign(n=np.arange(100, 160))
+    frame.loc[[7, 30], "label"] = None  # lines that are left out do not hide it
+    data = read(tmp_path, frame)
+    assert [column.name for column in data.columns] == ["length", "colour"]
+    assert "Column 'n' left out: it counts the lines one by one." in data.warnings
+    for other in (frame["n"] * 2, frame["n"].where(frame.index != 9), frame["n"][::-1].to_numpy()):
+        assert "n" in [column.name for column in read(tmp_path, frame.assign(n=other)).columns]
+    assert [column.name for column in read(tmp_path, frame[["n", "label"]].assign(id=range(60))).columns] == ["n"]
+
+
+def test_what_only_the_test_part_lacks_gets_no_input(tmp_path: Path) -> None:
+    """Its weight would stay what it was at random."""
+    flowers().to_csv(tmp_path / "train.csv", index=False)
+    test = flowers(30, 2)
+    test.loc[0, "length"] = np.nan
+    test.loc[[1, 2], "colour"] = ["violet", None]
+    test.to_csv(tmp_path / "test.csv", index=False)
+    data = load("table", tmp_path, {})
+    assert kinds(data) == [("length", "numeric", 1), ("colour", "categorical", 2)]
+    assert data.test is not None
+    inputs = np.asarray(data.test.inputs)
+    assert inputs[0, 0] == data.columns[0].fill
+    assert inputs[[1, 2], 1:].tolist() == [[0, 0], [0, 0]]
+    assert "1 missing word have no input" in " ".join(data.warnings)
+
+
 def test_the_rarest_of_many_words_are_one(tmp_path: Path) -> None:
     frame = pd.concat([flowers(300)])
     frame["colour"] = [f"c{row % 55 if row >= 100 else row % 50}" for row in range(300)]
@@ -143,7 +191,7 @@ def test_a_text_beside_a_column_that_tells_nothing_is_alone(name: str, values: o
 def test_a_few_long_answers_are_words_beside_others_and_a_text_alone(tmp_path: Path) -> None:
     answers = ["Some college but no degree", "Doctorate degree (PhD or EdD)", "Less than 1st grade at school"]
     frame = flowers().assign(colour=answers * 20)
-    assert kinds(read(tmp_path, frame))[1] == ("colour", "categorical", 4)
+    assert kinds(read(tmp_path, frame))[1] == ("colour", "categorical", 3)
     assert [each.kind for each in read(tmp_path, frame.drop(columns="length")).columns] == ["text"]
     few = flowers(30).assign(colour=[f"what person {row} said" for row in range(30)])
     assert "'colour' left out: 30 different texts in 30 lines" in read(tmp_path, few).warnings[0]
@@ -207,7 +255,7 @@ def test_a_table_without_names_needs_its_label_only(tmp_path: Path) -> None:
     path = write(tmp_path, "".join(f"{row % 7},{'MF'[row % 2]},{row / 8},{row % 3}\n" for row in range(60)))
     data = load("table", path, {"label": "last"})
     assert (data.classes, len(data.train)) == (3, 60)
-    assert kinds(data) == [("c0", "numeric", 1), ("c1", "categorical", 3), ("c2", "numeric", 1)]
+    assert kinds(data) == [("c0", "numeric", 1), ("c1", "categorical", 2), ("c2", "numeric", 1)]
     assert "no line of names, columns c0 to c3" in data.notes[1]
     for label in (3, -1, "c3"):
         assert load("table", path, {"label": label}).columns == data.columns
@@ -231,16 +279,16 @@ def test_missing_numbers_can_be_words_of_the_user(tmp_path: Path) -> None:
 
 
 def test_words_with_blanks_around_them_are_one_word(tmp_path: Path) -> None:
-    rows = [f"{row},{('red', 'red ', 'blue')[row % 3]},{'ab'[row % 2]}" for row in range(60)]
+    rows = [f"{row % 9},{('red', 'red ', 'blue')[row % 3]},{'ab'[row % 2]}" for row in range(60)]
     data = load("table", write(tmp_path, "\n".join(["size,colour,label", *rows])), {})
-    assert kinds(data)[1] == ("colour", "categorical", 3)
+    assert kinds(data)[1] == ("colour", "categorical", 2)
 
 
 def test_a_word_for_missing_is_a_word_among_words(tmp_path: Path) -> None:
     """In house prices, the alley of NA is none: it says more than that it is unknown."""
-    rows = [f"{row},{('NA', 'Grvl', 'Pave')[row % 3]},{'ab'[row % 2]}" for row in range(60)]
+    rows = [f"{row % 9},{('NA', 'Grvl', 'Pave')[row % 3]},{'ab'[row % 2]}" for row in range(60)]
     data = load("table", write(tmp_path, "\n".join(["size,alley,label", *rows])), {})
-    assert kinds(data)[1] == ("alley", "categorical", 4)
+    assert kinds(data)[1] == ("alley", "categorical", 3)
     assert data.warnings == ()
 
 

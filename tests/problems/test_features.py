@@ -143,6 +143,19 @@ def raw_validation(weights: Path, payload: Payload) -> list[Tensor]:
     return [(torch.from_numpy(np.asarray(plain.arrays.validation.inputs)).float() - mean) * inverse_std]
 
 
+def test_features_keep_the_groups_of_their_items(tmp_path: Path, weights: Path) -> None:
+    weights = saved(weights, seed=0, channels=3)
+    keys: dict[str, Any] = {"split": {"group": r"([0-9])[0-9]?\.png"}, "args": {"channels": 3}, "head": "linear"}
+    data = {"path": str(photos(tmp_path / "photos"))}
+    plain, features = (prepare(spec_of(weights, data=data, **keys, freeze=each))[0] for each in ("conv", "backbone"))
+    assert plain.arrays is not None
+    assert features.arrays is not None
+    for part in ("train", "validation", "test"):
+        groups = getattr(plain.arrays, part).groups
+        assert len(np.unique(groups)) > 1
+        np.testing.assert_array_equal(getattr(features.arrays, part).groups, groups)
+
+
 def test_its_own_head_starts_from_its_own_weights(weights: Path) -> None:
     payload, problem, _ = tried(spec_of(weights, freeze="backbone"))
     stored = torch.load(weights, weights_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from superconv_tune.core.errors import UserError
+from superconv_tune.problems import fitted
 from superconv_tune.problems.fitted import Fitter, check_fit, features
 from superconv_tune.problems.payload import Payload, Problems, portable, realise
 from superconv_tune.problems.prepare import prepare
@@ -104,7 +106,7 @@ def test_the_same_seed_gives_the_same_trees_and_another_one_others(tmp_path: Pat
 def test_a_fit_without_time_ends_after_its_first_stage(tmp_path: Path) -> None:
     fitted = Fitter(question(tmp_path, "trees").of("trees")).fit({}, 0, lambda: -1.0)
     assert not fitted.is_whole
-    assert fitted.estimators[0].n_iter_ < 10
+    assert fitted.estimators[0].n_iter_ == 1
 
 
 def test_a_linear_model_without_time_is_refused(tmp_path: Path) -> None:
@@ -117,6 +119,45 @@ def test_options_of_the_spec_count_and_wrong_ones_are_told(tmp_path: Path) -> No
     assert Fitter(few).fit({}, 0, lambda: LONG_S).estimators[0].n_iter_ == 3
     with pytest.raises(UserError, match=r"trees cannot be fitted: TypeError: .*max_itr"):
         check_fit(question(tmp_path, {"name": "trees", "args": {"max_itr": 3}}).of("trees"))
+    for wrong in (0, 3.5, "many"):
+        with pytest.raises(UserError, match=rf"max_iter is a whole number of 1 or more, but got '?{wrong}"):
+            check_fit(question(tmp_path, {"name": "trees", "args": {"max_iter": wrong}}).of("trees"))
+
+
+@pytest.mark.parametrize("name", ["trees", "linear"])
+def test_the_check_before_a_search_fits_as_little_as_possible(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = list[int]()
+
+    class Trees(HistGradientBoostingClassifier):  # type: ignore[misc]  # scikit-learn has no types
+        def fit(self, X: Any, y: Any) -> Any:  # noqa: N803
+            fits.append(self.max_iter)
+            return super().fit(X, y)
+
+    class Linear(LogisticRegression):  # type: ignore[misc]
+        def fit(self, X: Any, y: Any) -> Any:  # noqa: N803
+            fits.append(self.max_iter)
+            return super().fit(X, y)
+
+    payload = question(tmp_path, {"name": name}).of(name)
+    monkeypatch.setattr(fitted, "HistGradientBoostingClassifier", Trees)
+    monkeypatch.setattr(fitted, "LogisticRegression", Linear)
+    check_fit(payload)
+    assert fits == [1 if name == "trees" else fitted.TRIED_ITERATIONS]
+
+
+@pytest.mark.parametrize("counts", [(200, 200, 1), (7, 7, 6)])
+def test_trees_stop_early_only_where_every_class_can_be_held_out(tmp_path: Path, counts: tuple[int, ...]) -> None:
+    """A tenth is stratified by class: that takes two examples of each, and as many held out as there are classes."""
+    payload = question(tmp_path, "trees").of("trees")
+    assert payload.arrays is not None
+    few = [np.flatnonzero(payload.arrays.train.targets == label)[:count] for label, count in enumerate(counts)]
+    arrays = replace(payload.arrays, train=payload.arrays.train.take(np.concatenate(few)))
+    found = Fitter(replace(payload, arrays=arrays)).fit({"early_stopping": True, "max_iter": 30}, 0, lambda: LONG_S)
+    assert found.estimators[0].n_iter_ == 30
+    whole = Fitter(payload).fit({"early_stopping": True, "max_iter": 1000}, 0, lambda: LONG_S)
+    assert whole.estimators[0].n_iter_ < 1000
 
 
 def test_all_classes_weigh_the_same_if_the_loss_says_so(tmp_path: Path) -> None:

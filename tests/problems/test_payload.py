@@ -258,6 +258,48 @@ def test_a_constant_guess_of_five_names_the_five_most_frequent(tmp_path: Path) -
     assert realise(prepare(spec)[0], CPU).trivial_value == pytest.approx(290 / 360, abs=0.03)
 
 
+def arrays_of(folder: Path, targets: Any, **content: Any) -> Any:
+    x = np.random.default_rng(0).normal(size=(len(targets), 2)).astype(np.float32)
+    np.savez(folder / "d.npz", x=x, y=targets)
+    args = content.pop("args", {})
+    return spec_of(folder, data={"format": "npz", "path": "d.npz", "args": args}, **content)
+
+
+def test_a_metric_that_is_named_says_what_whole_numbers_are(tmp_path: Path) -> None:
+    grades = np.arange(200) % 5 + 3
+    for targets, metric, kind in (
+        (grades, None, "classification"),
+        (grades, "accuracy", "classification"),
+        (grades, "rmse", "regression"),
+        (grades.astype(float), None, "regression"),
+        (grades.astype(float), "accuracy", "classification"),
+    ):
+        payload, card = prepare(arrays_of(tmp_path, targets, **({} if metric is None else {"metric": metric})))
+        assert (payload.kind, card.kind) == (kind, kind)
+
+
+@pytest.mark.parametrize(
+    ("targets", "metric", "args", "said"),
+    [
+        (np.arange(200) % 5, "rmse", {"kind": "classification"}, "`args: {kind: regression}`"),
+        (np.arange(200) % 5, "accuracy", {"kind": "regression"}, "`args: {kind: classification}`"),
+        (np.array(["ant", "bee"] * 100), "rmse", {}, "rmse does not fit targets that are 2 classes. Choose accuracy"),
+        (np.arange(200) / 8, "accuracy", {}, "accuracy does not fit targets that are numbers. Choose rmse"),
+    ],
+)
+def test_a_metric_that_fits_no_targets_is_refused_with_a_way_out(
+    targets: Any, metric: str, args: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError) as caught:
+        prepare(arrays_of(tmp_path, targets, metric=metric, args=args))
+    assert said in str(caught.value)
+
+
+def test_classes_of_a_format_that_knows_no_numbers_are_not_said_to_be_any(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"rmse does not fit targets that are 10 classes\. Choose [a-z0-9_, ]*\.$"):
+        prepare(spec_of(tmp_path, data="digits", metric="rmse"))
+
+
 def test_a_question_without_a_model_gets_the_one_for_its_shape(tmp_path: Path) -> None:
     """The choice is in the payload's spec, and so in journal and recipe."""
     for content, wanted in (
