@@ -126,7 +126,7 @@ def pictures(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "made", "args"),
     [
-        ("table", csv_file, ({}, {"ignore": ["colour"]}, {"missing": ["red"]})),
+        ("table", csv_file, ({}, {"ignore": ["colour"]})),
         ("npz", pictures, ({"channels": "last"}, {"channels": "first"}, {"channels": "none"})),
     ],
 )
