@@ -57,7 +57,8 @@ class CostModel:
         seen = list(islice(((trial, ratio) for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
         if not seen:
             return prior
-        first_s = min(study.asked_at[key] + seconds for key, seconds in study.turnaround_s.items())
+        first, turnaround_s = next(iter(study.turnaround_s.items()))  # in the order in which they came back
+        first_s = study.asked_at[first] + turnaround_s
         later = [trial.outcome for trial, _ in seen if study.asked_at[trial.request.trial_id] >= first_s]
         return replace(
             prior,
