@@ -57,12 +57,14 @@ class CostModel:
         seen = list(islice(((trial, ratio) for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
         if not seen:
             return prior
+        correction = median(ratio for _, ratio in seen)
         first, turnaround_s = next(iter(study.turnaround_s.items()))  # in the order in which they came back
         first_s = study.asked_at[first] + turnaround_s
         later = [trial.outcome for trial, _ in seen if study.asked_at[trial.request.trial_id] >= first_s]
         return replace(
             prior,
-            correction=median(ratio for _, ratio in seen),
+            correction=correction,
+            test_s=correction * prior.test_s,
             overhead_s=median(_around_s(study, outcome) for outcome in later) if later else prior.overhead_s,
         )
 
@@ -78,6 +80,10 @@ class CostModel:
         """Wall seconds of one cycle: the predicted ones times ``slack``, by default enough for nearly every trial."""
         work = self.steps(params) * self.step_seconds(params.batch_size) + self.eval_s
         return slack * self.correction * work + self.overhead_s
+
+    def fresh_s(self, params: Hyperparameters, slack: float = SLACK) -> float:
+        """Wall seconds of a fresh model: those of its cycle, and of the evaluation of the test part."""
+        return self.seconds(params, slack) + self.test_s
 
     def epochs_in(self, params: Hyperparameters, seconds: float, slack: float) -> float:
         """Length of the cycle that takes so many seconds with these parameters; 0 if even an evaluation takes more."""

@@ -59,7 +59,7 @@ class _Means:
 
     def confirm_s(self, epochs: float) -> float:
         """Wall seconds of the confirmation."""
-        return self.waves(self.seeds) * (self.trial_s(epochs) + self.cost.test_s)
+        return self.waves(self.seeds) * self.cost.fresh_s(replace(self.brief.defaults, cycle_epochs=epochs), slack=1.0)
 
     def widths(self, rungs: int, narrower: float) -> list[int]:
         """Number of trials of each rung: many on the lowest; every worker is busy about ``waves`` times in each."""

@@ -58,6 +58,14 @@ def best_recipe(study: Study, yardstick: Yardstick) -> Recipe | None:
     return None if best is None or best.number == recipes[0].number else best
 
 
+def unconfirmed_recipe(study: Study, yardstick: Yardstick) -> Recipe | None:
+    """The newest recipe, if an earlier one is the current one because it had no time for enough fresh models."""
+    newest = max(study.recipes, key=lambda recipe: recipe.number, default=None)
+    if newest is None or study.recipe is None or newest.number == study.recipe.number:
+        return None
+    return newest if confirmed_worth(study, newest, yardstick) == -math.inf else None
+
+
 def confirmed_worth(study: Study, recipe: Recipe, yardstick: Yardstick) -> float:
     """Mean worth of the fresh models of a recipe on the validation part; minus infinity with fewer than `SEEDS`.
 

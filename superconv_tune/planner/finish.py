@@ -156,10 +156,11 @@ class FinishSteps:
 
     def _seed(self) -> TrialRequest | None:
         situation, recipe = self.situation, self.recipe
-        limit = situation.limit - situation.cost.test_s
-        if self._seeds >= max(MAX_SEEDS, self._wanted) or not situation.fits(recipe.params, limit, slack=CUT):
+        fits = situation.now + situation.cost.fresh_s(recipe.params, slack=CUT) <= situation.limit
+        if self._seeds >= max(MAX_SEEDS, self._wanted) or not fits:
             return None
-        cycle, deadline = Cycle(recipe.max_lr, reads_test=True), situation.patient(recipe.params)
+        deadline = situation.patient_with(situation.cost.fresh_s(recipe.params))
+        cycle = Cycle(recipe.max_lr, reads_test=True)
         return situation.request(Confirm(recipe.number), cycle, recipe.params, deadline, self._rung)
 
     @property
@@ -234,5 +235,5 @@ class FinishSteps:
         situation, params = self.situation, self.recipe.params
         is_open = self._seeds < max(MAX_SEEDS, self._wanted) and bool(situation.running("confirm"))
         after = situation.now + situation.cost.seconds(replace(params, cycle_epochs=epochs))
-        seed_s = situation.cost.seconds(params)
+        seed_s = situation.cost.fresh_s(params)
         return is_open and situation.now + seed_s <= situation.limit < after + seed_s

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from superconv_tune.record.trial import Trial, TrialRequest
 from superconv_tune.verdict.outlook import inside, slope_between
 
 MOST_SEEN = 80  # best trials of a rung that are weighed; more would cost computing time and say little
+MOST_LOOKED_AT = 800  # trials of a rung among which they are found: those that went wrong may come first
 MOST_WRONG = 200  # latest trials that went wrong, of which the peaks are avoided
 WEIGHED_RUNGS = 3  # of so many trials, that are weighed together
 RUN_AWAY = 0.6  # training loss, as a share of the validation loss, below which it runs away from it
@@ -68,10 +70,15 @@ class Learned:
         return found[: WEIGHED_RUNGS * MOST_SEEN]
 
     def _best(self, rung: int) -> list[Trial]:
-        """The best trials of a rung, the best first."""
+        """The best trials of a rung, the best first, and after them those that went wrong, as many as are looked at."""
         ranked = self.study.ranked(rung)
-        best = ranked[: -MOST_SEEN - 1 : -1] if self.yardstick.higher_is_better else ranked[:MOST_SEEN]
-        return [self.study.trial(trial_id) for _, trial_id in best]
+        whole, wrong = list[Trial](), list[Trial]()
+        for _, trial_id in islice(reversed(ranked) if self.yardstick.higher_is_better else ranked, MOST_LOOKED_AT):
+            trial = self.study.trial(trial_id)
+            (wrong if trial.went_wrong else whole).append(trial)
+            if len(whole) == MOST_SEEN:
+                break
+        return [*whole, *wrong][:MOST_SEEN]
 
     def latest(self, below: int) -> tuple[int, Point] | None:
         """The highest rung under ``below`` with a complete cycle, and its best configuration; None if there is none."""
@@ -143,9 +150,17 @@ class Learned:
         It has the value of a constant guess, which a short cycle may not reach where most examples are of one class.
         """
         worth = self.yardstick.worth(trial.value)
-        if not trial.went_wrong:
-            return worth
-        return min([worth, *(self.yardstick.worth(each.value) for each in self.finished(trial.request.rung))])
+        return min(worth, self._worst.get(trial.request.rung, worth)) if trial.went_wrong else worth
+
+    @cached_property
+    def _worst(self) -> dict[int, float]:
+        """Worth of the worst complete cycle of every rung, among those that are looked at."""
+        found = dict[int, float]()
+        for trial in self._weighed:
+            if trial.is_whole:
+                worth = self.yardstick.worth(trial.value)
+                found[trial.request.rung] = min(worth, found.get(trial.request.rung, worth))
+        return found
 
     def error(self, worth: float) -> float:
         """The share of items that are wrong, of a worth."""

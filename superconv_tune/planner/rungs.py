@@ -271,8 +271,7 @@ class RungSteps:
     def _confirm_s(self) -> float:
         """Wall seconds that the confirmation is planned to take."""
         params = self.situation.first_point(self.plan.rungs[-1].epochs).params
-        cost = self.situation.cost
-        return self.situation.waves(self.plan.confirm_seeds) * (cost.seconds(params, slack=1.0) + cost.test_s)
+        return self.situation.waves(self.plan.confirm_seeds) * self.situation.cost.fresh_s(params, slack=1.0)
 
     def _may_begin(self) -> bool:
         """Whether there is something to start from, and the user allows another trial."""

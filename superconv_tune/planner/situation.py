@@ -137,7 +137,7 @@ class Situation(Moment):
         """Seconds that a trial is expected to take; ramps count as a cycle of one epoch."""
         if isinstance(request.work, Ramps):
             return self.cost.seconds(self.usual, slack=1.0)
-        return self.cost.seconds(request.params, slack=1.0) + self.cost.test_s * (request.kind == "confirm")
+        return (self.cost.fresh_s if request.kind == "confirm" else self.cost.seconds)(request.params, slack=1.0)
 
     def waves(self, count: int) -> int:
         """Number of trials that each worker runs, one after the other, for ``count`` trials in total."""

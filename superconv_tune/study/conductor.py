@@ -13,7 +13,14 @@ from superconv_tune.core.errors import StorageError, TakenOverError
 from superconv_tune.planner.ask import Draw, Drop, Redraw
 from superconv_tune.planner.brief import Brief
 from superconv_tune.planner.decide import decide
-from superconv_tune.planner.evidence import best_recipe, has_all_seeds, is_decided, uncounted_look
+from superconv_tune.planner.evidence import (
+    best_recipe,
+    has_all_seeds,
+    is_decided,
+    unconfirmed_recipe,
+    uncounted_look,
+    word_of,
+)
 from superconv_tune.proposer.proposal import Proposed
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.events import (
@@ -158,9 +165,15 @@ class StudyConductor:
         self._on_event()
 
     def give_up_unfinished(self) -> None:
-        """In a resumed study, mark the trials that the earlier driver left running; the planner repeats them."""
+        """In a resumed study, mark the trials that the earlier driver left running; the planner repeats them.
+
+        A recipe that could not be confirmed in time, so that an earlier one stood in the end, is taken up again.
+        """
         for request in self.study.running():
             self._give_up(request, "interrupted", "the driver ended while the trial ran")
+        latest = unconfirmed_recipe(self.study, self._brief.target.yardstick)
+        if latest is not None:
+            self.record(Frozen(self._clock(), latest))
 
     def close(self) -> None:
         """The cluster has finished: mark trials that it ended, and record why the search asked for no more."""
@@ -169,7 +182,7 @@ class StudyConductor:
         reason = self._reason()
         self._find_landmarks(LANDMARKS_S if reason in ("decided", "exhausted") else 0.0)
         again = best_recipe(self.study, self._brief.target.yardstick)
-        if again is not None:
+        if again is not None and word_of(self.study.lead, self._brief) != "demonstrated":
             self.record(Frozen(self._clock(), again))
         self._count_look()
         self.record(Closed(self._clock(), reason))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -65,8 +65,7 @@ class Team:
         """
         for parameters in _by_type(model):
             gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-            is_used = torch.tensor([[p.grad is not None] for p in parameters], dtype=parameters[0].dtype)
-            flat = torch.cat([*(g.reshape(-1) for g in gradients), is_used.to(parameters[0].device).reshape(-1)])
+            flat = torch.cat([*(g.reshape(-1) for g in gradients), _used(parameters)])
             self.average(flat)
             *means, used = torch.split(flat, [*(p.numel() for p in parameters), len(parameters)])
             for parameter, mean, share in zip(parameters, means, used, strict=True):
@@ -90,6 +89,14 @@ def _by_type(model: nn.Module) -> Iterator[list[nn.Parameter]]:
     trained = sorted((p for p in model.parameters() if p.requires_grad), key=lambda p: str(p.dtype))
     for _, parameters in groupby(trained, key=lambda p: p.dtype):
         yield list(parameters)
+
+
+def _used(parameters: Sequence[nn.Parameter]) -> Tensor:
+    """For each parameter 1 if it has a gradient, else 0, on their device; without waiting for it if all have one."""
+    first, is_used = parameters[0], [parameter.grad is not None for parameter in parameters]
+    if all(is_used):
+        return torch.ones(len(is_used), dtype=first.dtype, device=first.device)
+    return torch.tensor(is_used, dtype=first.dtype, device=first.device)
 
 
 def with_shared_norms(model: nn.Module) -> nn.Module:

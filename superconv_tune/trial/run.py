@@ -105,5 +105,5 @@ def _train_and_judge(attempt: Attempt, cycle: Cycle, checkpoint: Checkpoint | No
         if cycle.reads_test:
             outputs, targets = attempt.evaluate(learner, attempt.problem.test)
             attempt.judge_test(outputs, targets)
-            if keeper is not None:
-                kept(keeper, attempt.request, attempt.outcome(), learner.model, outputs)
+    if cycle.reads_test and keeper is not None:
+        kept(keeper, attempt.request, attempt.outcome(), learner.model, outputs)

@@ -235,7 +235,7 @@ def _longer(case: Case) -> list[str]:
         f"{percent(REACHABLE_LEVEL)} interval [{found.low:.4g}, {found.high:.4g}]. That interval rests on "
         f"{case.rests_on}, and holds for data like these."
     )
-    if is_overtrained(case.evidence):
+    if case.target.yardstick.higher_is_better and is_overtrained(case.evidence):
         sentences.append(
             "Longer cycles made it worse: more weight decay, augmentation or data would help more than time."
         )

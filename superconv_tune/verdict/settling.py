@@ -27,11 +27,13 @@ ERRORS = 2.0  # standard errors of a slope, each way
 def longer_may_help(case: Case) -> bool:
     """Whether longer cycles may change the answer, as far as is known.
 
-    Not where there are none because the models are fitted, where a simple method is as good, or where they were worse.
+    Not where there are none because the models are fitted, where a simple method is as good, or where they were worse,
+    which is known of shares of items alone.
     """
     evidence, step = case.evidence, last_step(case.evidence)
     were_worse = is_overtrained(evidence) or (step is not None and is_worse(step))
-    return not (evidence.is_fitted or case.is_below_floor or were_worse)
+    is_known = case.target.yardstick.higher_is_better and evidence.validation_items is not None
+    return not (evidence.is_fitted or case.is_below_floor or (is_known and were_worse))
 
 
 def settling(case: Case) -> Settling | None:

@@ -79,8 +79,11 @@ def test_seconds_in_which_the_workers_start_are_no_overhead() -> None:
 def test_a_fresh_model_takes_as_much_longer_as_the_test_part_does() -> None:
     start = opened(BUDGET_S, 2, STEP_S)
     large = replace(start, measured=replace(start.measured, test_items=4 * start.measured.validation_items))
-    assert CostModel.of(Study(large)).test_s == 4 * start.measured.eval_s
-    assert CostModel.of(Study(replace(start, measured=replace(large.measured, validation_items=0)))).test_s >= 0.0
+    cost, params = CostModel.of(Study(large)), Hyperparameters()
+    assert cost.fresh_s(params) - cost.seconds(params) == pytest.approx(4 * start.measured.eval_s)
+    events = search(3.0, (1.0, 1.0)).events  # the workers are three times as fast as the preflight
+    learned = CostModel.of(Study.replay(events))
+    assert learned.test_s == pytest.approx(learned.correction * start.measured.eval_s)
 
 
 def test_the_speed_is_learned_while_every_one_of_a_thousand_workers_is_busy() -> None:

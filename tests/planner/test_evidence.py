@@ -18,9 +18,10 @@ from superconv_tune.planner.evidence import (
     gather,
     has_all_seeds,
     is_bracketed,
+    unconfirmed_recipe,
     uncounted_look,
 )
-from superconv_tune.planner.learned import Learned
+from superconv_tune.planner.learned import MOST_SEEN, Learned
 from superconv_tune.record.events import Family, Looked, Planned, Requested, Surveyed
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.plan import Plan, RungPlan
@@ -232,6 +233,22 @@ def test_the_recipe_that_stands_is_the_one_whose_fresh_models_validate_best() ->
     assert best_recipe(told.study, ACCURACY) == first
 
 
+def test_a_recipe_that_had_no_time_is_known_when_an_earlier_one_stands() -> None:
+    told = frozen(story(0.1, 0.2, 0.4))
+    (first,) = told.study.recipes
+    for value in (0.9, 0.92):
+        told.fresh(value)
+    second = told.freeze(replace(first, number=2))
+    told.fresh(0.95)
+    assert unconfirmed_recipe(told.study, ACCURACY) is None  # it is the current one
+    told.freeze(first)
+    assert unconfirmed_recipe(told.study, ACCURACY) == second
+    told.freeze(second)
+    told.fresh(0.8)
+    told.freeze(first)
+    assert unconfirmed_recipe(told.study, ACCURACY) is None  # it was worse
+
+
 def test_a_training_that_failed_is_no_better_than_those_that_did_not() -> None:
     """Where most examples are of one class, the constant guess of a diverged model may beat short cycles."""
     told = frozen(story(0.1, 0.2, 0.4))
@@ -252,6 +269,19 @@ def test_a_cycle_that_went_wrong_counts_as_no_better_than_the_worst_complete_one
     assert surface is not None
     (worth,) = [each.worth for each in surface.seen if each.point.max_lr == hot.max_lr]
     assert worth == 0.93
+
+
+def test_cycles_that_went_wrong_do_not_crowd_out_complete_ones() -> None:
+    """Their constant guess may beat all complete ones, as where nearly all examples are of one class."""
+    told = Story()
+    told.study.apply(Planned(0.0, Plan((RungPlan(1.0, 3),), 2, (1.0,))))
+    for rate, value in ((0.1, 0.93), (0.2, 0.945)):
+        told.searched(rate, value, params=SHORT)
+    for _ in range(2 * MOST_SEEN):
+        told.searched(0.4, 0.99, "diverged", params=SHORT)
+    leader = Learned(told.study, brief()).leader(0)
+    assert leader is not None
+    assert leader.max_lr == 0.2
 
 
 def test_an_error_is_the_share_of_wrong_items_whether_higher_or_lower_is_better() -> None:

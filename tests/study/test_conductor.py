@@ -26,10 +26,10 @@ from superconv_tune.record.conductor import Signal
 from superconv_tune.record.events import Closed, Event, Observed
 from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.study import Study
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.trial import TrialOutcome, TrialRequest
 from superconv_tune.study.conductor import StudyConductor
 from superconv_tune.study.places import places
-from tests.simulated import SPACE, Workers, World, brief, opened
+from tests.simulated import SPACE, WatchedConductor, Workers, World, brief, opened
 
 
 def conducted(
@@ -90,6 +90,30 @@ def test_an_interrupted_search_asks_for_nothing_more(tmp_path: Path) -> None:
         assert final.closed is not None
         assert final.closed.reason == "interrupted"
         assert [outcome.status for outcome in final.outcomes.values()] == ["interrupted"]
+
+
+def test_a_recipe_that_had_no_time_is_taken_up_again_when_the_search_goes_on() -> None:
+    """A longer recipe follows one that fell short; the interruption leaves the first one's answer, and resuming not."""
+
+    class Flattering(World):
+        def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
+            outcome, took = super().run(request, now, slowness)
+            if outcome.validation is not None:
+                better = min(1.0, outcome.validation + 0.1)
+                outcome = replace(outcome, objective=better, validation=better)
+            if request.kind == "confirm" and request.recipe == 2:
+                conductor.interrupt()
+            return outcome, took
+
+    start, how = opened(1800.0, 2, 0.03), brief(0.9, baselines=())
+    clock = VirtualClock(start.started_at + 30.0)
+    conductor = WatchedConductor(start, how, clock)
+    InProcessCluster(Workers(Flattering(step_s=0.03)), clock, 2).run(conductor)
+    conductor.close()
+    assert [recipe.number for recipe in conductor.study.recipes] == [1, 2, 1]
+    conductor.give_up_unfinished()
+    assert conductor.study.recipe is not None
+    assert conductor.study.recipe.number == 2
 
 
 def test_a_database_that_restarts_is_waited_for_and_has_everything_once(postgresql: Server, tmp_path: Path) -> None:

@@ -247,6 +247,16 @@ def test_nobody_is_sent_into_longer_cycles_that_would_not_help(data: Evidence) -
     assert judge(ask(0.95), evidence(0.90, repeats=RISING)).longer_may_help
 
 
+def test_longer_cycles_were_worse_only_where_that_is_known() -> None:
+    """Not of a metric that is no share of items; and of an error rate a fall is no loss."""
+    no_share = replace(evidence(0.90, repeats=FALLING), correct=None, validation_items=None, is_bracketed=False)
+    assert judge(Target("rmse", "min", 0.5), no_share).longer_may_help
+    errors = replace(evidence(0.10, repeats=repeated(0.20, 0.10)), is_bracketed=False)
+    fewer = judge(Target("error", "min", 0.05), errors)
+    assert fewer.longer_may_help
+    assert not any("made it worse" in reason for reason in fewer.reasons)
+
+
 def test_models_worse_than_a_simple_method_are_not_sent_into_longer_cycles() -> None:
     verdict = judge(ask(0.95), GUARDED["below a floor"][0])
     assert any("Another family of models" in reason for reason in verdict.reasons)
