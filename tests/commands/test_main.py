@@ -100,6 +100,20 @@ def test_the_default_that_help_names_is_the_one() -> None:
     assert f"Default: {HALF_LIFE_SHARE}." in shown
 
 
+def test_no_option_takes_a_number_that_is_not_finite() -> None:
+    options = [
+        (command, option.opts[0])
+        for command in COMMANDS
+        for option in GROUP.commands[command].params  # type: ignore[attr-defined]
+        if option.type.name.startswith("float")
+    ]
+    assert ("train", "--max-lr") in options
+    assert ("range-test", "--epochs") in options
+    for command, option in options:
+        done = CliRunner().invoke(app, [command, option, "nan"])
+        assert (done.exit_code, "nan is not a finite number" in done.output) == (2, True), option
+
+
 def test_the_function_for_python_keeps_its_name() -> None:
     with pytest.raises(ImportError, match="is a function"):
         importlib.import_module("superconv_tune.search")
