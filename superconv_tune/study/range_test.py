@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,7 @@ from superconv_tune.trial.trackers import NullTracker
 
 logger = logging.getLogger(__name__)
 
+NUMBERS = "range_test.json"
 CURVES = ("sweeps", "ramps")  # fields of a finding that are written to range_test.parquet
 
 
@@ -92,7 +95,7 @@ def range_test(
         _write(found, where)
         return found
 
-    with search_log(where.folder):
+    with _removed_if_empty(where), search_log(where.folder):
         found = (
             _recorded(_parent(payload, plan, where, card), found_by, where, echo)
             if where.is_tracked
@@ -100,6 +103,18 @@ def range_test(
         )
     echo(f"\nfiles: {where.folder}/")
     return found.rule is not None
+
+
+@contextmanager
+def _removed_if_empty(where: Places) -> Iterator[None]:
+    """If the test does not end, remove its folder, so that the same command begins again; not what MLflow lacks."""
+    try:
+        yield
+    except (UserError, OSError, KeyboardInterrupt):
+        kept = (where.folder / NUMBERS, *where.spill_dir.rglob("*"))
+        if not any(path.is_file() for path in kept):
+            shutil.rmtree(where.folder, ignore_errors=True)
+        raise
 
 
 def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
@@ -149,13 +164,14 @@ def _parent(payload: Payload, plan: FinderPlan, where: Places, card: DataCard) -
 def _recorded(parent: ParentRun, found_by: Callable[[Tracker], Finding], where: Places, echo: Progress) -> Finding:
     """Find, recorded in MLflow: a parent run, ended in any case, with a child for every ramp and every probe."""
     from superconv_tune.tracking.study_run import close_study, open_study  # noqa: PLC0415 - MLflow need not be installed
-    from superconv_tune.tracking.worker import MlflowTracker  # noqa: PLC0415
+    from superconv_tune.tracking.worker import MlflowTracker, recover  # noqa: PLC0415
 
     handle = open_study(where.tracking_uri, where.artifact_root, parent)
     found = None
     try:
         found = found_by(MlflowTracker(handle, where.spill_dir))
     finally:
+        left = recover(handle, where.spill_dir)
         try:
             close_study(
                 handle,
@@ -167,6 +183,8 @@ def _recorded(parent: ParentRun, found_by: Callable[[Tracker], Finding], where: 
             )
         except TrackingError as error:
             logger.warning("The parent run was not ended: %s", error)
+            left += 1
+        if left:
             echo(f"warning: MLflow has not received all of this test; its files are in {where.folder}/.")
     return found
 
@@ -175,7 +193,7 @@ def _write(found: Finding, where: Places) -> None:
     """Write the figure, the numbers and every step of the ramps to the folder."""
     content = {"name": where.name, "max_lr": _peaks(found), "peers": dict(found.peers())}
     content |= {key: value for key, value in encode(found).items() if key not in CURVES}
-    write_atomically(where.folder / "range_test.json", json.dumps(content, indent=1).encode())
+    write_atomically(where.folder / NUMBERS, json.dumps(content, indent=1).encode())
     write_ramps(where.folder / "range_test.parquet", {kind: getattr(found, kind) for kind in CURVES})
     found.figure(where.name).savefig(where.folder / "range_test.png")
 
