@@ -106,7 +106,7 @@ def test_the_default_that_help_names_is_the_one() -> None:
     [
         "train --epochs",
         "train --max-lr",
-        *(f"range-test --{name}" for name in "epochs low high smooth probe-epochs".split()),
+        *(f"range-test --{name}" for name in ["epochs", "low", "high", "smooth", "probe-epochs"]),
     ],
 )
 def test_no_option_takes_a_number_that_is_not_finite(option: str, number: str) -> None:
