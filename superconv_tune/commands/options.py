@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -27,3 +28,15 @@ Output = Annotated[str, typer.Option(help="Folder of all studies.")]
 JournalStorage = Annotated[
     str | None, typer.Option(help="Database URL of the journal. Default: a file in the output folder.")
 ]
+
+
+def finite(value: Any) -> Any:
+    """The number, or the list of numbers, of an option; its bounds let ``inf`` and ``nan`` through.
+
+    Raises:
+        typer.BadParameter: if one is not finite.
+    """
+    for number in value if isinstance(value, list | tuple) else (value,):
+        if number is not None and not math.isfinite(number):
+            raise typer.BadParameter(f"{number} is not a finite number.")
+    return value

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from superconv_tune.commands.options import Data, Group, Label, NewOutput, Seed, Spec, TrackingUri
+from superconv_tune.commands.options import Data, Group, Label, NewOutput, Seed, Spec, TrackingUri, finite
 from superconv_tune.study.refusal import exit_on_user_error
 
 EXAMPLES = """
@@ -41,22 +41,29 @@ def range_test(  # noqa: PLR0913 - a command line
         str | None, typer.Option(help="Lowest momentum of a cycle, at which ramps run. Default: from the spec's space.")
     ] = None,
     epochs: Annotated[
-        list[float] | None, typer.Option(min=0.01, help="Cycle length to show a peak for; may be repeated.")
+        list[float] | None,
+        typer.Option(min=0.01, callback=finite, help="Cycle length to show a peak for; may be repeated."),
     ] = None,
     rule: Annotated[
         str, typer.Option(help="probes, or a rule that reads only the ramp, such as lowest or valley.")
     ] = "probes",
     ramp: Annotated[Literal["exponential", "linear"], typer.Option(help="How the rates rise.")] = "exponential",
-    low: Annotated[float | None, typer.Option(min=0.0, help="First rate. Default: found by a coarse ramp.")] = None,
-    high: Annotated[float | None, typer.Option(min=0.0, help="Last rate. Default: found by a coarse ramp.")] = None,
+    low: Annotated[
+        float | None, typer.Option(min=0.0, callback=finite, help="First rate. Default: found by a coarse ramp.")
+    ] = None,
+    high: Annotated[
+        float | None, typer.Option(min=0.0, callback=finite, help="Last rate. Default: found by a coarse ramp.")
+    ] = None,
     steps: Annotated[int, typer.Option(min=0, help="Steps of the fine ramp; 0 for 60 per decade.")] = 0,
     smooth: Annotated[
         float | None,
-        typer.Option(min=0.0, max=0.5, help="Half-life of the smoothing, as a share of the ramp. Default: 0.02."),
+        typer.Option(
+            min=0.0, max=0.5, callback=finite, help="Half-life of the smoothing, as a share of the ramp. Default: 0.02."
+        ),
     ] = None,
     replicates: Annotated[int, typer.Option(min=1, help="Number of ramps, each from another seed.")] = 3,
     probe_epochs: Annotated[
-        float | None, typer.Option(min=0.01, help="Length of the probes. Default: one epoch.")
+        float | None, typer.Option(min=0.01, callback=finite, help="Length of the probes. Default: one epoch.")
     ] = None,
     edge: Annotated[bool, typer.Option("--edge", help="Also bisect the largest stable constant rate.")] = False,  # noqa: FBT002
     seed: Seed = None,

@@ -28,8 +28,6 @@ Exit codes: 0 done; 2 the input is wrong and nothing was submitted; with --follo
 following (130); the search continues.
 """
 
-LEFT = "No longer following; the search continues. --logs NAME shows it, --stop NAME ends it."
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -75,7 +73,7 @@ def submit(  # noqa: PLR0913 - a command line
         "--accept-changes": accept_changes,
     }  # fmt: skip
     views = {"list": show, "logs": logs, "stop": stop, "fetch": fetch}
-    with exit_on_user_error(LEFT):
+    with exit_on_user_error():
         # --help must answer at once.
         from superconv_tune.cluster.access import refuse_open  # noqa: PLC0415
         from superconv_tune.spec.files import expanded  # noqa: PLC0415

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from superconv_tune.commands.options import finite
 from superconv_tune.core.errors import UserError
 from superconv_tune.study.refusal import exit_on_user_error
 
@@ -31,9 +32,12 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(epilog=EXAMPLES)
 def train(  # noqa: PLR0913 - a command line
     recipe: Annotated[Path, typer.Argument(help="recipe.yaml of a study.")],
-    epochs: Annotated[float, typer.Option(min=0.01, help="Length of the cycle.")],
+    epochs: Annotated[float, typer.Option(min=0.01, callback=finite, help="Length of the cycle.")],
     max_lr: Annotated[
-        float | None, typer.Option(min=1e-12, help="Peak learning rate. Default: the recipe's, adjusted to the length.")
+        float | None,
+        typer.Option(
+            min=1e-12, callback=finite, help="Peak learning rate. Default: the recipe's, adjusted to the length."
+        ),
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder for checkpoint, weights and result.")] = Path("long_run"),
     tracking_uri: Annotated[

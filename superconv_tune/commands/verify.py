@@ -48,8 +48,9 @@ def verify(
             kind = "fresh seed" if repetition.is_fresh else "seed of the study"
             typer.echo(f"{kind} {repetition.seed}: {verification.metric} {repetition.test:.6g}{then}")
         found = verification.judge(done)
-    typer.echo(
-        f"fresh models now minus then: {found.difference:+.4g}, 99 % interval {found.low:+.4g} to {found.high:+.4g}"
-    )
-    typer.echo("AGREES" if found.agrees else "DISAGREES: the study's figures do not repeat on this machine.")
+        typer.echo(
+            f"fresh models now minus then: {found.difference:+.4g}, 99 % interval {found.low:+.4g} to {found.high:+.4g}"
+        )
+        typer.echo("AGREES" if found.agrees else "DISAGREES: the study's figures do not repeat on this machine.")
+        verification.write(found)  # last, for the disk may be full
     raise typer.Exit(0 if found.agrees else 3)

@@ -12,6 +12,7 @@ from pathlib import Path
 from superconv_tune.core.check import Check
 from superconv_tune.core.errors import UserError
 from superconv_tune.journal.journal import Journal
+from superconv_tune.journal.unstored import FILE as UNSTORED
 from superconv_tune.record.events import Opened
 from superconv_tune.record.study import Study
 from superconv_tune.reporting.preflight_table import check_lines, show_checks
@@ -82,8 +83,16 @@ def begin(spec: ExperimentSpec, name: str | None, call: Call) -> Ended:
 
 
 def _refuse_taken(where: Places) -> None:
-    if not where.has_journal:
-        return
+    if where.has_journal:
+        _refuse_recorded(where)
+    if any((where.folder / name).exists() for name in ("verdict.json", UNSTORED)):
+        raise UserError(
+            f"--name: {where.folder}/ holds a study of another journal than {where.storage}. Choose another name or "
+            f"--output, or name its journal with --storage."
+        )
+
+
+def _refuse_recorded(where: Places) -> None:
     with Journal(where.storage) as journal:
         if journal.exists(where.name):
             raise UserError(

@@ -108,8 +108,8 @@ class LookCounter(Protocol):
 class StudyConductor:
     """Hands out trials and takes their outcomes; every event is stored in the journal before it has an effect.
 
-    Once the search is over, because its deadline is near or the user ended it, a database that does not answer holds up
-    nothing: events are then kept in `unstored`, and the report is made from memory.
+    Once the search is over, because its deadline is near, the user ended it or it has closed, a database that does not
+    answer holds up nothing: events are then kept in `unstored`, and the report is made from memory.
 
     Args:
         study: the state of the study, replayed up to its last event.
@@ -143,6 +143,7 @@ class StudyConductor:
         self._landmarks = landmarks
         self._counter = counter
         self._interrupted = threading.Event()
+        self._is_closing = False
         self._unstored: list[Event] = []
         self._seen_at = clock()
         self._frozen_s = 0.0
@@ -177,6 +178,7 @@ class StudyConductor:
 
     def close(self) -> None:
         """The cluster has finished: mark trials that it ended, and record why the search asked for no more."""
+        self._is_closing = True
         for request in self.study.running():
             self._give_up(request, "interrupted", "the search was ended while the trial ran")
         reason = self._reason()
@@ -356,7 +358,7 @@ class StudyConductor:
 
     def _is_over(self) -> bool:
         """Whether nothing is left to do but the report."""
-        return self._interrupted.is_set() or self._clock() >= self._last_moment
+        return self._is_closing or self._interrupted.is_set() or self._clock() >= self._last_moment
 
     @property
     def _last_moment(self) -> float:

@@ -198,9 +198,9 @@ def train(run: LongRun, record: LongRunRecord, view: LongRunView, trainer: Train
     with search_log(run.folder):
         tracker = record.begin(run.recipe.question.name, run.subject, run.request, run.folder, run.state.mlflow)
         state = replace(run.state, attempts=cycle.request.attempt, mlflow=record.reference)
-        write_json(run.folder / STATE, state)
         result = None
         try:
+            write_json(run.folder / STATE, state)
             result = _trained(run, cycle, trainer, tracker, view)
             write_json(run.folder / RESULT, result)
         finally:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import torch
 
 from superconv_tune.core.codec import encode
 from superconv_tune.core.errors import UserError, did_you_mean, raise_any
+from superconv_tune.core.files import write_atomically
 from superconv_tune.finder.find import RULES, FinderPlan, Progress, find
 from superconv_tune.finder.finding import LENGTHS as LENGTHS
 from superconv_tune.finder.finding import Finding
@@ -19,7 +23,6 @@ from superconv_tune.finder.words import finding_text
 from superconv_tune.lr.lr_range import MIN_POINTS, Ramp
 from superconv_tune.problems.payload import DataCard, Payload
 from superconv_tune.problems.prepare import prepare
-from superconv_tune.problems.problem import Problem
 from superconv_tune.problems.try_out import try_out
 from superconv_tune.reporting.outputs import write_ramps
 from superconv_tune.spec.name import refuse_name, timed_name
@@ -37,6 +40,7 @@ from superconv_tune.trial.trackers import NullTracker
 
 logger = logging.getLogger(__name__)
 
+NUMBERS = "range_test.json"
 CURVES = ("sweeps", "ramps")  # fields of a finding that are written to range_test.parquet
 
 
@@ -84,14 +88,33 @@ def range_test(
         raise UserError(f"model: {', '.join(named_families(spec))} has no learning rate. Name a network.")
     _, problem, _ = try_out(payload, device_for(with_gpu=True), plan.params)
     check(where.tracking_uri, where.storage, where.artifact_root)
-    with search_log(where.folder):
+
+    def found_by(tracker: Tracker) -> Finding:
+        found = find(problem, plan, tracker, time.time, echo)
+        echo(f"\n{finding_text(found, lengths)}")  # before the files, for the disk may be full
+        _write(found, where)
+        return found
+
+    with _removed_if_empty(where), search_log(where.folder):
         found = (
-            _recorded(_parent(payload, plan, where, card), problem, plan, where, echo)
+            _recorded(_parent(payload, plan, where, card), found_by, where, echo)
             if where.is_tracked
-            else _found(problem, plan, NullTracker(), where, echo)
+            else found_by(NullTracker())
         )
-    echo(f"\n{finding_text(found, lengths)}\n\nfiles: {where.folder}/")
+    echo(f"\nfiles: {where.folder}/")
     return found.rule is not None
+
+
+@contextmanager
+def _removed_if_empty(where: Places) -> Iterator[None]:
+    """If the test does not end, remove its folder, so that the same command begins again; not what MLflow lacks."""
+    try:
+        yield
+    except (UserError, OSError, KeyboardInterrupt):
+        kept = (where.folder / NUMBERS, *where.spill_dir.rglob("*"))
+        if not any(path.is_file() for path in kept):
+            shutil.rmtree(where.folder, ignore_errors=True)
+        raise
 
 
 def _plan(spec: ExperimentSpec, options: Options) -> FinderPlan:
@@ -138,16 +161,17 @@ def _parent(payload: Payload, plan: FinderPlan, where: Places, card: DataCard) -
     )
 
 
-def _recorded(parent: ParentRun, problem: Problem, plan: FinderPlan, where: Places, echo: Progress) -> Finding:
+def _recorded(parent: ParentRun, found_by: Callable[[Tracker], Finding], where: Places, echo: Progress) -> Finding:
     """Find, recorded in MLflow: a parent run, ended in any case, with a child for every ramp and every probe."""
     from superconv_tune.tracking.study_run import close_study, open_study  # noqa: PLC0415 - MLflow need not be installed
-    from superconv_tune.tracking.worker import MlflowTracker  # noqa: PLC0415
+    from superconv_tune.tracking.worker import MlflowTracker, recover  # noqa: PLC0415
 
     handle = open_study(where.tracking_uri, where.artifact_root, parent)
     found = None
     try:
-        found = _found(problem, plan, MlflowTracker(handle, where.spill_dir), where, echo)
+        found = found_by(MlflowTracker(handle, where.spill_dir))
     finally:
+        left = recover(handle, where.spill_dir)
         try:
             close_study(
                 handle,
@@ -159,19 +183,19 @@ def _recorded(parent: ParentRun, problem: Problem, plan: FinderPlan, where: Plac
             )
         except TrackingError as error:
             logger.warning("The parent run was not ended: %s", error)
+            left += 1
+        if left:
             echo(f"warning: MLflow has not received all of this test; its files are in {where.folder}/.")
     return found
 
 
-def _found(problem: Problem, plan: FinderPlan, tracker: Tracker, where: Places, echo: Progress) -> Finding:
-    """Find, and write the figure, the numbers and every step of the ramps to the folder."""
-    found = find(problem, plan, tracker, time.time, echo)
+def _write(found: Finding, where: Places) -> None:
+    """Write the figure, the numbers and every step of the ramps to the folder."""
     content = {"name": where.name, "max_lr": _peaks(found), "peers": dict(found.peers())}
     content |= {key: value for key, value in encode(found).items() if key not in CURVES}
-    (where.folder / "range_test.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    write_atomically(where.folder / NUMBERS, json.dumps(content, indent=1).encode())
     write_ramps(where.folder / "range_test.parquet", {kind: getattr(found, kind) for kind in CURVES})
     found.figure(where.name).savefig(where.folder / "range_test.png")
-    return found
 
 
 def _peaks(found: Finding) -> dict[str, float]:

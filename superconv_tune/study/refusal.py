@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,22 @@ from superconv_tune.spec.options import option_of
 GO_WITH_RESUME = (
     "--budget +TIME, --accept-changes, --address, --debug, --output, --storage, --require, --on-end and --open"
 )
+# What the machine may refuse to any command, and how to mend it; another `OSError` is a fault of the program.
+MENDS = {
+    errno.EACCES: "Change who may use it, or name another place.",
+    errno.EPERM: "Change who may use it, or name another place.",
+    errno.EROFS: "Name a place that can be written.",
+    errno.ENOSPC: "Make room on the disk, then repeat the command.",
+    errno.EDQUOT: "Make room within your quota, then repeat the command.",
+    errno.ENAMETOOLONG: "Shorten the name.",
+}
 
 
 @contextmanager
 def exit_on_user_error(interrupted: str = "interrupted; the same command begins again.") -> Iterator[None]:
     """Print the messages of a `UserError` and exit with 2, without a traceback; with 130 after an interruption.
+
+    A file, a folder or a disk that cannot be used (`MENDS`) is answered like a `UserError`.
 
     A message may contain names from the data; whatever is not printable in them is left out.
 
@@ -32,6 +44,12 @@ def exit_on_user_error(interrupted: str = "interrupted; the same command begins 
     except UserError as error:
         for message in error.messages:
             typer.echo(f"error: {one_line(message)}", err=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        if error.errno not in MENDS:
+            raise
+        where = "" if error.filename is None else f"{error.filename}: "
+        typer.echo(f"error: {one_line(where)}{error.strerror}. {MENDS[error.errno]}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt as error:
         typer.echo(str(error) or interrupted, err=True)

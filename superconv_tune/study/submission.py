@@ -12,10 +12,13 @@ import typer
 
 from superconv_tune.cluster.bundle import pack
 from superconv_tune.cluster.jobs import Jobs
+from superconv_tune.core.interruption import Interrupted
 from superconv_tune.data.scratch import scratch
 from superconv_tune.spec.name import timed_name
 from superconv_tune.spec.spec import ExperimentSpec
 from superconv_tune.study.machine import require_writable
+
+LEFT = "No longer following; the search continues. --logs NAME shows it, --stop NAME ends it."
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,12 @@ def follow(jobs: Jobs, name: str, output: Path) -> int:
 
     Raises:
         UserError: if the head stays unreachable, or the files cannot be fetched.
+        Interrupted: if the user ends the following.
     """
-    job = jobs.follow(name, partial(typer.echo, nl=False))
+    try:
+        job = jobs.follow(name, partial(typer.echo, nl=False))
+    except KeyboardInterrupt:
+        raise Interrupted(LEFT) from None
     if job.exit_code and job.message:
         typer.echo(f"{job.status}: {job.message.splitlines()[0]}")
     typer.echo(fetched(jobs, name, output))

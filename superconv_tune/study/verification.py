@@ -123,13 +123,13 @@ class Verification:
             yield Repetition(seed, is_fresh=True, test=self._test(replace(first, seed=seed)))
 
     def judge(self, repetitions: list[Repetition]) -> Agreement:
-        """Compare the repetitions with the study; the result is also written into the study's folder."""
+        """Compare the repetitions with the study."""
         recorded = tuple(_value(trial) for trial in self._trials)
         fresh = tuple(repetition.test for repetition in repetitions if repetition.is_fresh)
         spread = difference(fresh, recorded)
         low, high = interval(spread, LEVEL)
         again = next(repetition for repetition in repetitions if not repetition.is_fresh)
-        agreement = Agreement(
+        return Agreement(
             metric=self.metric,
             recorded=recorded,
             fresh=fresh,
@@ -140,9 +140,11 @@ class Verification:
             agrees=low <= 0.0 <= high,
             changes=self._changes,
         )
+
+    def write(self, agreement: Agreement) -> None:
+        """Write the agreement into the study's folder."""
         self._folder.mkdir(parents=True, exist_ok=True)  # where only the journal is here, it is not
         (self._folder / FILE).write_text(json.dumps(encode(agreement), indent=2) + "\n", encoding="utf-8")
-        return agreement
 
     def _test(self, request: TrialRequest) -> float:
         again = replace(request, trial_id="verify", attempt=1, deadline=time.time() + PATIENCE_S)

@@ -100,6 +100,21 @@ def test_the_default_that_help_names_is_the_one() -> None:
     assert f"Default: {HALF_LIFE_SHARE}." in shown
 
 
+@pytest.mark.parametrize("number", ["inf", "nan"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "train --epochs",
+        "train --max-lr",
+        *(f"range-test --{name}" for name in ["epochs", "low", "high", "smooth", "probe-epochs"]),
+    ],
+)
+def test_no_option_takes_a_number_that_is_not_finite(option: str, number: str) -> None:
+    done = CliRunner().invoke(app, [*option.split(), number])
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option.split()[1]}'" in done.output
+
+
 def test_the_function_for_python_keeps_its_name() -> None:
     with pytest.raises(ImportError, match="is a function"):
         importlib.import_module("superconv_tune.search")

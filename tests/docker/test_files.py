@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import stat
@@ -103,6 +104,29 @@ def test_there_are_commands_to_check() -> None:
 def test_scripts_are_shell(script: str) -> None:
     done = subprocess.run(["bash", "-n", str(DOCKER / script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_batch_job_ends_when_ray_does_not_start(tmp_path: Path) -> None:
+    for name, script in {"scontrol": "echo node", "srun": "exit 1"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    slurm = {
+        "SUBMIT_DIR": str(tmp_path),
+        "JOB_ID": "7",
+        "JOB_NODELIST": "node",
+        "CPUS_PER_TASK": "1",
+        "JOB_NUM_NODES": "1",
+    }
+    environment = {f"SLURM_{name}": value for name, value in slurm.items()}
+    environment |= {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "MLFLOW_TRACKING_URI": "x",
+        "SUPERCONV_TUNE_STORAGE": "x",
+    }
+    command = ["bash", str(DOCKER / "search.sbatch"), "spec.yaml"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=20)
+    assert (done.returncode, done.stderr) == (1, "Ray did not start on node; see above.\n")
+    assert not list(tmp_path.glob(".ray-token-*"))
 
 
 def test_secrets_are_drawn_anew_are_private_and_are_never_drawn_twice(tmp_path: Path) -> None:

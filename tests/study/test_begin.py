@@ -81,6 +81,16 @@ def test_a_name_is_taken_once(finished: Workplace) -> None:
         finished.begin("done")
 
 
+@pytest.mark.parametrize("left", ["verdict.json", "unstored.jsonl"])
+def test_the_folder_of_a_study_in_another_database_is_not_taken(workplace: Workplace, left: str) -> None:
+    folder = workplace.folder / "runs" / "mine"
+    folder.mkdir(parents=True)
+    (folder / left).touch()
+    with pytest.raises(UserError, match=r"--name: .*mine/ holds a study of another journal.*Choose another name"):
+        workplace.begin("mine")
+    assert [file.name for file in folder.iterdir()] == [left]
+
+
 @pytest.mark.parametrize(
     "name", ["studies.db", "mlflow.db", "studies.db-wal", "mlartifacts", "a b", "x" * 300, "\x1b[2J"]
 )

@@ -249,6 +249,17 @@ def test_once_the_search_is_over_a_database_that_is_away_holds_up_nothing(ends: 
     assert whole.outcomes == conductor.study.outcomes
 
 
+def test_a_search_that_ends_early_is_closed_from_memory_while_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("superconv_tune.study.conductor.STORAGE_PATIENCE_S", -1.0)
+    conductor, journal, clock = in_memory()
+    journal.error = StorageError
+    conductor.close()
+    assert clock.now < conductor._last_moment
+    assert list(conductor.unstored) == [Closed(clock.now, "exhausted")]
+
+
 def test_in_the_middle_of_a_search_a_database_that_stays_away_ends_it_and_the_last_outcome_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

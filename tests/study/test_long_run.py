@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import time
@@ -22,7 +23,7 @@ from superconv_tune.core.errors import UserError
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.lr.schedule import schedule_from
 from superconv_tune.lr.span import Span
-from superconv_tune.record.trial import TrialRequest
+from superconv_tune.record.trial import Status, TrialRequest
 from superconv_tune.reporting.long_run_view import LongRunView
 from superconv_tune.study.long_run import CHECKPOINT, DRAFTS, RESULT, WEIGHTS, LongRun, Result, open_run, summary, train
 from superconv_tune.study.long_run_record import LongRunRecord
@@ -143,6 +144,29 @@ def test_a_metric_without_items_has_no_interval_and_says_so(tmp_path: Path) -> N
     result = train(run, LongRunRecord(recipe, "none"), Stopping(run, None))
     assert (result.test_low, result.test_high, result.test_items) == (None, None, 0)
     assert "no interval, because macro_f1 is not a mean over test items" in summary(run.folder, result)
+
+
+class Ended(LongRunRecord):
+    """Remembers with which status the parent run was ended."""
+
+    statuses: tuple[Status | None, ...] = ()
+
+    def end(self, status: Status | None, *_: object) -> str:
+        self.statuses += (status,)
+        return ""
+
+
+def test_the_parent_run_is_ended_though_the_disk_was_full_from_the_start(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("superconv_tune.study.long_run.write_json", full)
+    run, record = open_run(recipe, 1.0, None, tmp_path / "run"), Ended(recipe, "none")
+    with pytest.raises(OSError, match="No space"):
+        train(run, record, Stopping(run, None))
+    assert record.statuses == (None,)
 
 
 def test_a_run_that_diverges_keeps_its_files_and_is_not_trained_again(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 import typer
 
@@ -23,6 +25,30 @@ def test_messages_go_to_stderr_and_the_code_is_2(capsys: pytest.CaptureFixture[s
         raise UserError(["first", "second"])
     assert ended.value.exit_code == 2
     assert capsys.readouterr().err == "error: first\nerror: second\n"
+
+
+@pytest.mark.parametrize(("number", "mend"), [(errno.EACCES, "who may use it"), (errno.ENAMETOOLONG, "Shorten")])
+def test_what_the_machine_refuses_is_told_in_one_line(
+    number: int, mend: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended, exit_on_user_error():
+        raise OSError(number, "the reason", "runs/mine")
+    assert ended.value.exit_code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: runs/mine: the reason. ")
+    assert mend in said
+
+
+def test_a_full_disk_names_no_file_and_another_error_is_a_fault_of_the_program(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit), exit_on_user_error():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert (
+        capsys.readouterr().err == "error: No space left on device. Make room on the disk, then repeat the command.\n"
+    )
+    with pytest.raises(OSError, match="bad"), exit_on_user_error():
+        raise OSError(errno.EBADF, "bad")
 
 
 def test_a_name_from_the_data_does_not_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ def test_a_seed_of_the_study_gives_the_same_and_fresh_ones_agree(finished: Workp
     assert [repetition.is_fresh for repetition in fresh] == [True, True]
     assert len({first.seed, *(repetition.seed for repetition in fresh)}) == 3
     agreement = verification.judge([first, *fresh])
+    verification.write(agreement)
     assert agreement.agrees
     assert agreement.same_seed == 0.0
     assert agreement.low <= agreement.difference <= agreement.high
@@ -44,6 +45,7 @@ def test_changed_code_is_verified_only_where_the_user_accepts_it(finished: Workp
             Verification("done", finished.output, None)
         verification = Verification("done", finished.output, None, accept_changes=True)
         agreement = verification.judge(list(verification.repetitions(2)))
+        verification.write(agreement)
     finally:
         finished.task.write_text(text, encoding="utf-8")
     assert agreement.changes == ("clouds.py has changed",)
@@ -63,7 +65,7 @@ def test_a_verdict_is_written_where_only_the_journal_is_here(finished: Workplace
     storage = f"sqlite:///{finished.folder / 'runs' / 'studies.db'}"
     verification = Verification("done", str(tmp_path / "here"), storage)
     repeated = [Repetition(number, is_fresh=number > 0, test=0.9, recorded=0.9) for number in range(3)]
-    verification.judge(repeated)
+    verification.write(verification.judge(repeated))
     assert (tmp_path / "here" / "done" / FILE).exists()
 
 
