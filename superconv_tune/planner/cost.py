@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import median
@@ -29,9 +29,10 @@ class CostModel:
         overhead_s: seconds of a trial besides training and evaluation: the median of finished trials, at first a guess.
             Trials asked for before the first one came back waited for their worker to start, and do not count.
         test_s: seconds by which a fresh model takes longer: those of the evaluation of the test part.
-        correction: measured divided by predicted seconds, the median over finished trials. The median is used even if
-            machines differ in speed: in simulated clusters the slowest one's, or a mean over nodes, left fewer complete
-            trials and fresh seeds, and a trial on a slow node adapts its own pace to its deadline.
+        correction: measured divided by predicted seconds, the median over finished trials, weighed by their seconds:
+            short ones at the beginning are slower, because the machine is busy and code is loaded. The median is used
+            even if machines differ in speed: in simulated clusters the slowest one's, or a mean over nodes, left fewer
+            complete trials and fresh seeds, and a trial on a slow node adapts its own pace to its deadline.
     """
 
     train_items: int
@@ -57,7 +58,7 @@ class CostModel:
         seen = list(islice(((trial, ratio) for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
         if not seen:
             return prior
-        correction = median(ratio for _, ratio in seen)
+        correction = _weighed_median([(ratio, trial.outcome.train_s) for trial, ratio in seen])
         first, turnaround_s = next(iter(study.turnaround_s.items()))  # in the order in which they came back
         first_s = study.asked_at[first] + turnaround_s
         later = [trial.outcome for trial, _ in seen if study.asked_at[trial.request.trial_id] >= first_s]
@@ -126,3 +127,10 @@ def _around_s(study: Study, outcome: TrialOutcome) -> float:
     """Seconds that a trial took besides its training, evaluation and ramps, as measured by the driver."""
     within = outcome.train_s + outcome.eval_s + outcome.range_test_s
     return max(0.0, study.turnaround_s[outcome.trial_id] - within)
+
+
+def _weighed_median(values: Sequence[tuple[float, float]]) -> float:
+    """The value at which half of the weight is reached, of pairs of value and weight."""
+    ordered = sorted(values)
+    reached = np.cumsum([weight for _, weight in ordered])
+    return ordered[int(np.searchsorted(reached, 0.5 * reached[-1]))][0]

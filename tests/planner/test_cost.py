@@ -76,6 +76,22 @@ def test_seconds_in_which_the_workers_start_are_no_overhead() -> None:
         assert CostModel.of(Study.replay(events[: seen[count] + 1])).overhead_s == pytest.approx(guess, rel=0.01)
 
 
+def test_short_trials_that_were_slow_say_less_of_the_speed_than_long_ones() -> None:
+    """The first trials share the machine with the floors, and load code."""
+    events = search(1.0, (1.0, 1.0)).events
+    seen = [event for event in events if isinstance(event, Observed)]
+    short = min(event.outcome.train_s for event in seen if event.outcome.train_s)
+
+    def slowed(event: Event) -> Event:
+        """The event if trials of the shortest length had taken half as long again."""
+        if not isinstance(event, Observed) or event.outcome.train_s > 1.01 * short:
+            return event
+        return replace(event, outcome=replace(event.outcome, train_s=1.5 * event.outcome.train_s))
+
+    until = 1 + events.index(seen[11])
+    assert CostModel.of(Study.replay([slowed(event) for event in events[:until]])).correction == pytest.approx(1.0)
+
+
 def test_a_fresh_model_takes_as_much_longer_as_the_test_part_does() -> None:
     start = opened(BUDGET_S, 2, STEP_S)
     large = replace(start, measured=replace(start.measured, test_items=4 * start.measured.validation_items))
