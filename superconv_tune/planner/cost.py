@@ -29,10 +29,11 @@ class CostModel:
         overhead_s: seconds of a trial besides training and evaluation: the median of finished trials, at first a guess.
             Trials asked for before the first one came back waited for their worker to start, and do not count.
         test_s: seconds by which a fresh model takes longer: those of the evaluation of the test part.
-        correction: measured divided by predicted seconds, the median over finished trials, weighed by their seconds:
-            short ones at the beginning are slower, because the machine is busy and code is loaded. The median is used
-            even if machines differ in speed: in simulated clusters the slowest one's, or a mean over nodes, left fewer
-            complete trials and fresh seeds, and a trial on a slow node adapts its own pace to its deadline.
+        correction: measured divided by predicted seconds, the median over finished trials, weighed by their seconds,
+            because the first ones load code. Those that floors and ceilings were computed beside, on the same
+            processors, do not count if there are others. The median is used even if machines differ in speed: in
+            simulated clusters the slowest one's, or a mean over nodes, left fewer complete trials and fresh seeds, and
+            a trial on a slow node adapts its own pace to its deadline.
     """
 
     train_items: int
@@ -58,7 +59,8 @@ class CostModel:
         seen = list(islice(((trial, ratio) for trial in trials if (ratio := prior.ratio(trial)) is not None), RECENT))
         if not seen:
             return prior
-        correction = _weighed_median([(ratio, trial.outcome.train_s) for trial, ratio in seen])
+        alone = [each for each in seen if study.asked_at[each[0].request.trial_id] >= study.surveyed_at]
+        correction = _weighed_median([(ratio, trial.outcome.train_s) for trial, ratio in alone or seen])
         first, turnaround_s = next(iter(study.turnaround_s.items()))  # in the order in which they came back
         first_s = study.asked_at[first] + turnaround_s
         later = [trial.outcome for trial, _ in seen if study.asked_at[trial.request.trial_id] >= first_s]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +49,7 @@ class Study:
         asked_at: Unix time in seconds of the request for the latest attempt, by trial id.
         turnaround_s: seconds from the request to the outcome, by trial id, for each trial in `outcomes`.
         closed: the event that ended it; None while the search goes on.
+        surveyed_at: Unix time in seconds at which floors and ceilings were found; minus infinity before.
         seen_at: Unix time in seconds of the latest event, also of one that concerns other families.
         paused_s: seconds between the latest event of a driver and the command that resumed the study, all together.
         environment: what it is made of now: that of `opened`, until the user accepted a change.
@@ -79,6 +81,7 @@ class Study:
         self.asked_at: dict[str, float] = {}
         self.turnaround_s: dict[str, float] = {}
         self.closed: Closed | None = None
+        self.surveyed_at = -math.inf
         self.seen_at = opened.started_at
         self.paused_s = 0.0
         self.environment = opened.environment
@@ -143,7 +146,8 @@ class Study:
     def _change(self, event: Surveyed | Planned | Frozen | Looked | Resumed | Resized | Closed) -> None:
         """Update the state with an event that concerns the study as a whole."""
         match event:
-            case Surveyed(landmarks=landmarks):
+            case Surveyed(at=at, landmarks=landmarks):
+                self.surveyed_at = at
                 self.opened = replace(self.opened, measured=replace(self.opened.measured, landmarks=landmarks))
             case Planned(plan=plan):
                 self.plan = plan

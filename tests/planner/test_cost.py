@@ -9,7 +9,8 @@ import pytest
 from superconv_tune.core.hyperparameters import Hyperparameters
 from superconv_tune.planner.cost import CostModel
 from superconv_tune.planner.divide import SEEDS
-from superconv_tune.record.events import Event, Observed, Opened, Requested, Resized
+from superconv_tune.record.events import Event, Observed, Opened, Requested, Resized, Surveyed
+from superconv_tune.record.landmarks import Landmark
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import TrialOutcome
 from tests.simulated import WatchedConductor, Workers, World, brief, opened, searched
@@ -92,6 +93,25 @@ def test_short_trials_that_were_slow_say_less_of_the_speed_than_long_ones() -> N
     assert CostModel.of(Study.replay([slowed(event) for event in events[:until]])).correction == pytest.approx(
         1.0, rel=0.01
     )
+
+
+def test_trials_that_floors_were_computed_beside_say_nothing_of_the_speed_if_there_are_others() -> None:
+    events = search(1.0, (1.0, 1.0)).events
+    seen = [event for event in events if isinstance(event, Observed)]
+    found = Surveyed(seen[5].at, (Landmark("constant", "floor", 0.1, ""),))
+
+    def slowed(event: Event) -> Event:
+        """The event if trials asked for before that had taken a quarter longer."""
+        if not isinstance(event, Observed) or event.outcome.trial_id not in early:
+            return event
+        return replace(event, outcome=replace(event.outcome, train_s=1.25 * event.outcome.train_s))
+
+    early = {each.request.trial_id for each in events if isinstance(each, Requested) and each.at < found.at}
+    until = 1 + events.index(seen[9])
+    told = [slowed(event) for event in events[:until]]
+    assert CostModel.of(Study.replay(told)).correction > 1.2
+    assert CostModel.of(Study.replay([*told, found])).correction == pytest.approx(1.0, rel=0.01)
+    assert CostModel.of(Study.replay([*told[: 1 + events.index(seen[4])], found])).correction > 1.2
 
 
 def test_a_fresh_model_takes_as_much_longer_as_the_test_part_does() -> None:
