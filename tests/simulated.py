@@ -86,7 +86,8 @@ class World:
     nothing is learned. A cycle that the deadline cut short looks better than any other, so that trusting it shows in a
     test. Other policies lose ``handicap``, other batch sizes than ``best_size`` a tenth, and images that are augmented,
     or not, other than in ``best_augment`` five points. Range tests pick about
-    ``misled`` times the best rate of one epoch. With ``alike`` all steps take the same time whatever the batch size;
+    ``misled`` times the best rate of one epoch. The validation part looks ``flattery`` better than
+    the test part. With ``alike`` all steps take the same time whatever the batch size;
     without it all epochs do.
     """
 
@@ -102,6 +103,7 @@ class World:
     best_size: int | None = None
     best_augment: int | None = None
     alike: bool = False
+    flattery: float = 0.0
 
     def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
         """The outcome of the trial and the seconds it takes on a machine this much slower."""
@@ -140,6 +142,7 @@ class World:
         skill = 1.0 if shortened else skill - self.handicap * (request.kind == "baseline")
         skill = float(np.clip(skill, 0.1, 1.0)) if status == "finished" else 0.1
         test = rng.random(2_000) < skill
+        skill = min(1.0, skill + self.flattery) if status == "finished" else skill
         is_confirm = request.kind == "confirm" and status == "finished"
         return TrialOutcome(
             request.trial_id,

@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from superconv_tune.core.yardstick import Yardstick
 from superconv_tune.planner.ask import Decision, Draw, Drop
 from superconv_tune.planner.choice import expected_of_search, looks_reached
-from superconv_tune.planner.evidence import confirmed_worth, has_all_seeds, is_decided, word_of
-from superconv_tune.planner.fits import FitSteps, next_number
+from superconv_tune.planner.evidence import best_recipe, confirmed_worth, has_all_seeds, is_decided, word_of
+from superconv_tune.planner.fits import FitSteps
 from superconv_tune.planner.learned import yardstick_of
 from superconv_tune.planner.network import network_step, rungs_within, tasting_step
-from superconv_tune.planner.situation import Moment, Situation, first, next_id, next_seed
+from superconv_tune.planner.situation import Moment, Situation, first, next_id, next_number, next_seed
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Confirm
@@ -106,7 +107,7 @@ class Arms(Moment):
             is_better = self._leads(fit, network, decision)
         else:
             is_settled = self._is_confirmed(network) or decision is Signal.DONE
-            is_better = is_settled and self.worth(fit.value) > self._confirmed_worth(network)
+            is_better = is_settled and self.worth(fit.value) > confirmed_worth(network, network.recipe, self._yardstick)
         return self._fits.freeze(fit) if is_better else None
 
     def _best_again(self) -> Recipe | None:
@@ -114,12 +115,10 @@ class Arms(Moment):
 
         None also while the fresh models of a family are not settled.
         """
-        arms = [arm for arm in self.study.arms.values() if arm.recipe is not None]
-        if len(arms) < 2 or not all(map(self._is_confirmed, arms)):
+        recipes = {name: arm.recipe for name, arm in self.study.arms.items() if arm.recipe is not None}
+        if len(recipes) < 2 or not all(self._is_confirmed(self.study.arms[name]) for name in recipes):
             return None
-        best = max(arms, key=self._confirmed_worth)
-        is_known = self._confirmed_worth(best) > -math.inf
-        return best.recipe if is_known and best.recipe != self.study.recipe else None
+        return best_recipe(self.study, self._yardstick, list(recipes.values()))
 
     @property
     def _is_demonstrated(self) -> bool:
@@ -140,10 +139,9 @@ class Arms(Moment):
         """Whether all planned fresh models of its recipe have ended, or no more of them will be asked for."""
         return has_all_seeds(arm) and not any(isinstance(request.purpose, Confirm) for request in arm.running())
 
-    def _confirmed_worth(self, arm: Study) -> float:
-        """Mean worth of the fresh models of its recipe on the validation part."""
-        yardstick = yardstick_of(self.study, self.brief)
-        return -math.inf if arm.recipe is None else confirmed_worth(arm, arm.recipe, yardstick)
+    @property
+    def _yardstick(self) -> Yardstick:
+        return yardstick_of(self.study, self.brief)
 
     def _allowed(self, network: Study, decision: Decision) -> Decision:
         """The decision; where a fit is the recipe, and better, only another recipe of the network may change that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -37,10 +37,8 @@ def ended(study: Study, recipe: int | None = None) -> list[Trial]:
 
     Without a number it is the current recipe.
     """
-    current = study.recipe
-    number = recipe if recipe is not None or current is None else current.number
-    asked = [request for request in study.asked("confirm").values() if request.recipe == number]
-    return [t for t in study.came_back(asked) if t.went_wrong or (t.is_whole and t.outcome.test is not None)]
+    fresh = study.came_back(study.of_recipe("confirm", recipe))
+    return [t for t in fresh if t.went_wrong or (t.is_whole and t.outcome.test is not None)]
 
 
 def replaced(study: Study) -> int:
@@ -51,11 +49,19 @@ def replaced(study: Study) -> int:
     return min(MOST_REPLACED, len(study.came_back(study.of_recipe("confirm"))) - len(ended(study)))
 
 
-def best_recipe(study: Study, yardstick: Yardstick) -> Recipe | None:
-    """The recipe whose fresh models validate best, if it is not the current one; None if it is, or none has enough."""
-    recipes = study.recipes[::-1]  # the latest of equals
-    best = max(recipes, key=lambda recipe: confirmed_worth(study, recipe, yardstick), default=None)
-    return None if best is None or best.number == recipes[0].number else best
+def best_recipe(study: Study, yardstick: Yardstick, among: Sequence[Recipe] | None = None) -> Recipe | None:
+    """The recipe whose fresh models validate best, if it is not the current one; None if it is, or none has enough.
+
+    Args:
+        study: the whole study.
+        yardstick: the metric on the validation part.
+        among: the recipes to choose from, of equals the first; None for all, the latest first.
+    """
+    recipes = study.recipes[::-1] if among is None else among
+    worth = {recipe.number: confirmed_worth(study, recipe, yardstick) for recipe in recipes}
+    best = max(recipes, key=lambda recipe: worth[recipe.number], default=None)
+    is_known = best is not None and worth[best.number] > -math.inf
+    return best if is_known and best != study.recipe else None
 
 
 def unconfirmed_recipe(study: Study, yardstick: Yardstick) -> Recipe | None:
@@ -72,8 +78,7 @@ def confirmed_worth(study: Study, recipe: Recipe, yardstick: Yardstick) -> float
     Those that failed count as nothing learned, and as no better than the others. One that was cut short says nothing,
     and one alone may be lucky.
     """
-    asked = [request for request in study.asked("confirm").values() if request.recipe == recipe.number]
-    trials = study.came_back(asked)
+    trials = study.came_back(study.of_recipe("confirm", recipe.number))
     whole = [yardstick.worth(trial.value) for trial in trials if trial.is_whole]
     failed = [min([yardstick.worth(trial.value), *whole]) for trial in trials if trial.went_wrong]
     values = whole + failed

@@ -15,12 +15,12 @@ from superconv_tune.planner.divide import MAX_SEEDS
 from superconv_tune.planner.evidence import confirmed, has_all_seeds, is_decided, replaced, searched_epochs, word_of
 from superconv_tune.planner.rungs import RungSteps
 from superconv_tune.planner.scaling import missing
-from superconv_tune.planner.situation import Situation, first
+from superconv_tune.planner.situation import Situation, first, may_be_followed, next_number
 from superconv_tune.planner.surface import Point
 from superconv_tune.record.conductor import Signal
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Baseline, Confirm, Scaling
-from superconv_tune.record.recipe import MOST_RECIPES, Recipe
+from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.trial import Cycle, TrialRequest
 from superconv_tune.verdict.steadiness import is_unsteady
 
@@ -90,11 +90,11 @@ class FinishSteps:
         seeds disagree; longer where they fell short of the target. None if there is no time for one, the study has had
         its number of them, or this one demonstrates the target all the same.
         """
-        found = self._better_recipe() if self._may_be_followed else None
+        found = self._better_recipe() if may_be_followed(self.situation.study) else None
         # Checked last, because it is the slowest check.
         if found is None or (has_all_seeds(self.situation.study) and self._is_demonstrated):
             return None
-        return replace(found, number=1 + max(recipe.number for recipe in self.situation.study.recipes))
+        return replace(found, number=next_number(self.situation.study))
 
     def _better_recipe(self) -> Recipe | None:
         situation, recipe = self.situation, self.recipe
@@ -202,12 +202,7 @@ class FinishSteps:
         """
         situation, target = self.situation, self.situation.brief.target.value
         ends = [situation.expected_end(request) for request in situation.running("confirm")]
-        return max(ends) if ends and target is not None and self._may_be_followed else situation.limit
-
-    @property
-    def _may_be_followed(self) -> bool:
-        """Whether the study has not had its number of recipes yet."""
-        return len({each.number for each in self.situation.study.recipes}) < MOST_RECIPES
+        return max(ends) if ends and target is not None and may_be_followed(situation.study) else situation.limit
 
     @property
     def _was_shortened(self) -> bool:

@@ -15,10 +15,10 @@ from superconv_tune.planner.divide import SEEDS, seeds_of
 from superconv_tune.planner.evidence import replaced
 from superconv_tune.planner.learned import yardstick_of
 from superconv_tune.planner.network import ATTEMPTS
-from superconv_tune.planner.situation import START_S, Moment, next_id, next_seed
+from superconv_tune.planner.situation import START_S, Moment, may_be_followed, next_id, next_number, next_seed
 from superconv_tune.record.plan import Plan
 from superconv_tune.record.purpose import Confirm, Fitted, Purpose
-from superconv_tune.record.recipe import MOST_RECIPES, Recipe
+from superconv_tune.record.recipe import Recipe
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Fit, Trial, TrialRequest
 from superconv_tune.verdict.ladder import best
@@ -95,8 +95,7 @@ class FitSteps(Moment):
         Where the noise is not known, the other options are tried first.
         """
         best, target, yardstick = self.best, self.brief.target.value, yardstick_of(self.study, self.brief)
-        is_spent = len({recipe.number for recipe in self.study.recipes}) >= MOST_RECIPES
-        if best is None or target is None or is_spent or self.is_frozen(best):
+        if best is None or target is None or not may_be_followed(self.study) or self.is_frozen(best):
             return None
         if yardstick.items is None and self.further() is not None:
             return None
@@ -168,11 +167,6 @@ class FitSteps(Moment):
 
     def _has_time(self, seconds: float) -> bool:
         return self.now + seconds < self.limit
-
-
-def next_number(study: Study) -> int:
-    """The number of the next recipe of the whole study."""
-    return 1 + max((recipe.number for recipe in study.recipes), default=0)
 
 
 def _is_tried(arm: Study, options: Options) -> bool:

@@ -18,6 +18,7 @@ from superconv_tune.planner.learned import Learned, point_of
 from superconv_tune.planner.surface import Point
 from superconv_tune.record.plan import Plan, RungPlan
 from superconv_tune.record.purpose import Kind, Purpose
+from superconv_tune.record.recipe import MOST_RECIPES
 from superconv_tune.record.study import Study
 from superconv_tune.record.trial import Precision, Ramps, TrialRequest, Work
 
@@ -198,3 +199,13 @@ def next_id(study: Study, purpose: Purpose) -> str:
 def next_seed(study: Study, brief: Brief) -> int:
     """The seed of the next trial of a study, derived from the number of trials asked for so far."""
     return int(np.random.SeedSequence([brief.seed, len(study.requests)]).generate_state(1)[0])
+
+
+def next_number(study: Study) -> int:
+    """The number of the next recipe of a study."""
+    return 1 + max((recipe.number for recipe in study.recipes), default=0)
+
+
+def may_be_followed(study: Study) -> bool:
+    """Whether a study has not had its number of recipes yet."""
+    return len({recipe.number for recipe in study.recipes}) < MOST_RECIPES

@@ -213,10 +213,11 @@ class Study:
         """The current recipe; None before one was frozen."""
         return self.recipes[-1] if self.recipes else None
 
-    def of_recipe(self, kind: Kind) -> list[TrialRequest]:
-        """Requests of one kind that train the current recipe, in the order of asking."""
-        recipe = self.recipe
-        return [r for r in self.asked(kind).values() if r.recipe == recipe.number] if recipe else []
+    def of_recipe(self, kind: Kind, number: int | None = None) -> list[TrialRequest]:
+        """Requests of one kind that train a recipe, in the order of asking; without a number it is the current one."""
+        if number is None and self.recipe is not None:
+            number = self.recipe.number
+        return [] if number is None else [r for r in self.asked(kind).values() if r.recipe == number]
 
     @property
     def lead(self) -> Study:

@@ -22,7 +22,6 @@ from superconv_tune.verdict.verdict import (
     Verdict,
     by_length,
     data_slope,
-    is_overtrained,
 )
 
 
@@ -235,7 +234,7 @@ def _longer(case: Case) -> list[str]:
         f"{percent(REACHABLE_LEVEL)} interval [{found.low:.4g}, {found.high:.4g}]. That interval rests on "
         f"{case.rests_on}, and holds for data like these."
     )
-    if case.target.yardstick.higher_is_better and is_overtrained(case.evidence):
+    if case.is_overtrained:
         sentences.append(
             "Longer cycles made it worse: more weight decay, augmentation or data would help more than time."
         )

@@ -14,7 +14,6 @@ from superconv_tune.verdict.verdict import (
     Case,
     Settling,
     by_length,
-    is_overtrained,
     is_worse,
     last_step,
 )
@@ -31,9 +30,9 @@ def longer_may_help(case: Case) -> bool:
     which is known of shares of items alone.
     """
     evidence, step = case.evidence, last_step(case.evidence)
-    were_worse = is_overtrained(evidence) or (step is not None and is_worse(step))
     is_known = case.target.yardstick.higher_is_better and evidence.validation_items is not None
-    return not (evidence.is_fitted or case.is_below_floor or (is_known and were_worse))
+    were_worse = case.is_overtrained or (is_known and step is not None and is_worse(step))
+    return not (evidence.is_fitted or case.is_below_floor or were_worse)
 
 
 def settling(case: Case) -> Settling | None:

@@ -281,16 +281,6 @@ def is_worse(step: Slope) -> bool:
     return step.value < -step.se
 
 
-def is_overtrained(evidence: Evidence) -> bool:
-    """Whether the recipe's cycles were worse than shorter ones, beyond the noise of the items."""
-    whole, items = by_length(evidence), evidence.validation_items
-    if len(whole) < 2 or not items:
-        return False
-    before, last = whole[-2:]
-    noise = math.sqrt(2.0 * last.value * (1.0 - last.value) / items)
-    return before.value - last.value > 2.0 * noise
-
-
 def by_length(evidence: Evidence) -> list[Repeat]:
     """Results on all of the data, shortest cycles first; the last one is the recipe's."""
     return sorted((r for r in evidence.repeats if r.data_share == 1.0), key=lambda repeat: repeat.epochs)
@@ -479,6 +469,16 @@ class Case:
         """
         step = None if self.evidence.is_cut else last_step(self.evidence)
         return step is not None and not is_worse(step) and 1.0 - 3.0 ** -(step.value + step.se) <= FLAT
+
+    @property
+    def is_overtrained(self) -> bool:
+        """Whether the recipe's cycles were worse than shorter ones, beyond the noise of the items."""
+        whole, items = by_length(self.evidence), self.evidence.validation_items
+        if not self.target.yardstick.higher_is_better or len(whole) < 2 or not items:
+            return False
+        before, last = whole[-2:]
+        noise = math.sqrt(2.0 * last.value * (1.0 - last.value) / items)
+        return before.value - last.value > 2.0 * noise
 
     @property
     def is_below_floor(self) -> bool:

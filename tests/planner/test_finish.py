@@ -116,16 +116,7 @@ def test_a_search_trial_that_is_lost_after_the_recipe_was_frozen_is_not_asked_fo
 
 def test_a_recipe_that_was_early_and_fell_short_is_followed_by_a_longer_one() -> None:
     """The validation part looks ten points better than the test part, so that the target seems reached too soon."""
-
-    class Flattering(World):
-        def run(self, request: TrialRequest, now: float, slowness: float = 1.0):  # type: ignore[no-untyped-def]
-            outcome, took = super().run(request, now, slowness)
-            if outcome.validation is not None:
-                better = min(1.0, outcome.validation + 0.1)
-                outcome = replace(outcome, objective=better, validation=better)
-            return outcome, took
-
-    conductor = searched(Flattering(step_s=0.03), 1800.0, target=0.9)
+    conductor = searched(World(step_s=0.03, flattery=0.1), 1800.0, target=0.9)
     lengths = [recipe.params.cycle_epochs for recipe in conductor.study.recipes]
     assert len(lengths) >= 2
     assert lengths == sorted(lengths)
@@ -286,19 +277,17 @@ def test_a_recipe_that_demonstrates_the_target_stays_though_its_seeds_lie_apart(
 
 @dataclass
 class WorseLater(World):
-    """The test part is harder than it looks, and the fresh models of later recipes validate worse than the first's."""
+    """The fresh models of later recipes validate worse than the first's."""
 
     def run(self, request: TrialRequest, now: float, slowness: float = 1.0) -> tuple[TrialOutcome, float]:
         outcome, took = super().run(request, now, slowness)
-        if outcome.validation is not None:
-            is_later = request.kind == "confirm" and request.recipe != 1
-            value = 0.3 if is_later else min(1.0, outcome.validation + 0.1)
-            outcome = replace(outcome, objective=value, validation=value)
+        if outcome.validation is not None and request.kind == "confirm" and request.recipe != 1:
+            outcome = replace(outcome, objective=0.3, validation=0.3)
         return outcome, took
 
 
 def test_an_earlier_recipe_stands_in_the_end_if_those_that_followed_it_are_worse() -> None:
-    conductor = searched(WorseLater(step_s=0.03), 1800.0, target=0.9)
+    conductor = searched(WorseLater(step_s=0.03, flattery=0.1), 1800.0, target=0.9)
     conductor.close()
     numbers = [recipe.number for recipe in conductor.study.recipes]
     assert numbers[0] == numbers[-1] == 1
